@@ -1,0 +1,59 @@
+"""The context: who asks, from where, and with which services; resolvers reach it as `info.context`."""
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from services.error import Unauthenticated
+from services.viewer import Viewer
+
+if TYPE_CHECKING:
+    from services.service import Services
+
+HOW_TO_SIGN_IN = (
+    "send the header `Authorization: Bearer <token>`, or on a WebSocket the connection_init payload "
+    '{"authorization": "Bearer <token>"}'
+)
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 6750 §2.1: b64token
+
+
+def token_of(authorization: str | None) -> str | None:
+    """The bearer token in an `Authorization` header; None without one, and Unauthenticated for any other scheme."""
+    if authorization is None:
+        return None
+    match = _BEARER.fullmatch(authorization)
+    if match is None:
+        raise Unauthenticated(f"The credentials cannot be read: {HOW_TO_SIGN_IN}.")
+    return match[1]
+
+
+@dataclass(slots=True)
+class Context:
+    """One per HTTP request; on a WebSocket one per operation, because loaders go stale with their operation.
+
+    `viewer` is None for an anonymous request: resolvers decide whether that is enough. `remote` is the client's
+    address as the server trusts it. `authorization` is the value of the header as it came, `token` what was found in
+    it or in `connection_params`; they never appear in a repr.
+    """
+
+    services: "Services"
+    viewer: Viewer | None
+    request_id: str
+    remote: str
+    device_name: str | None = None
+    loader: object | None = None
+    is_mutation: bool = False
+    authorization: str | None = field(default=None, repr=False)
+    connection_params: dict[str, object] | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    def signed_in(self) -> Viewer:
+        """The viewer; raises Unauthenticated, whose sentence says what to send."""
+        if self.viewer is None:
+            raise Unauthenticated(f"Sign in first, then {HOW_TO_SIGN_IN}.")
+        return self.viewer
+
+    def for_operation(self) -> "Context":
+        """A fresh context for one operation on this socket: the same viewer, no loaders yet."""
+        return replace(self, loader=None, is_mutation=False)

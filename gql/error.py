@@ -1,0 +1,200 @@
+"""Errors on their way out: every one gets a code, unexpected ones are masked, and the log learns no secrets."""
+
+import secrets
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode
+from strawberry import Schema
+from strawberry.exceptions import MissingQueryError
+from strawberry.extensions.runner import SchemaExtensionsRunner
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionContext, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from services.error import RequestError, SottoError, Unauthenticated
+
+log = structlog.get_logger(__name__)
+
+BAD_REQUEST = "BAD_REQUEST"
+INTERNAL = "INTERNAL"
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+WRONG_OPERATION = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
+
+
+@dataclass(eq=False)
+class HttpRefusal(Exception):
+    """Ends an HTTP request before GraphQL begins: a status, and the one error of the JSON body."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extensions: Mapping[str, object] = field(default_factory=dict)
+
+    def body(self) -> dict[str, object]:
+        """The response of GraphQL's shape; without `data`, because nothing was executed."""
+        return {"errors": [{"message": self.message, "extensions": {"code": self.code, **self.extensions}}]}
+
+
+class AmbiguousOperation(CannotGetOperationTypeError):
+    """Several operations and no operationName: a request error (GraphQL §6.1), where Strawberry would run the first."""
+
+    def as_http_error_reason(self) -> str:
+        """The sentence for the client, over HTTP and WebSocket alike."""
+        return "The document holds several operations: say by operationName which of them to execute."
+
+
+def extensions_of(error: SottoError) -> dict[str, object]:
+    """`code`, and `retryAfterSeconds` where the error knows it."""
+    found: dict[str, object] = {"code": error.code}
+    seconds = getattr(error, "retry_after_seconds", None)
+    if seconds is not None:
+        found["retryAfterSeconds"] = seconds
+    return found
+
+
+def refusal_of(error: SottoError) -> HttpRefusal:
+    """An error of a service that was raised before execution, with its HTTP status and headers."""
+    extensions = extensions_of(error)
+    seconds = extensions.get("retryAfterSeconds")
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1: a 401 must carry a challenge
+    if isinstance(seconds, int | float):
+        headers["Retry-After"] = str(max(1, round(seconds)))
+    status = error.http_status if isinstance(error, RequestError) else 429 if seconds is not None else 400
+    return HttpRefusal(status, error.code, error.detail, headers, extensions)
+
+
+def mask(error: BaseException, request_id: str | None, path: list[str | int] | None = None) -> tuple[str, str]:
+    """Log an unexpected exception under a new error id; returns the sentence for the client, and the id.
+
+    The log gets the classes of the exception and its causes, and the lines of code that they came through: no texts of
+    exceptions, because drivers and parsers put the user's words into them.
+    """
+    error_id = secrets.token_hex(8)
+    log.error("unexpected_error", error_id=error_id, request_id=request_id, path=path, causes=_causes_of(error))
+    return f"Something went wrong on our side; error id {error_id}.", error_id
+
+
+def mask_refusal(error: BaseException, request_id: str | None) -> HttpRefusal:
+    """An unexpected exception outside execution, logged and masked: status 500."""
+    message, error_id = mask(error, request_id)
+    return HttpRefusal(500, INTERNAL, message, extensions={"errorId": error_id})
+
+
+def _causes_of(error: BaseException) -> list[dict[str, object]]:
+    """The exception, then its cause, then the cause of that; each with its class and its way through the code."""
+    causes: list[dict[str, object]] = []
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < 5:
+        frames = traceback.extract_tb(cause.__traceback__)[-20:]
+        causes.append(
+            {
+                "exception": f"{type(cause).__module__}.{type(cause).__qualname__}",
+                "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+            }
+        )
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return causes
+
+
+def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
+    """The error as the client may see it: with a code, or masked; one that was presented before comes back as it is."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if isinstance(cause, SottoError):
+        return _with(error, cause.detail, extensions_of(cause))
+    if isinstance(cause, WRONG_OPERATION):
+        return _with(error, error.message or "The request holds no GraphQL document.", {"code": BAD_REQUEST})
+    if cause is None or isinstance(cause, GraphQLError):
+        if isinstance((error.extensions or {}).get("code"), str):
+            return error  # by limit.py, or presented before
+        if isinstance(error, GraphQLSyntaxError):
+            return _with(error, error.message, {"code": PARSE_FAILED})
+        # Without a path it is about the request as a whole: variables that do not fit their types.
+        if error.path is None or _is_of_argument(cause):
+            return _with(error, error.message, {"code": BAD_REQUEST})
+    message, error_id = mask(cause or error, request_id, error.path)
+    return _with(error, message, {"code": INTERNAL, "errorId": error_id}, forget=True)
+
+
+def _is_of_argument(cause: GraphQLError | None) -> bool:
+    """Whether graphql-core found a wrong argument while executing, e.g. a null variable: those errors name its node."""
+    return (
+        cause is not None and bool(cause.nodes) and not any(isinstance(node, FieldNode) for node in cause.nodes or ())
+    )
+
+
+def _with(error: GraphQLError, message: str, extensions: dict[str, object], *, forget: bool = False) -> GraphQLError:
+    """The same place in document and answer, another text; a masked error forgets its cause."""
+    cause = None if forget else error.original_error
+    return GraphQLError(
+        message, error.nodes, error.source, error.positions, error.path, original_error=cause, extensions=extensions
+    )
+
+
+class SottoSchema(Schema):
+    """Strawberry's schema; the errors of whatever it executes have been through `present`."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Present the errors in place: Strawberry calls this once for every result, also for each of a subscription."""
+        request_id = getattr(execution_context.context, "request_id", None) if execution_context else None
+        for index, error in enumerate(errors):
+            errors[index] = shown = present(error, request_id)
+            code = (shown.extensions or {}).get("code")
+            if code != INTERNAL:
+                log.debug("refused", code=code, path=shown.path, request_id=request_id)
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """Parse and validate; what is wrong becomes a result with a code, over every transport.
+
+        An exception of an extension's hook would otherwise leave `Schema.stream`, and take the WebSocket with it.
+        """
+        try:
+            refused = await super()._prepare_operation_async(context, extensions_runner)
+        except WRONG_OPERATION:
+            raise
+        except GraphQLError as error:
+            return PreExecutionError(data=None, errors=[_of_document(error)])
+        except Exception as error:  # noqa: BLE001 -- masked by process_errors
+            return PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+        if refused is not None:
+            refused.errors = [_of_document(error) for error in refused.errors or ()]
+            return refused
+        _check_one_operation(context)
+        _mark_mutation(context)
+        return None
+
+
+def _of_document(error: GraphQLError) -> GraphQLError:
+    """An error of parsing or validation, with its code."""
+    if (
+        isinstance(error, GraphQLSyntaxError)
+        or error.original_error is not None
+        or (error.extensions or {}).get("code")
+    ):
+        return error
+    return _with(error, error.message, {"code": VALIDATION_FAILED})
+
+
+def _check_one_operation(context: ExecutionContext) -> None:
+    """Raise AmbiguousOperation when there are several operations and no name was sent."""
+    if context._provided_operation_name is None and context.graphql_document is not None:  # noqa: SLF001
+        definitions = context.graphql_document.definitions
+        if sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1:
+            raise AmbiguousOperation(None)
+
+
+def _mark_mutation(context: ExecutionContext) -> None:
+    """Tell the transport, through the context, that this operation is not to be cut short."""
+    if hasattr(context.context, "is_mutation"):
+        context.context.is_mutation = context.operation_type is OperationType.MUTATION

@@ -1,0 +1,141 @@
+"""multipart/form-data, part by part and never whole (RFC 7578, RFC 2046 §5.1)."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from gql.error import HttpRefusal
+
+MAX_HEADER_BYTES = 8_192  # all headers of one part
+MAX_PREAMBLE_BYTES = 1_024  # before the first boundary; RFC 2046 §5.1.1: to be ignored
+MAX_PADDING_BYTES = 128  # white space after a boundary, RFC 2046 §5.1.1
+
+_BOUNDARY = re.compile(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)  # RFC 2046 §5.1.1: bchars, 1 to 70
+_HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)", re.ASCII)
+_PARAMETER = re.compile(r';[ \t]*([\w!#$&+.^`|~*-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s;"]*)[ \t]*', re.ASCII)
+
+
+def malformed(message: str) -> HttpRefusal:
+    """400 BAD_MULTIPART."""
+    return HttpRefusal(400, "BAD_MULTIPART", message)
+
+
+@dataclass(frozen=True, slots=True)
+class PartHead:
+    """What a part says of itself; `filename` and `content_type` are the client's words, unchecked."""
+
+    name: str
+    filename: str | None
+    content_type: str | None
+
+
+class MultipartReader:
+    """Reads parts in their order: `next_part`, all of its `chunks`, `next_part` again, until that gives None.
+
+    `read` gives the next bytes of the body, empty at its end. Whatever is malformed raises HttpRefusal BAD_MULTIPART.
+    It holds no more than one piece of the body and one delimiter at a time.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[bytes]], boundary: str | None) -> None:
+        if boundary is None or not _BOUNDARY.fullmatch(boundary):
+            raise malformed("The Content-Type needs a boundary of 1 to 70 characters.")
+        self._read = read
+        self._delimiter = b"\r\n--" + boundary.encode()
+        self._buffer = bytearray(b"\r\n")  # so that a boundary at the very start is found like all others
+        self._is_started = False
+
+    async def next_part(self) -> PartHead | None:
+        """The head of the next part; None after the closing boundary, whatever may follow it."""
+        if not self._is_started:
+            await self._take_until(self._delimiter, MAX_PREAMBLE_BYTES, "the first boundary")
+            self._is_started = True
+        while len(self._buffer) < 2:
+            await self._fill()
+        if self._buffer.startswith(b"--"):
+            return None
+        if (await self._take_until(b"\r\n", MAX_PADDING_BYTES, "the end of a boundary line")).strip(b" \t"):
+            raise malformed("A boundary line holds something else than the boundary.")
+        self._buffer[:0] = b"\r\n"  # a part may have no headers at all: then the empty line comes at once
+        return _head_of(await self._take_until(b"\r\n\r\n", MAX_HEADER_BYTES, "the end of a part's headers"))
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The content of this part, in pieces as they arrive; the boundary after it is consumed."""
+        keep = len(self._delimiter) - 1  # a delimiter may begin in these last bytes
+        while (end := self._buffer.find(self._delimiter)) < 0:
+            if len(self._buffer) > keep:
+                piece = bytes(self._buffer[:-keep])
+                del self._buffer[:-keep]
+                yield piece
+            await self._fill()
+        piece = bytes(self._buffer[:end])
+        del self._buffer[: end + len(self._delimiter)]
+        if piece:
+            yield piece
+
+    async def _take_until(self, end: bytes, limit_bytes: int, sought: str) -> bytes:
+        """The bytes before `end`, which is consumed as well."""
+        while (position := self._buffer.find(end, 0, limit_bytes + len(end))) < 0:
+            if len(self._buffer) >= limit_bytes + len(end):
+                raise malformed(f"Found {limit_bytes:,} bytes without {sought}.")
+            await self._fill()
+        taken = bytes(self._buffer[:position])
+        del self._buffer[: position + len(end)]
+        return taken
+
+    async def _fill(self) -> None:
+        piece = await self._read()
+        if not piece:
+            raise malformed("The body ends before its closing boundary.")
+        self._buffer += piece
+
+
+def _head_of(block: bytes) -> PartHead:
+    """Parse the headers of a part: one Content-Disposition of `form-data` with a name (RFC 7578 §4.2)."""
+    try:
+        lines = block.decode().removeprefix("\r\n").split("\r\n")
+    except UnicodeDecodeError:
+        raise malformed("The headers of a part are not UTF-8 (RFC 7578 §5.1).") from None
+    headers: dict[str, str] = {}
+    for line in filter(None, lines):
+        match = _HEADER.fullmatch(line)
+        if match is None:
+            raise malformed("A part has a header line that is none.")
+        if headers.setdefault(match[1].lower(), match[2].strip()) != match[2].strip():
+            raise malformed(f"A part has two headers {match[1].lower()!r}.")
+    # RFC 7578 §4.7 deprecates it, and nobody who reads the bytes would undo it.
+    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+        raise malformed("Send the parts without Content-Transfer-Encoding.")
+    parameters = _parameters_of(headers.get("content-disposition", ""))
+    name = parameters.get("name")
+    if not name:
+        raise malformed('Every part needs `Content-Disposition: form-data; name="…"`.')
+    filename = parameters.get("filename*", parameters.get("filename"))
+    return PartHead(name, filename or None, headers.get("content-type") or None)
+
+
+def _parameters_of(disposition: str) -> dict[str, str]:
+    """The parameters of a `form-data` disposition."""
+    kind, _, rest = disposition.partition(";")
+    if kind.strip().lower() != "form-data":
+        raise malformed("Every part needs `Content-Disposition: form-data`.")
+    rest, position, found = ";" + rest if rest.strip() else "", 0, dict[str, str]()
+    while position < len(rest):
+        match = _PARAMETER.match(rest, position)
+        if match is None or match[1].lower() in found:
+            raise malformed("A part has a Content-Disposition that cannot be read.")
+        found[match[1].lower()] = _value_of(match[1].lower(), match[2])
+        position = match.end()
+    return found
+
+
+def _value_of(key: str, value: str) -> str:
+    """A parameter without its quoting: `\\"` as in RFC 2183, `%22` as browsers write it, RFC 8187 for `filename*`."""
+    if value.startswith('"'):
+        return re.sub(r'\\(["\\])', r"\1", value[1:-1]).replace("%22", '"')
+    if key == "filename*":
+        charset, _, encoded = value.partition("'")
+        if charset.lower() != "utf-8":
+            raise malformed("`filename*` must be in UTF-8.")
+        return unquote(encoded.partition("'")[2], errors="replace")
+    return value

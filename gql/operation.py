@@ -1,0 +1,66 @@
+"""One operation: what a client may ask for, with its types checked, and the one function that executes it."""
+
+from collections.abc import AsyncGenerator, Set
+from dataclasses import dataclass
+from typing import cast
+
+from strawberry import Schema
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from gql.context import Context
+from services.error import BadRequest
+
+GET_OPERATIONS = frozenset({OperationType.QUERY})
+POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
+SOCKET_OPERATIONS = frozenset(OperationType)
+
+Results = AsyncGenerator[ExecutionResult, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The parameters of a GraphQL request; `name` chooses among several operations of the document."""
+
+    query: str
+    variables: dict[str, object] | None = None
+    name: str | None = None
+    extensions: dict[str, object] | None = None
+
+
+def operation_of(value: object) -> Operation:
+    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest that names the wrong one.
+
+    Keys that the draft does not name are ignored, as it asks.
+    """
+    if isinstance(value, list):
+        raise BadRequest("Send one operation at a time: batches (a list) are not accepted.")
+    if not isinstance(value, dict):
+        raise BadRequest('Send a JSON object, such as {"query": "{ __typename }"}.')
+    query = value.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
+    name = value.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest("`operationName` must be a string or null.")
+    for key in ("variables", "extensions"):
+        if value.get(key) is not None and not isinstance(value[key], dict):
+            raise BadRequest(f"`{key}` must be an object or null.")
+    return Operation(query, value.get("variables"), name, value.get("extensions"))
+
+
+async def execute(schema: Schema, operation: Operation, context: Context, allowed: Set[OperationType]) -> Results:
+    """Execute an operation: the only place that does, for HTTP and WebSocket.
+
+    Yields one result, or for a subscription one per event; a PreExecutionError, alone, when nothing was executed. The
+    errors in the results have been through `gql.error.present`. Close the generator to stop a subscription.
+    """
+    results = await schema.stream(
+        operation.query,
+        variable_values=operation.variables,
+        context_value=context,
+        operation_name=operation.name,
+        operation_extensions=operation.extensions,
+        allowed_operation_types=allowed,
+    )
+    return cast("Results", results)  # incremental delivery, the wider part of the type, is off

@@ -1,0 +1,170 @@
+"""The scalars of the schema, and how their values come in and go out."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NewType, TypeAlias
+
+import strawberry
+from strawberry.exceptions import StrawberryInputCoercionError
+from strawberry.types.scalar import ScalarDefinition
+
+MAX_BYTE_SIZE = 2**53 - 1  # RFC 8259 §6: integers up to here are the same number in every JSON reader
+MAX_JSON_DEPTH = 32  # levels of lists and objects in one value of `JSON`
+
+DateTime: TypeAlias = datetime
+URL = NewType("URL", str)
+JSON = NewType("JSON", object)
+ByteSize = NewType("ByteSize", int)
+EventCursor = NewType("EventCursor", str)
+
+if TYPE_CHECKING:
+    from services.attachment import ReceivedFile
+
+    Upload: TypeAlias = ReceivedFile
+else:
+    Upload = NewType("Upload", object)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UploadedPart:
+    """A file part of a multipart request, as it stands in the variables: JSON cannot spell one."""
+
+    file: object
+
+    def __repr__(self) -> str:
+        return "<file part>"
+
+
+# RFC 3339 §5.6: `date-time`, with an offset, `T` and `Z` in either case; leap seconds are not accepted.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def serialize_date_time(value: datetime) -> str:
+    """RFC 3339 in UTC, with `Z` and three decimals, the rest cut off; raises ValueError without an offset."""
+    if value.tzinfo is None:
+        raise ValueError("a DateTime must know its offset")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_date_time(value: object) -> datetime:
+    """The moment in UTC, to the microsecond; the offset must be given."""
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise StrawberryInputCoercionError(
+        "DateTime must be a string of RFC 3339 with an offset, such as 2026-01-31T12:00:00.000Z."
+    )
+
+
+def parse_upload(value: object) -> object:
+    """The ReceivedFile behind a file part; any JSON value is refused."""
+    if isinstance(value, UploadedPart):
+        return value.file
+    raise StrawberryInputCoercionError(
+        "Upload must be a file part: send null here, and the file in a multipart/form-data request whose `map` "
+        "names this path (GraphQL multipart request specification)."
+    )
+
+
+def serialize_upload(value: object) -> object:
+    """Never: files come in, and go out by their URL."""
+    raise TypeError(f"an Upload cannot be answered with: {type(value).__name__}")
+
+
+def parse_byte_size(value: object) -> int:
+    """Bytes, from a JSON number without a fraction."""
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_BYTE_SIZE:
+        raise StrawberryInputCoercionError(f"ByteSize must be a whole number of bytes from 0 to {MAX_BYTE_SIZE}.")
+    return number
+
+
+def serialize_byte_size(value: object) -> int:
+    """Raises ValueError out of range, which is a fault of the server."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_BYTE_SIZE:
+        raise ValueError("a ByteSize is out of range")
+    return value
+
+
+def parse_json(value: object) -> object:
+    """Any JSON value up to 32 levels deep; file parts and numbers beyond a double are refused."""
+    level: list[object] = [value]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise StrawberryInputCoercionError("JSON holds a number that is too large.")
+            elif not isinstance(item, str | int | float | None):
+                raise StrawberryInputCoercionError("JSON cannot hold a file part.")
+        if not below:
+            return value
+        level = below
+    raise StrawberryInputCoercionError(f"JSON may be nested {MAX_JSON_DEPTH} levels deep at most.")
+
+
+def _parse_string_as(name: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if not isinstance(value, str):
+            raise StrawberryInputCoercionError(f"{name} must be a string.")
+        return value
+
+    return parse
+
+
+SCALAR_MAP: dict[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description=(
+            "A moment in UTC as a string of RFC 3339 with milliseconds, such as `2026-01-31T12:00:00.000Z`. "
+            "As input any offset is accepted, and one must be given."
+        ),
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=serialize_date_time,
+        parse_value=parse_date_time,
+    ),
+    URL: strawberry.scalar(
+        name="URL",
+        description="An absolute URL as a string.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3986",
+        serialize=str,
+        parse_value=_parse_string_as("URL"),
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description=f"Any JSON value, nested {MAX_JSON_DEPTH} levels deep at most.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
+        serialize=lambda value: value,
+        parse_value=parse_json,
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description=(
+            "A file of a multipart/form-data request: send null in the variables, and the file as a part that `map` "
+            "assigns to this place. Nothing else is accepted as one."
+        ),
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+        serialize=serialize_upload,
+        parse_value=parse_upload,
+    ),
+    ByteSize: strawberry.scalar(
+        name="ByteSize",
+        description=f"A number of bytes: a whole JSON number from 0 to {MAX_BYTE_SIZE} (2^53 - 1).",
+        serialize=serialize_byte_size,
+        parse_value=parse_byte_size,
+    ),
+    EventCursor: strawberry.scalar(
+        name="EventCursor",
+        description="A place in one user's stream of events: opaque, signed, and good for that user alone.",
+        serialize=str,
+        parse_value=_parse_string_as("EventCursor"),
+    ),
+}

@@ -1,0 +1,218 @@
+"""The socket: graphql-transport-ws (the protocol of the npm package graphql-ws), hardened.
+
+A message that breaks the protocol closes the socket with the protocol's code. What is wrong with one operation ends that
+operation with an `error` message, and the others go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import GraphQLError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
+from strawberry.types.execution import PreExecutionError
+
+from gql.context import HOW_TO_SIGN_IN, Context
+from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
+from gql.frame import HalfCharacter, ProtocolError, check_message
+from gql.operation import SOCKET_OPERATIONS, execute, operation_of
+from services.error import BadRequest, RequestError, SottoError, Unauthenticated
+from services.viewer import Viewer
+
+if TYPE_CHECKING:
+    from gql.view import View
+
+GOING_AWAY = 1001  # RFC 6455 §7.4.1
+INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
+
+
+def token_source(context: Context) -> str | None:
+    """The credentials of a socket: the payload of connection_init before the header of the handshake."""
+    payload = context.connection_params or {}
+    found = payload.get("authorization", payload.get("Authorization", context.authorization))
+    if found is not None and not isinstance(found, str):
+        raise Unauthenticated(f"The credentials must be a string: {HOW_TO_SIGN_IN}.")
+    return found
+
+
+class Sockets:
+    """The open sockets of a view, so that they can be closed from outside: at the end, or when a session is revoked."""
+
+    def __init__(self) -> None:
+        self._open: set[SocketHandler] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, handler: "SocketHandler") -> None:
+        """From here on `close` finds it."""
+        self._open.add(handler)
+
+    def remove(self, handler: "SocketHandler") -> None:
+        """It is closed."""
+        self._open.discard(handler)
+
+    async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
+        """Close every socket, or those of the viewers that are meant; returns when the other sides have said goodbye."""
+        meant = [each for each in self._open if is_meant is None or is_meant(each.context.viewer)]
+        await asyncio.gather(*(each.websocket.close(code, reason) for each in meant), return_exceptions=True)
+
+
+class SocketOperation(BaseOperation[Context, None]):
+    """One operation of a socket, with a context of its own."""
+
+    __slots__ = ("context", "payload")
+
+    def __init__(
+        self, handler: "SocketHandler", operation_id: str, payload: dict[str, object], context: Context
+    ) -> None:
+        super().__init__(handler, operation_id, "", None, None)
+        self.payload = payload
+        self.context = context
+
+    async def send_error(self, message: str, extensions: dict[str, object]) -> None:
+        """End the operation with one error."""
+        await self.send_initial_errors([GraphQLError(message, extensions=extensions)])
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """One socket: reads its messages one by one, and runs its operations side by side."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._view = cast("View", self.view)
+        self._outliving: set[asyncio.Task[None]] = set()
+
+    async def handle(self) -> None:
+        """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
+        self._view.sockets.add(self)
+        try:
+            await super().handle()
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            mask(error, self.context.request_id)
+            await self.websocket.close(INTERNAL_ERROR, "Internal error")
+        finally:
+            self._view.sockets.remove(self)
+
+    async def handle_message(self, message: object) -> None:
+        """Check the shape of a message, then act on it."""
+        actions: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "connection_init": self._on_connection_init,
+            "ping": self._on_ping,
+            "subscribe": self._on_subscribe,
+            "complete": self._on_complete,
+        }
+        try:
+            checked = check_message(message)
+        except ProtocolError as error:
+            await self.handle_invalid_message(str(error))
+            return
+        if checked["type"] in actions:  # a pong needs no answer
+            await actions[checked["type"]](checked)
+
+    async def _on_connection_init(self, message: dict[str, Any]) -> None:
+        if self.connection_timed_out:
+            return
+        if self.connection_init_received:
+            await self.websocket.close(4429, "Too many initialisation requests")
+            return
+        self.connection_init_received = True
+        if self.connection_init_timeout_task:
+            self.connection_init_timeout_task.cancel()
+        self.context.connection_params = message.get("payload") or {}
+        if await self._is_authenticated(self._view.on_ws_connect(self.context)):
+            await self.send_message({"type": "connection_ack"})
+            self.connection_acknowledged = True
+
+    async def _is_authenticated(self, check: Awaitable[object]) -> bool:
+        """Await the check; a refusal closes the socket with its code, and a fault of ours with 1011."""
+        try:
+            await check
+        except SottoError as error:
+            code = error.close_code if isinstance(error, RequestError) else TRY_AGAIN_LATER
+            await self.websocket.close(code, error.detail)
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            mask(error, self.context.request_id)
+            await self.websocket.close(INTERNAL_ERROR, "Internal error")
+        else:
+            return True
+        return False
+
+    async def _on_ping(self, message: dict[str, Any]) -> None:
+        pong = {"type": "pong", "payload": message["payload"]} if "payload" in message else {"type": "pong"}
+        await self.websocket.send_json(pong)
+
+    async def _on_complete(self, message: dict[str, Any]) -> None:
+        await self.cleanup_operation(message["id"])
+
+    async def _on_subscribe(self, message: dict[str, Any]) -> None:
+        """Start an operation: 1 the protocol's rules; 2 the limit; 3 the session must still be good; 4 a task."""
+        operation_id = message["id"]
+        if not self.connection_acknowledged:
+            await self.websocket.close(4401, "Unauthorized")
+            return
+        if operation_id in self.operations:
+            await self.websocket.close(4409, f"Subscriber for {operation_id} already exists")
+            return
+        operation = SocketOperation(self, operation_id, message["payload"], self.context.for_operation())
+        limit = self.max_subscriptions_per_connection or 0
+        if isinstance(message["payload"], HalfCharacter):
+            await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
+        elif len(self.operations) + len(self._outliving) >= limit:
+            await operation.send_error(f"One socket runs {limit} operations at once.", {"code": "RATE_LIMITED"})
+        elif await self._is_authenticated(self._view.refresh(operation.context)):
+            operation.task = asyncio.create_task(self.run_operation(operation))
+            operation.task.add_done_callback(self._task_done)
+            self.operations[operation_id] = operation
+
+    async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
+        """Execute an operation, and send what it yields; its errors end it alone."""
+        assert isinstance(operation, SocketOperation)
+        try:
+            await self._send_results(operation)
+        except WebSocketDisconnected:
+            pass
+        except BadRequest as error:
+            await self._send_last(operation, error.detail, extensions_of(error))
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            message, error_id = mask(error, operation.context.request_id)
+            await self._send_last(operation, message, {"code": INTERNAL, "errorId": error_id})
+        finally:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+
+    async def _send_results(self, operation: SocketOperation) -> None:
+        request = operation_of(operation.payload)
+        async with aclosing(await execute(self.schema, request, operation.context, SOCKET_OPERATIONS)) as results:
+            async for result in results:
+                if isinstance(result, PreExecutionError):
+                    await operation.send_initial_errors(result.errors or [])
+                    return
+                await operation.send_next(result)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _send_last(self, operation: SocketOperation, message: str, extensions: dict[str, object]) -> None:
+        with suppress(WebSocketDisconnected):
+            await operation.send_error(message, extensions)
+
+    def forget_id(self, id: str) -> None:  # noqa: A002 -- Strawberry's name
+        """Make the id free again."""
+        self.operations.pop(id, None)
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        """Stop an operation that the client wants no more of; a mutation runs to its end, unheard."""
+        operation = self.operations.pop(operation_id, None)
+        if operation is None or operation.task is None:
+            return
+        assert isinstance(operation, SocketOperation)
+        if not operation.context.is_mutation:
+            operation.task.cancel()
+            return
+        operation.completed = True  # from here on it sends nothing
+        self._view.keep(operation.task)
+        self._outliving.add(operation.task)
+        operation.task.add_done_callback(self._outliving.discard)

@@ -1,0 +1,197 @@
+"""The view: GraphQL over HTTP, as one story from the request line to the answer; WebSockets go to gql/socket.py."""
+
+import asyncio
+import secrets
+from collections.abc import Coroutine, Set
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+from strawberry import Schema
+from strawberry.aiohttp.views import GraphQLView
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UNSET, UnsetType
+
+from gql.answer import body_of, check_kind, respond, status_of
+from gql.body import Body, decode, parameters_of
+from gql.context import Context, token_of
+from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
+from gql.frame import SocketAdapter
+from gql.negotiation import GRAPHQL_RESPONSE, JSON, accept_of, check_content, media_type_for, wants_page
+from gql.operation import GET_OPERATIONS, POST_OPERATIONS, Operation, execute, operation_of
+from gql.socket import GOING_AWAY, SocketHandler, Sockets, token_source
+from gql.upload import MultipartRequest, UploadLimits
+from services.error import SottoError
+
+if TYPE_CHECKING:
+    from services.service import Services
+
+T = TypeVar("T")
+
+UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the silence that is allowed within it
+CLOSE_SECONDS = 5.0  # how long a socket waits for the other side to say goodbye
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What an operator may turn; `allowed_origins` are foreign pages that may open a WebSocket."""
+
+    max_json_bytes: int = 256 * 1024
+    max_inline_request_bytes: int = 32 * 1024 * 1024
+    max_attachments: int = 10
+    body_timeout_seconds: float = 30.0
+    allowed_origins: tuple[str, ...] = ()
+    heartbeat_seconds: float = 20.0
+    connection_init_seconds: float = 10.0
+    max_operations_per_socket: int = 20
+    max_frame_bytes: int = 1024 * 1024
+    send_timeout_seconds: float = 30.0
+    explorer: bool = True
+
+
+class View(GraphQLView[Context, None]):
+    """The handler of `/graphql`. HTTP is ours; the handshake and its check of the origin are Strawberry's."""
+
+    graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
+
+    def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
+        self.options = options = options or ViewOptions()
+        super().__init__(
+            schema,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
+            max_subscriptions_per_connection=options.max_operations_per_socket,
+            allowed_origins=options.allowed_origins,
+        )
+        self.services = services
+        self.sockets = Sockets()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._is_draining = False
+        self._upload_limits = UploadLimits(
+            operations_bytes=options.max_json_bytes,
+            request_bytes=options.max_inline_request_bytes,
+            files=options.max_attachments,
+            idle_seconds=options.body_timeout_seconds,
+            total_seconds=options.body_timeout_seconds * UPLOAD_PATIENCE,
+        )
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
+        if "Upgrade" in request.headers and self.is_websocket_request(request) and not self._is_draining:
+            return await self.run(request)
+        context = await self.get_context(request, None)
+        media_type = media_type_for(accept_of(request))
+        try:
+            return await self._answer(request, context, media_type)
+        except HttpRefusal as error:
+            refusal = error
+        except SottoError as error:
+            refusal = refusal_of(error)
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            refusal = mask_refusal(error, context.request_id)
+        return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
+
+    async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.Response:
+        """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
+        if request.method not in ("GET", "POST"):
+            raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
+        if request.method == "GET" and "query" not in request.query and wants_page(accept_of(request)):
+            return await self._page(request)
+        if media_type is None:
+            raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
+        context.token = token_of(context.authorization)
+        await self.refresh(context)
+        if request.method == "GET":
+            result = await self._execute(operation_of(parameters_of(request)), context, GET_OPERATIONS)
+        elif check_content(request) == JSON:
+            body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
+            operation = operation_of(decode(await body.read_all()))
+            result = await self._outlive(self._execute(operation, context, POST_OPERATIONS), context)
+        else:
+            result = await self._outlive(self._execute_multipart(request, context), context)
+        check_kind(result)
+        return respond(body_of(result), media_type, context, status_of(result, media_type))
+
+    async def _execute(self, operation: Operation, context: Context, allowed: Set[OperationType]) -> ExecutionResult:
+        async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
+            return await anext(results)
+
+    async def _execute_multipart(self, request: web.Request, context: Context) -> ExecutionResult:
+        multipart = MultipartRequest(context, self._upload_limits)
+        try:
+            operation = await multipart.receive(request)
+            return await self._execute(operation, context, POST_OPERATIONS)
+        finally:
+            await multipart.discard()
+
+    async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:
+        """Await the work; when the client goes away a mutation still runs to its end, anything else is stopped."""
+        task = asyncio.create_task(work)
+        self.keep(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not context.is_mutation:
+                task.cancel()
+                await asyncio.wait([task])  # until its files are discarded
+            raise
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to a task that nobody may be awaiting any more; `drain` waits for it."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def drain(self, seconds: float = 3.0) -> None:
+        """Refuse new sockets, close the open ones with 1001, and give running mutations this long to finish."""
+        self._is_draining = True
+        closing = self.sockets.close(GOING_AWAY, "The server is stopping: connect again.")
+        pending = {asyncio.ensure_future(closing), *self._running}
+        await asyncio.wait(pending, timeout=seconds)
+
+    async def _page(self, request: web.Request) -> web.Response:
+        if not self.options.explorer:
+            raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
+        return await self.render_graphql_ide(request)
+
+    async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:  # noqa: ARG002
+        """The context of a request before it is known who asks."""
+        return Context(
+            services=self.services,
+            viewer=None,
+            request_id=secrets.token_hex(8),
+            remote=request.remote or "",
+            device_name=request.headers.get("User-Agent", "")[:200] or None,
+            authorization=", ".join(request.headers.getall("Authorization", ())) or None,
+        )
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
+        context.token = token_of(token_source(context))
+        await self.refresh(context)
+        return UNSET
+
+    async def refresh(self, context: Context) -> None:
+        """Ask again who the token belongs to; raises the RequestError of a session that ended meanwhile."""
+        context.viewer = await self.services.account.authenticate(context.token)
+
+    async def create_websocketrespond(self, request: web.Request, subprotocol: str | None) -> web.WebSocketResponse:
+        """The handshake. No compression: it costs 100 KiB for every idle socket (design §5)."""
+        response = web.WebSocketResponse(
+            protocols=[subprotocol] if subprotocol else [],
+            heartbeat=self.options.heartbeat_seconds,
+            compress=False,
+            max_msg_size=self.options.max_frame_bytes,
+            timeout=CLOSE_SECONDS,
+        )
+        await response.prepare(request)
+        return response
+
+    async def reject_websocket(self, request: web.Request) -> web.Response:
+        """403: a page of a foreign origin wants a socket."""
+        refusal = HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `allowed_origins`.")
+        return respond(refusal.body(), JSON, await self.get_context(request, None), refusal.status)

@@ -1,0 +1,1 @@
+"""The tables, and the questions that SQL can answer."""

@@ -1,0 +1,47 @@
+"""What every table shares: an unbound Peewee model, the clock, and ids that tell no counts."""
+
+import secrets
+import time
+
+import peewee
+
+SEQ_BITS = 27
+_SEQ_MASK = (1 << SEQ_BITS) - 1
+
+
+class Base(peewee.Model):
+    """A table. Bound to no database: a `Prepared` compiles the query, a `Transaction` runs it."""
+
+    class Meta:
+        database = peewee.DatabaseProxy()
+        legacy_table_names = False
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> int:
+    """A random positive id for a user or an upload: 62 bits, so that ids tell no counts and do not meet."""
+    return secrets.randbits(62) | 1
+
+
+def new_conversation_id() -> int:
+    """A random positive id of 36 bits; the caller draws again should it be taken."""
+    return secrets.randbelow((1 << 36) - 1) + 1
+
+
+def message_id(conversation_id: int, seq: int) -> int:
+    """`conversation << 27 | seq`: clusters a conversation's messages and is their order inside it."""
+    return conversation_id << SEQ_BITS | seq
+
+
+def conversation_of(message_id: int) -> int:
+    """The conversation that a message id names."""
+    return message_id >> SEQ_BITS
+
+
+def seq_of(message_id: int) -> int:
+    """The place of a message in its conversation: 1, 2, 3 …"""
+    return message_id & _SEQ_MASK

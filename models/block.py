@@ -1,0 +1,52 @@
+"""Blocks: who does not want to hear from whom."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey
+
+from models.base import Base
+from models.prepared import IdList, Param, Prepared
+
+
+class Block(Base):
+    """`blocker_id` has blocked `blocked_id`; it stands in the way of sends in both directions."""
+
+    blocker_id = BigIntegerField()
+    blocked_id = BigIntegerField()
+    at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("blocker_id", "blocked_id")
+
+
+class BlockRow(NamedTuple):
+    """One entry of a person's own list."""
+
+    blocked_id: int
+    at: int
+
+
+PUT = Prepared[BlockRow](
+    Block.insert(
+        {Block.blocker_id: Param("viewer"), Block.blocked_id: Param("user"), Block.at: Param("at")}
+    ).on_conflict_ignore()
+)
+DELETE = Prepared[BlockRow](
+    Block.delete().where(Block.blocker_id == Param("viewer"), Block.blocked_id == Param("user"))
+)
+# Newest first; `before` and `before_user` are exclusive.
+PAGE = Prepared(
+    Block.select(Block.blocked_id, Block.at)
+    .where(
+        Block.blocker_id == Param("viewer"),
+        Block.at <= Param("before"),
+        (Block.at < Param("before")) | (Block.blocked_id < Param("before_user")),
+    )
+    .order_by(Block.at.desc(), Block.blocked_id.desc())
+    .limit(Param("count")),
+    BlockRow,
+)
+# Those of the ids who have blocked `user`.
+BLOCKERS = Prepared[BlockRow](
+    Block.select(Block.blocker_id).where(Block.blocked_id == Param("user"), Block.blocker_id.in_(IdList("ids")))
+)

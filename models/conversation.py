@@ -1,0 +1,264 @@
+"""Conversations and their members: found or made by their unique keys, listed by activity."""
+
+import hashlib
+from collections.abc import Iterable
+from enum import IntEnum
+from functools import cache
+from typing import Any, NamedTuple
+
+from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, fn
+
+from models.base import Base, new_conversation_id
+from models.prepared import IdList, Param, Prepared, id_list
+from models.transaction import Transaction
+
+
+class ConversationKind(IntEnum):
+    """How a conversation is found again: by its pair, by its member set, or by its one person."""
+
+    DIRECT = 0
+    GROUP = 1
+    SELF = 2
+
+
+class Conversation(Base):
+    """`member_hash` is the unique key of a group; a direct one has its key in `Direct`."""
+
+    id = BigIntegerField(primary_key=True)
+    kind = IntegerField()
+    member_hash = BlobField(null=True)
+    last_seq = BigIntegerField()
+    created_at = BigIntegerField()
+
+
+class Direct(Base):
+    """The unique key of a conversation between two people, or of one with oneself."""
+
+    user_lo = BigIntegerField()
+    user_hi = BigIntegerField()
+    conversation_id = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("user_lo", "user_hi")
+
+
+class Member(Base):
+    """A person's place in a conversation; every position is a `seq`, and all up to it are meant."""
+
+    user_id = BigIntegerField()
+    conversation_id = BigIntegerField()
+    joined_at = BigIntegerField()
+    last_seq = BigIntegerField()
+    read_seq = BigIntegerField()
+    delivered_seq = BigIntegerField()
+    floor_seq = BigIntegerField()
+    activity = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("user_id", "conversation_id")
+
+
+class ConversationRow(NamedTuple):
+    """A conversation as one of its members has it."""
+
+    id: int
+    kind: int
+    created_at: int
+    last_seq: int
+    read_seq: int
+    floor_seq: int
+    activity: int
+
+
+class MemberRow(NamedTuple):
+    """One member of one conversation."""
+
+    conversation_id: int
+    user_id: int
+    joined_at: int
+
+
+class DirectRow(NamedTuple):
+    """The conversation with one other person."""
+
+    user_id: int
+    conversation_id: int
+
+
+class UnreadRow(NamedTuple):
+    """What waits for a person in all."""
+
+    messages: int
+    conversations: int
+
+
+_MINE = Member.select(
+    Conversation.id,
+    Conversation.kind,
+    Conversation.created_at,
+    Member.last_seq,
+    Member.read_seq,
+    Member.floor_seq,
+    Member.activity,
+).join(Conversation, on=(Conversation.id == Member.conversation_id))
+
+BY_IDS = Prepared(
+    _MINE.where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids"))), ConversationRow
+)
+
+
+@cache
+def inbox(
+    *, newest_first: bool, unread_only: bool, with_kind: bool, with_participant: bool
+) -> Prepared[ConversationRow]:
+    """The viewer's conversations beyond (`activity`, `conversation`), exclusive, by activity; at most `count`.
+
+    Each `with_…` adds the parameter of that name. One that was cleared comes back with its next message.
+    """
+    order: tuple[Any, Any]
+    at, of = Param("activity"), Param("conversation")
+    if newest_first:
+        beyond = (Member.activity <= at) & ((Member.activity < at) | (Member.conversation_id < of))
+        order = (Member.activity.desc(), Member.conversation_id.desc())
+    else:
+        beyond = (Member.activity >= at) & ((Member.activity > at) | (Member.conversation_id > of))
+        order = (Member.activity, Member.conversation_id)
+    query = _MINE.where(Member.user_id == Param("viewer"), beyond)
+    query = _filtered(query, unread_only=unread_only, with_kind=with_kind, with_participant=with_participant)
+    return Prepared(query.order_by(*order).limit(Param("count")), ConversationRow)
+
+
+@cache
+def inbox_count(*, unread_only: bool, with_kind: bool, with_participant: bool) -> Prepared[ConversationRow]:
+    """How many conversations `inbox` would list in all."""
+    query = (
+        Member.select(fn.COUNT(Member.conversation_id))
+        .join(Conversation, on=(Conversation.id == Member.conversation_id))
+        .where(Member.user_id == Param("viewer"))
+    )
+    return Prepared(_filtered(query, unread_only=unread_only, with_kind=with_kind, with_participant=with_participant))
+
+
+def _filtered(query: Any, *, unread_only: bool, with_kind: bool, with_participant: bool) -> Any:
+    query = query.where(Member.last_seq > Member.floor_seq)
+    if unread_only:
+        query = query.where(Member.last_seq > Member.read_seq)
+    if with_kind:
+        query = query.where(Conversation.kind == Param("kind"))
+    if with_participant:
+        other = Member.alias("other")
+        same = (other.conversation_id == Member.conversation_id) & (other.user_id == Param("participant"))
+        query = query.where(fn.EXISTS(other.select(other.user_id).where(same)))
+    return query
+
+
+MEMBERS = Prepared(
+    Member.select(Member.conversation_id, Member.user_id, Member.joined_at)
+    .where(Member.conversation_id.in_(IdList("ids")))
+    .order_by(Member.conversation_id, Member.user_id),
+    MemberRow,
+)
+UNREAD = Prepared(
+    Member.select(fn.COALESCE(fn.SUM(Member.last_seq - Member.read_seq), 0), fn.COUNT(Member.last_seq)).where(
+        Member.user_id == Param("viewer"), Member.last_seq > Member.read_seq
+    ),
+    UnreadRow,
+)
+DIRECT = Prepared[DirectRow](
+    Direct.select(Direct.conversation_id).where(Direct.user_lo == Param("lo"), Direct.user_hi == Param("hi"))
+)
+DIRECTS_OF = Prepared(
+    Direct.select(Direct.user_hi, Direct.conversation_id).where(
+        Direct.user_lo == Param("viewer"), Direct.user_hi.in_(IdList("ids"))
+    )
+    | Direct.select(Direct.user_lo, Direct.conversation_id).where(
+        Direct.user_lo.in_(IdList("ids")), Direct.user_hi == Param("viewer")
+    ),
+    DirectRow,
+)
+GROUP = Prepared[DirectRow](Conversation.select(Conversation.id).where(Conversation.member_hash == Param("hash")))
+PUT = Prepared[ConversationRow](
+    Conversation.insert(
+        {
+            Conversation.id: Param("id"),
+            Conversation.kind: Param("kind"),
+            Conversation.member_hash: Param("hash"),
+            Conversation.last_seq: 0,
+            Conversation.created_at: Param("at"),
+        }
+    ).on_conflict_ignore()
+)
+PUT_DIRECT = Prepared[DirectRow](
+    Direct.insert(
+        {Direct.user_lo: Param("lo"), Direct.user_hi: Param("hi"), Direct.conversation_id: Param("conversation")}
+    )
+)
+PUT_MEMBER = Prepared[MemberRow](
+    Member.insert(
+        {
+            Member.user_id: Param("user"),
+            Member.conversation_id: Param("conversation"),
+            Member.joined_at: Param("at"),
+            Member.last_seq: 0,
+            Member.read_seq: 0,
+            Member.delivered_seq: 0,
+            Member.floor_seq: 0,
+            Member.activity: Param("at"),
+        }
+    )
+)
+NEXT_SEQ = Prepared[ConversationRow](
+    Conversation.update({Conversation.last_seq: Conversation.last_seq + 1})
+    .where(Conversation.id == Param("conversation"))
+    .returning(Conversation.last_seq)
+)
+# The sender has read all up to what they write themselves.
+ADVANCE = Prepared[MemberRow](
+    Member.update({Member.last_seq: Param("seq"), Member.activity: Param("at")}).where(
+        Member.conversation_id == Param("conversation")
+    )
+)
+ADVANCE_SENDER = Prepared[MemberRow](
+    Member.update({Member.read_seq: Param("seq"), Member.delivered_seq: Param("seq")}).where(
+        Member.user_id == Param("sender"), Member.conversation_id == Param("conversation")
+    )
+)
+
+
+def member_hash(user_ids: Iterable[int]) -> bytes:
+    """The unique key of a group: the same people, in any order and named any number of times, are the same group."""
+    return hashlib.sha256(",".join(map(str, sorted(set(user_ids)))).encode()).digest()
+
+
+def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
+    """The conversation of exactly these people, the viewer among them; None where nobody wrote yet."""
+    if len(user_ids) <= 2:
+        found: int | None = transaction.value(DIRECT, lo=min(user_ids), hi=max(user_ids))
+    else:
+        found = transaction.value(GROUP, hash=member_hash(user_ids))
+    return found
+
+
+def get_or_put_with(transaction: Transaction, user_ids: frozenset[int], at: int) -> tuple[int, bool]:
+    """The conversation of exactly these people and whether it was made now; runs inside `Database.write`."""
+    found = find_with(transaction, user_ids)
+    if found is not None:
+        return found, False
+    kind = {1: ConversationKind.SELF, 2: ConversationKind.DIRECT}.get(len(user_ids), ConversationKind.GROUP)
+    hash_ = member_hash(user_ids) if kind is ConversationKind.GROUP else None
+    conversation_id = new_conversation_id()
+    while not transaction.run(PUT, id=conversation_id, kind=kind, hash=hash_, at=at):
+        conversation_id = new_conversation_id()
+    if kind is not ConversationKind.GROUP:
+        transaction.run(PUT_DIRECT, lo=min(user_ids), hi=max(user_ids), conversation=conversation_id)
+    for user_id in sorted(user_ids):
+        transaction.run(PUT_MEMBER, user=user_id, conversation=conversation_id, at=at)
+    return conversation_id, True
+
+
+def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:
+    """The members of each conversation, by user id."""
+    members: dict[int, list[MemberRow]] = {}
+    for row in transaction.all(MEMBERS, ids=id_list(conversation_ids)):
+        members.setdefault(row.conversation_id, []).append(row)
+    return members

@@ -1,0 +1,106 @@
+"""The event log: for each user n = 1, 2, 3 … without a gap; what a stream resumes from."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey, IntegerField, fn
+
+from models.base import Base
+from models.prepared import Param, Prepared
+from models.transaction import Transaction
+from models.user import User
+
+TRIM_LOT = 20
+
+
+class EventKind(IntEnum):
+    """What happened; the comment says what `subject_id` names."""
+
+    MESSAGE_CREATED = 0  # a message
+    CONVERSATION_CREATED = 1  # a conversation
+    USER_BLOCKED = 2  # the user whom this one blocked
+    USER_UNBLOCKED = 3  # the user whom this one no longer blocks
+
+
+class Event(Base):
+    """One thing that concerns one user."""
+
+    user_id = BigIntegerField()
+    n = BigIntegerField()
+    kind = IntegerField()
+    subject_id = BigIntegerField()
+    at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("user_id", "n")
+
+
+class EventRow(NamedTuple):
+    """One entry of a user's log."""
+
+    n: int
+    kind: int
+    subject_id: int
+    at: int
+
+
+class EdgeRow(NamedTuple):
+    """The oldest and the newest entry of a user's log; both 0 while it is empty."""
+
+    first: int
+    last: int
+
+
+# Counted inside the transaction that commits it, so the order of commits is the order of n.
+PUT = Prepared[EventRow](
+    Event.insert_from(
+        Event.select(
+            Param("user"), fn.COALESCE(fn.MAX(Event.n), 0) + 1, Param("kind"), Param("subject"), Param("at")
+        ).where(Event.user_id == Param("user")),
+        [Event.user_id, Event.n, Event.kind, Event.subject_id, Event.at],
+    ).returning(Event.n)
+)
+# After `after`, exclusive, oldest first.
+AFTER = Prepared(
+    Event.select(Event.n, Event.kind, Event.subject_id, Event.at)
+    .where(Event.user_id == Param("user"), Event.n > Param("after"))
+    .order_by(Event.n)
+    .limit(Param("count")),
+    EventRow,
+)
+LAST = Prepared[EventRow](Event.select(Event.n).where(Event.user_id == Param("user")).order_by(Event.n.desc()).limit(1))
+FIRST = Prepared[EventRow](Event.select(Event.n).where(Event.user_id == Param("user")).order_by(Event.n).limit(1))
+# The newest entry of a user stays, however old: numbering goes on from it.
+TRIM = Prepared[EventRow](
+    Event.delete().where(Event.user_id == Param("user"), Event.n < Param("last"), Event.n < Param("up_to"))
+)
+YOUNGER = Prepared[EventRow](
+    Event.select(Event.n).where(Event.user_id == Param("user"), Event.at >= Param("at")).order_by(Event.n).limit(1)
+)
+USERS = Prepared[EventRow](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_LOT))
+
+
+def put(transaction: Transaction, user_id: int, kind: EventKind, subject_id: int, at: int) -> int:
+    """Appends to a user's log and returns its n; runs inside `Database.write`."""
+    n: int = transaction.value(PUT, user=user_id, kind=int(kind), subject=subject_id, at=at)
+    return n
+
+
+def edges_of(transaction: Transaction, user_id: int) -> EdgeRow:
+    """Where a user's log begins and ends."""
+    first = transaction.value(FIRST, user=user_id)
+    return EdgeRow(0, 0) if first is None else EdgeRow(first, transaction.value(LAST, user=user_id))
+
+
+def trim(transaction: Transaction, after_user_id: int, before: int) -> int:
+    """Deletes events before a time (ms since 1970) from the logs of the next users beyond an id, in order of ids.
+
+    Returns the last of those users, or 0 when there are none left. At most 20 users and 1,000 events each: the writer
+    is needed elsewhere.
+    """
+    users = transaction.values(USERS, after=after_user_id)
+    for user_id in users:
+        edges = edges_of(transaction, user_id)
+        younger = transaction.value(YOUNGER, user=user_id, at=before) or edges.last
+        transaction.run(TRIM, user=user_id, last=edges.last, up_to=min(younger, edges.first + 1000))
+    return users[-1] if users else 0

@@ -1,0 +1,169 @@
+"""Messages: written in order, read in pages, searched by word."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from functools import cache
+from typing import NamedTuple
+
+from peewee import JOIN, BigIntegerField, Expression, IntegerField, TextField
+
+from models.base import SEQ_BITS, Base
+from models.conversation import Member
+from models.prepared import IdList, Param, Prepared, id_list
+from models.transaction import Transaction
+
+
+class MessageKind(IntEnum):
+    """What a message is in the main; derived from its content, never believed."""
+
+    TEXT = 0
+    IMAGE = 1
+    VIDEO = 2
+    AUDIO = 3
+    FILE = 4
+
+
+class Message(Base):
+    """`id` is `conversation << 27 | seq`; `attachments` counts the files, so that most pages need not ask."""
+
+    id = BigIntegerField(primary_key=True)
+    sender_id = BigIntegerField()
+    created_at = BigIntegerField()
+    kind = IntegerField()
+    body = TextField(null=True)
+    attachments = IntegerField()
+    reply_to_id = BigIntegerField(null=True)
+    client_message_id = TextField(null=True)
+    metadata = TextField(null=True)
+
+
+class MessageFts(Base):
+    """The full-text index over `Message.body`; filled by a job, see models/job.py."""
+
+    rowid = BigIntegerField(primary_key=True)
+    message_fts = TextField()  # FTS5's hidden column: the table's name, to match against
+    body = TextField()
+
+
+class MessageRow(NamedTuple):
+    """A message as it is stored."""
+
+    id: int
+    sender_id: int
+    created_at: int
+    kind: int
+    body: str | None
+    attachments: int
+    reply_to_id: int | None
+    client_message_id: str | None
+    metadata: str | None
+
+
+_ALL = (
+    Message.id,
+    Message.sender_id,
+    Message.created_at,
+    Message.kind,
+    Message.body,
+    Message.attachments,
+    Message.reply_to_id,
+    Message.client_message_id,
+    Message.metadata,
+)
+# The right to see a message, in SQL: a member of its conversation, and not cleared by them.
+_SEEN_BY_VIEWER = (
+    (Member.user_id == Param("viewer"))
+    & (Member.conversation_id == Expression(Message.id, ">>", SEQ_BITS))
+    & (Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq)
+)
+
+PUT = Prepared[MessageRow](
+    Message.insert(
+        {
+            Message.id: Param("id"),
+            Message.sender_id: Param("sender"),
+            Message.created_at: Param("at"),
+            Message.kind: Param("kind"),
+            Message.body: Param("body"),
+            Message.attachments: Param("attachments"),
+            Message.reply_to_id: Param("reply_to"),
+            Message.client_message_id: Param("client_message_id"),
+            Message.metadata: Param("metadata"),
+        }
+    )
+)
+# Both bounds are exclusive.
+PAGE_FORWARD = Prepared(
+    Message.select(*_ALL)
+    .where(Message.id > Param("after"), Message.id < Param("before"))
+    .order_by(Message.id)
+    .limit(Param("count")),
+    MessageRow,
+)
+PAGE_BACKWARD = Prepared(
+    Message.select(*_ALL)
+    .where(Message.id > Param("after"), Message.id < Param("before"))
+    .order_by(Message.id.desc())
+    .limit(Param("count")),
+    MessageRow,
+)
+VISIBLE = Prepared(
+    Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow
+)
+
+
+class FtsRow(NamedTuple):
+    """A text for the index."""
+
+    id: int
+    body: str
+
+
+class FoundRow(NamedTuple):
+    """A message that a search found, before it is loaded."""
+
+    id: int
+    created_at: int
+
+
+TEXTS = Prepared(
+    Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), FtsRow
+)
+INDEX = Prepared[FtsRow](MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.body: Param("body")}))
+
+
+@cache
+def search(
+    *, with_conversation: bool, with_sender: bool, with_attachment: bool | None, with_since: bool, with_until: bool
+) -> Prepared[FoundRow]:
+    """The viewer's messages that match, newest first, beyond (`at`, `id`), exclusive.
+
+    Walks the viewer's conversations and asks the index for each one's range of row ids: a plain join of index and
+    messages grows with the whole server. `with_attachment` is None where it does not matter.
+    """
+    lowest = Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq
+    beyond = Expression(Member.conversation_id + 1, "<<", SEQ_BITS)
+    query = (
+        Member.select(Message.id, Message.created_at)
+        .join(MessageFts, JOIN.CROSS)  # CROSS: SQLite keeps this order of the loops
+        .join(Message, JOIN.CROSS)
+        .where(Member.user_id == Param("viewer"), MessageFts.rowid > lowest, MessageFts.rowid < beyond)
+        .where(Expression(MessageFts.message_fts, "MATCH", Param("match")), Message.id == MessageFts.rowid)
+        .where(Message.created_at <= Param("at"), (Message.created_at < Param("at")) | (Message.id < Param("id")))
+    )
+    if with_conversation:
+        query = query.where(Member.conversation_id == Param("conversation"))
+    if with_sender:
+        query = query.where(Message.sender_id == Param("sender"))
+    if with_attachment is not None:
+        query = query.where(Message.attachments > 0 if with_attachment else Message.attachments == 0)
+    if with_since:
+        query = query.where(Message.created_at > Param("since"))
+    if with_until:
+        query = query.where(Message.created_at < Param("until"))
+    return Prepared(query.order_by(Message.created_at.desc(), Message.id.desc()).limit(Param("count")), FoundRow)
+
+
+def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:
+    """Those of the messages that exist and that the viewer may see now."""
+    return {row.id: row for row in transaction.all(VISIBLE, viewer=viewer_id, ids=id_list(ids))}

@@ -1,0 +1,163 @@
+"""People: who they are, found in each way that a reference may name them."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from peewee import BigIntegerField, IntegerField, TextField, fn
+
+from models.base import Base, new_id, now_ms
+from models.block import Block
+from models.prepared import IdList, Param, Prepared, id_list
+from models.transaction import Transaction
+
+ACTIVE, SUSPENDED, DEACTIVATED = 0, 1, 2
+
+
+class User(Base):
+    """An account; `username_key` and `email_key` are the folded forms that are unique."""
+
+    id = BigIntegerField(primary_key=True)
+    username = TextField()
+    username_key = TextField()
+    display_name = TextField()
+    email = TextField(null=True)
+    email_key = TextField(null=True)
+    external_id = TextField(null=True)
+    avatar_url = TextField(null=True)
+    password_hash = TextField(null=True)
+    is_bot = IntegerField()
+    state = IntegerField()
+    created_at = BigIntegerField()
+
+
+class UserRow(NamedTuple):
+    """A person as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the person's."""
+
+    id: int
+    username: str
+    display_name: str
+    email: str | None
+    external_id: str | None
+    avatar_url: str | None
+    is_bot: int
+    state: int
+    has_blocked: int
+    is_blocked_by: int
+
+
+class CredentialRow(NamedTuple):
+    """What a sign-in checks."""
+
+    id: int
+    password_hash: str | None
+    state: int
+
+
+class AccountRow(NamedTuple):
+    """A line of the operator's list."""
+
+    id: int
+    username: str
+    display_name: str
+    email: str | None
+    state: int
+    is_bot: int
+
+
+def fold(name: str) -> str:
+    """The form in which user names and e-mail addresses are unique: without case."""
+    return name.casefold()
+
+
+_SEEN = User.select(
+    User.id,
+    User.username,
+    User.display_name,
+    User.email,
+    User.external_id,
+    User.avatar_url,
+    User.is_bot,
+    User.state,
+    fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == Param("viewer"), Block.blocked_id == User.id)),
+    fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == User.id, Block.blocked_id == Param("viewer"))),
+)
+
+BY_IDS = Prepared(_SEEN.where(User.id.in_(IdList("ids"))), UserRow)
+BY_USERNAME = Prepared(_SEEN.where(User.username_key == Param("key")), UserRow)
+BY_EMAIL = Prepared(_SEEN.where(User.email_key == Param("key")), UserRow)
+BY_EXTERNAL_ID = Prepared(_SEEN.where(User.external_id == Param("key")), UserRow)
+BY_PREFIX = Prepared(
+    _SEEN.where(
+        User.username_key >= Param("prefix"), User.username_key < Param("beyond"), User.username_key > Param("after")
+    )
+    .order_by(User.username_key)
+    .limit(Param("count")),
+    UserRow,
+)
+CREDENTIAL = Prepared(
+    User.select(User.id, User.password_hash, User.state).where(User.username_key == Param("key")), CredentialRow
+)
+STATE = Prepared[UserRow](User.select(User.state).where(User.id == Param("id")))
+ALL = Prepared(
+    User.select(User.id, User.username, User.display_name, User.email, User.state, User.is_bot).order_by(
+        User.username_key
+    ),
+    AccountRow,
+)
+PUT = Prepared[UserRow](
+    User.insert(
+        {
+            User.id: Param("id"),
+            User.username: Param("username"),
+            User.username_key: Param("username_key"),
+            User.display_name: Param("display_name"),
+            User.email: Param("email"),
+            User.email_key: Param("email_key"),
+            User.external_id: Param("external_id"),
+            User.avatar_url: Param("avatar_url"),
+            User.password_hash: Param("password_hash"),
+            User.is_bot: Param("is_bot"),
+            User.state: ACTIVE,
+            User.created_at: Param("created_at"),
+        }
+    ).on_conflict_ignore()
+)
+SET_PASSWORD = Prepared[UserRow](
+    User.update({User.password_hash: Param("password_hash")}).where(User.id == Param("id"))
+)
+SET_STATE = Prepared[UserRow](User.update({User.state: Param("state")}).where(User.id == Param("id")))
+
+
+def put(
+    transaction: Transaction,
+    username: str,
+    *,
+    display_name: str,
+    password_hash: str | None,
+    email: str | None = None,
+    external_id: str | None = None,
+    avatar_url: str | None = None,
+    is_bot: bool = False,
+) -> int | None:
+    """Stores a new person and returns their id, or None when the user name, e-mail or external id is taken."""
+    user_id = new_id()
+    count = transaction.run(
+        PUT,
+        id=user_id,
+        username=username,
+        username_key=fold(username),
+        display_name=display_name,
+        email=email,
+        email_key=None if email is None else fold(email),
+        external_id=external_id,
+        avatar_url=avatar_url,
+        password_hash=password_hash,
+        is_bot=int(is_bot),
+        created_at=now_ms(),
+    )
+    return user_id if count else None
+
+
+def find_many(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, UserRow]:
+    """Those of the ids that exist, as the viewer sees them."""
+    return {row.id: row for row in transaction.all(BY_IDS, viewer=viewer_id, ids=id_list(ids))}

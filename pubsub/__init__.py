@@ -1,0 +1,1 @@
+"""The hints: who should look at the event log again."""

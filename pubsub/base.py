@@ -1,0 +1,45 @@
+"""What a publisher of hints promises.
+
+A hint says that a user's event log has grown; it carries numbers, never text. It may be lost, doubled or late: whoever
+listens reads the log, so a lost hint costs time and never a message.
+"""
+
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+
+class Hint(NamedTuple):
+    """The log of `user_id` reaches at least `n`; n = 0 asks the listeners to look at the viewer's rights again."""
+
+    user_id: int
+    n: int
+
+
+class Mailbox(Protocol):
+    """One listener's hints; a context manager that stops listening at its end.
+
+    Hints that arrive while nobody waits become one: a mailbox has the bound of one, and a slow listener holds up
+    nobody and costs no memory. It goes back to the log, as everybody does.
+    """
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """True at the first hint since the last call, or since the mailbox was opened; False at the timeout."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class PubSub(Protocol):
+    """Carries hints from those who wrote to those who listen."""
+
+    def publish(self, hints: list[Hint]) -> None:
+        """Announces; called after the commit, returns at once, never raises."""
+        ...
+
+    def listen(self, user_id: int) -> Mailbox:
+        """Opens a mailbox: every hint published after this call reaches it, or is lost."""
+        ...

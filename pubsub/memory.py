@@ -1,0 +1,71 @@
+"""Hints inside one process, for the embedded mode."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from pubsub.base import Hint
+
+
+class MemoryMailbox:
+    """An `asyncio.Event` that a hint sets and a wait clears."""
+
+    __slots__ = ("_event", "_pubsub", "_user_id")
+
+    def __init__(self, pubsub: "MemoryPubSub", user_id: int) -> None:
+        self._pubsub = pubsub
+        self._user_id = user_id
+        self._event = asyncio.Event()
+
+    def hint(self) -> None:
+        """Called by the publisher."""
+        self._event.set()
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """See `pubsub.base.Mailbox`."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pubsub.forget(self._user_id, self)
+
+
+class MemoryPubSub:
+    """Listeners by user; publishing costs nothing for users whom nobody listens to."""
+
+    def __init__(self) -> None:
+        self._mailboxes: dict[int, set[MemoryMailbox]] = {}
+
+    def publish(self, hints: list[Hint]) -> None:
+        """See `pubsub.base.PubSub`."""
+        for hint in hints:
+            for mailbox in self._mailboxes.get(hint.user_id, ()):
+                mailbox.hint()
+
+    def listen(self, user_id: int) -> MemoryMailbox:
+        """See `pubsub.base.PubSub`."""
+        mailbox = MemoryMailbox(self, user_id)
+        self._mailboxes.setdefault(user_id, set()).add(mailbox)
+        return mailbox
+
+    def forget(self, user_id: int, mailbox: MemoryMailbox) -> None:
+        """Closes a mailbox; a second time it does nothing."""
+        mailboxes = self._mailboxes.get(user_id)
+        if mailboxes is not None:
+            mailboxes.discard(mailbox)
+            if not mailboxes:
+                del self._mailboxes[user_id]
+
+    def listeners(self) -> int:
+        """How many mailboxes are open."""
+        return sum(map(len, self._mailboxes.values()))

@@ -1,0 +1,1 @@
+"""The process: settings, command line, HTTP application, downloads and pages."""

@@ -1,0 +1,257 @@
+"""The settings: every name, its default and its meaning stand here and nowhere else.
+
+A value comes from a flag, else the environment, else `.env`, else `sotto.toml`, else its default. Both files are looked
+for in the working directory. An empty string in the environment or in `.env` means unset, as in `SOTTO_PORT=`.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from server.layer import Layer, LayerSource, environment_names, flag_layer, read_layers
+
+DAY_SECONDS = 24 * 60 * 60
+EMPTY_MEANS = {
+    "database_url": "sqlite:///<data>/sotto.db",
+    "storage_url": "<data>/files",
+    "pubsub_url": "in the process",
+    "public_url": "relative to the request",
+    "allowed_origins": "the server's own",
+}
+
+
+def _split(text: str) -> SplitResult:
+    """Split a URL; raises ValueError with a sentence of ours, because the library's may repeat a password."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return parts
+
+
+def _check_scheme(text: str, known: str, example: str) -> None:
+    if text and (scheme := _split(text).scheme) != known:
+        found = f"the scheme {scheme!r}" if scheme else "no scheme"
+        raise ValueError(f"only {known} URLs are supported so far, such as {example}; found {found}")
+
+
+def _split_list(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Bytes = Annotated[ByteSize, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Rate = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
+Origins = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
+
+
+class Settings(BaseSettings):
+    """What an operator may choose; frozen. Use `load_settings`, which also finds unknown names."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` or `::` for all.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system pick a free one.")
+    data: Path = Field(Path("data"), description="Folder of the database and of the files.")
+    database_url: str = Field("", description="Database; so far only `sqlite:///` and the path of a file.")
+    storage_url: str = Field("", description="Where files are kept; so far only `file:///` and an absolute path.")
+    pubsub_url: str = Field("", description="How processes tell each other of events; so far only `memory://`.")
+    public_url: str = Field(
+        "", description="Absolute http(s) URL under which clients reach the server; for file links."
+    )
+    allowed_origins: Origins = Field(
+        (), description="Other origins whose pages may call the API and open WebSockets; exact, separated by commas."
+    )
+    sign_up: bool = Field(default=True, description="Whether anybody may make an account.")
+    self_conversations: bool = Field(default=False, description="Whether people may write to themselves.")
+    email_lookup: bool = Field(default=False, description="Whether people can be found by their e-mail address.")
+    require_text: bool = Field(default=False, description="Whether a message needs text even when it has files.")
+    introspection: bool = Field(
+        default=True, description="Whether the schema may be read, by introspection and as a file."
+    )
+    explorer: bool = Field(default=True, description="Whether GraphiQL is served.")
+    max_text_length: int = Field(10_000, gt=0, description="Longest text of a message, in code points.")
+    max_text_bytes: Bytes = Field(ByteSize(40_000), description="Longest text of a message, in bytes of UTF-8.")
+    max_recipients: Count = Field(10, description="Most recipients of one send.")
+    max_attachments: Count = Field(10, description="Most files of one message.")
+    max_attachment_bytes: Bytes = Field(ByteSize(25 * 1024**2), description="Largest file, in bytes.")
+    max_inline_request_bytes: Bytes = Field(
+        ByteSize(32 * 1024**2), description="Largest multipart request, with all of its files, in bytes."
+    )
+    max_json_bytes: Bytes = Field(ByteSize(256 * 1024), description="Largest JSON request, in bytes.")
+    attachment_types: Literal["default", "ossn", "any"] = Field(
+        "default", description="Which kinds of files may be attached: a careful list, that of OSSN, or any."
+    )
+    upload_life_seconds: Seconds = Field(DAY_SECONDS, description="How long an upload waits to be sent, in seconds.")
+    url_life_seconds: Seconds = Field(300, description="How long the URL of a file is good, in seconds.")
+    event_retention_seconds: Seconds = Field(
+        30 * DAY_SECONDS, description="How long events are kept for clients that come back, in seconds."
+    )
+    session_life_seconds: Seconds = Field(
+        30 * DAY_SECONDS, description="How long an unused session stays signed in, in seconds."
+    )
+    send_rate_per_minute: Rate = Field(600, description="Most sends of one user in a minute; 0 = no limit.")
+    sign_in_rate_per_minute: Rate = Field(
+        10, description="Most attempts to sign in from one address or to one account in a minute; 0 = no limit."
+    )
+    sign_up_rate_per_minute: Rate = Field(
+        10, description="Most new accounts from one address in a minute; 0 = no limit."
+    )
+    body_timeout_seconds: Seconds = Field(30, description="How long the body of a request may take, in seconds.")
+    log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = Field(
+        "auto", description="Form of the log; `auto` is `text` on a terminal, else `json`."
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", description="Least severe entry of the log."
+    )
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file that `database_url` names; three slashes are relative, four absolute, as in SQLAlchemy."""
+        return Path(unquote(urlsplit(self.database_url).path)[1:]) if self.database_url else self.data / "sotto.db"
+
+    @property
+    def files_path(self) -> Path:
+        """The folder of the files unless `storage_url` names another."""
+        return self.data / "files"
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, text: str) -> str:
+        _check_scheme(text, "sqlite", "sqlite:///data/sotto.db")
+        parts = _split(text)
+        if text and (parts.netloc or parts.query or parts.fragment or parts.path in {"", "/", "/:memory:"}):
+            raise ValueError("a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db")
+        return text
+
+    @field_validator("storage_url")
+    @classmethod
+    def _check_storage_url(cls, text: str) -> str:
+        _check_scheme(text, "file", "file:///srv/sotto/files")
+        parts = _split(text)
+        if text and (parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/")):
+            raise ValueError("a file URL has three slashes and an absolute path, as in file:///srv/sotto/files")
+        return text
+
+    @field_validator("pubsub_url")
+    @classmethod
+    def _check_pubsub_url(cls, text: str) -> str:
+        _check_scheme(text, "memory", "memory://")
+        return text
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, text: str) -> str:
+        parts = _split(text)
+        is_web = parts.scheme in {"http", "https"} and parts.hostname
+        if text and (not is_web or "@" in parts.netloc or parts.query or parts.fragment):
+            raise ValueError(
+                "must be an http or https URL without user, query or fragment, as in https://chat.example.org"
+            )
+        return text.rstrip("/")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = _split(origin)
+            is_web = parts.scheme in {"http", "https"} and parts.hostname
+            if not is_web or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
+                raise ValueError("each must be scheme://host[:port] and no more, as in https://chat.example.org")
+        return tuple(origin.lower() for origin in origins)  # browsers send Origin in lower case (RFC 6454, section 4)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put our three layers, which know their unknown names, in the place of the stock sources."""
+        del env_settings, dotenv_settings, file_secret_settings
+        return (init_settings, *(LayerSource(settings_cls, layer) for layer in read_layers(cls.model_fields)))
+
+
+class SettingsError(Exception):
+    """All that is wrong with the settings, a line each; no line repeats what may be a password."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load_settings(**flags: object) -> Settings:
+    """Read all settings; a flag that is None was not given. Raises SettingsError with every problem at once."""
+    layers = [flag_layer(Settings.model_fields, flags), *read_layers(Settings.model_fields)]
+    problems = [problem for layer in layers for problem in layer.problems]
+    try:
+        settings = Settings(**layers[0].values)
+    except ValidationError as error:
+        problems += _sentences(error, layers)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _sentences(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
+    sentences = []
+    for detail in error.errors(include_url=False, include_context=True):
+        key = str(detail["loc"][0])
+        layer = next(layer for layer in layers if key in layer.values)
+        complaint = _complaint(detail["type"], detail["msg"]) + _found(key, layer.values[key])
+        sentences.append(f"{layer.names[key]} ({layer.origin}): {complaint}.")
+    return list(dict.fromkeys(sentences))
+
+
+def _complaint(kind: str, message: str) -> str:
+    """Return pydantic's message as the middle of a sentence."""
+    if kind == "byte_size":
+        return "must be a number of bytes, such as 26214400 or 25MiB"
+    return message.removeprefix("Value error, ").replace("Input should", "should", 1)
+
+
+def _found(key: str, value: object) -> str:
+    """Return the value as the end of a sentence, or nothing: any URL may hold a password, and so may what has an @."""
+    shown = str(value)
+    return "" if key.endswith("_url") or "@" in shown else f"; found {shown[:60]!r}"
+
+
+class SettingLine(NamedTuple):
+    """A row of the table of settings."""
+
+    name: str
+    environment: str
+    default: str
+    description: str
+
+
+def describe_settings() -> list[SettingLine]:
+    """Return all settings in the order of the class: for the README's table and for `./sotto config`."""
+    names = environment_names(Settings.model_fields)
+    return [
+        SettingLine(key, names[key], EMPTY_MEANS.get(key) or _as_text(info.default), info.description or "")
+        for key, info in Settings.model_fields.items()
+    ]
+
+
+def _as_text(value: object) -> str:
+    """Return a default as one would write it in `.env`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, ByteSize):
+        for unit, size in (("MiB", 1024**2), ("KiB", 1024)):
+            if value % size == 0:
+                return f"{value // size}{unit}"
+    return str(value)

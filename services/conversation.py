@@ -1,0 +1,240 @@
+"""Conversations as a member sees them: the inbox, one by id or by its people, what waits to be read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from models import attachment as attachments
+from models import conversation as conversations
+from models.attachment import AttachmentRow
+from models.base import message_id
+from models.conversation import ConversationKind, ConversationRow, UnreadRow
+from models.database import Database
+from models.prepared import id_list
+from models.transaction import Transaction
+from services.cursor import Seal
+from services.error import BadRequest, NotFound
+from services.message import MessageService, MessageView
+from services.page import Page, PageRequest, backward, forward
+from services.user import Eligibility, Person, Reference, UserService
+from services.viewer import Viewer
+
+_FOREVER = (1 << 63) - 1
+_ALL_KINDS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """A member and when they joined, in ms since 1970."""
+
+    person: Person
+    joined_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation whole: its members by user id, and its newest message that the viewer may see."""
+
+    row: ConversationRow
+    viewer_id: int
+    participants: Sequence[ParticipantView]
+    last_message: MessageView | None
+
+    @property
+    def others(self) -> list[ParticipantView]:
+        """All but the viewer."""
+        return [each for each in self.participants if each.person.row.id != self.viewer_id]
+
+    @property
+    def unread_count(self) -> int:
+        """Messages of others that came after the viewer's read position; one's own are read when they are sent."""
+        return max(0, self.row.last_seq - max(self.row.read_seq, self.row.floor_seq))
+
+    @property
+    def send_restriction(self) -> Eligibility | None:
+        """What stands in the way of writing here; None where nothing does. A group is always open to its members."""
+        if self.row.kind == ConversationKind.GROUP:
+            return None
+        peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
+        return None if peer.person.eligibility is Eligibility.ALLOWED else peer.person.eligibility
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which conversations of the inbox; every condition must hold."""
+
+    kind: ConversationKind | None = None
+    unread_only: bool = False
+    participant: Reference | None = None
+
+
+class ConversationService:
+    """Reads conversations, each of which is its members' alone."""
+
+    def __init__(self, database: Database, users: UserService, messages: MessageService, seal: Seal) -> None:
+        self._database = database
+        self._users = users
+        self._messages = messages
+        self._seal = seal
+
+    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
+        """Those of the ids that exist and have the viewer as a member."""
+        return await self._database.read(self.load_by_id, viewer.user_id, list(ids))
+
+    async def find(self, viewer: Viewer, id_: int) -> ConversationView | None:
+        """The conversation, or None also where the viewer is no member."""
+        return (await self.find_many(viewer, [id_])).get(id_)
+
+    async def find_with(self, viewer: Viewer, references: Sequence[Reference]) -> ConversationView | None:
+        """The conversation of the viewer with exactly these people; None before the first message."""
+        return await self._database.read(self._find_with, viewer.user_id, references)
+
+    async def find_directs(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, ConversationView]:
+        """The direct conversation with each of these people, by user id, where there is one."""
+        return await self._database.read(self._find_directs, viewer.user_id, list(user_ids))
+
+    async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
+        """The inbox, newest activity first; raises BadRequest and CursorInvalid."""
+        request.check()
+        if request.after is not None and request.before is not None:
+            raise BadRequest("Give `after` or `before`, not both.")
+        after, before = (
+            None if cursor is None else self._seal.read("conversation", viewer.user_id, cursor, 2)
+            for cursor in (request.after, request.before)
+        )
+        return await self._database.read(self._page, viewer.user_id, wanted, request, after, before)
+
+    async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
+        """How many conversations the filter lets through."""
+        return await self._database.read(self._count, viewer.user_id, wanted)
+
+    async def unread(self, viewer: Viewer) -> UnreadRow:
+        """What waits for the viewer in all."""
+        row = await self._database.read(lambda tx: tx.first(conversations.UNREAD, viewer=viewer.user_id))
+        assert row is not None
+        return row
+
+    async def page_of_attachments(
+        self, viewer: Viewer, conversation_id: int, kinds: Sequence[int] | None, request: PageRequest
+    ) -> Page[tuple[AttachmentRow, MessageView]]:
+        """The files of a conversation with their messages, newest first; `kinds` None means all of them."""
+        request.check()
+        after = None if request.after is None else self._seal.read("attachment", viewer.user_id, request.after, 2)
+        return await self._database.read(
+            self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
+        )
+
+    def cursor_of(self, viewer: Viewer, view: ConversationView) -> str:
+        """The cursor of a conversation in `page_of`."""
+        return self._seal.write("conversation", viewer.user_id, view.row.activity, view.row.id)
+
+    def attachment_cursor_of(self, viewer: Viewer, row: AttachmentRow) -> str:
+        """The cursor of a file in `page_of_attachments`."""
+        return self._seal.write("attachment", viewer.user_id, row.message_id, row.position)
+
+    def load_by_id(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, ConversationView]:
+        """Those of the ids that have the viewer as a member; runs inside a transaction."""
+        rows = tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(ids))
+        return {view.row.id: view for view in self.load(tx, viewer_id, rows)}
+
+    def load(self, tx: Transaction, viewer_id: int, rows: Sequence[ConversationRow]) -> list[ConversationView]:
+        """Members, people and newest messages for a whole page, one statement each."""
+        if not rows:
+            return []
+        members = conversations.members_of(tx, [row.id for row in rows])
+        people = self._users.load(tx, viewer_id, {each.user_id for some in members.values() for each in some})
+        newest = [message_id(row.id, row.last_seq) for row in rows if row.last_seq > row.floor_seq]
+        last = self._messages.load_visible(tx, viewer_id, newest)
+        return [
+            ConversationView(
+                row,
+                viewer_id,
+                [ParticipantView(people[each.user_id], each.joined_at) for each in members[row.id]],
+                last.get(message_id(row.id, row.last_seq)),
+            )
+            for row in rows
+        ]
+
+    def _find_with(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> ConversationView | None:
+        people = self._users.resolve(tx, viewer_id, references)
+        found = [person.row.id for person in people if person is not None]
+        if not found or len(found) != len(people):
+            return None
+        id_ = conversations.find_with(tx, frozenset({viewer_id, *found}))
+        return None if id_ is None else self.load_by_id(tx, viewer_id, [id_]).get(id_)
+
+    def _find_directs(self, tx: Transaction, viewer_id: int, user_ids: list[int]) -> dict[int, ConversationView]:
+        rows = tx.all(conversations.DIRECTS_OF, viewer=viewer_id, ids=id_list(user_ids))
+        views = self.load_by_id(tx, viewer_id, [row.conversation_id for row in rows])
+        return {row.user_id: views[row.conversation_id] for row in rows if row.conversation_id in views}
+
+    def _page(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        wanted: ConversationFilter,
+        request: PageRequest,
+        after: tuple[int, ...] | None,
+        before: tuple[int, ...] | None,
+    ) -> Page[ConversationView]:
+        params = self._params(tx, viewer_id, wanted)
+        if params is None:
+            return Page([])
+        size = request.size
+        is_backward = request.last is not None or (before is not None and request.first is None)
+        activity, id_ = (before or (-1, -1)) if is_backward else (after or (_FOREVER, _FOREVER))
+        query = conversations.inbox(newest_first=not is_backward, **_flags(wanted))
+        rows = tx.all(query, activity=activity, conversation=id_, count=size + 1, **params)
+        if is_backward:
+            page = backward(rows, size, has_next=before is not None)
+        else:
+            page = forward(rows, size, has_previous=after is not None)
+        return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
+
+    def _count(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> int:
+        params = self._params(tx, viewer_id, wanted)
+        return 0 if params is None else tx.value(conversations.inbox_count(**_flags(wanted)), **params)
+
+    def _params(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> dict[str, int] | None:
+        """None where the filter names nobody who exists."""
+        params = {"viewer": viewer_id}
+        if wanted.kind is not None:
+            params["kind"] = int(wanted.kind)
+        if wanted.participant is not None:
+            person = self._users.resolve(tx, viewer_id, [wanted.participant])[0]
+            if person is None:
+                return None
+            params["participant"] = person.row.id
+        return params
+
+    def _page_of_attachments(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        conversation_id: int,
+        kinds: Sequence[int],
+        after: tuple[int, ...] | None,
+        size: int,
+    ) -> Page[tuple[AttachmentRow, MessageView]]:
+        member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+        if member is None:
+            raise NotFound("There is no such conversation.")
+        before, position = after or (message_id(conversation_id, member.last_seq), _FOREVER)
+        rows = tx.all(
+            attachments.IN_CONVERSATION,
+            floor=message_id(conversation_id, member.floor_seq),
+            before=before,
+            before_position=position,
+            kinds=id_list(kinds),
+            count=size + 1,
+        )
+        page = forward(rows, size, has_previous=after is not None)
+        views = self._messages.load_visible(tx, viewer_id, {row.message_id for row in page.items})
+        return Page([(row, views[row.message_id]) for row in page.items], page.has_next, page.has_previous)
+
+
+def _flags(wanted: ConversationFilter) -> dict[str, bool]:
+    return {
+        "unread_only": wanted.unread_only,
+        "with_kind": wanted.kind is not None,
+        "with_participant": wanted.participant is not None,
+    }

@@ -1,0 +1,255 @@
+"""The vocabulary of refusals: expected ones are data for the client, the others end the request.
+
+SottoError
+├── Refusal                  a typed member of a mutation's result union
+│   ├── InvalidInput         issues: every one of them
+│   ├── RecipientsRejected   rejections: every one of them
+│   ├── AttachmentsRejected  rejections: every one of them
+│   ├── NotFound             also: it exists, and is not the viewer's to see
+│   ├── PermissionDenied
+│   ├── RateLimited          retry_after_seconds
+│   ├── IdempotencyConflict  existing_message_id
+│   ├── AlreadyExists
+│   └── InvalidCredentials
+└── RequestError             a top-level GraphQL error with `extensions.code`
+    ├── Unauthenticated      UNAUTHENTICATED; HTTP 401, WebSocket 4401
+    ├── AccountSuspended     ACCOUNT_SUSPENDED; HTTP 403, WebSocket 4403
+    ├── AccountDeactivated   ACCOUNT_DEACTIVATED; HTTP 403, WebSocket 4403
+    ├── BadRequest           BAD_REQUEST
+    ├── CursorInvalid        CURSOR_INVALID
+    ├── CursorExpired        CURSOR_EXPIRED
+    ├── StorageFull          STORAGE_FULL
+    └── ServerUnavailable    UNAVAILABLE; retry_after_seconds
+
+Each has a sentence for a person (`detail`) that says what is wrong and what would be right. The cause, where there is
+one, is chained and goes to the log alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class IssueReason(Enum):
+    """Why a part of the input was refused; the names are those of the GraphQL enum."""
+
+    REQUIRED = "required"
+    EMPTY = "empty"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+    OUT_OF_RANGE = "out_of_range"
+    MALFORMED = "malformed"
+    MISMATCH = "mismatch"
+    DUPLICATE = "duplicate"
+    NOT_SUPPORTED = "not_supported"
+
+
+class RecipientRejectionReason(Enum):
+    """Why a recipient cannot be written to; a block by the other side is NOT_ACCEPTING_MESSAGES."""
+
+    NOT_FOUND = "not_found"
+    SELF = "self"
+    BLOCKED_BY_VIEWER = "blocked_by_viewer"
+    NOT_ACCEPTING_MESSAGES = "not_accepting_messages"
+    UNAVAILABLE = "unavailable"
+
+
+class AttachmentRejectionReason(Enum):
+    """Why a file cannot be attached."""
+
+    NOT_FOUND = "not_found"
+    ALREADY_USED = "already_used"
+    TYPE_NOT_ALLOWED = "type_not_allowed"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSAFE = "unsafe"
+    STORAGE_FAILED = "storage_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing wrong with the input: `path` names the field below `input`, `limit` the bound that it broke."""
+
+    path: tuple[str, ...]
+    reason: IssueReason
+    detail: str
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRejection:
+    """One recipient refused: `index` counts from 0 in the list as given; `user_id` is None where none was found."""
+
+    index: int
+    reason: RecipientRejectionReason
+    detail: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRejection:
+    """One file refused: `index` counts from 0 in the list as given; a retryable one may pass unchanged later."""
+
+    index: int
+    reason: AttachmentRejectionReason
+    detail: str
+    filename: str | None = None
+    limit_bytes: int | None = None
+    allowed_mime_types: tuple[str, ...] | None = None
+    is_retryable: bool = False
+
+
+class SottoError(Exception):
+    """Everything that a service refuses; `code` is stable, `detail` is for a person."""
+
+    code = "INTERNAL"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Refusal(SottoError):
+    """An expected refusal: nothing was stored, and the mutation answers with the type of the same name."""
+
+
+class InvalidInput(Refusal):
+    """The input breaks a rule that needs no reading to check."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        super().__init__(" ".join(issue.detail for issue in issues))
+        self.issues = tuple(issues)
+
+
+class RecipientsRejected(Refusal):
+    """At least one recipient cannot be written to; nobody was."""
+
+    code = "RECIPIENTS_REJECTED"
+
+    def __init__(self, rejections: Sequence[RecipientRejection]) -> None:
+        super().__init__(" ".join(rejection.detail for rejection in rejections))
+        self.rejections = tuple(rejections)
+
+
+class AttachmentsRejected(Refusal):
+    """At least one file cannot be attached; none was kept."""
+
+    code = "ATTACHMENTS_REJECTED"
+
+    def __init__(self, rejections: Sequence[AttachmentRejection]) -> None:
+        super().__init__(" ".join(rejection.detail for rejection in rejections))
+        self.rejections = tuple(rejections)
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is not the viewer's to see: the same answer for both."""
+
+    code = "NOT_FOUND"
+
+
+class PermissionDenied(Refusal):
+    """The viewer can see it and may not do this to it."""
+
+    code = "PERMISSION_DENIED"
+
+
+class RateLimited(Refusal):
+    """Too often; the same call passes after `retry_after_seconds`."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, detail: str, retry_after_seconds: float) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class IdempotencyConflict(Refusal):
+    """The `clientMessageId` was used before for other content."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+    def __init__(self, detail: str, existing_message_id: int | None = None) -> None:
+        super().__init__(detail)
+        self.existing_message_id = existing_message_id
+
+
+class AlreadyExists(Refusal):
+    """A unique name is taken."""
+
+    code = "ALREADY_EXISTS"
+
+
+class InvalidCredentials(Refusal):
+    """The name or the password is wrong: never which of them."""
+
+    code = "INVALID_CREDENTIALS"
+
+
+class RequestError(SottoError):
+    """Ends the operation with a top-level error; `http_status` and `close_code` are what the transports use."""
+
+    code = "BAD_REQUEST"
+    http_status = 400
+    close_code = 4400
+
+
+class Unauthenticated(RequestError):
+    """No token, or one that is not good (any more)."""
+
+    code = "UNAUTHENTICATED"
+    http_status = 401
+    close_code = 4401
+
+
+class AccountSuspended(RequestError):
+    """The token is good and its account is suspended."""
+
+    code = "ACCOUNT_SUSPENDED"
+    http_status = 403
+    close_code = 4403
+
+
+class AccountDeactivated(RequestError):
+    """The token is good and its account was deactivated."""
+
+    code = "ACCOUNT_DEACTIVATED"
+    http_status = 403
+    close_code = 4403
+
+
+class BadRequest(RequestError):
+    """An argument of a query breaks a rule, e.g. `first: 0`."""
+
+
+class CursorInvalid(RequestError):
+    """The cursor was changed, or belongs to somebody else."""
+
+    code = "CURSOR_INVALID"
+
+
+class CursorExpired(RequestError):
+    """The server no longer holds the events after this cursor: load again, then go on from a fresh one."""
+
+    code = "CURSOR_EXPIRED"
+
+
+class StorageFull(RequestError):
+    """The disk is full: nothing was stored; reading goes on."""
+
+    code = "STORAGE_FULL"
+    http_status = 507
+
+
+class ServerUnavailable(RequestError):
+    """The server is too busy or stopping: nothing was stored; try again with the same `clientMessageId`."""
+
+    code = "UNAVAILABLE"
+    http_status = 503
+    close_code = 1013
+
+    def __init__(self, detail: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds

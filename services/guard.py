@@ -1,0 +1,37 @@
+"""The database as services know it: what it fails with is in their vocabulary."""
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from models.database import Database
+from models.error import DatabaseFull, Unavailable
+from models.transaction import Transaction
+from services.error import ServerUnavailable, StorageFull
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class GuardedDatabase(Database):
+    """Raises ServerUnavailable and StorageFull for what the data layer could not do; nothing was stored then."""
+
+    async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `Database.write`."""
+        try:
+            return await super().write(fn, *args, **kwargs)
+        except Unavailable as error:
+            raise _busy(error) from error
+        except DatabaseFull as error:
+            raise StorageFull("The server's disk is full: nothing was stored. Reading goes on.") from error
+
+    async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `Database.read`."""
+        try:
+            return await super().read(fn, *args, **kwargs)
+        except Unavailable as error:
+            raise _busy(error) from error
+
+
+def _busy(error: Unavailable) -> ServerUnavailable:
+    detail = "The server is busy: nothing was stored. Try again, with the same `clientMessageId`."
+    return ServerUnavailable(detail, error.retry_after_seconds)

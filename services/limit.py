@@ -1,0 +1,33 @@
+"""The numbers of the house, as the operator has set them; `serverInfo.limits` shows them."""
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound is inclusive. Defaults are those of design.md, section 10."""
+
+    max_text_length: int = 10_000  # code points (Zulip)
+    max_text_bytes: int = 40_000
+    max_recipients: int = 10
+    max_attachments: int = 10
+    max_attachment_bytes: int = 25 * MIB
+    max_inline_request_bytes: int = 32 * MIB
+    max_metadata_bytes: int = 4096
+    max_client_message_id_length: int = 128
+    max_display_name_length: int = 64
+    max_filename_length: int = 255
+    upload_life_seconds: int = 86_400
+    url_life_seconds: int = 300
+    event_retention_seconds: int = 30 * 86_400
+    session_life_seconds: int = 30 * 86_400
+    sends_per_minute: int = 600  # 0: no limit
+    sign_ins_per_minute: int = 10
+    sign_ups_per_minute: int = 10
+    allowed_mime_types: tuple[str, ...] = ()  # empty: any
+    sign_up: bool = True
+    self_conversations: bool = False
+    email_lookup: bool = False
+    require_text: bool = False  # OSSN, MongoDB chat: text even when there is a file

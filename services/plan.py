@@ -1,0 +1,138 @@
+"""A send under way: the questions that are asked twice, once early and once where the answer counts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from models import conversation as conversations
+from models import idempotency
+from models import message as messages
+from models.base import conversation_of
+from models.conversation import ConversationKind
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint
+from services.draft import Draft
+from services.error import (
+    IdempotencyConflict,
+    NotFound,
+    RecipientRejection,
+    RecipientRejectionReason,
+    RecipientsRejected,
+)
+from services.recipient import rejection_of, rejections_of
+from services.user import Person, Reference, ReferenceKind, UserService
+
+_KEY_OF_EACH = "each\x1f"  # no printable clientMessageId begins so: the two mutations have keys of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recipient of `send_to_each`; exactly one of the two is set."""
+
+    index: int
+    message_id: int | None = None
+    rejection: RecipientRejection | None = None
+
+    def to_json(self) -> list[object]:
+        """What is kept under an idempotency key."""
+        rejection = self.rejection
+        said = None if rejection is None else [rejection.reason.value, rejection.detail, rejection.user_id]
+        return [self.index, self.message_id, said]
+
+    @classmethod
+    def from_json(cls, kept: list[Any]) -> "Outcome":
+        """The opposite of `to_json`."""
+        index, message_id, said = kept
+        if said is None:
+            return cls(index, message_id)
+        reason, detail, user_id = said
+        return cls(index, rejection=RecipientRejection(index, RecipientRejectionReason(reason), detail, user_id))
+
+
+@dataclass(slots=True)
+class Written:
+    """What a transaction leaves to be announced."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+    was_duplicate: bool = False
+
+    @property
+    def message_ids(self) -> list[int]:
+        """The messages that there are now."""
+        return [outcome.message_id for outcome in self.outcomes if outcome.message_id is not None]
+
+
+class Plan:
+    """What a viewer wants to send; `is_for_each` separately to each of the people."""
+
+    def __init__(self, users: UserService, viewer_id: int, draft: Draft, *, is_for_each: bool = False) -> None:
+        self.users = users
+        self.viewer_id = viewer_id
+        self.draft = draft
+        self.is_for_each = is_for_each
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key; None where the client gave none that could have been stored."""
+        key = self.draft.client_message_id
+        if not key or len(key) > 1024 or not key.isprintable():
+            return None
+        return _KEY_OF_EACH + key if self.is_for_each else key
+
+    def people(self, tx: Transaction) -> list[Person | None]:
+        """Those whom the draft names, in order."""
+        return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
+
+    def find_replay(self, tx: Transaction) -> Written | None:
+        """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
+        row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id)
+        if row is None:
+            return None
+        outcomes = [Outcome.from_json(each) for each in orjson.loads(row.result)]
+        if row.request_hash != self.draft.request_hash(self.people(tx)):
+            first = next((each.message_id for each in outcomes if each.message_id), None)
+            raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
+        return Written(outcomes, was_duplicate=True)
+
+    def check_recipients(self, tx: Transaction) -> frozenset[int]:
+        """The members of the conversation that the message goes to, the viewer among them.
+
+        Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected.
+        """
+        draft = self.draft
+        if self.is_for_each:
+            return frozenset()
+        if draft.users is not None:
+            people = self.people(tx)
+            if rejections := rejections_of(self.viewer_id, draft.users, people):
+                raise RecipientsRejected(rejections)
+            members = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
+            self._check_reply(tx, conversations.find_with(tx, members))
+            return members
+        conversation_id = draft.conversation_id or 0
+        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([conversation_id]))
+        if mine is None:
+            raise NotFound("There is no such conversation.")
+        members = frozenset(each.user_id for each in conversations.members_of(tx, [mine.id])[mine.id])
+        if mine.kind != ConversationKind.GROUP:  # in a group a block does not silence the others
+            self._check_peer(tx, members)
+        self._check_reply(tx, mine.id)
+        return members
+
+    def _check_peer(self, tx: Transaction, members: frozenset[int]) -> None:
+        peer_id = next(iter(members - {self.viewer_id}), self.viewer_id)
+        peer = self.users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
+        rejection = rejection_of(self.viewer_id, 0, Reference(ReferenceKind.ID, str(peer_id)), peer)
+        if rejection:
+            raise RecipientsRejected([rejection])
+
+    def _check_reply(self, tx: Transaction, conversation_id: int | None) -> None:
+        reply_to = self.draft.reply_to_id
+        if reply_to is None:
+            return
+        is_here = conversation_id is not None and conversation_of(reply_to) == conversation_id
+        if not is_here or not messages.find_visible(tx, self.viewer_id, [reply_to]):
+            raise NotFound("There is no such message to reply to in this conversation.")

@@ -1,0 +1,198 @@
+"""Sending: checked early for a quick refusal, decided and stored in one transaction, announced after its commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from models import attachment as attachments
+from models import conversation as conversations
+from models import event as events
+from models import idempotency, job
+from models import message as messages
+from models.base import message_id, now_ms
+from models.block import BLOCKERS
+from models.database import Database
+from models.event import EventKind
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.attachment import AttachmentService, KeptFiles
+from services.draft import Draft, check_draft
+from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
+from services.limit import Limits
+from services.plan import Outcome, Plan, Written
+from services.rate import RateLimiter
+from services.recipient import rejection_of
+from services.user import UserService
+from services.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a send answers: the message, new or (a duplicate) the one that the first call stored."""
+
+    message_id: int
+    was_duplicate: bool
+
+
+class SendService:
+    """The main job."""
+
+    def __init__(
+        self, database: Database, pubsub: PubSub, users: UserService, files: AttachmentService, limits: Limits
+    ) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._users = users
+        self._files = files
+        self._limits = limits
+        self._rate = RateLimiter(limits.sends_per_minute, "messages")
+
+    async def send(self, viewer: Viewer, draft: Draft) -> Sent:
+        """Sends one message to one person, to the group of exactly these people, or into a conversation.
+
+        1. rate; 2. idempotency: a retry answers with the first result, even if blocked since; 3. input, all issues;
+        4. recipients, all offenders; 5. files, all offenders; 6. bytes into the storage, rows staged; 7. one
+        transaction that asks 2 and 4 again and then stores everything or nothing; 8. hints.
+
+        A crash before 7 leaves files without an owner, for the sweeper. One after 7 loses the answer: the sender asks
+        again with the same `clientMessageId` and gets it.
+        """
+        written = await self._send(Plan(self._users, viewer.user_id, draft), viewer)
+        outcome = written.outcomes[0]
+        assert outcome.message_id is not None
+        return Sent(outcome.message_id, written.was_duplicate)
+
+    async def send_to_each(self, viewer: Viewer, draft: Draft) -> list[Outcome]:
+        """Sends the same content to each person separately, in their direct conversations; see `send` for the steps.
+
+        A recipient who cannot be written to is an outcome of their own and does not keep the others from getting the
+        message. Somebody named twice gets one message, which both outcomes show.
+        """
+        each = replace(draft, users_path=("recipients",))
+        return (await self._send(Plan(self._users, viewer.user_id, each, is_for_each=True), viewer)).outcomes
+
+    async def _send(self, plan: Plan, viewer: Viewer) -> Written:
+        self._rate.take(viewer.user_id)
+        draft = plan.draft
+        replay = await self._database.read(plan.find_replay) if plan.key else None
+        if replay is not None:
+            return replay
+        check_draft(draft, self._limits)
+        await self._database.read(plan.check_recipients)
+        pictures = await self._files.check(draft.files)
+        kept = await self._files.keep(viewer, draft.files, pictures)
+        try:
+            written = await self._database.write(_store_for_each if plan.is_for_each else _store, plan, kept)
+        except BaseException:
+            await self._files.abandon(kept)
+            raise
+        if written.was_duplicate or not written.message_ids:
+            await self._files.abandon(kept)
+        self._pubsub.publish(written.hints)
+        return written
+
+
+def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+    """Stores one message; runs inside `Database.write`, where block and send are ordered by the same lock."""
+    if plan.key and (replay := plan.find_replay(tx)):
+        return replay
+    written = Written()
+    members = plan.check_recipients(tx)
+    at = now_ms()
+    conversation_id = plan.draft.conversation_id
+    if conversation_id is None:
+        conversation_id = _conversation_with(tx, members, at, written)
+    id_ = _put_message(tx, plan, conversation_id, members, at, written)
+    if kept.upload_ids:
+        _claim(tx, plan.viewer_id, id_, kept.upload_ids)
+    written.outcomes.append(Outcome(0, id_))
+    _remember(tx, plan, written, at)
+    return written
+
+
+def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+    """Stores a message for each recipient who can be written to; runs inside `Database.write`."""
+    if plan.key and (replay := plan.find_replay(tx)):
+        return replay
+    written = Written()
+    at = now_ms()
+    sent: dict[int, int] = {}
+    for index, (reference, person) in enumerate(zip(plan.draft.users or (), plan.people(tx), strict=True)):
+        rejection = rejection_of(plan.viewer_id, index, reference, person)
+        if rejection is not None or person is None:
+            written.outcomes.append(Outcome(index, rejection=rejection))
+            continue
+        if person.row.id not in sent:
+            members = frozenset({plan.viewer_id, person.row.id})
+            conversation_id = _conversation_with(tx, members, at, written)
+            sent[person.row.id] = _put_message(tx, plan, conversation_id, members, at, written)
+        written.outcomes.append(Outcome(index, sent[person.row.id]))
+    if kept.upload_ids and sent:
+        _claim(tx, plan.viewer_id, next(iter(sent.values())), kept.upload_ids)
+        for id_ in list(sent.values())[1:]:
+            _copy_files(tx, id_, kept.upload_ids)
+    _remember(tx, plan, written, at)
+    return written
+
+
+def _conversation_with(tx: Transaction, members: frozenset[int], at: int, written: Written) -> int:
+    """Found or made by its unique key; all of a new one's members hear of it."""
+    conversation_id, is_new = conversations.get_or_put_with(tx, members, at)
+    if is_new:
+        for user_id in sorted(members):
+            n = events.put(tx, user_id, EventKind.CONVERSATION_CREATED, conversation_id, at)
+            written.hints.append(Hint(user_id, n))
+    return conversation_id
+
+
+def _put_message(
+    tx: Transaction, plan: Plan, conversation_id: int, members: frozenset[int], at: int, written: Written
+) -> int:
+    """The message, everybody's positions, one event for each member, the job for the search index."""
+    draft = plan.draft
+    seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
+    id_ = message_id(conversation_id, seq)
+    tx.run(
+        messages.PUT,
+        id=id_,
+        sender=plan.viewer_id,
+        at=at,
+        kind=int(draft.kind),
+        body=draft.text,
+        attachments=len(draft.files),
+        reply_to=draft.reply_to_id,
+        client_message_id=draft.client_message_id,
+        metadata=draft.metadata_json,
+    )
+    tx.run(conversations.ADVANCE, conversation=conversation_id, seq=seq, at=at)
+    tx.run(conversations.ADVANCE_SENDER, conversation=conversation_id, sender=plan.viewer_id, seq=seq)
+    deaf = set(tx.values(BLOCKERS, user=plan.viewer_id, ids=id_list(members))) if len(members) > 2 else set()
+    for user_id in sorted(members - deaf):  # in order, so that PostgreSQL's row locks cannot cross
+        written.hints.append(Hint(user_id, events.put(tx, user_id, EventKind.MESSAGE_CREATED, id_, at)))
+    if draft.text:
+        tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=id_)
+    return id_
+
+
+def _claim(tx: Transaction, owner_id: int, id_: int, upload_ids: Sequence[int]) -> None:
+    """One conditional UPDATE whose count is the answer: each file is the sender's and unused."""
+    claimed = tx.run(attachments.CLAIM, message=id_, owner=owner_id, ids=id_list(upload_ids))
+    if claimed != len(upload_ids):
+        detail = "A file is no longer there to be attached; send it again."
+        reason = AttachmentRejectionReason.ALREADY_USED
+        raise AttachmentsRejected([AttachmentRejection(index, reason, detail) for index in range(len(upload_ids))])
+    _copy_files(tx, id_, upload_ids)
+
+
+def _copy_files(tx: Transaction, id_: int, upload_ids: Sequence[int]) -> None:
+    for position, upload_id in enumerate(upload_ids):
+        tx.run(attachments.PUT, message=id_, position=position, upload=upload_id)
+
+
+def _remember(tx: Transaction, plan: Plan, written: Written, at: int) -> None:
+    if plan.key:
+        result = orjson.dumps([each.to_json() for each in written.outcomes]).decode()
+        hash_ = plan.draft.request_hash(plan.people(tx))
+        tx.run(idempotency.PUT, key=plan.key, user=plan.viewer_id, request_hash=hash_, result=result, at=at)

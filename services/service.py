@@ -1,0 +1,75 @@
+"""All services of a running server, made together and closed together."""
+
+from dataclasses import dataclass
+
+from models import secret
+from models.database import Database
+from pubsub.base import PubSub
+from services.account import AccountService
+from services.attachment import AttachmentService
+from services.block import BlockService
+from services.conversation import ConversationService
+from services.cursor import Seal
+from services.limit import Limits
+from services.message import MessageService
+from services.send import SendService
+from services.stream import StreamService
+from services.sweep import Sweeper
+from services.user import UserService
+from storage.base import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the GraphQL face and the process may ask for."""
+
+    database: Database
+    storage: Storage
+    pubsub: PubSub
+    limits: Limits
+    account: AccountService
+    user: UserService
+    conversation: ConversationService
+    message: MessageService
+    send: SendService
+    block: BlockService
+    attachment: AttachmentService
+    stream: StreamService
+    sweeper: Sweeper
+
+    @classmethod
+    async def open(cls, database: Database, storage: Storage, pubsub: PubSub, limits: Limits) -> "Services":
+        """Opens the database and the storage; raises what they raise, with nothing left open."""
+        await database.open()
+        try:
+            await storage.open()
+            seal = Seal(await database.write(secret.get_or_put, "seal"))
+        except BaseException:
+            await database.close()
+            raise
+        account = AccountService(database, pubsub, limits)
+        user = UserService(database, seal, limits)
+        message = MessageService(database, user, seal)
+        conversation = ConversationService(database, user, message, seal)
+        attachment = AttachmentService(database, storage, seal, limits)
+        return cls(
+            database,
+            storage,
+            pubsub,
+            limits,
+            account,
+            user,
+            conversation,
+            message,
+            SendService(database, pubsub, user, attachment, limits),
+            BlockService(database, pubsub, user, seal),
+            attachment,
+            StreamService(database, pubsub, account, user, message, conversation, seal),
+            Sweeper(database, storage, limits),
+        )
+
+    async def close(self) -> None:
+        """Stops the sweeper, finishes what was written, lets go of the database."""
+        await self.sweeper.stop()
+        self.account.close()
+        await self.database.close()

@@ -1,0 +1,70 @@
+"""Text: what may be written, and what counts as nothing."""
+
+import re
+import unicodedata
+
+from services.error import Issue, IssueReason
+from services.limit import Limits
+
+# C0 but tab and newline (and CR, which Windows sends before it), DEL, lone surrogates, noncharacters.
+_REFUSED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0, 0x110000, 0x10000))
+    + "]"
+)
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Letters and symbols that draw nothing: Hangul fillers, Braille blank, Khmer inherent vowels, variation selectors.
+_UNSEEN = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
+)
+
+
+def is_blank(text: str) -> bool:
+    """True when nothing of it is visible: only spaces, controls, format characters and fillers."""
+    return all(unicodedata.category(char)[0] in "ZC" or ord(char) in _UNSEEN for char in text)
+
+
+def text_issues(text: str, limits: Limits) -> list[Issue]:
+    """Everything wrong with a message's text; bidi and joiners are kept, byte for byte."""
+    path = ("text",)
+    issues = []
+    if len(text) > limits.max_text_length:
+        detail = f"The text has {len(text)} characters; at most {limits.max_text_length} are allowed."
+        issues.append(Issue(path, IssueReason.TOO_LONG, detail, limits.max_text_length))
+    elif (size := len(text.encode("utf-8", "surrogatepass"))) > limits.max_text_bytes:
+        detail = f"The text takes {size} bytes in UTF-8; at most {limits.max_text_bytes} are allowed."
+        issues.append(Issue(path, IssueReason.TOO_LONG, detail, limits.max_text_bytes))
+    if found := _REFUSED.search(text):
+        detail = f"The text holds the character U+{ord(found[0]):04X}, which cannot be part of a message."
+        issues.append(Issue(path, IssueReason.MALFORMED, detail))
+    return issues
+
+
+def name_issue(path: tuple[str, ...], name: str, max_length: int) -> Issue | None:
+    """What is wrong with a name that others see: as for text, and bidi controls and newlines are refused too."""
+    if is_blank(name):
+        return Issue(path, IssueReason.EMPTY, f"`{path[-1]}` has nothing visible in it.")
+    if len(name) > max_length:
+        detail = f"`{path[-1]}` has {len(name)} characters; at most {max_length} are allowed."
+        return Issue(path, IssueReason.TOO_LONG, detail, max_length)
+    found = _REFUSED.search(name) or _BIDI.search(name) or re.search("[\t\r\n\u2028\u2029]", name)
+    if found:
+        detail = f"`{path[-1]}` holds the character U+{ord(found[0]):04X}, which a name cannot have."
+        return Issue(path, IssueReason.MALFORMED, detail)
+    return None
+
+
+def clean_filename(filename: str | None, max_length: int) -> str:
+    """A name to show and to save under: no path, no control or bidi characters, its ending kept when it is cut.
+
+    Never used as a path. RFC 7578 section 4.2 asks receivers to ignore path information.
+    """
+    name = re.split(r"[/\\]", filename or "")[-1]
+    name = _BIDI.sub("", _REFUSED.sub("", name))
+    name = re.sub(r"[\t\r\n\u2028\u2029]+", " ", name).strip(" .")
+    if is_blank(name):
+        return "file"
+    if len(name) > max_length:
+        stem, dot, ending = name.rpartition(".")
+        name = f"{stem[: max_length - len(ending) - 1]}.{ending}" if dot and len(ending) <= 16 else name[:max_length]
+    return name

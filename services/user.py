@@ -1,0 +1,143 @@
+"""People as a viewer sees them: named in any way, and whether they can be written to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from models import user as users
+from models.database import Database
+from models.transaction import Transaction
+from models.user import UserRow
+from services.cursor import Seal
+from services.error import BadRequest
+from services.limit import Limits
+from services.page import Page, PageRequest
+from services.viewer import Viewer
+
+MAX_ID = (1 << 63) - 1
+
+
+class Eligibility(Enum):
+    """What a send to this person would say; a block by the other side is NOT_ACCEPTING, like a closed inbox."""
+
+    ALLOWED = "allowed"
+    SELF = "self"
+    BLOCKED_BY_VIEWER = "blocked_by_viewer"
+    NOT_ACCEPTING = "not_accepting"
+    UNAVAILABLE = "unavailable"
+
+
+class ReferenceKind(Enum):
+    """The ways of naming a person."""
+
+    ID = "id"
+    USERNAME = "username"
+    EMAIL = "email"
+    EXTERNAL_ID = "external_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A person named in one way. `user_id` is set for the kind ID, where the id could be one; `text` is as given."""
+
+    kind: ReferenceKind
+    text: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user with the viewer's relation to them."""
+
+    row: UserRow
+    eligibility: Eligibility
+
+
+def eligibility_of(viewer_id: int, row: UserRow, *, self_conversations: bool) -> Eligibility:
+    """The one function that decides who may write to whom; every path asks it, before and inside the transaction."""
+    if row.id == viewer_id:
+        return Eligibility.ALLOWED if self_conversations else Eligibility.SELF
+    if row.has_blocked:
+        return Eligibility.BLOCKED_BY_VIEWER
+    if row.state != users.ACTIVE:
+        return Eligibility.UNAVAILABLE
+    if row.is_blocked_by:  # MongoDB chat: a block in either direction refuses
+        return Eligibility.NOT_ACCEPTING
+    return Eligibility.ALLOWED
+
+
+class UserService:
+    """Finds people; never tells who blocked whom."""
+
+    def __init__(self, database: Database, seal: Seal, limits: Limits) -> None:
+        self._database = database
+        self._seal = seal
+        self._limits = limits
+
+    async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
+        """The person named, or None."""
+        return (await self._database.read(self.resolve, viewer.user_id, [reference]))[0]
+
+    async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Person]:
+        """Those of the ids that exist."""
+        return await self._database.read(self.load, viewer.user_id, list(user_ids))
+
+    async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
+        """People whose user name begins with `search`, without case, and whom the viewer may write to; by name."""
+        request.check()
+        prefix = users.fold(search.strip())
+        if not prefix:
+            raise BadRequest("`search` needs at least one character of a user name.")
+        after = ""
+        if request.after is not None:
+            found = await self.find_many(viewer, self._seal.read("user", viewer.user_id, request.after, 1))
+            after = next((person.row.username.casefold() for person in found.values()), "")
+        return await self._database.read(self._messageable, viewer.user_id, prefix, after, request.size)
+
+    def cursor_of(self, viewer: Viewer, person: Person) -> str:
+        """The cursor of a person in `page_of_messageable`."""
+        return self._seal.write("user", viewer.user_id, person.row.id)
+
+    def resolve(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> list[Person | None]:
+        """The person for each reference, in order; runs inside a transaction."""
+        ids = {reference.user_id for reference in references if reference.user_id is not None}
+        by_id = self.load(tx, viewer_id, ids) if ids else {}
+        return [
+            by_id.get(reference.user_id or 0)
+            if reference.kind is ReferenceKind.ID
+            else self._find_by_name(tx, viewer_id, reference)
+            for reference in references
+        ]
+
+    def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Person]:
+        """Those of the ids that exist, in one statement; runs inside a transaction."""
+        return {id_: self.seen(viewer_id, row) for id_, row in users.find_many(tx, viewer_id, user_ids).items()}
+
+    def seen(self, viewer_id: int, row: UserRow) -> Person:
+        """The row with what a send to it would say."""
+        return Person(row, eligibility_of(viewer_id, row, self_conversations=self._limits.self_conversations))
+
+    def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
+        if len(reference.text) > 254 or not reference.text.isprintable():
+            return None
+        row = None
+        if reference.kind is ReferenceKind.USERNAME:
+            row = tx.first(users.BY_USERNAME, viewer=viewer_id, key=users.fold(reference.text))
+        elif reference.kind is ReferenceKind.EMAIL and self._limits.email_lookup:
+            row = tx.first(users.BY_EMAIL, viewer=viewer_id, key=users.fold(reference.text))
+        elif reference.kind is ReferenceKind.EXTERNAL_ID:
+            row = tx.first(users.BY_EXTERNAL_ID, viewer=viewer_id, key=reference.text)
+        return None if row is None else self.seen(viewer_id, row)
+
+    def _messageable(self, tx: Transaction, viewer_id: int, prefix: str, after: str, size: int) -> Page[Person]:
+        found: list[Person] = []
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        has_previous, lot = bool(after), size + 1
+        while len(found) <= size:
+            rows = tx.all(users.BY_PREFIX, viewer=viewer_id, prefix=prefix, beyond=beyond, after=after, count=lot)
+            people = (self.seen(viewer_id, row) for row in rows)
+            found += [person for person in people if person.eligibility is Eligibility.ALLOWED]
+            if len(rows) < lot:
+                break
+            after = users.fold(rows[-1].username)
+        return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)

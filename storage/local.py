@@ -1,0 +1,162 @@
+"""Bytes as files below one folder: `staging/` for those on their way in, `files/ab/` for those that are kept."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import aiofiles
+import aiofiles.os
+
+from storage.base import (
+    CHUNK_BYTES,
+    PARTIAL_SUFFIX,
+    StagedFile,
+    Storage,
+    StorageFailed,
+    StorageFull,
+    StorageNotFound,
+    failing_as,
+    is_key,
+    new_key,
+)
+
+
+class LocalStorage(Storage):
+    """Keeps a file as `files/<first two digits>/<key>`; both folders must be on one file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files = root / "files"
+        self._staging = root / "staging"
+
+    async def open(self) -> None:
+        """Fulfil `Storage.open`. Folders that exist keep the mode that the operator gave them."""
+        with failing_as(f"The folder {self._root} cannot be used"):
+            await asyncio.to_thread(self._prepare)
+        probe = await self.stage()
+        try:
+            await probe.write(b"0")
+            await probe.finish()
+        finally:
+            await probe.discard()
+
+    async def check(self) -> None:
+        """Fulfil `Storage.check`: the folders are there and writable, and the file system has a free block."""
+        await asyncio.to_thread(self._check)
+
+    async def stage(self) -> StagedFile:
+        """Fulfil `Storage.stage`."""
+        return await StagedFile.create(self._staging)
+
+    async def keep(self, staged: StagedFile) -> str:
+        """Fulfil `Storage.keep`: fsync the file, rename it, fsync the folder that now names it."""
+        await staged.finish()
+        key = new_key()
+        with failing_as("The file could not be kept"):
+            await asyncio.to_thread(_move, staged.path, self._path_of(key))
+        return key
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Fulfil `Storage.read`."""
+        if start < 0:
+            raise ValueError("A range starts at 0 or later.")
+        path = self._path_of(key)
+        with failing_as("The file could not be read"):
+            try:
+                file = await aiofiles.open(path, "rb", buffering=0)
+            except FileNotFoundError as error:
+                raise StorageNotFound("There is no such file.") from error
+            try:
+                size = await file.seek(0, os.SEEK_END)
+                left = (size if end is None else min(end, size)) - start
+                await file.seek(start)
+                while left > 0:
+                    chunk = await file.read(min(left, CHUNK_BYTES))
+                    if not chunk:
+                        raise StorageFailed("The file ended before its size.")
+                    left -= len(chunk)
+                    yield chunk
+            finally:
+                await file.close()
+
+    async def size_of(self, key: str) -> int:
+        """Fulfil `Storage.size_of`."""
+        path = self._path_of(key)
+        with failing_as("The size could not be read"):
+            try:
+                return (await aiofiles.os.stat(path)).st_size
+            except FileNotFoundError as error:
+                raise StorageNotFound("There is no such file.") from error
+
+    async def delete(self, key: str) -> None:
+        """Fulfil `Storage.delete`."""
+        path = self._path_of(key)
+        with failing_as("The file could not be deleted"), suppress(FileNotFoundError):
+            await aiofiles.os.unlink(path)
+
+    async def keys(self) -> AsyncIterator[tuple[str, float]]:
+        """Fulfil `Storage.keys`: one folder, a 256th of the files, per thread hop."""
+        for folder in _folders(self._files):
+            with failing_as("The files could not be listed"):
+                listed = await asyncio.to_thread(_kept_in, folder)
+            for entry in listed:
+                yield entry
+
+    def _path_of(self, key: str) -> Path:
+        if not is_key(key):
+            raise StorageNotFound("There is no such file.")
+        return self._files / key[:2] / key
+
+    def _prepare(self) -> None:
+        """Make all folders now, so that `keep` never has to fsync a parent; remove what a former run left."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._files, self._staging, *_folders(self._files)):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self._files, self._root, self._root.parent):
+            _fsync_folder(folder)
+        for partial in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
+            partial.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        for folder in (self._files, self._staging):
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise StorageFailed(f"The folder {folder} is missing or cannot be written.")
+        with failing_as(f"The folder {self._root} cannot be used"):
+            if os.statvfs(self._staging).f_bavail == 0:
+                raise StorageFull(f"The disk of the folder {self._root} is full.")
+
+
+def _folders(files: Path) -> list[Path]:
+    return [files / f"{number:02x}" for number in range(256)]
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename for good: where the folder cannot be brought to the disk, the file goes back where it was."""
+    source.rename(target)
+    try:
+        _fsync_folder(target.parent)
+    except OSError:
+        with suppress(OSError):
+            target.rename(source)
+        raise
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _kept_in(folder: Path) -> list[tuple[str, float]]:
+    """List a folder; a file that goes meanwhile is left out, and so is any that Sotto did not name."""
+    kept = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if is_key(entry.name) and entry.name.startswith(folder.name):
+                    kept.append((entry.name, entry.stat(follow_symlinks=False).st_mtime))
+    return kept

@@ -1,0 +1,233 @@
+"""The promises of `storage/base.py`, once; every backend runs this suite and is finished when it is green."""
+
+import asyncio
+import hashlib
+import time
+from contextlib import aclosing
+
+import pytest
+
+from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageNotFound, is_key
+
+LONG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"the end"
+
+
+async def staged_file(storage: Storage, content: bytes) -> StagedFile:
+    """Stage a whole file in uneven chunks."""
+    staged = await storage.stage()
+    for start in range(0, len(content), 100_001):
+        await staged.write(content[start : start + 100_001])
+    return staged
+
+
+async def kept(storage: Storage, content: bytes) -> str:
+    """Keep a file and return its key."""
+    return await storage.keep(await staged_file(storage, content))
+
+
+async def content_of(storage: Storage, key: str, start: int = 0, end: int | None = None) -> bytes:
+    """Read a range whole."""
+    return b"".join([chunk async for chunk in storage.read(key, start, end)])
+
+
+async def keys_of(storage: Storage) -> set[str]:
+    """List all keys, without their times."""
+    return {key async for key, _ in storage.keys()}  # noqa: SIM118 (no dict)
+
+
+class StorageContract:
+    """A backend's class of tests inherits this and gives a fixture `storage`, open and empty."""
+
+    @pytest.mark.parametrize("content", [b"", b"a", LONG], ids=["empty", "one byte", "several chunks"])
+    async def test_what_is_kept_can_be_read(self, storage: Storage, content: bytes) -> None:
+        """Every byte comes back, in order, and the size is known."""
+        key = await kept(storage, content)
+
+        assert await content_of(storage, key) == content
+        assert await storage.size_of(key) == len(content)
+
+    async def test_a_finished_file_knows_its_size_and_hash(self, storage: Storage) -> None:
+        """The hash is that of all bytes, however they were cut."""
+        staged = await staged_file(storage, LONG)
+        await staged.finish()
+
+        assert (staged.byte_size, staged.sha256) == (len(LONG), hashlib.sha256(LONG).hexdigest())
+        await staged.discard()
+
+    async def test_the_hash_is_not_known_before_the_end(self, storage: Storage) -> None:
+        """Half a hash would look like a whole one."""
+        staged = await staged_file(storage, LONG)
+
+        with pytest.raises(ValueError, match="known when the file is finished"):
+            staged.sha256  # noqa: B018 (it is the question that is refused)
+        await staged.discard()
+
+    async def test_a_finished_file_takes_no_more_bytes(self, storage: Storage) -> None:
+        """What was hashed and brought to the disk does not change."""
+        staged = await staged_file(storage, b"whole")
+        await staged.finish()
+        await staged.finish()
+
+        with pytest.raises(StorageFailed, match="nothing can be added"):
+            await staged.write(b"more")
+        assert await content_of(storage, await storage.keep(staged)) == b"whole"
+
+    async def test_a_file_appears_only_when_it_is_kept(self, storage: Storage) -> None:
+        """Staged bytes are no file yet."""
+        staged = await staged_file(storage, LONG)
+        await staged.finish()
+        before = await keys_of(storage)
+        key = await storage.keep(staged)
+
+        assert before == set()
+        assert await keys_of(storage) == {key}
+
+    async def test_a_discarded_file_leaves_nothing(self, storage: Storage) -> None:
+        """Discarding twice is as good as once."""
+        staged = await staged_file(storage, LONG)
+        await staged.discard()
+        await staged.discard()
+
+        assert not staged.path.exists()
+        assert await keys_of(storage) == set()
+
+    async def test_a_discarded_file_cannot_be_kept(self, storage: Storage) -> None:
+        """Otherwise a key would name bytes that are gone."""
+        staged = await staged_file(storage, LONG)
+        await staged.discard()
+
+        with pytest.raises(StorageFailed):
+            await storage.keep(staged)
+        assert await keys_of(storage) == set()
+
+    async def test_a_file_is_kept_once(self, storage: Storage) -> None:
+        """Two keys never share their bytes: deleting one would take the other's."""
+        staged = await staged_file(storage, b"once")
+        key = await storage.keep(staged)
+
+        with pytest.raises(StorageFailed):
+            await storage.keep(staged)
+        assert await keys_of(storage) == {key}
+
+    async def test_discarding_a_kept_file_does_nothing(self, storage: Storage) -> None:
+        """A caller may always discard at the end."""
+        staged = await staged_file(storage, b"safe")
+        key = await storage.keep(staged)
+        await staged.discard()
+
+        assert await content_of(storage, key) == b"safe"
+
+    async def test_equal_bytes_get_different_keys(self, storage: Storage) -> None:
+        """A key is random: it tells nothing about the bytes, and nobody can guess it from them."""
+        keys = [await kept(storage, b"same") for _ in range(3)]
+
+        assert len(set(keys)) == 3
+        assert all(map(is_key, keys))
+
+    @pytest.mark.parametrize(
+        ("start", "end", "expected"),
+        [
+            (0, 1, LONG[:1]),
+            (CHUNK_BYTES - 1, CHUNK_BYTES + 1, LONG[CHUNK_BYTES - 1 : CHUNK_BYTES + 1]),
+            (5, None, LONG[5:]),
+            (5, 5, b""),
+            (len(LONG) - 1, None, b"d"),
+            (len(LONG) - 1, len(LONG) + 9, b"d"),
+            (len(LONG), None, b""),
+            (len(LONG) + 9, len(LONG) + 10, b""),
+        ],
+    )
+    async def test_a_range_is_read_exactly(
+        self, storage: Storage, start: int, end: int | None, expected: bytes
+    ) -> None:
+        """The end is exclusive, and the last byte is the end of every range."""
+        key = await kept(storage, LONG)
+
+        assert await content_of(storage, key, start, end) == expected
+
+    async def test_a_negative_start_is_refused(self, storage: Storage) -> None:
+        """It is the caller's mistake, and never means the last bytes."""
+        key = await kept(storage, LONG)
+
+        with pytest.raises(ValueError, match="starts at 0"):
+            await content_of(storage, key, -1)
+
+    async def test_no_chunk_is_larger_than_promised(self, storage: Storage) -> None:
+        """A reader's memory is bounded by the chunk, whatever the size of the file."""
+        key = await kept(storage, LONG)
+        sizes = [len(chunk) async for chunk in storage.read(key)]
+
+        assert sum(sizes) == len(LONG)
+        assert max(sizes) <= CHUNK_BYTES
+
+    async def test_a_reader_may_leave_early(self, storage: Storage) -> None:
+        """A client that goes away costs no open file."""
+        key = await kept(storage, LONG)
+        async with aclosing(storage.read(key)) as chunks:
+            first = await anext(chunks)
+
+        assert LONG.startswith(first)
+
+    async def test_a_deleted_file_is_gone(self, storage: Storage) -> None:
+        """It is neither read, nor measured, nor listed."""
+        key = await kept(storage, LONG)
+        await storage.delete(key)
+
+        with pytest.raises(StorageNotFound):
+            await anext(storage.read(key))
+        with pytest.raises(StorageNotFound):
+            await storage.size_of(key)
+        assert await keys_of(storage) == set()
+
+    async def test_a_second_delete_does_nothing(self, storage: Storage) -> None:
+        """Whoever repeats a delete after a crash gets the same end."""
+        key = await kept(storage, LONG)
+        other = await kept(storage, LONG)
+        await storage.delete(key)
+        await storage.delete(key)
+
+        assert await keys_of(storage) == {other}
+
+    @pytest.mark.parametrize(
+        "key",
+        ["", "../x", "0" * 31, "0" * 33, "A" * 32, "g" * 32, "0" * 31 + "\n", "0" * 32 + "\n", "٠" * 32, "../" * 11],
+    )
+    async def test_what_cannot_be_a_key_is_not_found(self, storage: Storage, key: str) -> None:
+        """A key is checked before it becomes a path; the answer is that for a key that never existed."""
+        with pytest.raises(StorageNotFound):
+            await anext(storage.read(key))
+        with pytest.raises(StorageNotFound):
+            await storage.size_of(key)
+        with pytest.raises(StorageNotFound):
+            await storage.delete(key)
+
+    async def test_keys_come_with_their_times(self, storage: Storage) -> None:
+        """The sweeper spares what is young: the time is that of the writing, in unix seconds."""
+        keys = {await kept(storage, b"x") for _ in range(20)}
+        listed = {key: time_ async for key, time_ in storage.keys()}  # noqa: SIM118 (no dict)
+
+        assert set(listed) == keys
+        assert all(abs(time.time() - time_) < 60 for time_ in listed.values())
+
+    async def test_many_can_keep_at_once(self, storage: Storage) -> None:
+        """Fifty uploads at the same time do not disturb one another."""
+        contents = [bytes([number]) * 300_000 for number in range(50)]
+        keys = await asyncio.gather(*(kept(storage, content) for content in contents))
+
+        assert await asyncio.gather(*(content_of(storage, key) for key in keys)) == contents
+
+    async def test_opening_again_keeps_the_files(self, storage: Storage) -> None:
+        """A restart loses nothing that was kept, and takes what was only staged."""
+        staged = await staged_file(storage, LONG)
+        key = await kept(storage, b"kept")
+        await storage.open()
+
+        assert await content_of(storage, key) == b"kept"
+        assert not staged.path.exists()
+        await staged.discard()
+
+    async def test_an_open_storage_is_ready(self, storage: Storage) -> None:
+        """The check for readiness changes nothing."""
+        await storage.check()
+
+        assert await keys_of(storage) == set()

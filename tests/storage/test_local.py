@@ -1,0 +1,229 @@
+"""The folder as a storage: the contract, and what only a folder can do or suffer."""
+
+import asyncio
+import os
+import resource
+import shutil
+import stat
+import tracemalloc
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageFull, StorageNotFound
+from storage.local import LocalStorage
+from storage.url import storage_for
+from tests.storage.contract import StorageContract, content_of, kept, keys_of, staged_file
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> Storage:
+    """Give an open and empty folder."""
+    local = LocalStorage(tmp_path / "root")
+    await local.open()
+    return local
+
+
+def send_writes_to(device: str, flags: int, staged: StagedFile) -> None:
+    """Put another file behind the staged file's descriptor: so the kernel itself fails."""
+    descriptor = os.open(device, flags)
+    os.dup2(descriptor, staged._file.fileno())
+    os.close(descriptor)
+
+
+class TestLocalStorage(StorageContract):
+    """The contract, by a folder."""
+
+
+async def test_the_folders_are_closed_to_others(storage: Storage, tmp_path: Path) -> None:
+    """Other accounts of the machine can neither list nor read files."""
+    await kept(storage, b"private")
+    found = [tmp_path / "root", *(tmp_path / "root").rglob("*")]
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in found}
+
+    assert modes == {(True, 0o700), (False, 0o600)}
+
+
+async def test_partials_of_a_former_run_are_removed(storage: Storage, tmp_path: Path) -> None:
+    """After a crash, what was on its way in is taken when the server starts; nothing else is."""
+    key = await kept(storage, b"kept")
+    staging = tmp_path / "root" / "staging"
+    (staging / "0123.partial").write_bytes(b"half")
+    (staging / "README").write_bytes(b"the operator's own")
+    await storage.open()
+
+    assert [path.name for path in staging.iterdir()] == ["README"]
+    assert await keys_of(storage) == {key}
+
+
+async def test_strange_names_are_not_listed(storage: Storage, tmp_path: Path) -> None:
+    """The sweeper deletes what has no owner: it must not meet what Sotto did not write."""
+    (tmp_path / "root" / "files" / "ab" / "notes.txt").write_bytes(b"")
+    (tmp_path / "root" / "files" / "ab" / ("c" * 32)).write_bytes(b"")
+
+    assert await keys_of(storage) == set()
+
+
+async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
+    """A path in place of a key reads nothing, even where the path exists."""
+    (tmp_path / "x").write_bytes(b"secret")
+
+    with pytest.raises(StorageNotFound):
+        await content_of(storage, "../x")
+
+
+async def test_a_full_disk_is_said_while_writing(storage: Storage) -> None:
+    """ENOSPC is StorageFull; the file can only be discarded, and leaves nothing."""
+    staged = await storage.stage()
+    send_writes_to("/dev/full", os.O_WRONLY, staged)
+
+    with pytest.raises(StorageFull, match=r"^The bytes could not be staged: No space left on device\.$"):
+        await staged.write(bytes(CHUNK_BYTES))
+    with pytest.raises(StorageFailed, match="begin again"):
+        await storage.keep(staged)
+    await staged.discard()
+    assert not staged.path.exists()
+    assert await keys_of(storage) == set()
+
+
+async def test_a_full_disk_is_said_at_the_end(storage: Storage) -> None:
+    """A small file reaches the disk only when it is finished: then nothing is kept."""
+    staged = await staged_file(storage, b"small")
+    send_writes_to("/dev/full", os.O_WRONLY, staged)
+
+    with pytest.raises(StorageFull):
+        await storage.keep(staged)
+    assert await keys_of(storage) == set()
+    await staged.discard()
+
+
+async def test_a_failed_disk_is_not_a_full_one(storage: Storage) -> None:
+    """Any other error of the system is StorageFailed, with its cause chained."""
+    staged = await storage.stage()
+    send_writes_to(os.devnull, os.O_RDONLY, staged)
+
+    with pytest.raises(StorageFailed) as raised:
+        await staged.write(bytes(CHUNK_BYTES))
+    assert isinstance(raised.value.__cause__, OSError)
+    await staged.discard()
+
+
+async def test_a_short_write_goes_on(storage: Storage) -> None:
+    """The system may take fewer bytes than it was given: the rest follows, or the error is told."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    staged = await storage.stage()
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (CHUNK_BYTES // 2, limits[1]))
+        with pytest.raises(StorageFailed, match="File too large"):
+            await staged.write(bytes(CHUNK_BYTES))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert staged.path.stat().st_size == CHUNK_BYTES // 2
+    await staged.discard()
+
+
+async def test_a_rename_that_fails_keeps_nothing(storage: Storage, tmp_path: Path) -> None:
+    """The staged file is as it was and can be discarded."""
+    staged = await staged_file(storage, b"bytes")
+    shutil.rmtree(tmp_path / "root" / "files")
+
+    with pytest.raises(StorageFailed):
+        await storage.keep(staged)
+    assert staged.path.read_bytes() == b"bytes"
+    await staged.discard()
+    assert not staged.path.exists()
+
+
+async def test_a_cancelled_write_can_be_discarded(storage: Storage) -> None:
+    """The thread of a cancelled write goes on; the discard waits for it and takes the file."""
+    staged = await storage.stage()
+    task = asyncio.create_task(staged.write(bytes(64 * CHUNK_BYTES)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await staged.discard()
+
+    assert not staged.path.exists()
+    with pytest.raises(StorageFailed):
+        await staged.write(b"more")
+
+
+async def test_a_large_file_costs_constant_memory(storage: Storage) -> None:
+    """64 MiB go through less than 2 MiB."""
+    chunk = bytes(64 * 1024)
+    staged = await storage.stage()
+    tracemalloc.start()
+    for _ in range(1024):
+        await staged.write(chunk)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    await staged.discard()
+
+    assert staged.byte_size == 64 * 1024 * 1024
+    assert peak_bytes < 2 * 1024 * 1024
+
+
+async def test_bytes_that_end_early_are_told(storage: Storage, tmp_path: Path) -> None:
+    """A file that is cut while it is read ends in an error, not in a short answer."""
+    key = await kept(storage, bytes(2 * CHUNK_BYTES))
+    chunks = storage.read(key)
+    await anext(chunks)
+    os.truncate(tmp_path / "root" / "files" / key[:2] / key, CHUNK_BYTES)
+
+    with pytest.raises(StorageFailed, match="ended before its size"):
+        await anext(chunks)
+
+
+async def test_a_deleted_file_is_read_to_its_end(storage: Storage) -> None:
+    """Who began to read a file is not cut off."""
+    key = await kept(storage, bytes(2 * CHUNK_BYTES))
+    chunks = storage.read(key)
+    await anext(chunks)
+    await storage.delete(key)
+
+    assert [len(chunk) async for chunk in chunks] == [CHUNK_BYTES]
+
+
+async def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    """The operator reads what is wrong and where."""
+    (tmp_path / "root").write_bytes(b"a file where the folder should be")
+
+    with pytest.raises(StorageFailed) as raised:
+        await LocalStorage(tmp_path / "root").open()
+    assert str(raised.value) == f"The folder {tmp_path / 'root'} cannot be used: File exists."
+
+
+async def test_a_storage_that_lost_its_folder_is_not_ready(storage: Storage, tmp_path: Path) -> None:
+    """A disk that was unmounted shows in the readiness."""
+    shutil.rmtree(tmp_path / "root")
+
+    with pytest.raises(StorageFailed, match="missing"):
+        await storage.check()
+
+
+@pytest.mark.parametrize("url", ["file:///srv/my%20files", "", "file://"])
+async def test_a_url_names_its_storage(url: str, tmp_path: Path) -> None:
+    """The scheme picks the backend; no path means the folder of the server's data."""
+    expected = Path("/srv/my files") if "srv" in url else tmp_path
+    found = storage_for(url, tmp_path)
+
+    assert isinstance(found, LocalStorage)
+    assert found._root == expected
+
+
+@pytest.mark.parametrize("url", ["ftp://me:secret@host/x", "/srv/files", "s4://bucket"])
+def test_an_unknown_scheme_is_refused(url: str, tmp_path: Path) -> None:
+    """The sentence names the known ones, and repeats no password."""
+    with pytest.raises(ValueError, match=r"known: file://\.$") as raised:
+        storage_for(url, tmp_path)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["file://host/x", "file:relative", "file:///a%00b"])
+def test_a_file_url_has_an_absolute_path(url: str, tmp_path: Path) -> None:
+    """Two slashes would name a machine: the likeliest slip."""
+    with pytest.raises(ValueError, match="three slashes"):
+        storage_for(url, tmp_path)
