@@ -8,6 +8,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from gql.body import encode
+from gql.context import Context
 from gql.error import BAD_REQUEST, INTERNAL, HttpRefusal, mask_refusal
 from gql.negotiation import GRAPHQL_RESPONSE
 
@@ -38,6 +39,7 @@ def _is_request_error(result: ExecutionResult) -> bool:
 
 
 def body_of(result: ExecutionResult) -> dict[str, object]:
+    """GraphQL §7.1: no `data` where nothing was executed."""
     body: dict[str, object] = {}
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]
@@ -49,6 +51,7 @@ def body_of(result: ExecutionResult) -> dict[str, object]:
 
 
 def status_of(result: ExecutionResult, media_type: str) -> int:
+    """200, but for request errors to clients that accept the media type made for telling them."""
     if not result.errors or not _is_request_error(result):
         return 200
     if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors):
@@ -63,6 +66,7 @@ def respond(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
+    """The encoded answer; one that cannot be encoded is a fault of ours, masked."""
     try:
         encoded = encode(body)
     except (TypeError, ValueError) as error:

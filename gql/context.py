@@ -34,7 +34,8 @@ class Context:
 
     `viewer` is None for an anonymous request: resolvers decide whether that is enough. `remote` is the client's
     address as the server trusts it. `authorization` is the value of the header as it came, `token` what was found in
-    it or in `connection_params`; they never appear in a repr.
+    it or in `connection_params`; they never appear in a repr. `base_url` is what paths of this server are appended to;
+    `event_position` is where the viewer's log ended before the operation began, where it asks for that.
     """
 
     services: "Services"
@@ -44,6 +45,8 @@ class Context:
     device_name: str | None = None
     loader: object | None = None
     is_mutation: bool = False
+    base_url: str = ""
+    event_position: int | None = None
     authorization: str | None = field(default=None, repr=False)
     connection_params: dict[str, object] | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -56,4 +59,4 @@ class Context:
 
     def for_operation(self) -> "Context":
         """A fresh context for one operation on this socket: the same viewer, no loaders yet."""
-        return replace(self, loader=None, is_mutation=False)
+        return replace(self, loader=None, is_mutation=False, event_position=None)

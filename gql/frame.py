@@ -35,7 +35,7 @@ class HalfCharacter:
 class SocketAdapter(AiohttpWebSocketAdapter):
     """Frames as text: bytes would be sent as binary frames, which a browser gives out as a Blob."""
 
-    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:  # noqa: ARG002
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
         """The messages, decoded; ends when the socket is closed."""
         async for frame in self.ws:
             if frame.type is WSMsgType.TEXT:

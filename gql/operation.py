@@ -1,10 +1,11 @@
 """One operation: what a client may ask for, with its types checked, and the one function that executes it."""
 
-from collections.abc import AsyncGenerator, Set
+from collections.abc import AsyncGenerator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import cast
 
-from strawberry import Schema
+from strawberry.schema import BaseSchema
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -29,7 +30,7 @@ class Operation:
 
 
 def operation_of(value: object) -> Operation:
-    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest that names the wrong one.
+    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest for the wrong one.
 
     Keys that the draft does not name are ignored, as it asks.
     """
@@ -49,12 +50,17 @@ def operation_of(value: object) -> Operation:
     return Operation(query, value.get("variables"), name, value.get("extensions"))
 
 
-async def execute(schema: Schema, operation: Operation, context: Context, allowed: Set[OperationType]) -> Results:
+async def execute(
+    schema: BaseSchema, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
+) -> Results:
     """Execute an operation: the only place that does, for HTTP and WebSocket.
 
     Yields one result, or for a subscription one per event; a PreExecutionError, alone, when nothing was executed. The
     errors in the results have been through `gql.error.present`. Close the generator to stop a subscription.
     """
+    if "eventCursor" in operation.query and context.viewer is not None:
+        # Before anything is read: whoever subscribes after this cursor misses nothing of what the query showed.
+        context.event_position = await context.services.stream.position(context.viewer)
     results = await schema.stream(
         operation.query,
         variable_values=operation.variables,

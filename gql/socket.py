@@ -1,7 +1,7 @@
 """The socket: graphql-transport-ws (the protocol of the npm package graphql-ws), hardened.
 
-A message that breaks the protocol closes the socket with the protocol's code. What is wrong with one operation ends that
-operation with an `error` message, and the others go on.
+A message that breaks the protocol closes the socket with the protocol's code. What is wrong with one operation ends
+that operation with an `error` message, and the others go on.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Sockets:
         self._open.discard(handler)
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
-        """Close every socket, or those of the viewers that are meant; returns when the other sides have said goodbye."""
+        """Close every socket, or those of the viewers that are meant; returns when all have said goodbye."""
         meant = [each for each in self._open if is_meant is None or is_meant(each.context.viewer)]
         await asyncio.gather(*(each.websocket.close(code, reason) for each in meant), return_exceptions=True)
 
@@ -199,7 +199,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         with suppress(WebSocketDisconnected):
             await operation.send_error(message, extensions)
 
-    def forget_id(self, id: str) -> None:  # noqa: A002 -- Strawberry's name
+    def forget_id(self, id: str) -> None:
         """Make the id free again."""
         self.operations.pop(id, None)
 

@@ -48,7 +48,7 @@ class Place:
         """Whether null stands there, and not a file already."""
         if isinstance(self.parent, list):
             return isinstance(self.key, int) and self.key < len(self.parent) and self.parent[self.key] is None
-        return self.key in self.parent and self.parent[cast("str", self.key)] is None
+        return self.key in self.parent and self.parent[self.key] is None
 
     def fill(self, value: object) -> None:
         """Put the value there."""
@@ -91,7 +91,7 @@ class MultipartRequest:
         return operation
 
     async def _receive_file(self, head: PartHead, reader: MultipartReader) -> "ReceivedFile":
-        received = await self.context.services.attachment.receive(reader.chunks(), head.filename, head.content_type)
+        received = await self.context.services.attachment.receive(reader.chunks(), head.filename)
         self.files.append(received)
         return received
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Set
+from collections.abc import Coroutine
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,6 +52,7 @@ class ViewOptions:
     max_frame_bytes: int = 1024 * 1024
     send_timeout_seconds: float = 30.0
     explorer: bool = True
+    public_url: str = ""  # where clients reach this server; from their request where it is not known
 
 
 class View(GraphQLView[Context, None]):
@@ -117,7 +119,9 @@ class View(GraphQLView[Context, None]):
         check_kind(result)
         return respond(body_of(result), media_type, context, status_of(result, media_type))
 
-    async def _execute(self, operation: Operation, context: Context, allowed: Set[OperationType]) -> ExecutionResult:
+    async def _execute(
+        self, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
+    ) -> ExecutionResult:
         async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
             return await anext(results)
 
@@ -158,7 +162,7 @@ class View(GraphQLView[Context, None]):
             raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
         return await self.render_graphql_ide(request)
 
-    async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:  # noqa: ARG002
+    async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:
         """The context of a request before it is known who asks."""
         return Context(
             services=self.services,
@@ -166,6 +170,7 @@ class View(GraphQLView[Context, None]):
             request_id=secrets.token_hex(8),
             remote=request.remote or "",
             device_name=request.headers.get("User-Agent", "")[:200] or None,
+            base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
             authorization=", ".join(request.headers.getall("Authorization", ())) or None,
         )
 
@@ -173,13 +178,14 @@ class View(GraphQLView[Context, None]):
         """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
         context.token = token_of(token_source(context))
         await self.refresh(context)
-        return UNSET
+        no_payload: UnsetType = UNSET
+        return no_payload
 
     async def refresh(self, context: Context) -> None:
         """Ask again who the token belongs to; raises the RequestError of a session that ended meanwhile."""
         context.viewer = await self.services.account.authenticate(context.token)
 
-    async def create_websocketrespond(self, request: web.Request, subprotocol: str | None) -> web.WebSocketResponse:
+    async def create_websocket_response(self, request: web.Request, subprotocol: str | None) -> web.WebSocketResponse:
         """The handshake. No compression: it costs 100 KiB for every idle socket (design §5)."""
         response = web.WebSocketResponse(
             protocols=[subprotocol] if subprotocol else [],

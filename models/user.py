@@ -44,6 +44,11 @@ class UserRow(NamedTuple):
     has_blocked: int
     is_blocked_by: int
 
+    @property
+    def is_active(self) -> bool:
+        """Neither suspended nor deactivated."""
+        return self.state == ACTIVE
+
 
 class CredentialRow(NamedTuple):
     """What a sign-in checks."""

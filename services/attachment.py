@@ -155,10 +155,13 @@ class AttachmentService:
                 await self._storage.delete(key)
 
     def url_path(self, viewer: Viewer, row: AttachmentRow, expires_in_seconds: int, *, inline: bool) -> str:
-        """The signed path of a file, for this viewer and that long; raises BadRequest past the limit."""
-        longest = self._limits.url_life_seconds
-        if not 1 <= expires_in_seconds <= longest:
-            raise BadRequest(f"`expiresInSeconds` must be between 1 and {longest}; it is {expires_in_seconds}.")
+        """The signed path of a file, for this viewer and that long, or as long as the limit allows.
+
+        Raises BadRequest for less than a second.
+        """
+        if expires_in_seconds < 1:
+            raise BadRequest(f"`expiresInSeconds` must be at least 1; it is {expires_in_seconds}.")
+        expires_in_seconds = min(expires_in_seconds, self._limits.url_life_seconds)
         expires_at = now_ms() // 1000 + expires_in_seconds
         numbers = (viewer.user_id, row.message_id, row.position, expires_at, int(inline))
         return f"/files/{self._seal.write('file', 0, *numbers)}"

@@ -123,6 +123,19 @@ class ConversationService:
             self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
         )
 
+    def page_of_participants(
+        self, viewer: Viewer, view: ConversationView, request: PageRequest
+    ) -> Page[ParticipantView]:
+        """The members, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
+        request.check()
+        after = -1 if request.after is None else self._seal.read("participant", viewer.user_id, request.after, 1)[0]
+        left = [each for each in view.participants if each.person.row.id > after]
+        return forward(left, request.size, has_previous=after >= 0)
+
+    def participant_cursor_of(self, viewer: Viewer, view: ParticipantView) -> str:
+        """The cursor of a member in `page_of_participants`."""
+        return self._seal.write("participant", viewer.user_id, view.person.row.id)
+
     def cursor_of(self, viewer: Viewer, view: ConversationView) -> str:
         """The cursor of a conversation in `page_of`."""
         return self._seal.write("conversation", viewer.user_id, view.row.activity, view.row.id)

@@ -16,6 +16,7 @@ from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
 from services.page import Page, PageRequest, backward, forward
+from services.text import is_blank
 from services.user import Person, Reference, UserService
 from services.viewer import Viewer
 
@@ -30,6 +31,16 @@ class MessageView:
     row: MessageRow
     sender: Person | None
     attachments: Sequence[AttachmentRow]
+    is_own: bool = False
+
+    def preview(self, max_length: int | None) -> str:
+        """One line of at most 1 to 1,000 characters (120 for None): the text, or the names of the files."""
+        length = 120 if max_length is None else max_length
+        if not 1 <= length <= 1000:
+            raise BadRequest(f"`maxLength` must be between 1 and 1000; it is {length}.")
+        text = self.row.body if self.row.body and not is_blank(self.row.body) else None
+        line = " ".join((text or ", ".join(each.filename for each in self.attachments)).split())
+        return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,10 @@ class MessageService:
         senders = self._users.load(tx, viewer_id, {row.sender_id for row in rows})
         with_files = [row.id for row in rows if row.attachments]
         files = attachments.of_messages(tx, with_files) if with_files else {}
-        return [MessageView(row, senders.get(row.sender_id), files.get(row.id, ())) for row in rows]
+        return [
+            MessageView(row, senders.get(row.sender_id), files.get(row.id, ()), row.sender_id == viewer_id)
+            for row in rows
+        ]
 
     def _page(
         self,

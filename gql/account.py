@@ -1,0 +1,176 @@
+"""Accounts: the viewer, and the way in and out."""
+
+from functools import partial
+from typing import Annotated
+
+import strawberry
+
+from gql.block import BlockConnection
+from gql.conversation import After, First
+from gql.node import Info, given
+from gql.refusal import (
+    AlreadyExistsError,
+    InvalidCredentialsError,
+    InvalidInputError,
+    PermissionDeniedError,
+    RateLimitedError,
+)
+from gql.scalar import EventCursor
+from gql.user import User
+from services import viewer as services
+from services.account import SignUp
+from services.page import PageRequest
+from services.user import Person
+
+UNSET = strawberry.UNSET
+
+
+@strawberry.type(description="The signed-in person, with what nobody else may see of them.")
+class Viewer:
+    """Who asks."""
+
+    user: User = strawberry.field(description="The viewer as others see them.")
+    email: str | None = strawberry.field(description="The viewer's e-mail address; null where none was given.")
+    viewer: strawberry.Private[services.Viewer]
+
+    @classmethod
+    def of(cls, viewer: services.Viewer, person: Person) -> "Viewer":
+        """The type for a session's person."""
+        return cls(user=User.of(person), email=person.row.email, viewer=viewer)
+
+    @strawberry.field(description="Unread messages in all conversations.")
+    async def unread_message_count(self, info: Info) -> int:
+        """One index."""
+        return (await info.context.services.conversation.unread(self.viewer)).messages
+
+    @strawberry.field(description="Conversations with unread messages.")
+    async def unread_conversation_count(self, info: Info) -> int:
+        """One index."""
+        return (await info.context.services.conversation.unread(self.viewer)).conversations
+
+    @strawberry.field(
+        description="The place in the viewer's stream of events, taken before anything else of this request was read: "
+        "query, then subscribe after it, and nothing is missed."
+    )
+    async def event_cursor(self, info: Info) -> EventCursor:
+        """Taken by `gql.operation.execute`; after a sign-up or sign-in in this very request, now."""
+        stream = info.context.services.stream
+        position = info.context.event_position
+        if position is None:
+            position = await stream.position(self.viewer)
+        return EventCursor(stream.cursor_of(self.viewer, position))
+
+    @strawberry.field(description="Whom the viewer has blocked, newest first.")
+    async def blocked_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> BlockConnection:
+        """One page."""
+        blocks = info.context.services.block
+        page = await blocks.page_of(self.viewer, PageRequest(given(first), given(after)))
+        return BlockConnection.of(page, blocks, self.viewer)
+
+
+async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:
+    """Loads the person of a session."""
+    found = await info.context.services.user.find_many(viewer, [viewer.user_id])
+    return Viewer.of(viewer, found[viewer.user_id])
+
+
+@strawberry.input(description="A new account.")
+class SignUpInput:
+    """The form."""
+
+    username: str = strawberry.field(
+        description="3 to 32 of the letters a to z, digits, `_`, `.` and `-`; unique without case."
+    )
+    password: str = strawberry.field(description="8 to 1,024 bytes.")
+    display_name: str | None = strawberry.field(
+        default=UNSET, description="The name to show, at most 64 characters; the user name if left out."
+    )
+    email: str | None = strawberry.field(default=UNSET, description="Unique without case; shown to the viewer alone.")
+    device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
+
+
+@strawberry.type(description="The account was made, and its owner is signed in.")
+class SignUpSuccess:
+    """A session."""
+
+    token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
+    viewer: Viewer = strawberry.field(description="The new person.")
+
+
+@strawberry.input(description="A user name and its password.")
+class SignInInput:
+    """The form."""
+
+    username: str = strawberry.field(description="The user name, in any case.")
+    password: str = strawberry.field(description="The password.")
+    device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
+
+
+@strawberry.type(description="A new session.")
+class SignInSuccess:
+    """A session."""
+
+    token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
+    viewer: Viewer = strawberry.field(description="Who is signed in.")
+
+
+@strawberry.input(description="Which sessions to end.")
+class SignOutInput:
+    """This one, or all."""
+
+    everywhere: bool = strawberry.field(default=False, description="End all sessions of the viewer, not only this one.")
+
+
+@strawberry.type(description="The sessions ended; their live streams end with them.")
+class SignOutSuccess:
+    """How many."""
+
+    ended_sessions: int = strawberry.field(description="How many sessions were ended.")
+
+
+SignUpResult = Annotated[
+    SignUpSuccess | InvalidInputError | AlreadyExistsError | PermissionDeniedError | RateLimitedError,
+    strawberry.union("SignUpResult", description="What becomes of `signUp`."),
+]
+SignInResult = Annotated[
+    SignInSuccess | InvalidCredentialsError | RateLimitedError,
+    strawberry.union("SignInResult", description="What becomes of `signIn`."),
+]
+SignOutResult = Annotated[
+    SignOutSuccess | PermissionDeniedError,
+    strawberry.union("SignOutResult", description="What becomes of `signOut`."),
+]
+
+
+async def sign_up(
+    info: Info, input: Annotated[SignUpInput, strawberry.argument(description="The account.")]
+) -> SignUpResult:
+    """One call, then who it is."""
+    form = SignUp(
+        username=input.username,
+        password=input.password,
+        display_name=given(input.display_name),
+        email=given(input.email),
+        device_name=given(input.device_name),
+        remote=info.context.remote,
+    )
+    signed_in = await info.context.services.account.sign_up(form)
+    return SignUpSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
+
+
+async def sign_in(
+    info: Info, input: Annotated[SignInInput, strawberry.argument(description="The credentials.")]
+) -> SignInResult:
+    """One call, then who it is."""
+    open_session = partial(info.context.services.account.sign_in, remote=info.context.remote)
+    signed_in = await open_session(input.username, input.password, given(input.device_name))
+    return SignInSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
+
+
+async def sign_out(
+    info: Info, input: Annotated[SignOutInput, strawberry.argument(description="Which sessions.")]
+) -> SignOutResult:
+    """One call."""
+    viewer = info.context.signed_in()
+    ended = await info.context.services.account.sign_out(viewer, everywhere=input.everywhere)
+    return SignOutSuccess(ended_sessions=ended)

@@ -1,0 +1,137 @@
+"""Files of messages."""
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from gql.enum import described
+from gql.id import Kind, encode
+from gql.node import Info, Node, PageInfo, given
+from gql.scalar import URL, ByteSize, Upload
+from models.attachment import AttachmentRow
+from models.message import MessageKind
+from services.media_type import AttachmentKind
+
+if TYPE_CHECKING:
+    from gql.message import Message
+
+described(
+    AttachmentKind,
+    "AttachmentKind",
+    "What a file is, by its content and never by its name.",
+    {
+        "IMAGE": "A PNG, JPEG, GIF or WebP that was decoded.",
+        "VIDEO": "A moving picture.",
+        "AUDIO": "Sound.",
+        "FILE": "Anything else.",
+    },
+)
+KIND_OF = {
+    int(MessageKind.IMAGE): AttachmentKind.IMAGE,
+    int(MessageKind.VIDEO): AttachmentKind.VIDEO,
+    int(MessageKind.AUDIO): AttachmentKind.AUDIO,
+    int(MessageKind.FILE): AttachmentKind.FILE,
+}
+
+
+@strawberry.enum(description="What a browser should do with a file.")
+class ContentDisposition(Enum):
+    """RFC 6266."""
+
+    INLINE = strawberry.enum_value(
+        "inline", description="Show it in the page; only pictures are, everything else is saved all the same."
+    )
+    ATTACHMENT = strawberry.enum_value("attachment", description="Save it under its name.")
+
+
+@strawberry.type(description="A file of a message. It is there as long as its message is.")
+class Attachment(Node):
+    """Built from an AttachmentRow; the right to see it is the right to see its message."""
+
+    kind: AttachmentKind = strawberry.field(description="What it is, by its content.")
+    filename: str = strawberry.field(description="The name that its sender gave it, cleaned: no path, one line.")
+    mime_type: str = strawberry.field(description="The media type, by its content.")
+    byte_size: ByteSize = strawberry.field(description="The size in bytes.")
+    sha256: str = strawberry.field(description="The SHA-256 of the bytes, as 64 lower-case hexadecimal digits.")
+    width: int | None = strawberry.field(description="The width in pixels, as shown; null where it is no picture.")
+    height: int | None = strawberry.field(description="The height in pixels, as shown; null where it is no picture.")
+    is_animated: bool | None = strawberry.field(description="Whether a picture moves; null where it is no picture.")
+    row: strawberry.Private[AttachmentRow]
+
+    @classmethod
+    def of(cls, row: AttachmentRow) -> "Attachment":
+        """The type for a row."""
+        return cls(
+            id=encode(Kind.ATTACHMENT, row.message_id, row.position),
+            kind=KIND_OF[row.kind],
+            filename=row.filename,
+            mime_type=row.mime_type,
+            byte_size=ByteSize(row.byte_size),
+            sha256=row.sha256.hex(),
+            width=row.width,
+            height=row.height,
+            is_animated=None if row.is_animated is None else bool(row.is_animated),
+            row=row,
+        )
+
+    @strawberry.field(
+        description="Where to read the file: signed, short-lived, for this viewer. The right to see the message is "
+        "asked again when it is used. It answers Range requests."
+    )
+    def url(
+        self,
+        info: Info,
+        expires_in_seconds: Annotated[
+            int | None,
+            strawberry.argument(
+                description="How many seconds it works: at least 1; more than the server's limit is cut to it."
+            ),
+        ] = 300,
+        disposition: Annotated[
+            ContentDisposition | None, strawberry.argument(description="Whether a browser shows or saves it.")
+        ] = ContentDisposition.INLINE,
+    ) -> URL | None:
+        """Signing is cheap and reads nothing."""
+        context = info.context
+        files = context.services.attachment
+        seconds = context.services.limits.url_life_seconds if expires_in_seconds is None else expires_in_seconds
+        path = files.url_path(
+            context.signed_in(), self.row, seconds, inline=disposition is not ContentDisposition.ATTACHMENT
+        )
+        return URL(f"{context.base_url}{path}")
+
+
+@strawberry.type(description="A file in a list of a conversation's files.")
+class AttachmentEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    node: Attachment = strawberry.field(description="The file.")
+    message: Annotated["Message", strawberry.lazy("gql.message")] = strawberry.field(
+        description="The message that it came with."
+    )
+
+
+@strawberry.type(description="A list of files.")
+class AttachmentConnection:
+    """Relay's connection."""
+
+    edges: list[AttachmentEdge] = strawberry.field(description="The files with their cursors and messages.")
+    nodes: list[Attachment] = strawberry.field(description="The files alone.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+
+
+@strawberry.input(one_of=True, description="A file to attach.")
+class AttachmentInput:
+    """Where the bytes are."""
+
+    file: Upload | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A part of this request, as the GraphQL multipart request specification has it.",
+    )
+
+    def to_file(self) -> Upload:
+        """The received part."""
+        received: Upload = given(self.file)
+        return received

@@ -1,0 +1,97 @@
+"""Blocks."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from gql.node import Info, PageInfo, moment_of, page_info_of
+from gql.refusal import InvalidInputError, NotFoundError
+from gql.user import User, UserReference
+from services.block import BlockService
+from services.page import Page
+from services.user import Person
+from services.viewer import Viewer
+
+
+@strawberry.type(description="Somebody whom the viewer has blocked.")
+class BlockEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    node: User = strawberry.field(description="The person.")
+    blocked_at: datetime = strawberry.field(description="Since when.")
+
+
+@strawberry.type(description="Whom the viewer has blocked.")
+class BlockConnection:
+    """Relay's connection."""
+
+    edges: list[BlockEdge] = strawberry.field(description="The people, and since when.")
+    nodes: list[User] = strawberry.field(description="The people alone.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+
+    @classmethod
+    def of(cls, page: Page[tuple[Person, int]], blocks: BlockService, viewer: Viewer) -> "BlockConnection":
+        """A page, newest first."""
+        edges = [
+            BlockEdge(cursor=blocks.cursor_of(viewer, person, at), node=User.of(person), blocked_at=moment_of(at))
+            for person, at in page.items
+        ]
+        info = page_info_of(page, lambda item: blocks.cursor_of(viewer, *item))
+        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info)
+
+
+@strawberry.input(description="Whom to block.")
+class BlockUserInput:
+    """One person."""
+
+    user: UserReference = strawberry.field(description="The person.")
+
+
+@strawberry.type(description="The person is blocked, now or before.")
+class BlockUserSuccess:
+    """The person as they are now."""
+
+    user: User = strawberry.field(description="The person, with `viewerHasBlocked` true.")
+
+
+@strawberry.input(description="Whom to unblock.")
+class UnblockUserInput:
+    """One person."""
+
+    user: UserReference = strawberry.field(description="The person.")
+
+
+@strawberry.type(description="The person is not blocked by the viewer (any more).")
+class UnblockUserSuccess:
+    """The person as they are now."""
+
+    user: User = strawberry.field(description="The person, with `viewerHasBlocked` false.")
+
+
+BlockUserResult = Annotated[
+    BlockUserSuccess | InvalidInputError | NotFoundError,
+    strawberry.union("BlockUserResult", description="What becomes of `blockUser`."),
+]
+UnblockUserResult = Annotated[
+    UnblockUserSuccess | NotFoundError,
+    strawberry.union("UnblockUserResult", description="What becomes of `unblockUser`."),
+]
+
+
+async def block_user(
+    info: Info, input: Annotated[BlockUserInput, strawberry.argument(description="Whom.")]
+) -> BlockUserResult:
+    """One call."""
+    viewer = info.context.signed_in()
+    return BlockUserSuccess(user=User.of(await info.context.services.block.block(viewer, input.user.to_reference())))
+
+
+async def unblock_user(
+    info: Info, input: Annotated[UnblockUserInput, strawberry.argument(description="Whom.")]
+) -> UnblockUserResult:
+    """One call."""
+    viewer = info.context.signed_in()
+    person = await info.context.services.block.unblock(viewer, input.user.to_reference())
+    return UnblockUserSuccess(user=User.of(person))

@@ -1,0 +1,219 @@
+"""Conversations."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+import strawberry
+
+from gql.attachment import KIND_OF, Attachment, AttachmentConnection, AttachmentEdge
+from gql.enum import described
+from gql.id import Kind, encode, number_of
+from gql.message import Message, MessageConnection
+from gql.node import Info, Node, PageInfo, given, moment_of, page_info_of
+from gql.user import User, UserReference
+from models.conversation import ConversationKind
+from services.conversation import ConversationFilter as ServiceFilter
+from services.conversation import ConversationView, ParticipantView
+from services.media_type import AttachmentKind
+from services.page import Page, PageRequest
+from services.user import Eligibility
+
+First = Annotated[
+    int | None, strawberry.argument(description="At most so many from the front: 1 to 200, 50 if left out.")
+]
+After = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="At most so many from the end: 1 to 200.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+UNSET = strawberry.UNSET
+
+described(
+    ConversationKind,
+    "ConversationType",
+    "How a conversation is found again.",
+    {
+        "DIRECT": "Between two people; there is one for each pair.",
+        "GROUP": "Between three or more; there is one for each exact set of people.",
+        "SELF": "With oneself, for notes.",
+    },
+)
+
+
+@strawberry.type(description="A member of a conversation.")
+class Participant:
+    """Built from a ParticipantView."""
+
+    user: User = strawberry.field(description="The person.")
+    joined_at: datetime = strawberry.field(description="When they became a member.")
+
+    @classmethod
+    def of(cls, view: ParticipantView) -> "Participant":
+        """The type for a member."""
+        return cls(user=User.of(view.person), joined_at=moment_of(view.joined_at))
+
+
+@strawberry.type(description="A member in a list.")
+class ParticipantEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    node: Participant = strawberry.field(description="The member.")
+
+
+@strawberry.type(description="The members of a conversation, the viewer among them.")
+class ParticipantConnection:
+    """Relay's connection."""
+
+    edges: list[ParticipantEdge] = strawberry.field(description="The members with their cursors.")
+    nodes: list[Participant] = strawberry.field(description="The members without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+    total_count: int = strawberry.field(description="How many members there are in all.")
+
+
+@strawberry.type(description="A conversation as the viewer has it. Only its members can see it.")
+class Conversation(Node):
+    """Built from a ConversationView."""
+
+    type: ConversationKind = strawberry.field(description="Whether it is with one, with several, or with oneself.")
+    other_participants: list[Participant] = strawberry.field(description="All members but the viewer.")
+    last_message: Message | None = strawberry.field(description="The newest message; null while there is none to see.")
+    created_at: datetime = strawberry.field(description="When it was made, with its first message.")
+    last_activity_at: datetime = strawberry.field(description="When its newest message was sent.")
+    unread_count: int = strawberry.field(description="How many messages of others came since the viewer read or wrote.")
+    is_unread: bool = strawberry.field(description="Whether `unreadCount` is above 0.")
+    viewer_can_send: bool = strawberry.field(description="Whether a message of the viewer would be accepted now.")
+    send_restriction: Eligibility | None = strawberry.field(
+        description="What stands in the way of a message; null where `viewerCanSend`."
+    )
+    view: strawberry.Private[ConversationView]
+
+    @classmethod
+    def of(cls, view: ConversationView) -> "Conversation":
+        """The type for a conversation as its viewer sees it."""
+        row, restriction = view.row, view.send_restriction
+        return cls(
+            id=encode(Kind.CONVERSATION, row.id),
+            type=ConversationKind(row.kind),
+            other_participants=[Participant.of(each) for each in view.others],
+            last_message=Message.of(view.last_message) if view.last_message else None,
+            created_at=moment_of(row.created_at),
+            last_activity_at=moment_of(row.activity),
+            unread_count=view.unread_count,
+            is_unread=view.unread_count > 0,
+            viewer_can_send=restriction is None,
+            send_restriction=restriction,
+            view=view,
+        )
+
+    @strawberry.field(description="The members, the viewer among them.")
+    def participants(self, info: Info, first: First = UNSET, after: After = UNSET) -> ParticipantConnection:
+        """Reads nothing: the members came with the conversation."""
+        viewer = info.context.signed_in()
+        conversations = info.context.services.conversation
+        page = conversations.page_of_participants(viewer, self.view, PageRequest(given(first), given(after)))
+        cursor_of = partial(conversations.participant_cursor_of, viewer)
+        edges = [ParticipantEdge(cursor=cursor_of(each), node=Participant.of(each)) for each in page.items]
+        return ParticipantConnection(
+            edges=edges,
+            nodes=[edge.node for edge in edges],
+            page_info=page_info_of(page, cursor_of),
+            total_count=len(self.view.participants),
+        )
+
+    @strawberry.field(
+        description="The messages, oldest first. The newest 50 when no argument is given; `last` with `before` pages "
+        "back into the past."
+    )
+    async def messages(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        around: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="The id of a message to have in the middle; goes with a size alone."),
+        ] = UNSET,
+    ) -> MessageConnection:
+        """One page."""
+        viewer = info.context.signed_in()
+        messages = info.context.services.message
+        request = PageRequest(given(first), given(after), given(last), given(before))
+        middle = None if given(around) is None else number_of(Kind.MESSAGE, around or "")
+        page = await messages.page_of(viewer, self.view.row.id, request, middle)
+        return MessageConnection.of(page, partial(messages.cursor_of, viewer))
+
+    @strawberry.field(description="The files of its messages, newest first.")
+    async def attachments(
+        self,
+        info: Info,
+        kinds: Annotated[
+            list[AttachmentKind] | None, strawberry.argument(description="Only files of these kinds; all if left out.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+    ) -> AttachmentConnection:
+        """One page."""
+        viewer = info.context.signed_in()
+        conversations = info.context.services.conversation
+        wanted = given(kinds)
+        numbers = None if wanted is None else [number for number, kind in KIND_OF.items() if kind in wanted]
+        request = PageRequest(given(first), given(after))
+        page = await conversations.page_of_attachments(viewer, self.view.row.id, numbers, request)
+        rows = Page([row for row, _ in page.items], page.has_next, page.has_previous)
+        cursor_of = partial(conversations.attachment_cursor_of, viewer)
+        edges = [
+            AttachmentEdge(cursor=cursor_of(row), node=Attachment.of(row), message=Message.of(message))
+            for row, message in page.items
+        ]
+        return AttachmentConnection(
+            edges=edges, nodes=[edge.node for edge in edges], page_info=page_info_of(rows, cursor_of)
+        )
+
+
+@strawberry.type(description="A conversation in a list.")
+class ConversationEdge:
+    """Relay's edge; the cursor is made when it is asked for."""
+
+    node: Conversation = strawberry.field(description="The conversation.")
+    make_cursor: strawberry.Private[Callable[[ConversationView], str]]
+
+    @strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    def cursor(self) -> str:
+        """Signed."""
+        return self.make_cursor(self.node.view)
+
+
+@strawberry.type(description="The viewer's conversations.")
+class ConversationConnection:
+    """Relay's connection; the count is read when it is asked for."""
+
+    edges: list[ConversationEdge] = strawberry.field(description="The conversations with their cursors.")
+    nodes: list[Conversation] = strawberry.field(description="The conversations without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+    wanted: strawberry.Private[ServiceFilter]
+
+    @strawberry.field(description="How many there are in all, under the same filter.")
+    async def total_count(self, info: Info) -> int:
+        """One count."""
+        return await info.context.services.conversation.count(info.context.signed_in(), self.wanted)
+
+
+@strawberry.input(description="Which conversations; every condition that is given must hold.")
+class ConversationFilter:
+    """Conditions."""
+
+    type: ConversationKind | None = strawberry.field(default=UNSET, description="Only those of this type.")
+    unread_only: bool | None = strawberry.field(default=False, description="Only those with unread messages.")
+    participant: UserReference | None = strawberry.field(default=UNSET, description="Only those with this member.")
+
+    def to_filter(self) -> ServiceFilter:
+        """What the services understand."""
+        participant = given(self.participant)
+        return ServiceFilter(
+            kind=given(self.type),
+            unread_only=bool(self.unread_only),
+            participant=participant.to_reference() if participant else None,
+        )

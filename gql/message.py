@@ -1,0 +1,139 @@
+"""Messages."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import strawberry
+
+from gql.attachment import Attachment
+from gql.id import Kind, encode
+from gql.loader import loader_of
+from gql.node import Info, Node, PageInfo, moment_of, page_info_of
+from gql.scalar import JSON
+from gql.user import User
+from models.base import conversation_of, seq_of
+from models.message import MessageKind
+from services.error import NotFound
+from services.message import MessageView
+from services.page import Page
+
+if TYPE_CHECKING:
+    from gql.conversation import Conversation
+
+
+@strawberry.enum(description="What a message is in the main; the server tells it from the content.")
+class MessageType(Enum):
+    """MongoDB chat's types, and Zulip's text."""
+
+    TEXT = strawberry.enum_value("text", description="Text without a file.")
+    IMAGE = strawberry.enum_value("image", description="Pictures, and perhaps text.")
+    VIDEO = strawberry.enum_value("video", description="Videos, and perhaps text.")
+    AUDIO = strawberry.enum_value("audio", description="Sound, and perhaps text.")
+    FILE = strawberry.enum_value("file", description="Other files, or files of several kinds, and perhaps text.")
+    SYSTEM = strawberry.enum_value("system", description="Written by the server; nobody can send one.")
+
+
+@strawberry.type(description="A private message. Only the members of its conversation can see it.")
+class Message(Node):
+    """Built from a MessageView."""
+
+    sequence: int = strawberry.field(description="Its place in the conversation: 1, 2, 3 …; no number comes twice.")
+    sender: User | None = strawberry.field(description="Who wrote it; null once the account was erased.")
+    type: MessageType = strawberry.field(description="What it is in the main.")
+    text: str | None = strawberry.field(
+        description="What was written, character by character as it was sent; null when it is only files."
+    )
+    attachments: list[Attachment] = strawberry.field(description="Its files, in the order of the sender.")
+    created_at: datetime = strawberry.field(description="When the server accepted it.")
+    updated_at: datetime = strawberry.field(description="When it last changed; `createdAt` while it has not.")
+    client_message_id: str | None = strawberry.field(
+        description="The `clientMessageId` that it was sent with; null for everybody but its sender."
+    )
+    metadata: JSON | None = strawberry.field(description="The application's own data; null where there is none.")
+    view: strawberry.Private[MessageView]
+
+    @classmethod
+    def of(cls, view: MessageView) -> "Message":
+        """The type for a message as its viewer sees it."""
+        row = view.row
+        created_at = moment_of(row.created_at)
+        return cls(
+            id=encode(Kind.MESSAGE, row.id),
+            sequence=seq_of(row.id),
+            sender=User.of(view.sender) if view.sender else None,
+            type=MessageType[MessageKind(row.kind).name],
+            text=row.body,
+            attachments=[Attachment.of(each) for each in view.attachments],
+            created_at=created_at,
+            updated_at=created_at,
+            client_message_id=row.client_message_id if view.is_own else None,
+            metadata=None if row.metadata is None else JSON(orjson.loads(row.metadata)),
+            view=view,
+        )
+
+    @strawberry.field(description="The conversation that it belongs to.")
+    async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")]:
+        """One call for all the messages of a level."""
+        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
+        if found is None:  # the viewer has left between two reads
+            raise NotFound("There is no such conversation.")
+        return found
+
+    @strawberry.field(description="All members of the conversation but the sender, by no particular order.")
+    async def recipients(self, info: Info) -> list[User]:
+        """One call for all the messages of a level."""
+        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
+        sender_id = self.view.row.sender_id
+        members = found.view.participants if found else ()
+        return [User.of(each.person) for each in members if each.person.row.id != sender_id]
+
+    @strawberry.field(
+        description="The message that this one answers; null for none, and where the viewer can no longer see it."
+    )
+    async def reply_to(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
+        """One call for all the messages of a level."""
+        reply_to_id = self.view.row.reply_to_id
+        return None if reply_to_id is None else await loader_of(info).message(reply_to_id)
+
+    @strawberry.field(description="One line for a list: the text without line breaks, or what the files are.")
+    def preview(
+        self,
+        max_length: Annotated[
+            int | None,
+            strawberry.argument(description="At most so many characters, 1 to 1,000; a longer text ends in `…`."),
+        ] = 120,
+    ) -> str:
+        """Reads nothing."""
+        return self.view.preview(max_length)
+
+
+@strawberry.type(description="A message in a list.")
+class MessageEdge:
+    """Relay's edge; the cursor is made when it is asked for."""
+
+    node: Message = strawberry.field(description="The message.")
+    make_cursor: strawberry.Private[Callable[[MessageView], str]]
+
+    @strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    def cursor(self) -> str:
+        """Signed."""
+        return self.make_cursor(self.node.view)
+
+
+@strawberry.type(description="A list of messages.")
+class MessageConnection:
+    """Relay's connection."""
+
+    edges: list[MessageEdge] = strawberry.field(description="The messages with their cursors.")
+    nodes: list[Message] = strawberry.field(description="The messages without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+
+    @classmethod
+    def of(cls, page: Page[MessageView], cursor_of: Callable[[MessageView], str]) -> "MessageConnection":
+        """A page in the order that it has."""
+        nodes = [Message.of(view) for view in page.items]
+        edges = [MessageEdge(node=node, make_cursor=cursor_of) for node in nodes]
+        return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of))

@@ -1,0 +1,50 @@
+"""What every type with an id has, and the short forms that all types here use."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+
+import strawberry
+
+from gql.context import Context
+from services.page import Page
+
+Info: TypeAlias = strawberry.Info[Context, None]
+T = TypeVar("T")
+
+
+@strawberry.interface(description="Anything that has an id and can be asked for again by it.")
+class Node:
+    """Relay's Object Identification."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque and lasting; says nothing about how many there are.")
+
+
+@strawberry.type(description="Where a page of a connection begins and ends, and whether there is more on either side.")
+class PageInfo:
+    """Relay's cursor connections."""
+
+    has_next_page: bool = strawberry.field(description="Whether there is something behind the last edge.")
+    has_previous_page: bool = strawberry.field(description="Whether there is something before the first edge.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first edge; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last edge; null on an empty page.")
+
+
+def page_info_of(page: Page[T], cursor_of: Callable[[T], str]) -> PageInfo:
+    """The page's ends, with the cursors that its edges have."""
+    return PageInfo(
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        start_cursor=cursor_of(page.items[0]) if page.items else None,
+        end_cursor=cursor_of(page.items[-1]) if page.items else None,
+    )
+
+
+def moment_of(ms: int) -> datetime:
+    """The moment that the tables keep as milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def given(value: Any) -> Any:
+    """The value, or None where the client left it out."""
+    return None if value is strawberry.UNSET else value

@@ -1,0 +1,210 @@
+"""The root of all reading."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+import strawberry
+
+from gql.account import Viewer, viewer_of
+from gql.attachment import Attachment
+from gql.conversation import (
+    After,
+    Before,
+    Conversation,
+    ConversationConnection,
+    ConversationEdge,
+    ConversationFilter,
+    First,
+    Last,
+)
+from gql.event import EventPage, events
+from gql.id import Kind, decode, number_of
+from gql.loader import loader_of
+from gql.message import Message, MessageConnection
+from gql.node import Info, Node, given, page_info_of
+from gql.server_info import ServerInfo, server_info
+from gql.user import User, UserConnection, UserReference
+from services.conversation import ConversationFilter as ServiceFilter
+from services.error import BadRequest
+from services.message import SearchFilter
+from services.page import PageRequest
+
+UNSET = strawberry.UNSET
+MAX_NODES = 200
+
+
+@strawberry.input(description="What a found message must be besides; every condition that is given must hold.")
+class MessageSearchFilter:
+    """Conditions."""
+
+    conversation_id: strawberry.ID | None = strawberry.field(default=UNSET, description="In this conversation.")
+    from_: UserReference | None = strawberry.field(default=UNSET, name="from", description="Written by this person.")
+    has_attachment: bool | None = strawberry.field(default=UNSET, description="With files, or without.")
+    sent_after: datetime | None = strawberry.field(default=UNSET, description="Sent after this moment.")
+    sent_before: datetime | None = strawberry.field(default=UNSET, description="Sent before this moment.")
+
+    def to_filter(self) -> SearchFilter:
+        """What the services understand."""
+        conversation_id, sender = given(self.conversation_id), given(self.from_)
+        sent_after, sent_before = given(self.sent_after), given(self.sent_before)
+        return SearchFilter(
+            conversation_id=None if conversation_id is None else number_of(Kind.CONVERSATION, conversation_id),
+            sender=sender.to_reference() if sender else None,
+            has_attachment=given(self.has_attachment),
+            sent_after=None if sent_after is None else int(sent_after.timestamp() * 1000),
+            sent_before=None if sent_before is None else int(sent_before.timestamp() * 1000),
+        )
+
+
+async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    """Whatever the ids name and the viewer may see, in their order; one call for each type."""
+    viewer, services = info.context.signed_in(), info.context.services
+    found = [decode(id_) for id_ in ids]
+    numbers = {kind: {each[1] for each in found if each and each[0] is kind} for kind in Kind}
+    message_ids = numbers[Kind.MESSAGE] | numbers[Kind.ATTACHMENT]
+    users = await services.user.find_many(viewer, numbers[Kind.USER]) if numbers[Kind.USER] else {}
+    messages = await services.message.find_many(viewer, message_ids) if message_ids else {}
+    wanted = numbers[Kind.CONVERSATION]
+    conversations = await services.conversation.find_many(viewer, wanted) if wanted else {}
+
+    def build(kind: Kind, number: int, position: int) -> Node | None:
+        if kind is Kind.USER:
+            return User.of(users[number]) if number in users else None
+        if kind is Kind.CONVERSATION:
+            return Conversation.of(conversations[number]) if number in conversations else None
+        if number not in messages:
+            return None
+        if kind is Kind.MESSAGE:
+            return Message.of(messages[number])
+        files = messages[number].attachments
+        return Attachment.of(files[position]) if position < len(files) else None
+
+    return [build(*each) if each else None for each in found]
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query:
+    """Resolvers that fit a few lines stand here; the others beside their types."""
+
+    server_info: ServerInfo = strawberry.field(
+        resolver=server_info, description="What this server is and allows; needs no token."
+    )
+    events: EventPage = strawberry.field(
+        resolver=events,
+        description="What happened since a cursor: the log behind the subscriptions, for jobs and for clients without "
+        "sockets. Fails with CURSOR_EXPIRED when the server no longer holds it.",
+    )
+
+    @strawberry.field(description="Whatever an id names; null when there is no such thing or it is not the viewer's.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any id.")]
+    ) -> Node | None:
+        """Relay's Object Identification."""
+        return (await nodes_of(info, [id]))[0]
+
+    @strawberry.field(description="Whatever the ids name, in their order; null for each that is not to be seen.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Any ids, at most 200.")],
+    ) -> list[Node | None]:
+        """A missing id is a null item, never a nulled list."""
+        if len(ids) > MAX_NODES:
+            raise BadRequest(f"`ids` holds {len(ids)} ids; at most {MAX_NODES} are allowed.")
+        return await nodes_of(info, ids)
+
+    @strawberry.field(description="The signed-in person; fails with UNAUTHENTICATED without a token.")
+    async def viewer(self, info: Info) -> Viewer:
+        """Who asks."""
+        return await viewer_of(info, info.context.signed_in())
+
+    @strawberry.field(description="A person, named in any way; null when there is nobody so named.")
+    async def user(
+        self, info: Info, by: Annotated[UserReference, strawberry.argument(description="Whom.")]
+    ) -> User | None:
+        """One person."""
+        person = await info.context.services.user.find(info.context.signed_in(), by.to_reference())
+        return None if person is None else User.of(person)
+
+    @strawberry.field(description="People whom the viewer may write to, by the beginning of their user names.")
+    async def messageable_users(
+        self,
+        info: Info,
+        search: Annotated[str, strawberry.argument(description="The beginning of a user name, in any case.")],
+        first: First = UNSET,
+        after: After = UNSET,
+    ) -> UserConnection:
+        """One page, by user name."""
+        viewer, users = info.context.signed_in(), info.context.services.user
+        page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
+        return UserConnection.of(page, users, viewer)
+
+    @strawberry.field(description="A conversation of the viewer's; null for any other id.")
+    async def conversation(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Conversation | None:
+        """One conversation."""
+        return await loader_of(info).conversation(number_of(Kind.CONVERSATION, id))
+
+    @strawberry.field(description="The viewer's conversation with exactly these people; null before its first message.")
+    async def conversation_with(
+        self, info: Info, users: Annotated[list[UserReference], strawberry.argument(description="All but the viewer.")]
+    ) -> Conversation | None:
+        """By its members."""
+        references = [each.to_reference() for each in users]
+        found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
+        return None if found is None else Conversation.of(found)
+
+    @strawberry.field(description="The viewer's conversations, newest activity first.")
+    async def conversations(
+        self,
+        info: Info,
+        filter: Annotated[
+            ConversationFilter | None, strawberry.argument(description="Which; all if left out.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> ConversationConnection:
+        """The inbox."""
+        viewer, conversations = info.context.signed_in(), info.context.services.conversation
+        wanted = given(filter)
+        service_filter = wanted.to_filter() if wanted else ServiceFilter()
+        request = PageRequest(given(first), given(after), given(last), given(before))
+        page = await conversations.page_of(viewer, service_filter, request)
+        cursor_of = partial(conversations.cursor_of, viewer)
+        nodes = [Conversation.of(view) for view in page.items]
+        edges = [ConversationEdge(node=node, make_cursor=cursor_of) for node in nodes]
+        info_ = page_info_of(page, cursor_of)
+        return ConversationConnection(edges=edges, nodes=nodes, page_info=info_, wanted=service_filter)
+
+    @strawberry.field(description="A message that the viewer may see; null for any other id.")
+    async def message(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Message | None:
+        """One message."""
+        return await loader_of(info).message(number_of(Kind.MESSAGE, id))
+
+    @strawberry.field(
+        description="The viewer's messages that hold every word, newest first; found within a second of being sent."
+    )
+    async def search_messages(
+        self,
+        info: Info,
+        query: Annotated[
+            str, strawberry.argument(description="Words, without case or accents; the last may be a beginning.")
+        ],
+        filter: Annotated[
+            MessageSearchFilter | None, strawberry.argument(description="What they must be besides.")
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+    ) -> MessageConnection:
+        """One page."""
+        viewer, messages = info.context.signed_in(), info.context.services.message
+        wanted = given(filter)
+        service_filter = wanted.to_filter() if wanted else SearchFilter()
+        page = await messages.search(viewer, query, service_filter, given(first), given(after))
+        return MessageConnection.of(page, partial(messages.found_cursor_of, viewer))

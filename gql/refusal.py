@@ -1,0 +1,305 @@
+"""Refusals as types: what a result union holds beside its success, and how a service's refusal becomes one."""
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from gql.enum import described
+from gql.loader import loader_of
+from gql.node import Info
+from gql.scalar import ByteSize
+from gql.user import User
+from services import error as refusals
+from services.error import AttachmentRejectionReason, IssueReason, RecipientRejectionReason
+from services.user import Person
+
+if TYPE_CHECKING:
+    from gql.message import Message
+
+
+@strawberry.enum(description="The stable name of a refusal, for programs.")
+class UserErrorCode(Enum):
+    """One for each type that implements UserError."""
+
+    INVALID_INPUT = strawberry.enum_value("INVALID_INPUT", description="Of InvalidInputError.")
+    RECIPIENTS_REJECTED = strawberry.enum_value("RECIPIENTS_REJECTED", description="Of RecipientsRejectedError.")
+    ATTACHMENTS_REJECTED = strawberry.enum_value("ATTACHMENTS_REJECTED", description="Of AttachmentsRejectedError.")
+    NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="Of NotFoundError.")
+    PERMISSION_DENIED = strawberry.enum_value("PERMISSION_DENIED", description="Of PermissionDeniedError.")
+    RATE_LIMITED = strawberry.enum_value("RATE_LIMITED", description="Of RateLimitedError.")
+    IDEMPOTENCY_CONFLICT = strawberry.enum_value("IDEMPOTENCY_CONFLICT", description="Of IdempotencyConflictError.")
+    ALREADY_EXISTS = strawberry.enum_value("ALREADY_EXISTS", description="Of AlreadyExistsError.")
+    INVALID_CREDENTIALS = strawberry.enum_value("INVALID_CREDENTIALS", description="Of InvalidCredentialsError.")
+
+
+described(
+    IssueReason,
+    "InputIssueReason",
+    "Why a part of the input was refused.",
+    {
+        "REQUIRED": "It is missing.",
+        "EMPTY": "There is nothing visible in it.",
+        "TOO_SHORT": "Shorter than `limit`.",
+        "TOO_LONG": "Longer than `limit`.",
+        "TOO_MANY": "More than `limit`.",
+        "OUT_OF_RANGE": "Outside of the range that `detail` names.",
+        "MALFORMED": "Not of the form that `detail` names.",
+        "MISMATCH": "It contradicts another part of the input.",
+        "DUPLICATE": "It was given twice.",
+        "NOT_SUPPORTED": "This server does not do that.",
+    },
+)
+described(
+    RecipientRejectionReason,
+    "RecipientRejectionReason",
+    "Why somebody cannot be written to.",
+    {
+        "NOT_FOUND": "Nobody is named so.",
+        "SELF": "It is the viewer.",
+        "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
+        "NOT_ACCEPTING_MESSAGES": "They do not accept messages from the viewer.",
+        "UNAVAILABLE": "The account is suspended or was deactivated.",
+    },
+)
+described(
+    AttachmentRejectionReason,
+    "AttachmentRejectionReason",
+    "Why a file cannot be attached.",
+    {
+        "NOT_FOUND": "There is no such file.",
+        "ALREADY_USED": "It belongs to a message already.",
+        "TYPE_NOT_ALLOWED": "Its content is of a type that is not in `allowedMimeTypes`.",
+        "EMPTY": "It has no bytes.",
+        "TOO_LARGE": "It has more bytes than `limitBytes`.",
+        "UNSAFE": "It is not what it claims to be, or costs too much to open.",
+        "STORAGE_FAILED": "The server could not keep it; try again.",
+    },
+)
+
+_DETAIL = "What is wrong and what would be right, for a person."
+_CODE = "The stable name of this refusal."
+
+
+@strawberry.interface(description="A refusal that a client can expect. Nothing was stored.")
+class UserError:
+    """Select `... on UserError { detail code }` to be ready for refusals that do not exist yet."""
+
+    detail: str = strawberry.field(description=_DETAIL)
+    code: UserErrorCode = strawberry.field(description=_CODE)
+
+
+@strawberry.type(description="One thing wrong with the input.")
+class InputIssue:
+    """Built from an Issue."""
+
+    path: list[str] = strawberry.field(description='Where, below `input`: `["to", "users"]`.')
+    reason: IssueReason = strawberry.field(description="What kind of thing.")
+    detail: str = strawberry.field(description=_DETAIL)
+    limit: int | None = strawberry.field(description="The bound that was broken, in the unit that `detail` names.")
+
+
+@strawberry.type(description="The input breaks rules; all that can be told without reading are listed.")
+class InvalidInputError(UserError):
+    """See services.error.InvalidInput."""
+
+    issues: list[InputIssue] = strawberry.field(description="Everything that is wrong, at least one thing.")
+
+
+@strawberry.type(description="One person who cannot be written to.")
+class RecipientRejection:
+    """Built from the services' rejection of the same name."""
+
+    index: int = strawberry.field(description="Their place in the list as it was given, from 0.")
+    reason: RecipientRejectionReason = strawberry.field(description="Why.")
+    user: User | None = strawberry.field(description="Who it is; null for NOT_FOUND.")
+    detail: str = strawberry.field(description=_DETAIL)
+
+    @classmethod
+    def of(cls, rejection: refusals.RecipientRejection, people: dict[int, Person]) -> "RecipientRejection":
+        """The type for a rejection, with the people that were loaded for all of them."""
+        person = people.get(rejection.user_id or 0)
+        return cls(
+            index=rejection.index,
+            reason=rejection.reason,
+            user=User.of(person) if person else None,
+            detail=rejection.detail,
+        )
+
+
+@strawberry.type(description="Recipients who cannot be written to; nobody was.")
+class RecipientsRejectedError(UserError):
+    """See services.error.RecipientsRejected."""
+
+    recipient_rejections: list[RecipientRejection] = strawberry.field(description="Every one of them.")
+
+
+@strawberry.type(description="One file that cannot be attached.")
+class AttachmentRejection:
+    """Built from the services' rejection of the same name."""
+
+    index: int = strawberry.field(description="Its place in the list as it was given, from 0.")
+    reason: AttachmentRejectionReason = strawberry.field(description="Why.")
+    filename: str | None = strawberry.field(description="Its cleaned name.")
+    limit_bytes: ByteSize | None = strawberry.field(description="For TOO_LARGE: the most bytes a file may have.")
+    allowed_mime_types: list[str] | None = strawberry.field(description="For TYPE_NOT_ALLOWED: what is accepted.")
+    is_retryable: bool = strawberry.field(description="Whether the same file may pass later.")
+    detail: str = strawberry.field(description=_DETAIL)
+
+
+@strawberry.type(description="Files that cannot be attached; none was kept.")
+class AttachmentsRejectedError(UserError):
+    """See services.error.AttachmentsRejected."""
+
+    attachment_rejections: list[AttachmentRejection] = strawberry.field(description="Every one of them.")
+
+
+@strawberry.type(description="There is no such thing, or the viewer may not see it: the same answer for both.")
+class NotFoundError(UserError):
+    """See services.error.NotFound."""
+
+
+@strawberry.type(description="The viewer may not do this.")
+class PermissionDeniedError(UserError):
+    """See services.error.PermissionDenied."""
+
+
+@strawberry.type(description="Too often.")
+class RateLimitedError(UserError):
+    """See services.error.RateLimited."""
+
+    retry_after_seconds: float = strawberry.field(description="After this time the same call passes.")
+
+
+@strawberry.type(description="The `clientMessageId` stands for another message already.")
+class IdempotencyConflictError(UserError):
+    """See services.error.IdempotencyConflict."""
+
+    existing_message: Annotated["Message", strawberry.lazy("gql.message")] | None = strawberry.field(
+        description="The message that it stands for; null where the viewer can no longer see it."
+    )
+
+
+@strawberry.type(description="A unique name is taken.")
+class AlreadyExistsError(UserError):
+    """See services.error.AlreadyExists."""
+
+
+@strawberry.type(description="The user name or the password is wrong; never which of them.")
+class InvalidCredentialsError(UserError):
+    """See services.error.InvalidCredentials."""
+
+
+class InvalidInputHandler(strawberry.ExceptionHandler[refusals.InvalidInput, InvalidInputError]):
+    """All issues."""
+
+    def handle(self, exception: refusals.InvalidInput, *, field: StrawberryField, info: Info) -> InvalidInputError:
+        """See ExceptionHandler."""
+        issues = [
+            InputIssue(path=list(issue.path), reason=issue.reason, detail=issue.detail, limit=issue.limit)
+            for issue in exception.issues
+        ]
+        return InvalidInputError(detail=exception.detail, code=UserErrorCode.INVALID_INPUT, issues=issues)
+
+
+class RecipientsRejectedHandler(strawberry.ExceptionHandler[refusals.RecipientsRejected, RecipientsRejectedError]):
+    """All offenders, with the people that they are."""
+
+    async def handle(
+        self,
+        exception: refusals.RecipientsRejected,
+        *,
+        field: StrawberryField,
+        info: Info,
+    ) -> RecipientsRejectedError:
+        """One statement for all of them."""
+        ids = [each.user_id for each in exception.rejections if each.user_id is not None]
+        people = await info.context.services.user.find_many(info.context.signed_in(), ids)
+        rejections = [RecipientRejection.of(each, people) for each in exception.rejections]
+        return RecipientsRejectedError(
+            detail=exception.detail, code=UserErrorCode.RECIPIENTS_REJECTED, recipient_rejections=rejections
+        )
+
+
+class AttachmentsRejectedHandler(strawberry.ExceptionHandler[refusals.AttachmentsRejected, AttachmentsRejectedError]):
+    """All offenders."""
+
+    def handle(
+        self,
+        exception: refusals.AttachmentsRejected,
+        *,
+        field: StrawberryField,
+        info: Info,
+    ) -> AttachmentsRejectedError:
+        """See ExceptionHandler."""
+        rejections = [
+            AttachmentRejection(
+                index=each.index,
+                reason=each.reason,
+                filename=each.filename,
+                limit_bytes=None if each.limit_bytes is None else ByteSize(each.limit_bytes),
+                allowed_mime_types=None if each.allowed_mime_types is None else list(each.allowed_mime_types),
+                is_retryable=each.is_retryable,
+                detail=each.detail,
+            )
+            for each in exception.rejections
+        ]
+        return AttachmentsRejectedError(
+            detail=exception.detail, code=UserErrorCode.ATTACHMENTS_REJECTED, attachment_rejections=rejections
+        )
+
+
+class RateLimitedHandler(strawberry.ExceptionHandler[refusals.RateLimited, RateLimitedError]):
+    """With the time to wait."""
+
+    def handle(self, exception: refusals.RateLimited, *, field: StrawberryField, info: Info) -> RateLimitedError:
+        """See ExceptionHandler."""
+        return RateLimitedError(
+            detail=exception.detail,
+            code=UserErrorCode.RATE_LIMITED,
+            retry_after_seconds=exception.retry_after_seconds,
+        )
+
+
+class IdempotencyConflictHandler(strawberry.ExceptionHandler[refusals.IdempotencyConflict, IdempotencyConflictError]):
+    """With the message that came first."""
+
+    async def handle(
+        self,
+        exception: refusals.IdempotencyConflict,
+        *,
+        field: StrawberryField,
+        info: Info,
+    ) -> IdempotencyConflictError:
+        """See ExceptionHandler."""
+        existing = exception.existing_message_id
+        message = None if existing is None else await loader_of(info).message(existing)
+        return IdempotencyConflictError(
+            detail=exception.detail, code=UserErrorCode.IDEMPOTENCY_CONFLICT, existing_message=message
+        )
+
+
+class PlainHandler(strawberry.ExceptionHandler):  # type: ignore[type-arg]
+    """For a refusal that has a sentence and a code, and nothing else."""
+
+    def __init__(self, exception_type: type[refusals.Refusal], error_type: type[UserError]) -> None:
+        self.exception_type = exception_type
+        self.error_type = error_type
+
+    def handle(self, exception: refusals.Refusal, *, field: StrawberryField, info: Info) -> UserError:
+        """See ExceptionHandler."""
+        return self.error_type(detail=exception.detail, code=UserErrorCode(exception.code))
+
+
+HANDLERS: list[strawberry.ExceptionHandler[Any, Any]] = [
+    InvalidInputHandler(),
+    RecipientsRejectedHandler(),
+    AttachmentsRejectedHandler(),
+    RateLimitedHandler(),
+    IdempotencyConflictHandler(),
+    PlainHandler(refusals.NotFound, NotFoundError),
+    PlainHandler(refusals.PermissionDenied, PermissionDeniedError),
+    PlainHandler(refusals.AlreadyExists, AlreadyExistsError),
+    PlainHandler(refusals.InvalidCredentials, InvalidCredentialsError),
+]

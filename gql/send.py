@@ -1,0 +1,207 @@
+"""Sending."""
+
+from typing import Annotated
+
+import strawberry
+
+from gql.attachment import AttachmentInput
+from gql.conversation import Conversation
+from gql.id import Kind, number_of
+from gql.loader import loader_of
+from gql.message import Message, MessageEdge, MessageType
+from gql.node import Info, given
+from gql.refusal import (
+    AttachmentsRejectedError,
+    IdempotencyConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RecipientRejection,
+    RecipientsRejectedError,
+)
+from gql.scalar import JSON
+from gql.user import UserReference
+from models.base import conversation_of
+from models.message import MessageKind
+from services.draft import Draft
+from services.error import NotFound
+from services.plan import Outcome
+
+UNSET = strawberry.UNSET
+
+_TEXT = "At most 10,000 characters, or the server's own limit; needed unless there is an attachment."
+_ATTACHMENTS = "Files to go with it, in this order; at most 10, or the server's own limit."
+_KEY = (
+    "Makes the send happen once: the same id from the same sender is the same message, for ever. 1 to 128 characters; "
+    "a UUIDv7 is a good one."
+)
+_METADATA = "The application's own data, at most 4 KiB as JSON; kept and given back, not looked at."
+
+
+@strawberry.input(one_of=True, description="Where a message goes.")
+class MessageDestination:
+    """A conversation, or the people."""
+
+    conversation_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="A conversation that the viewer is a member of."
+    )
+    users: list[UserReference] | None = strawberry.field(
+        default=UNSET,
+        description="One person: the direct conversation. Several: the group of exactly these people and the viewer. "
+        "Made if missing. Leave the viewer out.",
+    )
+
+
+@strawberry.input(description="A message to send.")
+class SendPrivateMessageInput:
+    """The draft."""
+
+    to: MessageDestination = strawberry.field(description="Where it goes.")
+    text: str | None = strawberry.field(default=UNSET, description=_TEXT)
+    attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
+    type: MessageType | None = strawberry.field(
+        default=UNSET, description="What the client believes it to be: only checked, never needed."
+    )
+    reply_to_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="The message of the same conversation that it answers."
+    )
+    client_message_id: str | None = strawberry.field(default=UNSET, description=_KEY)
+    metadata: JSON | None = strawberry.field(default=UNSET, description=_METADATA)
+
+
+@strawberry.input(description="A message to send to several people separately.")
+class SendPrivateMessageToEachInput:
+    """The draft."""
+
+    recipients: list[UserReference] = strawberry.field(description="Who gets it, each in a conversation of their own.")
+    text: str | None = strawberry.field(default=UNSET, description=_TEXT)
+    attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
+    client_message_id: str | None = strawberry.field(default=UNSET, description=_KEY)
+    metadata: JSON | None = strawberry.field(default=UNSET, description=_METADATA)
+
+
+@strawberry.type(description="The message is stored, and on its way to its recipients.")
+class SendPrivateMessageSuccess:
+    """The message whole."""
+
+    message: Message = strawberry.field(description="The message.")
+    was_duplicate: bool = strawberry.field(
+        description="True when this `clientMessageId` had sent it before, and nothing new was stored."
+    )
+
+    @strawberry.field(description="The message as an edge of the conversation's `messages`.")
+    def message_edge(self, info: Info) -> MessageEdge:
+        """For Relay's and Apollo's caches."""
+        viewer, messages = info.context.signed_in(), info.context.services.message
+        return MessageEdge(node=self.message, make_cursor=lambda view: messages.cursor_of(viewer, view))
+
+    @strawberry.field(description="The conversation with the message in it.")
+    async def conversation(self, info: Info) -> Conversation:
+        """Read when it is asked for."""
+        found = await loader_of(info).conversation(conversation_of(self.message.view.row.id))
+        if found is None:
+            raise NotFound("There is no such conversation.")
+        return found
+
+
+@strawberry.type(description="What became of one recipient: exactly one of `message` and `rejection` is set.")
+class SendOutcome:
+    """Built from an Outcome."""
+
+    index: int = strawberry.field(description="Their place in the list as it was given, from 0.")
+    message: Message | None = strawberry.field(description="The message that they got.")
+    rejection: RecipientRejection | None = strawberry.field(description="Why they got none.")
+
+
+@strawberry.type(description="Each recipient got a message or a reason.")
+class SendPrivateMessageToEachSuccess:
+    """All outcomes."""
+
+    outcomes: list[SendOutcome] = strawberry.field(description="One for each recipient, in their order.")
+    sent_count: int = strawberry.field(description="How many messages there are; somebody named twice gets one.")
+
+
+SendPrivateMessageResult = Annotated[
+    SendPrivateMessageSuccess
+    | InvalidInputError
+    | RecipientsRejectedError
+    | AttachmentsRejectedError
+    | NotFoundError
+    | PermissionDeniedError
+    | RateLimitedError
+    | IdempotencyConflictError,
+    strawberry.union("SendPrivateMessageResult", description="What becomes of `sendPrivateMessage`."),
+]
+SendPrivateMessageToEachResult = Annotated[
+    SendPrivateMessageToEachSuccess
+    | InvalidInputError
+    | AttachmentsRejectedError
+    | PermissionDeniedError
+    | RateLimitedError
+    | IdempotencyConflictError,
+    strawberry.union("SendPrivateMessageToEachResult", description="What becomes of `sendPrivateMessageToEach`."),
+]
+
+
+async def send_private_message(
+    info: Info, input: Annotated[SendPrivateMessageInput, strawberry.argument(description="The message.")]
+) -> SendPrivateMessageResult:
+    """One call, then the message as its sender sees it."""
+    viewer, services = info.context.signed_in(), info.context.services
+    sent = await services.send.send(viewer, _draft_of(input))
+    view = await services.message.find(viewer, sent.message_id)
+    if view is None:
+        raise NotFound("The message was sent, and is no longer yours to see.")
+    return SendPrivateMessageSuccess(message=Message.of(view), was_duplicate=sent.was_duplicate)
+
+
+async def send_private_message_to_each(
+    info: Info, input: Annotated[SendPrivateMessageToEachInput, strawberry.argument(description="The message.")]
+) -> SendPrivateMessageToEachResult:
+    """One call, then the messages as their sender sees them."""
+    viewer, services = info.context.signed_in(), info.context.services
+    draft = Draft(
+        text=given(input.text),
+        files=[each.to_file() for each in input.attachments],
+        users=[each.to_reference() for each in input.recipients],
+        client_message_id=given(input.client_message_id),
+        metadata=given(input.metadata),
+    )
+    return await _outcomes_of(info, await services.send.send_to_each(viewer, draft))
+
+
+def _draft_of(input: SendPrivateMessageInput) -> Draft:
+    users, conversation_id = given(input.to.users), given(input.to.conversation_id)
+    type_, reply_to_id = given(input.type), given(input.reply_to_id)
+    is_system = type_ is MessageType.SYSTEM
+    return Draft(
+        text=given(input.text),
+        files=[each.to_file() for each in input.attachments],
+        users=None if users is None else [each.to_reference() for each in users],
+        conversation_id=None if conversation_id is None else number_of(Kind.CONVERSATION, conversation_id),
+        reply_to_id=None if reply_to_id is None else number_of(Kind.MESSAGE, reply_to_id),
+        expected_kind=None if type_ is None or is_system else MessageKind[type_.name],
+        is_system_expected=is_system,
+        client_message_id=given(input.client_message_id),
+        metadata=given(input.metadata),
+    )
+
+
+async def _outcomes_of(info: Info, outcomes: list[Outcome]) -> SendPrivateMessageToEachSuccess:
+    viewer, services = info.context.signed_in(), info.context.services
+    ids = {each.message_id for each in outcomes if each.message_id is not None}
+    views = await services.message.find_many(viewer, ids)
+    rejected = [each.rejection.user_id for each in outcomes if each.rejection and each.rejection.user_id is not None]
+    people = await services.user.find_many(viewer, rejected)
+    return SendPrivateMessageToEachSuccess(
+        outcomes=[
+            SendOutcome(
+                index=each.index,
+                message=Message.of(views[each.message_id]) if each.message_id in views else None,
+                rejection=RecipientRejection.of(each.rejection, people) if each.rejection else None,
+            )
+            for each in outcomes
+        ],
+        sent_count=len(ids),
+    )

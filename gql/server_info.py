@@ -1,0 +1,73 @@
+"""What this server is and allows; readable without a token."""
+
+from enum import Enum
+
+import strawberry
+
+from gql.node import Info
+from gql.scalar import ByteSize
+from services.limit import Limits
+from services.version import VERSION
+
+
+@strawberry.enum(description="What a server may or may not do, as its operator has set it. More will come.")
+class ServerFeature(Enum):
+    """One for each switch, and for what not every version has."""
+
+    SIGN_UP = strawberry.enum_value("sign_up", description="People can make accounts with `signUp`.")
+    SELF_CONVERSATIONS = strawberry.enum_value("self", description="People can write to themselves.")
+    GROUPS = strawberry.enum_value("groups", description="A message can go to several people as a group.")
+    SEARCH = strawberry.enum_value("search", description="`searchMessages` finds messages by their words.")
+    EMAIL_LOOKUP = strawberry.enum_value("email", description="People can be named by their e-mail addresses.")
+
+
+@strawberry.type(description="The limits of this server; every one is inclusive.")
+class ServerLimits:
+    """Built from Limits."""
+
+    max_text_length: int = strawberry.field(description="Characters (code points) of a text.")
+    max_recipients: int = strawberry.field(description="People that one message can name.")
+    max_attachments: int = strawberry.field(description="Files of one message.")
+    max_attachment_bytes: ByteSize = strawberry.field(description="Bytes of one file.")
+    max_inline_request_bytes: ByteSize = strawberry.field(description="Bytes of a request with files in it.")
+    allowed_mime_types: list[str] = strawberry.field(
+        description="What a file may be, by its content; an empty list means anything."
+    )
+    event_retention_seconds: int = strawberry.field(
+        description="How long the server holds events for a cursor; after it, CURSOR_EXPIRED."
+    )
+
+    @classmethod
+    def of(cls, limits: Limits) -> "ServerLimits":
+        """As the operator has set them."""
+        return cls(
+            max_text_length=limits.max_text_length,
+            max_recipients=limits.max_recipients,
+            max_attachments=limits.max_attachments,
+            max_attachment_bytes=ByteSize(limits.max_attachment_bytes),
+            max_inline_request_bytes=ByteSize(limits.max_inline_request_bytes),
+            allowed_mime_types=list(limits.allowed_mime_types),
+            event_retention_seconds=limits.event_retention_seconds,
+        )
+
+
+@strawberry.type(description="What this server is and allows.")
+class ServerInfo:
+    """For clients that want to know before they try."""
+
+    version: str = strawberry.field(description="The version of Sotto.")
+    features: list[ServerFeature] = strawberry.field(description="What it can do.")
+    limits: ServerLimits = strawberry.field(description="How much of it.")
+
+
+def server_info(info: Info) -> ServerInfo:
+    """Reads nothing."""
+    limits = info.context.services.limits
+    features = [ServerFeature.GROUPS, ServerFeature.SEARCH]
+    switches = {
+        ServerFeature.SIGN_UP: limits.sign_up,
+        ServerFeature.SELF_CONVERSATIONS: limits.self_conversations,
+        ServerFeature.EMAIL_LOOKUP: limits.email_lookup,
+    }
+    features += [feature for feature, is_on in switches.items() if is_on]
+    return ServerInfo(version=VERSION, features=features, limits=ServerLimits.of(limits))

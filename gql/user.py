@@ -1,0 +1,128 @@
+"""People."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from gql.enum import described
+from gql.id import Kind, encode, number_of
+from gql.loader import loader_of
+from gql.node import Info, Node, PageInfo, given, page_info_of
+from gql.scalar import URL
+from services.page import Page
+from services.user import Eligibility, Person, Reference, ReferenceKind, UserService
+from services.viewer import Viewer
+
+if TYPE_CHECKING:
+    from gql.conversation import Conversation
+
+described(
+    Eligibility,
+    "MessageEligibility",
+    "Whether the viewer may write to somebody now, and what stands in the way.",
+    {
+        "ALLOWED": "A message would be accepted.",
+        "SELF": "It is the viewer, and this server has no conversations with oneself.",
+        "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
+        "NOT_ACCEPTING": "They do not accept messages from the viewer.",
+        "UNAVAILABLE": "The account is suspended or was deactivated.",
+    },
+)
+
+
+@strawberry.type(description="A person or a bot.")
+class User(Node):
+    """Built from a Person: a row and the viewer's relation to it."""
+
+    username: str = strawberry.field(description="Unique without case: 3 to 32 letters, digits, `_`, `.` and `-`.")
+    display_name: str = strawberry.field(description="The name to show; not unique.")
+    external_id: str | None = strawberry.field(
+        description="The id that the host application knows this person by; null for accounts of Sotto's own."
+    )
+    avatar_url: URL | None = strawberry.field(description="A picture of the person; null where none is set.")
+    is_bot: bool = strawberry.field(description="Whether a program writes here.")
+    is_active: bool = strawberry.field(description="False once the account was suspended or deactivated.")
+    viewer_has_blocked: bool = strawberry.field(
+        description="Whether the viewer has blocked this person. Nobody learns who has blocked them."
+    )
+    viewer_can_message: bool = strawberry.field(description="Whether a message to this person would be accepted now.")
+    message_eligibility: Eligibility = strawberry.field(
+        description="What a message to this person would meet; ALLOWED where `viewerCanMessage`."
+    )
+    person: strawberry.Private[Person]
+
+    @classmethod
+    def of(cls, person: Person) -> "User":
+        """The type for a person."""
+        row = person.row
+        return cls(
+            id=encode(Kind.USER, row.id),
+            username=row.username,
+            display_name=row.display_name,
+            external_id=row.external_id,
+            avatar_url=URL(row.avatar_url) if row.avatar_url else None,
+            is_bot=bool(row.is_bot),
+            is_active=row.is_active,
+            viewer_has_blocked=bool(row.has_blocked),
+            viewer_can_message=person.eligibility is Eligibility.ALLOWED,
+            message_eligibility=person.eligibility,
+            person=person,
+        )
+
+    @strawberry.field(description="The viewer's direct conversation with this person; null before the first message.")
+    async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")] | None:
+        """One statement for all the people of a level."""
+        return await loader_of(info).direct_with(self.person.row.id)
+
+
+@strawberry.type(description="A person in a list.")
+class UserEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+    node: User = strawberry.field(description="The person.")
+
+
+@strawberry.type(description="A list of people.")
+class UserConnection:
+    """Relay's connection."""
+
+    edges: list[UserEdge] = strawberry.field(description="The people with their cursors.")
+    nodes: list[User] = strawberry.field(description="The people without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+
+    @classmethod
+    def of(cls, page: Page[Person], users: UserService, viewer: Viewer) -> "UserConnection":
+        """A page of people the viewer may write to."""
+        nodes = [User.of(person) for person in page.items]
+        edges = [UserEdge(cursor=users.cursor_of(viewer, node.person), node=node) for node in nodes]
+        return cls(
+            edges=edges, nodes=nodes, page_info=page_info_of(page, lambda person: users.cursor_of(viewer, person))
+        )
+
+
+@strawberry.input(
+    one_of=True, description="Names a person in exactly one way; a list may mix the ways. All are compared whole."
+)
+class UserReference:
+    """Whom the client means."""
+
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The id of the `User`.")
+    username: str | None = strawberry.field(default=strawberry.UNSET, description="The user name, in any case.")
+    email: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The e-mail address, in any case; finds nobody unless the server has the feature EMAIL_LOOKUP.",
+    )
+    external_id: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The id that the host application knows this person by."
+    )
+
+    def to_reference(self) -> Reference:
+        """What the services understand."""
+        if (id_ := given(self.id)) is not None:
+            return Reference(ReferenceKind.ID, id_, number_of(Kind.USER, id_))
+        if (username := given(self.username)) is not None:
+            return Reference(ReferenceKind.USERNAME, username)
+        if (email := given(self.email)) is not None:
+            return Reference(ReferenceKind.EMAIL, email)
+        return Reference(ReferenceKind.EXTERNAL_ID, self.external_id or "")
