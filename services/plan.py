@@ -13,7 +13,7 @@ from models.conversation import ConversationKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint
-from services.draft import Draft
+from services.draft import Draft, check_draft
 from services.error import (
     IdempotencyConflict,
     NotFound,
@@ -21,6 +21,7 @@ from services.error import (
     RecipientRejectionReason,
     RecipientsRejected,
 )
+from services.limit import Limits
 from services.recipient import rejection_of, rejections_of
 from services.user import Person, Reference, ReferenceKind, UserService
 
@@ -86,9 +87,21 @@ class Plan:
         """Those whom the draft names, in order."""
         return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
 
+    def prepare(self, tx: Transaction, limits: Limits) -> Written | None:
+        """All that can be refused before a byte is kept, in the order of `send`; or what the first call answered.
+
+        Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
+        """
+        # More people than can be named were never sent to under any key: they are not looked up.
+        if len(self.draft.users or ()) <= limits.max_recipients and (replay := self.find_replay(tx)) is not None:
+            return replay
+        check_draft(self.draft, limits)
+        self.check_recipients(tx)
+        return None
+
     def find_replay(self, tx: Transaction) -> Written | None:
         """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
-        row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id)
+        row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id) if self.key else None
         if row is None:
             return None
         outcomes = [Outcome.from_json(each) for each in orjson.loads(row.result)]

@@ -18,7 +18,7 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.attachment import AttachmentService, KeptFiles
-from services.draft import Draft, check_draft
+from services.draft import Draft
 from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
 from services.limit import Limits
 from services.plan import Outcome, Plan, Written
@@ -76,11 +76,8 @@ class SendService:
     async def _send(self, plan: Plan, viewer: Viewer) -> Written:
         self._rate.take(viewer.user_id)
         draft = plan.draft
-        replay = await self._database.read(plan.find_replay) if plan.key else None
-        if replay is not None:
+        if (replay := await self._database.read(plan.prepare, self._limits)) is not None:
             return replay
-        check_draft(draft, self._limits)
-        await self._database.read(plan.check_recipients)
         pictures = await self._files.check(draft.files)
         kept = await self._files.keep(viewer, draft.files, pictures)
         try:
@@ -96,7 +93,7 @@ class SendService:
 
 def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
     """Stores one message; runs inside `Database.write`, where block and send are ordered by the same lock."""
-    if plan.key and (replay := plan.find_replay(tx)):
+    if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
     members = plan.check_recipients(tx)
@@ -114,7 +111,7 @@ def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
 
 def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
     """Stores a message for each recipient who can be written to; runs inside `Database.write`."""
-    if plan.key and (replay := plan.find_replay(tx)):
+    if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
     at = now_ms()
