@@ -25,6 +25,7 @@ from services.error import (
     InvalidInput,
     Issue,
     IssueReason,
+    NotFound,
     PermissionDenied,
     Unauthenticated,
 )
@@ -131,6 +132,21 @@ class AccountService:
             raise AlreadyExists("This user name or e-mail address is taken.")
         return user_id
 
+    async def set_password(self, username: str, password: str) -> None:
+        """Gives somebody another password and ends all their sessions; raises NotFound. For the operator."""
+        password_hash = await self._passwords.hash(password)
+
+        def change(tx: Transaction) -> bool:
+            row = tx.first(users.CREDENTIAL, key=users.fold(username))
+            if row is not None:
+                tx.run(users.SET_PASSWORD, id=row.id, password_hash=password_hash)
+                tx.run(sessions.DELETE_ALL, user=row.id)
+            return row is not None
+
+        if not await self._database.write(change):
+            raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+        self._live.clear()
+
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
         """Opens a session; an unknown name and a wrong password get the same answer after the same work.
 
@@ -232,7 +248,7 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
         elif len(form.username) > 32:
             reason = IssueReason.TOO_LONG
         issues.append(Issue(("username",), reason, detail))
-    issues.append(_password_issue(form.password))
+    issues.append(password_issue(form.password))
     if form.display_name is not None:
         issues.append(name_issue(("displayName",), form.display_name, limits.max_display_name_length))
     if form.email is not None and not EMAIL.fullmatch(form.email):
@@ -243,7 +259,8 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
         raise InvalidInput(found)
 
 
-def _password_issue(password: str) -> Issue | None:
+def password_issue(password: str) -> Issue | None:
+    """What is wrong with a password: 8 to 1,024 bytes, and nothing else is asked of it."""
     size = len(password.encode("utf-8", "surrogatepass"))
     if size < 8:
         return Issue(("password",), IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)

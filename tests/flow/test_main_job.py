@@ -42,7 +42,7 @@ query ($ids: [ID!]!, $conversation: ID!, $message: ID!, $after: EventCursor!) {
   nodes(ids: $ids) { id }
   conversation(id: $conversation) { id }
   message(id: $message) { id }
-  searchMessages(query: "harbour") { nodes { id } }
+  searchMessages(query: "lighthouse") { nodes { id } }
   events(after: $after) { nodes { at } }
 }
 """
@@ -61,7 +61,7 @@ async def test_alice_sends_bob_two_files_and_nobody_else_sees_anything(
         await alice.send("Are you there?", to={"users": [{"username": "bob"}]})
         assert (await next_of(bobs))["message"]["text"] == "Are you there?"  # from here on bob's subscription is live
         sent = await alice.send(
-            "To the harbour?",
+            "To the lighthouse?",
             ("map.png", image, "image/png"),
             ("notes.txt", notes, "text/plain"),
             to={"users": [{"username": "bob"}]},
@@ -72,7 +72,7 @@ async def test_alice_sends_bob_two_files_and_nobody_else_sees_anything(
 
     assert sent["__typename"] == "SendPrivateMessageSuccess"
     assert heard["message"]["id"] == sent["message"]["id"]
-    assert heard["message"]["text"] == "To the harbour?"
+    assert heard["message"]["text"] == "To the lighthouse?"
     assert heard["message"]["sender"]["username"] == "alice"
     assert heard["isReplay"] is False
     files = heard["message"]["attachments"]

@@ -1,0 +1,194 @@
+"""The HTTP application: addresses, and what every answer has."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from gql.error import mask
+from gql.schema import build_schema, schema_text
+from gql.view import View, ViewOptions
+from models.base import now_ms
+from pubsub.memory import MemoryPubSub
+from server.file import FileHandler
+from server.settings import Settings
+from services.error import SottoError
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.media_type import PRESETS
+from services.service import Services
+from storage.base import StorageError
+from storage.url import storage_for
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger("sotto.http")
+
+_CORS = {
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Require-Preflight",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The operator's numbers as the services know them."""
+    return Limits(
+        max_text_length=settings.max_text_length,
+        max_text_bytes=settings.max_text_bytes,
+        max_recipients=settings.max_recipients,
+        max_attachments=settings.max_attachments,
+        max_attachment_bytes=settings.max_attachment_bytes,
+        max_inline_request_bytes=settings.max_inline_request_bytes,
+        upload_life_seconds=settings.upload_life_seconds,
+        url_life_seconds=settings.url_life_seconds,
+        event_retention_seconds=settings.event_retention_seconds,
+        session_life_seconds=settings.session_life_seconds,
+        sends_per_minute=settings.send_rate_per_minute,
+        sign_ins_per_minute=settings.sign_in_rate_per_minute,
+        sign_ups_per_minute=settings.sign_up_rate_per_minute,
+        allowed_mime_types=PRESETS[settings.attachment_types],
+        sign_up=settings.sign_up,
+        self_conversations=settings.self_conversations,
+        email_lookup=settings.email_lookup,
+        require_text=settings.require_text,
+    )
+
+
+async def open_services(settings: Settings) -> Services:
+    """Opens the database and the storage of the settings; raises what they raise."""
+    storage = storage_for(settings.storage_url, settings.files_path)
+    return await Services.open(GuardedDatabase(settings.database_path), storage, MemoryPubSub(), limits_of(settings))
+
+
+class Health:
+    """`/healthz`: the process lives. `/readyz`: it can serve; not any more once it is stopping."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.is_stopping = False
+
+    async def live(self, _request: web.Request) -> web.Response:
+        """Always 200."""
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """200, or 503 with one reason for each part that is not."""
+        reasons = ["the server is stopping"] if self.is_stopping else []
+        try:
+            await self._services.database.read(lambda _tx: now_ms())
+        except SottoError as error:
+            reasons.append(f"database: {error.detail}")
+        try:
+            await self._services.storage.check()
+        except StorageError as error:
+            reasons.append(f"storage: {error}")
+        status = {"status": "unavailable" if reasons else "ok", "reasons": reasons}
+        return web.json_response(status, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
+
+
+def build_app(settings: Settings, services: Services) -> tuple[web.Application, View, Health]:
+    """The application, with the two parts that the process speaks to when it ends."""
+    options = ViewOptions(
+        max_json_bytes=settings.max_json_bytes,
+        max_inline_request_bytes=settings.max_inline_request_bytes,
+        max_attachments=settings.max_attachments,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        allowed_origins=settings.allowed_origins,
+        explorer=settings.explorer,
+        public_url=settings.public_url,
+    )
+    view = View(build_schema(introspection=settings.introspection), services, options)
+    health = Health(services)
+    files = FileHandler(services.attachment)
+    app = web.Application(middlewares=[_requests, _errors], client_max_size=settings.max_json_bytes)
+    app.on_response_prepare.append(_headers_for(frozenset(settings.allowed_origins)))
+    app.router.add_route("*", "/graphql", view)
+    app.router.add_get("/files/{token}", files)
+    app.router.add_get("/healthz", health.live)
+    app.router.add_get("/readyz", health.ready)
+    app.router.add_get("/", _home)
+    if settings.introspection:
+        app.router.add_get("/schema.graphql", _schema_handler())
+    return app, view, health
+
+
+def _schema_handler() -> Handler:
+    text = schema_text()
+
+    async def schema(_request: web.Request) -> web.Response:
+        return web.Response(text=text, content_type="text/plain")
+
+    return schema
+
+
+async def _home(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/graphql")
+
+
+def _headers_for(allowed_origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What every answer has, streamed ones too: no guessing, no telling; CORS for the origins that are allowed."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.pop("Server", None)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers["Referrer-Policy"] = "no-referrer"
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.lower() in allowed_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+            if request.method == "OPTIONS":
+                response.headers.update(_CORS)
+
+    return add
+
+
+@web.middleware
+async def _requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One line of the log for each request; a browser's preflight is answered by its headers alone."""
+    began = time.perf_counter()
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        response: web.StreamResponse = web.Response(status=204)
+    else:
+        response = await handler(request)
+    _log_request(request, response, time.perf_counter() - began)
+    return response
+
+
+def _log_request(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    path = "/files/…" if request.path.startswith("/files/") else request.path[:200]
+    log.info(
+        "request",
+        method=request.method,
+        path=path,
+        status=response.status,
+        ms=round(seconds * 1000, 1),
+        request_id=response.headers.get("X-Request-Id"),
+    )
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong outside of GraphQL has its shape all the same."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return _refuse(error.status, "NOT_FOUND" if error.status == 404 else "BAD_REQUEST", error.reason, headers)
+    except SottoError as error:
+        return _refuse(
+            404 if error.code == "NOT_FOUND" else getattr(error, "http_status", 400), error.code, error.detail
+        )
+    except ConnectionError:
+        raise  # the client has left
+    except Exception as error:  # noqa: BLE001 - masked, and whole in the log
+        message, _error_id = mask(error, secrets.token_hex(8))
+        return _refuse(500, "INTERNAL", message)
+
+
+def _refuse(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return web.json_response(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})

@@ -1,0 +1,38 @@
+"""The banner: where everything is, and what to try first."""
+
+_CURL = """\
+  curl -s {url}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' \\
+    -d '{{"query":"mutation {{ sendPrivateMessage(input: {{to: {{users: [{{username: \\"bob\\"}}]}}, \
+text: \\"Hello\\"}}) {{ __typename }} }}"}}'
+"""
+
+
+def addresses(url: str, *, explorer: bool, schema: bool) -> str:
+    """A tree of the addresses."""
+    lines = [f"{url}/graphql", f"ws{url.removeprefix('http')}/graphql"]
+    notes = ["GraphQL, and GraphiQL in a browser" if explorer else "GraphQL", "subscriptions (graphql-transport-ws)"]
+    if schema:
+        lines.append(f"{url}/schema.graphql")
+        notes.append("the schema, for code generation")
+    lines += [f"{url}/healthz", f"{url}/readyz"]
+    notes += ["whether the process lives", "whether it can serve"]
+    width = max(map(len, lines))
+    marks = ["├─"] * (len(lines) - 1) + ["└─"]
+    tree = [f"  {mark} {line:{width}}  {note}" for mark, line, note in zip(marks, lines, notes, strict=True)]
+    return "\n".join(["Sotto", *tree])
+
+
+def demo(url: str, token: str) -> str:
+    """What to try: the logins, and a request that works as it stands."""
+    return "\n".join(
+        [
+            "",
+            "  alice, bob and carol sign in with the password `demo`; the bot `echo` answers whoever writes to it.",
+            "  Alice writes to bob:",
+            "",
+            _CURL.format(url=url, token=token),
+            "  Everybody knows these passwords: this is for trying out, on this machine alone. For the real thing:",
+            "  ./sotto serve --data ./data, behind a proxy with TLS; README.md says what can be set.",
+            "",
+        ]
+    )

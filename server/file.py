@@ -1,0 +1,114 @@
+"""Downloads: a file at its signed URL, with the headers that keep a hostile one harmless."""
+
+import re
+from contextlib import aclosing
+from typing import NamedTuple
+from urllib.parse import quote
+
+from aiohttp import web
+
+from services.attachment import AttachmentService, Download
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+
+
+class ByteRange(NamedTuple):
+    """Bytes from `start` to `end`, exclusive."""
+
+    start: int
+    end: int
+
+
+class Unsatisfiable(Exception):
+    """RFC 9110 section 15.5.17: the range begins behind the last byte."""
+
+
+class FileHandler:
+    """The handler of `/files/{token}`; who may see the file is asked on every request."""
+
+    def __init__(self, files: AttachmentService) -> None:
+        self._files = files
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """200, 206, 304 or 416; 404, and never 403, for whatever may not be seen."""
+        download = await self._files.open(request.match_info["token"])
+        headers = headers_of(download)
+        if _names_etag(request.headers.get("If-None-Match"), headers["ETag"]):
+            return web.Response(status=304, headers=headers)
+        size = download.row.byte_size
+        try:
+            wanted = range_of(request, headers["ETag"], size)
+        except Unsatisfiable:
+            return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        start, end = wanted or ByteRange(0, size)
+        response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
+        response.content_length = end - start
+        if wanted:
+            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        if request.method != "HEAD":
+            await self._send(request, response, download, ByteRange(start, end))
+        else:
+            await response.prepare(request)
+        return response
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, download: Download, wanted: ByteRange
+    ) -> None:
+        """The first chunk is read before the headers go out: bytes that are gone are a 404."""
+        async with aclosing(self._files.read(download, *wanted)) as chunks:
+            first = await anext(chunks, b"")
+            await response.prepare(request)
+            await response.write(first)
+            async for chunk in chunks:
+                await response.write(chunk)
+        await response.write_eof()
+
+
+def headers_of(download: Download) -> dict[str, str]:
+    """Inline only for a decoded picture; a browser is told not to guess, to run nothing, to keep nothing."""
+    row = download.row
+    disposition = "inline" if download.is_inline else "attachment"
+    # RFC 6266 section 4.3: both forms; the second is the name, the first is for who cannot read it
+    ascii_name = re.sub(r'[^ !#-\[\]-~]|[%"\\]', "_", row.filename)
+    return {
+        "Content-Type": row.mime_type,
+        "Content-Disposition": f'{disposition}; filename="{ascii_name}"; {_extended(row.filename)}',
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "private, no-store",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{row.sha256.hex()}"',
+    }
+
+
+def _extended(filename: str) -> str:
+    return f"filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def range_of(request: web.Request, etag: str, size: int) -> ByteRange | None:
+    """The single range that is asked for; None for the whole file. Raises Unsatisfiable.
+
+    RFC 9110 section 14.2: what is not understood, several ranges among it, is ignored; so is a range whose `If-Range`
+    names another version.
+    """
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if match is None or match[1] == match[2] == "" or request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last = (part[:20] for part in match.groups())
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= size:
+        raise Unsatisfiable
+    return ByteRange(start, end)
+
+
+def _names_etag(header: str | None, etag: str) -> bool:
+    """RFC 9110 section 13.1.2: weak comparison, or any."""
+    if header is None:
+        return False
+    return header.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in header.split(",")]

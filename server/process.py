@@ -1,0 +1,121 @@
+"""The process: from the settings to a listening server, and from a signal to a clean end."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+import typer
+from aiohttp import web
+
+from gql.view import View
+from models.error import DatabaseError
+from server import banner
+from server.app import Health, build_app, open_services
+from server.settings import Settings
+from services.service import Services
+from storage.base import StorageError
+
+log = structlog.get_logger("sotto.process")
+
+DRAIN_SECONDS = 3.0  # for sends under way; with what follows, the process ends within 5 s
+
+
+class StartError(Exception):
+    """The server cannot start; its text is one line with the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers; `url` has the port that it really got."""
+
+    url: str
+    services: Services
+    view: View
+
+
+@asynccontextmanager
+async def listening(settings: Settings) -> AsyncIterator[Running]:
+    """Serves inside the block; at its end every socket gets 1001, sends finish, and everything is closed.
+
+    Raises StartError, with nothing left open.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            services = await open_services(settings)
+        except (DatabaseError, StorageError, OSError) as error:
+            raise StartError(_way_out(error)) from error
+        stack.push_async_callback(services.close)
+        app, view, health = build_app(settings, services)
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error})"
+            raise StartError(f"{reason}; choose another with --port.") from error
+        services.sweeper.start()
+        stack.push_async_callback(_drain, site, view, health)
+        yield Running(_url_of(settings, runner), services, view)
+
+
+async def serve(settings: Settings, announced: Callable[[Running], AbstractAsyncContextManager[None]]) -> None:
+    """Serves until SIGTERM or SIGINT, inside of what `announced` opens; a second signal ends the process at once."""
+    _tune()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with listening(settings) as running, announced(running):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop, loop, number, stop)
+        gc.collect()
+        gc.freeze()  # what is alive now stays: the collector need not look at it again
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def announced(running: Running, settings: Settings) -> AsyncIterator[None]:
+    """Prints where everything is."""
+    typer.echo(banner.addresses(running.url, explorer=settings.explorer, schema=settings.introspection))
+    sys.stdout.flush()
+    yield
+
+
+def _stop(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: asyncio.Event) -> None:
+    loop.remove_signal_handler(number)  # the second one does what it does by default
+    stop.set()
+
+
+def _tune() -> None:
+    """The writer's thread waits for the loop at most half a millisecond; see design of the data layer."""
+    sys.setswitchinterval(0.0005)
+    gc.set_threshold(50_000, 50, 50)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
+
+
+async def _drain(site: web.TCPSite, view: View, health: Health) -> None:
+    health.is_stopping = True
+    await site.stop()
+    await view.drain(DRAIN_SECONDS)
+
+
+def _url_of(settings: Settings, runner: web.AppRunner) -> str:
+    port = runner.addresses[0][1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - where to reach it
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+
+
+def _way_out(error: Exception) -> str:
+    name = type(error).__name__
+    ways = {
+        "DatabaseInUse": "stop that server first, or choose another folder with --data.",
+        "SchemaTooNew": "nothing was changed.",
+    }
+    return f"{str(error).rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"
