@@ -11,9 +11,9 @@ from gql.account import SignInResult, SignOutResult, SignUpResult, sign_in, sign
 from gql.block import BlockUserResult, UnblockUserResult, block_user, unblock_user
 from gql.error import SottoSchema
 from gql.event import PrivateMessageReceived, private_message_received
+from gql.handler import HANDLERS
 from gql.limit import limit_extensions
 from gql.query import Query
-from gql.refusal import HANDLERS
 from gql.scalar import SCALAR_MAP
 from gql.send import (
     SendPrivateMessageResult,

@@ -1,0 +1,90 @@
+"""The schema is a product: committed, described, and of one form."""
+
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    build_schema,
+    is_specified_directive,
+)
+
+from gql.schema import schema_text
+
+ROOT = Path(__file__).parents[2]
+TEXT = schema_text()
+SCHEMA = build_schema(TEXT)
+TYPES = [
+    type_
+    for name, type_ in SCHEMA.type_map.items()
+    if not name.startswith("__") and name not in {"String", "Int", "Float", "Boolean", "ID"}
+]
+MUTATIONS = SCHEMA.mutation_type.fields if SCHEMA.mutation_type else {}
+UNIONS = [type_ for type_ in TYPES if isinstance(type_, GraphQLUnionType)]
+
+
+def test_the_committed_schema_is_the_one_that_is_served() -> None:
+    """Front-end code generation reads the file."""
+    committed = (ROOT / "schema.graphql").read_text(encoding="utf-8")
+
+    assert committed == TEXT, "run: ./sotto schema > schema.graphql"
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
+def test_everything_is_described(type_: GraphQLNamedType) -> None:
+    """Every type, field, argument and enum value says what it is to the person who sees it in GraphiQL."""
+    missing = [] if type_.description else [type_.name]
+    if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+        for name, field in type_.fields.items():
+            missing += [] if field.description else [f"{type_.name}.{name}"]
+            missing += [f"{type_.name}.{name}({key}:)" for key, each in field.args.items() if not each.description]
+    elif isinstance(type_, GraphQLInputObjectType):
+        missing += [f"{type_.name}.{name}" for name, each in type_.fields.items() if not each.description]
+    elif isinstance(type_, GraphQLEnumType):
+        missing += [f"{type_.name}.{name}" for name, each in type_.values.items() if not each.description]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_takes_one_input_and_answers_with_a_result(name: str) -> None:
+    """name(input: NameInput!): NameResult!"""
+    noun = name[0].upper() + name[1:]
+    field = MUTATIONS[name]
+
+    assert {key: str(each.type) for key, each in field.args.items()} == {"input": f"{noun}Input!"}
+    assert str(field.type) == f"{noun}Result!"
+
+
+@pytest.mark.parametrize("union", [each for each in UNIONS if each.name.endswith("Result")], ids=lambda each: each.name)
+def test_a_result_is_one_success_and_refusals(union: GraphQLUnionType) -> None:
+    """The first member is the success; every other implements UserError, so that a client can be ready for new ones."""
+    first, *others = union.types
+
+    assert first.name == f"{union.name.removesuffix('Result')}Success"
+    assert [each.name for each in others if "UserError" not in {face.name for face in each.interfaces}] == []
+
+
+@pytest.mark.parametrize("union", UNIONS, ids=lambda each: each.name)
+def test_members_of_a_union_do_not_quarrel_over_a_name(union: GraphQLUnionType) -> None:
+    """Two members with a field of one name and different types cannot be selected side by side."""
+    seen: dict[str, str] = {}
+    quarrels = [
+        f"{member.name}.{name}"
+        for member in union.types
+        for name, field in member.fields.items()
+        if seen.setdefault(name, str(field.type)) != str(field.type)
+    ]
+
+    assert quarrels == []
+
+
+def test_optional_arguments_are_not_printed_as_null() -> None:
+    """`= null` in the schema makes code generators treat the argument as given."""
+    assert "= null" not in TEXT
+    assert [each.name for each in SCHEMA.directives if not is_specified_directive(each)] in ([], ["oneOf"])
