@@ -6,11 +6,12 @@ import sys
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from server.settings import Settings, SettingsError, describe_settings, load_settings
+if TYPE_CHECKING:
+    from server.settings import Settings
 
 cli = typer.Typer(
     name="sotto",
@@ -35,7 +36,9 @@ def _fail(sentence: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _settings(**flags: object) -> Settings:
+def _settings(**flags: object) -> "Settings":
+    from server.settings import SettingsError, load_settings  # noqa: PLC0415 - `--help` and `test` need none of this
+
     try:
         return load_settings(**flags)
     except SettingsError as error:
@@ -43,7 +46,7 @@ def _settings(**flags: object) -> Settings:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    from server.process import StartError  # noqa: PLC0415 - `--help` and `test` need none of this
+    from server.process import StartError  # noqa: PLC0415
     from services.error import SottoError  # noqa: PLC0415
 
     try:
@@ -98,6 +101,8 @@ def schema() -> None:
 @cli.command()
 def config() -> None:
     """Show the settings in force, and what they mean."""
+    from server.settings import describe_settings  # noqa: PLC0415
+
     settings = _settings()
     for line in describe_settings():
         value = getattr(settings, line.name)

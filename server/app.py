@@ -71,7 +71,7 @@ class Health:
 
     async def live(self, _request: web.Request) -> web.Response:
         """Always 200."""
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
     async def ready(self, _request: web.Request) -> web.Response:
         """200, or 503 with one reason for each part that is not."""
@@ -106,9 +106,10 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     app.on_response_prepare.append(_headers_for(frozenset(settings.allowed_origins)))
     app.router.add_route("*", "/graphql", view)
     app.router.add_get("/files/{token}", files)
+    app.router.add_get("/files/{token}/{filename}", files)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
-    app.router.add_get("/", _home)
+    app.router.add_get("/", _explore if settings.explorer else _greet)
     if settings.introspection:
         app.router.add_get("/schema.graphql", _schema_handler())
     return app, view, health
@@ -123,8 +124,12 @@ def _schema_handler() -> Handler:
     return schema
 
 
-async def _home(_request: web.Request) -> web.StreamResponse:
-    raise web.HTTPFound("/graphql")
+async def _explore(_request: web.Request) -> web.Response:
+    return web.Response(status=302, headers={"Location": "/graphql"})
+
+
+async def _greet(_request: web.Request) -> web.Response:
+    return web.json_response({"name": "Sotto", "graphql": "/graphql"})
 
 
 def _headers_for(allowed_origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -134,10 +139,12 @@ def _headers_for(allowed_origins: frozenset[str]) -> Callable[[web.Request, web.
         response.headers.pop("Server", None)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers["Referrer-Policy"] = "no-referrer"
+        if allowed_origins:
+            response.headers.add("Vary", "Origin")  # whatever this one is: a cache must not mix them up
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() in allowed_origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
             if request.method == "OPTIONS":
                 response.headers.update(_CORS)
 
@@ -157,7 +164,8 @@ async def _requests(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _log_request(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-    path = "/files/…" if request.path.startswith("/files/") else request.path[:200]
+    # As it came, still escaped: a line break in it would forge a line of the log. Never its query: that holds text.
+    path = "/files/…" if request.path.startswith("/files/") else request.rel_url.raw_path[:200]
     log.info(
         "request",
         method=request.method,

@@ -100,13 +100,17 @@ class Demo:
                 await self._services.attachment.discard(received)
 
     async def _answer_for_ever(self, bot: Viewer) -> None:
+        """Goes on behind the last message that it tried to answer, whatever happened to that one."""
+        stream = self._services.stream
+        n = await stream.position(bot)
         while True:
             try:
-                async with aclosing(self._services.stream.messages(bot, None)) as deliveries:
+                async with aclosing(stream.messages(bot, stream.cursor_of(bot, n))) as deliveries:
                     async for delivery in deliveries:
+                        n = delivery.n
                         await self._answer(bot, delivery)
-            except SottoError as error:
-                log.warning("echo stumbled", code=error.code)
+            except Exception as error:  # noqa: BLE001 - a bot that died would look like a broken server
+                log.warning("echo stumbled", error=type(error).__name__)
                 await asyncio.sleep(1)
 
     async def _answer(self, bot: Viewer, delivery: Delivery) -> None:

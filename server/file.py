@@ -5,9 +5,14 @@ from contextlib import aclosing
 from typing import NamedTuple
 from urllib.parse import quote
 
+import structlog
 from aiohttp import web
 
 from services.attachment import AttachmentService, Download
+from services.error import NotFound
+from storage.base import StorageError
+
+log = structlog.get_logger("sotto.file")
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
@@ -24,7 +29,10 @@ class Unsatisfiable(Exception):
 
 
 class FileHandler:
-    """The handler of `/files/{token}`; who may see the file is asked on every request."""
+    """The handler of `/files/{token}`; who may see the file is asked on every request.
+
+    A file name may follow the token: it is for people and for programs that look at endings, and is not read.
+    """
 
     def __init__(self, files: AttachmentService) -> None:
         self._files = files
@@ -54,14 +62,33 @@ class FileHandler:
     async def _send(
         self, request: web.Request, response: web.StreamResponse, download: Download, wanted: ByteRange
     ) -> None:
-        """The first chunk is read before the headers go out: bytes that are gone are a 404."""
+        """The first chunk is read before the headers go out: bytes that are gone are a 404.
+
+        Later it is too late for an error: the connection is cut, so that half a file never looks whole.
+        """
+        left = wanted.end - wanted.start
         async with aclosing(self._files.read(download, *wanted)) as chunks:
-            first = await anext(chunks, b"")
-            await response.prepare(request)
-            await response.write(first)
-            async for chunk in chunks:
-                await response.write(chunk)
-        await response.write_eof()
+            chunk = await anext(chunks, b"")
+            if not chunk:
+                raise NotFound("There is no such file.")
+            try:
+                await response.prepare(request)
+                while chunk:
+                    await response.write(chunk)
+                    left -= len(chunk)
+                    chunk = await anext(chunks, b"")
+            except ConnectionError:
+                return  # the client has left
+            except StorageError as error:
+                log.error("download failed", error=str(error))
+        if left:
+            log.error("download cut short", missing_bytes=left)
+            _cut(request)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def headers_of(download: Download) -> dict[str, str]:

@@ -23,6 +23,7 @@ from storage.base import StorageError
 
 log = structlog.get_logger("sotto.process")
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_SECONDS = 3.0  # for sends under way; with what follows, the process ends within 5 s
 
 
@@ -49,7 +50,7 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         try:
             services = await open_services(settings)
         except (DatabaseError, StorageError, OSError) as error:
-            raise StartError(_way_out(error)) from error
+            raise StartError(way_out(error)) from error
         stack.push_async_callback(services.close)
         app, view, health = build_app(settings, services)
         runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
@@ -71,9 +72,9 @@ async def serve(settings: Settings, announced: Callable[[Running], AbstractAsync
     _tune()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, _stop, loop, stop)
     async with listening(settings) as running, announced(running):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, loop, number, stop)
         gc.collect()
         gc.freeze()  # what is alive now stays: the collector need not look at it again
         await stop.wait()
@@ -88,8 +89,10 @@ async def announced(running: Running, settings: Settings) -> AsyncIterator[None]
     yield
 
 
-def _stop(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: asyncio.Event) -> None:
-    loop.remove_signal_handler(number)  # the second one does what it does by default
+def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    for number in _SIGNALS:  # the second one ends the process at once: what was acknowledged is on the disk
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
     stop.set()
 
 
@@ -112,10 +115,12 @@ def _url_of(settings: Settings, runner: web.AppRunner) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
 
 
-def _way_out(error: Exception) -> str:
+def way_out(error: Exception) -> str:
+    """One line for the operator, from what opening the services raises."""
     name = type(error).__name__
+    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
     ways = {
         "DatabaseInUse": "stop that server first, or choose another folder with --data.",
         "SchemaTooNew": "nothing was changed.",
     }
-    return f"{str(error).rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"
+    return f"{reason.rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from models import user as users
-from models.error import DatabaseError
+from models.error import DatabaseError, DatabaseInUse
 from models.user import AccountRow
 from server.app import open_services
-from server.process import StartError
+from server.process import StartError, way_out
 from server.settings import Settings
 from services.account import SignUp, check_sign_up, password_issue
 from services.error import InvalidInput
@@ -20,9 +20,10 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
     """The services on the folder of the settings; raises StartError while a server has it."""
     try:
         services = await open_services(settings)
-    except (DatabaseError, StorageError) as error:
-        way = "stop the server, or let people come by the mutation signUp."
-        raise StartError(f"{str(error).rstrip('.')}; {way}") from error
+    except DatabaseInUse as error:
+        raise StartError(f"{error}; stop the server, or let people come by the mutation signUp.") from error
+    except (DatabaseError, StorageError, OSError) as error:
+        raise StartError(way_out(error)) from error
     try:
         yield services
     finally:
