@@ -13,7 +13,7 @@ import peewee
 import pytest
 
 import models
-from models import conversation, message
+from models import attachment, conversation, event, idempotency, message
 from models.base import Base
 from models.error import SchemaTooNew
 from models.migration import FOLDER, migrate
@@ -97,10 +97,10 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
         (message.PAGE_BACKWARD, ["SEARCH t1 USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
         (conversation.UNREAD, ["SEARCH t1 USING COVERING INDEX member_unread (user_id=?)"]),
         (conversation.DIRECT, ["SEARCH t1 USING PRIMARY KEY (user_lo=? AND user_hi=?)"]),
-        (models.event.AFTER, ["SEARCH t1 USING PRIMARY KEY (user_id=? AND n>?)"]),
-        (models.event.PUT, ["SEARCH event USING PRIMARY KEY (user_id=?)"]),
-        (models.attachment.OF_MESSAGES, ["SEARCH t1 USING PRIMARY KEY (message_id=?)", *IDS]),
-        (models.idempotency.FIND, ["SEARCH t1 USING PRIMARY KEY (key=? AND user_id=?)"]),
+        (event.AFTER, ["SEARCH t1 USING PRIMARY KEY (user_id=? AND n>?)"]),
+        (event.PUT, ["SEARCH event USING PRIMARY KEY (user_id=?)"]),
+        (attachment.OF_MESSAGES, ["SEARCH t1 USING PRIMARY KEY (message_id=?)", *IDS]),
+        (idempotency.FIND, ["SEARCH t1 USING PRIMARY KEY (key=? AND user_id=?)"]),
         (conversation.MEMBERS, ["SEARCH t1 USING INDEX member_conversation (conversation_id=?)", *IDS]),
     ],
 )

@@ -1,0 +1,123 @@
+"""Services on a real database file and a real folder, and people who are signed in without the cost of a password."""
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.transaction import Transaction
+from pubsub.memory import MemoryPubSub
+from services.attachment import ReceivedFile
+from services.draft import Draft
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.service import Services
+from services.user import Reference, ReferenceKind
+from services.viewer import Viewer
+from storage.local import LocalStorage
+
+TABLES = (
+    "user", "conversation", "direct", "member", "message", "upload", "attachment", "event", "idempotency", "block",
+    "job",
+)  # fmt: skip
+Stored = tuple[dict[str, int], int]
+
+
+class World:
+    """Services with people in them; what is kept can be counted."""
+
+    def __init__(self, services: Services, folder: Path) -> None:
+        self.services = services
+        self.folder = folder
+        self.viewers: dict[str, Viewer] = {}
+
+    async def person(self, name: str, **columns: Any) -> Viewer:
+        """Somebody new, signed in."""
+
+        def put(tx: Transaction) -> Viewer:
+            user_id = users.put(tx, name, display_name=name.title(), password_hash=None, **columns)
+            assert user_id is not None
+            session, expires_at = hashlib.sha256(secrets.token_bytes()).digest(), now_ms() + 86_400_000 * 30
+            tx.run(
+                sessions.PUT,
+                token_hash=session,
+                user=user_id,
+                device_name=None,
+                created_at=now_ms(),
+                expires_at=expires_at,
+            )
+            return Viewer(user_id, session, expires_at)
+
+        self.viewers[name] = await self.services.database.write(put)
+        return self.viewers[name]
+
+    async def people(self, *names: str) -> list[Viewer]:
+        """Several."""
+        return [await self.person(name) for name in names]
+
+    async def file(self, content: bytes, name: str = "notes.txt") -> ReceivedFile:
+        """A part of a request, as the transport hands it over."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield content
+
+        return await self.services.attachment.receive(chunks(), name)
+
+    async def send(self, viewer: Viewer, *to: str, text: str | None = "Hello", **draft: Any) -> int:
+        """A message; returns its id."""
+        if to:
+            draft["users"] = named(*to)
+        sent = await self.services.send.send(viewer, Draft(text=text, **draft))
+        return sent.message_id
+
+    async def stored(self) -> Stored:
+        """How many rows each table has, and how many files are kept."""
+
+        def count(tx: Transaction) -> dict[str, int]:
+            connection = tx.database.connection()
+            return {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in TABLES}
+
+        files = sum(path.is_file() for path in (self.folder / "files" / "files").rglob("*"))
+        return await self.services.database.read(count), files
+
+    def staged(self) -> list[Path]:
+        """Files on their way in."""
+        return list((self.folder / "files" / "staging").iterdir())
+
+
+def named(*usernames: str) -> list[Reference]:
+    """People by their user names."""
+    return [Reference(ReferenceKind.USERNAME, username) for username in usernames]
+
+
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
+    """Opens services with the limits that a test asks for."""
+    opened: list[Services] = []
+
+    async def make(**limits: Any) -> World:
+        folder = tmp_path / str(len(opened))
+        numbers = Limits(**{"sends_per_minute": 0, **limits})
+        database = GuardedDatabase(folder / "sotto.db")
+        services = await Services.open(database, LocalStorage(folder / "files"), MemoryPubSub(), numbers)
+        opened.append(services)
+        return World(services, folder)
+
+    yield make
+    for services in opened:
+        await services.close()
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    """Services with the default limits, but for the rate."""
+    return await make_world()
