@@ -1,0 +1,116 @@
+"""The whole application on a real socket, and people who are signed in without the cost of a password."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gql.view import View
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.transaction import Transaction
+from pubsub.memory import MemoryPubSub
+from server.app import build_app
+from server.settings import Settings, load_settings
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.service import Services
+from storage.local import LocalStorage
+
+SEND = """
+mutation ($input: SendPrivateMessageInput!) {
+  sendPrivateMessage(input: $input) {
+    __typename
+    ... on SendPrivateMessageSuccess { message { id text attachments { filename mimeType byteSize sha256 } } }
+    ... on UserError { detail code }
+    ... on AttachmentsRejectedError { attachmentRejections { index reason filename } }
+    ... on InvalidInputError { issues { path reason } }
+  }
+}
+"""
+
+
+class Site:
+    """A running server; what is kept can be counted."""
+
+    def __init__(self, url: str, services: Services, view: View, folder: Path, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.services = services
+        self.view = view
+        self.folder = folder
+        self.http = http
+
+    @property
+    def graphql(self) -> str:
+        """The API."""
+        return f"{self.url}/graphql"
+
+    async def token_of(self, username: str) -> str:
+        """Makes somebody, signed in."""
+
+        def put(tx: Transaction) -> str:
+            user_id = users.put(tx, username, display_name=username.title(), password_hash=None)
+            token = f"sot_{secrets.token_urlsafe(32)}"
+            tx.run(
+                sessions.PUT,
+                token_hash=hashlib.sha256(token.encode()).digest(),
+                user=user_id,
+                device_name=None,
+                created_at=now_ms(),
+                expires_at=now_ms() + 86_400_000 * 30,
+            )
+            return token
+
+        return await self.services.database.write(put)
+
+    async def post(self, body: Any = None, token: str | None = None, **options: Any) -> tuple[int, Any]:
+        """Status and decoded answer of a POST; `body` as JSON unless `data` is given."""
+        headers = options.pop("headers", {})
+        if token is not None:
+            headers = {"Authorization": f"Bearer {token}", **headers}
+        if body is not None:
+            options["json"] = body
+        async with self.http.post(self.graphql, headers=headers, **options) as response:
+            return response.status, json.loads(await response.read())
+
+    async def stored(self) -> dict[str, int]:
+        """Rows of what a request could leave, and files of any kind."""
+
+        def count(tx: Transaction) -> dict[str, int]:
+            connection = tx.database.connection()
+            tables = ("message", "upload", "attachment", "event", "conversation", "idempotency", "block", "user")
+            return {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}
+
+        rows = await self.services.database.read(count)
+        return {**rows, "files": sum(path.is_file() for path in self.folder.rglob("*"))}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The defaults, but for the folder and the origins."""
+    monkeypatch.chdir(tmp_path)
+    return load_settings(data=tmp_path / "data", allowed_origins=("https://app.example.org",), body_timeout_seconds=2)
+
+
+@pytest.fixture
+async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
+    """Running on a free port."""
+    folder = tmp_path / "files"
+    limits = Limits(sends_per_minute=0)
+    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
+    app, view, *_ = build_app(settings, services)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as http:
+        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, view, folder, http)
+        await view.drain(1)
+    await runner.cleanup()
+    await services.close()

@@ -1,0 +1,255 @@
+"""graphql-transport-ws: what breaks the protocol closes the socket, what breaks one operation ends that."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from tests.gql.conftest import Site
+
+PROTOCOL = ["graphql-transport-ws"]
+HEAR = "subscription { privateMessageReceived { message { text } } }"
+Socket = aiohttp.ClientWebSocketResponse
+
+
+@asynccontextmanager
+async def connected(site: Site, token: str | None = None, **options: Any) -> AsyncIterator[Socket]:
+    """A socket that was acknowledged."""
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL, **options) as socket:
+        payload = {"authorization": f"Bearer {token}"} if token else {}
+        await socket.send_json({"type": "connection_init", "payload": payload})
+        assert (await socket.receive_json(timeout=5))["type"] == "connection_ack"
+        yield socket
+
+
+async def subscribe(socket: Socket, query: str, id_: str = "1", **payload: Any) -> None:
+    """Starts an operation."""
+    await socket.send_json({"id": id_, "type": "subscribe", "payload": {"query": query, **payload}})
+
+
+async def closing(socket: Socket) -> int | None:
+    """The code that the server closes with."""
+    while (message := await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+        pass
+    assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}, message
+    return socket.close_code
+
+
+async def listeners(site: Site, count: int) -> None:
+    """Waits until so many subscriptions listen."""
+    async with asyncio.timeout(5):
+        while site.services.pubsub.listeners() != count:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("where", ["payload", "header"])
+async def test_a_token_comes_in_the_payload_or_the_header(site: Site, where: str) -> None:
+    """Browsers cannot set headers on a socket; other clients can."""
+    token = await site.token_of("alice")
+    headers = {"Authorization": f"Bearer {token}"} if where == "header" else {}
+    async with connected(site, token if where == "payload" else None, headers=headers) as socket:
+        await subscribe(socket, "{ viewer { user { username } } }")
+        answer = await socket.receive_json(timeout=5)
+        done = await socket.receive_json(timeout=5)
+
+    assert answer["payload"] == {"data": {"viewer": {"user": {"username": "alice"}}}}
+    assert done == {"id": "1", "type": "complete"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"authorization": f"Bearer sot_{'x' * 43}"},
+        {"authorization": "nonsense"},
+        {"authorization": 5},
+        {"Authorization": "Basic YTpi"},
+    ],
+)
+async def test_a_bad_token_closes_with_4401(site: Site, payload: dict[str, Any]) -> None:
+    """Before anything can be asked."""
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
+        await socket.send_json({"type": "connection_init", "payload": payload})
+
+        assert await closing(socket) == 4401
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (["subscribe"], 4401),
+        (["init", "init"], 4429),
+        (["init", "subscribe", "subscribe"], 4409),
+    ],
+)
+async def test_the_protocols_own_rules(site: Site, frames: list[str], code: int) -> None:
+    """4401 before the acknowledgement, 4429 for a second init, 4409 for an id in use."""
+    token = await site.token_of("alice")
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
+        for frame in frames:
+            if frame == "init":
+                await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
+            else:
+                await subscribe(socket, HEAR)
+
+        assert await closing(socket) == code
+
+
+MALFORMED = [
+    "null", "[]", '"x"', "1", "{}", "{", "[" * 50_000, '{"type": 1}', '{"type": null}', '{"type": "nonsense"}',
+    '{"type": "subscribe"}', '{"type": "subscribe", "id": "1"}', '{"type": "subscribe", "id": "1", "payload": null}',
+    '{"type": "subscribe", "id": "1", "payload": []}', '{"type": "subscribe", "id": 1, "payload": {"query": "{a}"}}',
+    '{"type": "subscribe", "id": {}, "payload": {"query": "{a}"}}', '{"type": "subscribe", "id": "", "payload": {}}',
+    '{"type": "subscribe", "id": "1", "payload": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
+    '{"type": "complete"}', '{"type": "complete", "id": 5}', '{"type": "ping", "payload": 5}', "\x00",
+    '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "variables": []}}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "operationName": 5}}', '{"type": NaN}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", MALFORMED, ids=range(len(MALFORMED)))
+async def test_a_malformed_frame_closes_with_4400_and_no_traceback(site: Site, frame: str) -> None:
+    """Never 1006: the client learns what was wrong."""
+    with capture_logs() as logs:
+        async with connected(site) as socket:
+            await socket.send_str(frame)
+            code = await closing(socket)
+
+    assert code == 4400
+    assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
+
+
+async def test_a_binary_frame_closes_with_4400(site: Site) -> None:
+    """The protocol speaks text."""
+    async with connected(site) as socket:
+        await socket.send_bytes(b'{"type": "ping"}')
+
+        assert await closing(socket) == 4400
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "query A { __typename }", "operationName": "B"}, "BAD_REQUEST"),
+        ({"query": "query A { __typename } query B { __typename }"}, "BAD_REQUEST"),
+        ({"query": "query ($i: ID!) { node(id: $i) { id } }"}, "BAD_REQUEST"),
+        ({"query": "{" + "a: __typename " * 30 + "}"}, "QUERY_TOO_COMPLEX"),
+        ({"query": ""}, "BAD_REQUEST"),
+        ({"query": 'subscription { privateMessageReceived(after: "x") { cursor } }'}, "CURSOR_INVALID"),
+        ({"query": 'subscription { privateMessageReceived(conversationId: "x") { cursor } }'}, "NOT_FOUND"),
+    ],
+)
+async def test_what_is_wrong_with_one_operation_ends_that_one(site: Site, payload: dict[str, Any], code: str) -> None:
+    """The others on the socket go on."""
+    alice = await site.token_of("alice")
+    async with connected(site, alice) as socket:
+        await subscribe(socket, HEAR, "live")
+        await socket.send_json({"id": "bad", "type": "subscribe", "payload": payload})
+        answer = await socket.receive_json(timeout=5)
+        await subscribe(socket, "{ __typename }", "good")
+        frames = [await socket.receive_json(timeout=5) for _ in range(2)]
+
+        errors = answer["payload"] if answer["type"] == "error" else answer["payload"]["errors"]
+        assert (answer["id"], errors[0]["extensions"]["code"]) == ("bad", code)
+        assert {"id": "good", "type": "next", "payload": {"data": {"__typename": "Query"}}} in frames
+        await listeners(site, 1)
+
+
+async def test_one_socket_runs_twenty_operations(site: Site) -> None:
+    """The twenty-first is refused; the others go on."""
+    alice = await site.token_of("alice")
+    async with connected(site, alice) as socket:
+        for number in range(21):
+            await subscribe(socket, HEAR, str(number))
+        answer = await socket.receive_json(timeout=5)
+
+        assert (answer["id"], answer["type"]) == ("20", "error")
+        await listeners(site, 20)
+    await listeners(site, 0)
+
+
+@pytest.mark.parametrize("how", ["complete", "close", "abort"])
+async def test_a_subscription_ends_with_its_client(site: Site, how: str) -> None:
+    """By complete, by close, or by a lost connection: nothing listens any more."""
+    alice = await site.token_of("alice")
+    async with connected(site, alice) as socket:
+        await subscribe(socket, HEAR)
+        await listeners(site, 1)
+
+        if how == "complete":
+            await socket.send_json({"id": "1", "type": "complete"})
+        elif how == "close":
+            await socket.close()
+        else:
+            assert socket._response.connection is not None
+            assert socket._response.connection.transport is not None
+            socket._response.connection.transport.abort()
+
+        await listeners(site, 0)
+
+
+async def test_a_pong_brings_the_payload_back(site: Site) -> None:
+    """The protocol's ping, at any time."""
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
+        await socket.send_json({"type": "ping", "payload": {"n": 1}})
+
+        assert await socket.receive_json(timeout=5) == {"type": "pong", "payload": {"n": 1}}
+
+
+async def test_frames_are_text_and_not_compressed(site: Site) -> None:
+    """A browser parses text; deflate costs 100 KiB for every idle socket."""
+    async with connected(site, compress=15) as socket:
+        await subscribe(socket, "{ __typename }")
+        message = await socket.receive(timeout=5)
+
+        assert message.type is aiohttp.WSMsgType.TEXT
+        assert socket.compress == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"), [("https://evil.example", False), ("https://app.example.org", True), ("null", False)]
+)
+async def test_a_page_of_a_foreign_origin_is_refused(site: Site, origin: str, allowed: bool) -> None:
+    """403 at the handshake, unless the operator has named it."""
+    if allowed:
+        async with connected(site, headers={"Origin": origin}):
+            return
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await site.http.ws_connect(site.graphql, protocols=PROTOCOL, headers={"Origin": origin})
+
+    assert caught.value.status == 403
+
+
+async def test_the_old_protocol_is_not_spoken(site: Site) -> None:
+    """graphql-ws (subscriptions-transport-ws) has no timeout and crashes on what is not an object: 4406."""
+    async with site.http.ws_connect(site.graphql, protocols=["graphql-ws"]) as socket:
+        assert await closing(socket) == 4406
+
+
+async def test_a_drain_closes_every_socket_with_1001(site: Site) -> None:
+    """Clients connect again by themselves, and resume by their cursor."""
+    alice = await site.token_of("alice")
+    async with connected(site, alice) as one, connected(site) as other:
+        await subscribe(one, HEAR)
+        draining = asyncio.create_task(site.view.drain(3))
+
+        assert [await closing(one), await closing(other)] == [1001, 1001]
+        await draining
+
+
+async def test_signing_out_ends_the_subscription(site: Site) -> None:
+    """UNAUTHENTICATED on the operation; nothing more is delivered."""
+    alice = await site.token_of("alice")
+    async with connected(site, alice) as socket:
+        await subscribe(socket, HEAR)
+        await listeners(site, 1)
+        await site.post({"query": "mutation { signOut(input: {}) { __typename } }"}, alice)
+        answer = await socket.receive_json(timeout=5)
+
+    assert answer["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
