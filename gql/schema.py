@@ -1,6 +1,7 @@
 """The schema: the roots, put together once for a process."""
 
 from collections.abc import AsyncGenerator, Callable
+from functools import cache
 
 import strawberry
 from strawberry.extensions import DisableIntrospection, SchemaExtension
@@ -61,8 +62,9 @@ class Subscription:
     )
 
 
+@cache
 def build_schema(*, introspection: bool = True) -> SottoSchema:
-    """The schema that is served; `introspection` False hides it from whoever asks."""
+    """The schema that is served, one for a process; `introspection` False hides it from whoever asks."""
     extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions()]
     if not introspection:
         extensions.append(DisableIntrospection)

@@ -19,7 +19,7 @@ from gql.context import HOW_TO_SIGN_IN, Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.frame import HalfCharacter, ProtocolError, check_message
 from gql.operation import SOCKET_OPERATIONS, execute, operation_of
-from services.error import BadRequest, RequestError, SottoError, Unauthenticated
+from services.error import RequestError, ServerUnavailable, SottoError, Unauthenticated
 from services.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -124,23 +124,18 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
         self.context.connection_params = message.get("payload") or {}
-        if await self._is_authenticated(self._view.on_ws_connect(self.context)):
-            await self.send_message({"type": "connection_ack"})
-            self.connection_acknowledged = True
-
-    async def _is_authenticated(self, check: Awaitable[object]) -> bool:
-        """Await the check; a refusal closes the socket with its code, and a fault of ours with 1011."""
         try:
-            await check
+            await self._view.on_ws_connect(self.context)
         except SottoError as error:
-            code = error.close_code if isinstance(error, RequestError) else TRY_AGAIN_LATER
-            await self.websocket.close(code, error.detail)
-        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
-            mask(error, self.context.request_id)
-            await self.websocket.close(INTERNAL_ERROR, "Internal error")
-        else:
-            return True
-        return False
+            await self._refuse(error)
+            return
+        await self.send_message({"type": "connection_ack"})
+        self.connection_acknowledged = True
+
+    async def _refuse(self, error: SottoError) -> None:
+        """Close the socket with the code of the refusal, and its sentence."""
+        code = error.close_code if isinstance(error, RequestError) else TRY_AGAIN_LATER
+        await self.websocket.close(code, error.detail)
 
     async def _on_ping(self, message: dict[str, Any]) -> None:
         pong = {"type": "pong", "payload": message["payload"]} if "payload" in message else {"type": "pong"}
@@ -164,10 +159,23 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
         elif len(self.operations) + len(self._outliving) >= limit:
             await operation.send_error(f"One socket runs {limit} operations at once.", {"code": "RATE_LIMITED"})
-        elif await self._is_authenticated(self._view.refresh(operation.context)):
+        elif await self._is_welcome(operation):
             operation.task = asyncio.create_task(self.run_operation(operation))
             operation.task.add_done_callback(self._task_done)
+            self._view.keep(operation.task)
             self.operations[operation_id] = operation
+
+    async def _is_welcome(self, operation: SocketOperation) -> bool:
+        """Whether the session is still good: one that ended closes the socket, a busy server refuses this operation."""
+        try:
+            await self._view.refresh(operation.context)
+        except ServerUnavailable as error:
+            await operation.send_error(error.detail, extensions_of(error))
+        except SottoError as error:
+            await self._refuse(error)
+        else:
+            return True
+        return False
 
     async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
         """Execute an operation, and send what it yields; its errors end it alone."""
@@ -176,7 +184,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self._send_results(operation)
         except WebSocketDisconnected:
             pass
-        except BadRequest as error:
+        except SottoError as error:
             await self._send_last(operation, error.detail, extensions_of(error))
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
             message, error_id = mask(error, operation.context.request_id)
@@ -213,6 +221,5 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             operation.task.cancel()
             return
         operation.completed = True  # from here on it sends nothing
-        self._view.keep(operation.task)
         self._outliving.add(operation.task)
         operation.task.add_done_callback(self._outliving.discard)

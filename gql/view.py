@@ -26,7 +26,7 @@ from gql.negotiation import GRAPHQL_RESPONSE, JSON, accept_of, check_content, me
 from gql.operation import GET_OPERATIONS, POST_OPERATIONS, Operation, execute, operation_of
 from gql.socket import GOING_AWAY, SocketHandler, Sockets, token_source
 from gql.upload import MultipartRequest, UploadLimits
-from services.error import SottoError
+from services.error import ServerUnavailable, SottoError
 
 if TYPE_CHECKING:
     from services.service import Services
@@ -100,6 +100,8 @@ class View(GraphQLView[Context, None]):
 
     async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.Response:
         """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
+        if self._is_draining and "Upgrade" in request.headers:
+            raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and "query" not in request.query and wants_page(accept_of(request)):
@@ -151,7 +153,7 @@ class View(GraphQLView[Context, None]):
         task.add_done_callback(self._running.discard)
 
     async def drain(self, seconds: float = 3.0) -> None:
-        """Refuse new sockets, close the open ones with 1001, and give running mutations this long to finish."""
+        """Refuse new sockets, close the open ones with 1001, and give what is running this long to finish."""
         self._is_draining = True
         closing = self.sockets.close(GOING_AWAY, "The server is stopping: connect again.")
         pending = {asyncio.ensure_future(closing), *self._running}

@@ -104,9 +104,9 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     files = FileHandler(services.attachment)
     app = web.Application(middlewares=[_requests, _errors], client_max_size=settings.max_json_bytes)
     app.on_response_prepare.append(_headers_for(frozenset(settings.allowed_origins)))
-    app.router.add_route("*", "/graphql", view)
-    app.router.add_get("/files/{token}", files)
-    app.router.add_get("/files/{token}/{filename}", files)
+    app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions
+    app.router.add_get("/files/{token}", files.download)
+    app.router.add_get("/files/{token}/{filename}", files.download)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/", _explore if settings.explorer else _greet)

@@ -37,7 +37,7 @@ class FileHandler:
     def __init__(self, files: AttachmentService) -> None:
         self._files = files
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def download(self, request: web.Request) -> web.StreamResponse:
         """200, 206, 304 or 416; 404, and never 403, for whatever may not be seen."""
         download = await self._files.open(request.match_info["token"])
         headers = headers_of(download)
@@ -80,9 +80,9 @@ class FileHandler:
             except ConnectionError:
                 return  # the client has left
             except StorageError as error:
-                log.error("download failed", error=str(error))
+                log.warning("download failed", error=str(error))
         if left:
-            log.error("download cut short", missing_bytes=left)
+            log.warning("download cut short", missing_bytes=left)
             _cut(request)
 
 

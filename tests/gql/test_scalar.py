@@ -1,0 +1,225 @@
+"""The scalars: what they accept, what they refuse and in which words, and how they are written."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import strawberry
+from hypothesis import given
+from hypothesis import strategies as st
+from strawberry.schema.config import StrawberryConfig
+
+from gql.error import SottoSchema
+from gql.scalar import (
+    JSON,
+    MAX_BYTE_SIZE,
+    SCALAR_MAP,
+    URL,
+    ByteSize,
+    DateTime,
+    EventCursor,
+    Upload,
+    UploadedPart,
+    parse_date_time,
+    serialize_date_time,
+)
+
+
+@strawberry.type
+class Query:
+    """Gives back what it was given; `kind` says what a resolver sees."""
+
+    @strawberry.field
+    def moment(self, value: DateTime) -> DateTime:
+        return value
+
+    @strawberry.field
+    def size(self, value: ByteSize) -> ByteSize:
+        return value
+
+    @strawberry.field
+    def json(self, value: JSON | None) -> JSON | None:
+        return value
+
+    @strawberry.field
+    def url(self, value: URL) -> URL:
+        return value
+
+    @strawberry.field
+    def cursor(self, value: EventCursor) -> EventCursor:
+        return value
+
+    @strawberry.field
+    def kind(self, value: Upload) -> str:
+        return type(value).__name__
+
+
+SCHEMA = SottoSchema(query=Query, config=StrawberryConfig(scalar_map=SCALAR_MAP))
+
+
+async def ask(field: str, kind: str, value: object) -> Any:
+    """Data of a query that sends the value as a variable, or the message and code of its one error."""
+    result = await SCHEMA.execute(f"query ($v: {kind}) {{ {field}(value: $v) }}", {"v": value})
+    if result.errors:
+        (error,) = result.errors
+        return error.message, (error.extensions or {}).get("code")
+    assert result.data is not None
+    return result.data[field]
+
+
+async def ask_literal(field: str, literal: str) -> Any:
+    """The same with the value written into the document."""
+    result = await SCHEMA.execute(f"{{ {field}(value: {literal}) }}")
+    if result.errors:
+        return (result.errors[0].extensions or {}).get("code")
+    assert result.data is not None
+    return result.data[field]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.000Z"),
+        ("2026-01-31T12:00:00.123456789+02:00", "2026-01-31T10:00:00.123Z"),
+        ("2026-01-31T23:30:00-00:30", "2026-02-01T00:00:00.000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+    ],
+)
+async def test_a_moment_is_rfc_3339_in_utc_with_milliseconds(value: str, expected: str) -> None:
+    """Any offset comes in; `Z` and three decimals go out."""
+    assert await ask("moment", "DateTime!", value) == expected
+    assert await ask_literal("moment", f'"{value}"') == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "", "2026-01-31", "2026-01-31T12:00:00", "2026-01-31 12:00:00Z", "2026-02-30T12:00:00Z", "2026-W05-6T12:00:00Z",
+        "2026-01-31T24:00:01Z", "2026-01-31T12:00:60Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00", "2026-01-31T12:00:00+25:00", "٢٠٢٦-01-31T12:00:00Z", " 2026-01-31T12:00:00Z",
+        "2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00." + "1" * 5_000 + "Z", 1_769_860_800, 1.5, True, [], {},
+    ],
+)  # fmt: skip
+async def test_a_moment_without_an_offset_or_of_another_form_is_refused(value: object) -> None:
+    """BAD_REQUEST, with an example of what would be right; never a fault of ours."""
+    message, code = await ask("moment", "DateTime!", value)
+
+    assert code == "BAD_REQUEST"
+    assert "RFC 3339" in message
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])))
+def test_every_moment_survives_the_journey(moment: datetime) -> None:
+    """But for what is below a millisecond; moments that UTC cannot hold are not ours to send."""
+    try:
+        text = serialize_date_time(moment)
+    except OverflowError:
+        return
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    assert timedelta(0) <= moment - parse_date_time(text) < timedelta(milliseconds=1)
+
+
+def test_a_moment_without_an_offset_is_never_written() -> None:
+    """It would be somebody's local time."""
+    with pytest.raises(ValueError, match="offset"):
+        serialize_date_time(datetime(2026, 1, 31))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("value", [0, 1, 25 * 1024 * 1024, 2**31, MAX_BYTE_SIZE])
+async def test_a_size_is_a_number_that_every_json_reader_knows(value: int) -> None:
+    """RFC 8259 section 6: up to 2^53 - 1; written without a fraction."""
+    assert await ask("size", "ByteSize!", value) == value
+    assert await ask("size", "ByteSize!", float(value)) == value
+    assert await ask_literal("size", str(value)) == value
+
+
+@pytest.mark.parametrize("value", [-1, MAX_BYTE_SIZE + 1, 1.5, True, "1", float("inf"), float("nan"), [1], {}])
+async def test_a_size_of_another_form_is_refused(value: object) -> None:
+    """BAD_REQUEST, with the bounds."""
+    message, code = await ask("size", "ByteSize!", value)
+
+    assert code == "BAD_REQUEST"
+    assert str(MAX_BYTE_SIZE) in message
+
+
+@pytest.mark.parametrize("literal", ["-1", "9007199254740992", "1.5", '"1"', "true", "1" * 300, "1e400", "{}", "A"])
+async def test_a_size_in_the_document_obeys_the_same_bounds(literal: str) -> None:
+    """Found by validation, before anything is executed."""
+    assert await ask_literal("size", literal) in {"GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST"}
+
+
+async def test_a_whole_float_in_the_document_is_a_size() -> None:
+    """JSON does not tell 1.0 from 1."""
+    assert await ask_literal("size", "1.0") == 1
+
+
+def nested(depth: int) -> object:
+    """A list in a list in a list."""
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [0, 1.5, "x", True, [], {}, {"a": [1, {"b": None}]}, nested(32)])
+async def test_json_is_any_value(value: object) -> None:
+    """As it came."""
+    assert await ask("json", "JSON", value) == value
+
+
+async def test_json_may_be_null() -> None:
+    """Null is the absence of a value, in variables and in the document."""
+    assert await ask("json", "JSON", None) is None
+    assert await ask_literal("json", "null") is None
+
+
+@pytest.mark.parametrize(
+    "value", [nested(33), nested(900), float("inf"), [float("nan")], UploadedPart(1), {"a": [UploadedPart(1)]}]
+)
+async def test_json_is_never_deep_and_never_a_file(value: object) -> None:
+    """A file part that `map` puts inside of a JSON value would otherwise reach a service that stores it as text."""
+    _, code = await ask("json", "JSON", value)
+
+    assert code == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(("field", "kind"), [("url", "URL!"), ("cursor", "EventCursor!")])
+async def test_urls_and_cursors_are_strings(field: str, kind: str) -> None:
+    """Nothing is made a string that is none."""
+    assert await ask(field, kind, "https://example.org/") == "https://example.org/"
+    for value in (1, True, [], {}, UploadedPart(1)):
+        _, code = await ask(field, kind, value)
+        assert code == "BAD_REQUEST"
+
+
+async def test_a_file_part_is_the_only_upload() -> None:
+    """The resolver gets what the service received, and never the part around it."""
+    assert await ask("kind", "Upload!", UploadedPart(file=b"received")) == "bytes"
+
+
+@pytest.mark.parametrize("value", ["/etc/passwd", 1, True, {}, {"file": 1}, [], 1.5])
+async def test_json_is_never_an_upload(value: object) -> None:
+    """The stock scalar takes any JSON value for a file; ours says how a file is sent."""
+    message, code = await ask("kind", "Upload!", value)
+
+    assert code == "BAD_REQUEST"
+    assert "multipart/form-data" in message
+
+
+@pytest.mark.parametrize("literal", ['"x"', "1", "{a: 1}", "[1]", "A"])
+async def test_a_document_cannot_hold_an_upload(literal: str) -> None:
+    """Neither can a literal be one."""
+    assert await ask_literal("kind", literal) == "GRAPHQL_VALIDATION_FAILED"
+
+
+def test_every_scalar_says_what_it_is() -> None:
+    """The schema is a product: a description for each, and the standard's address where there is one."""
+    text = SCHEMA.as_str()
+
+    for definition in SCALAR_MAP.values():
+        assert definition.description
+        assert f"scalar {definition.name}" in text
+    assert text.count("@specifiedBy") == 4

@@ -1,0 +1,264 @@
+"""The application: its addresses, and what every answer has, whatever it is an answer to."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from gql.schema import schema_text
+from server.app import limits_of
+from server.process import Running, listening
+from server.settings import Settings, load_settings
+from services.limit import Limits
+
+Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]
+FRIEND = "https://chat.example.org"
+RENAMED = {
+    "sends_per_minute": "send_rate_per_minute",
+    "sign_ins_per_minute": "sign_in_rate_per_minute",
+    "sign_ups_per_minute": "sign_up_rate_per_minute",
+    "allowed_mime_types": "attachment_types",
+}
+WITHOUT_SETTING = {
+    "max_metadata_bytes",
+    "max_client_message_id_length",
+    "max_display_name_length",
+    "max_filename_length",
+}
+
+
+@pytest.fixture
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
+    """A server on a free port with the settings named, and a client of it."""
+    monkeypatch.chdir(tmp_path)
+
+    @asynccontextmanager
+    async def serve(**flags: object) -> AsyncIterator[tuple[Running, aiohttp.ClientSession]]:
+        settings = load_settings(port=0, data=tmp_path / "data", **flags)
+        async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
+            yield running, http
+
+    return serve
+
+
+async def code_of(response: aiohttp.ClientResponse) -> str:
+    """The code of a refusal in GraphQL's shape."""
+    assert response.content_type == "application/json"
+    [error] = (await response.json())["errors"]
+    assert set(error) == {"message", "extensions"}
+    return str(error["extensions"]["code"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 302),
+        ("/graphql", 400),
+        ("/graphql?query={__typename}", 200),
+        ("/schema.graphql", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/files/nothing", 404),
+        ("/nothing", 404),
+    ],
+)
+async def test_every_answer_forbids_guessing_and_tells_no_version(serving: Serving, path: str, status: int) -> None:
+    """Brief of the room: nosniff, no-referrer and no `Server` header on every answer."""
+    async with serving() as (_, http), http.get(path, allow_redirects=False) as response:
+        assert response.status == status
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "Server" not in response.headers
+
+
+async def test_the_first_page_leads_to_graphiql_or_says_where_the_api_is(serving: Serving) -> None:
+    """Design, section 8: GraphiQL at /graphql, unless the operator turned it off."""
+    async with serving() as (_, http):
+        async with http.get("/", allow_redirects=False) as response:
+            assert response.headers["Location"] == "/graphql"
+        async with http.get("/graphql", headers={"Accept": "text/html"}) as response:
+            assert response.status == 200
+            assert response.content_type == "text/html"
+
+    async with serving(explorer=False) as (_, http):
+        async with http.get("/") as response:
+            assert await response.json() == {"name": "Sotto", "graphql": "/graphql"}
+        async with http.get("/graphql", headers={"Accept": "text/html"}) as response:
+            assert response.status == 404
+
+
+async def test_the_schema_can_be_read_as_text(serving: Serving) -> None:
+    """Design, section 5: the SDL at /schema.graphql is public by default."""
+    async with serving() as (_, http), http.get("/schema.graphql") as response:
+        assert response.content_type == "text/plain"
+        assert response.charset == "utf-8"
+        assert await response.text() == schema_text()
+
+
+async def test_one_setting_hides_the_schema(serving: Serving) -> None:
+    """Design, section 5: it turns off introspection and the file alike."""
+    async with serving(introspection=False) as (_, http):
+        async with http.get("/schema.graphql") as response:
+            assert response.status == 404
+            assert await code_of(response) == "NOT_FOUND"
+        async with http.post("/graphql", json={"query": "{ __schema { types { name } } }"}) as response:
+            answer = await response.json()
+
+    assert "data" not in answer
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+async def test_a_server_that_works_is_live_and_ready(serving: Serving) -> None:
+    """`/healthz` and `/readyz` are asked by machines, and never kept by caches."""
+    async with serving() as (_, http):
+        for path, expected in (("/healthz", {"status": "ok"}), ("/readyz", {"status": "ok", "reasons": []})):
+            async with http.get(path) as response:
+                assert response.status == 200
+                assert response.headers["Cache-Control"] == "no-store"
+                assert await response.json() == expected
+
+
+async def test_a_server_without_its_storage_is_live_and_not_ready(serving: Serving, tmp_path: Path) -> None:
+    """503 with the reason: whoever balances the load sends requests elsewhere, and nobody kills the process."""
+    async with serving() as (_, http):
+        shutil.rmtree(tmp_path / "data" / "files" / "staging")
+        async with http.get("/readyz") as response:
+            assert response.status == 503
+            [reason] = (await response.json())["reasons"]
+            assert reason.startswith("storage: ")
+        async with http.get("/healthz") as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/schema.graphql", "/files/token", "/files/token/name.png"])
+async def test_another_method_is_refused_and_told_the_right_ones(serving: Serving, method: str, path: str) -> None:
+    """RFC 9110, section 15.5.6: a 405 names what is allowed."""
+    async with serving() as (_, http), http.request(method, path) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "GET,HEAD"
+        assert await code_of(response) == "BAD_REQUEST"
+
+
+async def test_a_request_that_is_too_large_is_refused_in_graphqls_shape(serving: Serving) -> None:
+    """`max_json_bytes` bounds the body, whether its length was announced or not."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 1000
+
+    async with serving(max_json_bytes="10KiB") as (_, http):
+        for body in (b" " * 20_000, endless()):
+            headers = {"Content-Type": "application/json"}
+            async with http.post("/graphql", data=body, headers=headers) as response:
+                assert response.status == 413
+                assert await code_of(response) == "PAYLOAD_TOO_LARGE"
+
+
+async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """style.md: a bug is masked outside, whole in the log."""
+
+    async def explode(token: str) -> None:
+        raise RuntimeError("the secret words")
+
+    async with serving() as (running, http):
+        monkeypatch.setattr(running.services.attachment, "open", explode)
+        with capture_logs() as logs:
+            async with http.get("/files/token") as response:
+                text = await response.text()
+                assert response.status == 500
+                assert await code_of(response) == "INTERNAL"
+
+    assert "secret" not in text
+    assert "Traceback" not in text
+    assert [each["event"] for each in logs] == ["unexpected_error", "request"]
+    assert "secret" not in str(logs)
+
+
+async def test_the_log_has_a_line_for_each_request_and_no_secret(serving: Serving) -> None:
+    """Method, path, status, time; never the token of a file, a query, or a line of the client's making."""
+    async with serving() as (running, http):
+        with capture_logs() as logs:
+            for path in ("/files/secret", "/files/secret/name.png", "/healthz?secret=1", "/a%0Ab", "/"):
+                async with http.get(running.url + path, allow_redirects=False) as response:
+                    await response.read()
+
+    lines = [(each["event"], each["method"], each["path"], each["status"]) for each in logs]
+    assert lines == [
+        ("request", "GET", "/files/…", 404),
+        ("request", "GET", "/files/…", 404),
+        ("request", "GET", "/healthz", 200),
+        ("request", "GET", "/a%0Ab", 404),
+        ("request", "GET", "/", 302),
+    ]
+    assert all(each["ms"] >= 0 for each in logs)
+
+
+async def test_the_log_line_and_the_answer_name_the_same_request(serving: Serving) -> None:
+    """So that an operator finds what a client reports."""
+    async with serving() as (_, http):
+        with capture_logs() as logs:
+            async with http.get("/graphql?query={__typename}") as response:
+                request_id = response.headers["X-Request-Id"]
+
+    assert [each["request_id"] for each in logs if each["event"] == "request"] == [request_id]
+
+
+async def preflight(http: aiohttp.ClientSession, origin: str) -> tuple[int, dict[str, str]]:
+    """What a browser asks before a page of another origin may send JSON with a token."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    async with http.options("/graphql", headers=asked) as response:
+        found = {name: value for name, value in response.headers.items() if name.startswith("Access-Control")}
+        return response.status, found
+
+
+async def test_a_page_of_an_allowed_origin_may_call(serving: Serving) -> None:
+    """`allowed_origins`: the preflight passes with our headers; cookies are never asked for."""
+    async with serving(allowed_origins=FRIEND) as (_, http):
+        status, headers = await preflight(http, FRIEND)
+        async with http.get("/healthz", headers={"Origin": FRIEND}) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == FRIEND
+            assert response.headers["Vary"] == "Origin"
+            assert "Access-Control-Allow-Credentials" not in response.headers
+
+    assert status == 204
+    assert headers["Access-Control-Allow-Origin"] == FRIEND
+    allowed = {each.strip() for each in headers["Access-Control-Allow-Headers"].split(",")}
+    assert allowed == {"Authorization", "Content-Type", "Accept", "GraphQL-Require-Preflight"}
+    assert "POST" in headers["Access-Control-Allow-Methods"]
+    assert "Access-Control-Allow-Credentials" not in headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", f"{FRIEND}.evil.example", "http://chat.example.org", f"{FRIEND}:444", "*"],
+)
+async def test_a_page_of_any_other_origin_gets_no_permission(serving: Serving, origin: str) -> None:
+    """The match is exact."""
+    async with serving(allowed_origins=FRIEND) as (_, http):
+        _, headers = await preflight(http, origin)
+        async with http.get("/healthz", headers={"Origin": origin}) as response:
+            assert not [name for name in response.headers if name.startswith("Access-Control")]
+            assert response.headers["Vary"] == "Origin"
+
+    assert headers == {}
+
+
+def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Design, section 10: limits are settings; a new one that is forgotten in `limits_of` fails here."""
+    monkeypatch.chdir(tmp_path)
+    limits = set(Limits.__dataclass_fields__) - WITHOUT_SETTING
+
+    for name in limits:
+        setting = RENAMED.get(name, name)
+        usual = getattr(load_settings(), setting)
+        other: Any = not usual if isinstance(usual, bool) else "any" if setting == "attachment_types" else 77
+        default, changed = limits_of(load_settings()), limits_of(load_settings(**{setting: other}))
+        assert getattr(default, name) != getattr(changed, name), name
+        assert getattr(changed, name) == (() if setting == "attachment_types" else other)
+    assert {RENAMED.get(name, name) for name in limits} <= set(Settings.model_fields)

@@ -1,0 +1,331 @@
+"""Downloads: who may have a file, in which pieces, and under headers that keep a hostile one harmless."""
+
+import asyncio
+import hashlib
+import io
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from models import user as users
+from models.attachment import AttachmentRow
+from server.file import headers_of
+from server.process import Running, listening
+from server.settings import load_settings
+from services.account import SignUp
+from services.attachment import Download
+from services.draft import Draft
+from services.user import Reference, ReferenceKind
+from services.viewer import Viewer
+
+TEXT = b"0123456789" * 10
+LARGE_BYTES = 24 * 1024**2
+
+
+@dataclass
+class House:
+    """A running server with alice and bob in it."""
+
+    running: Running
+    http: aiohttp.ClientSession
+    alice: Viewer
+    bob: Viewer
+    files: Path
+
+    async def send(self, content: bytes, filename: str) -> AttachmentRow:
+        """Alice sends bob a file; the row that he sees."""
+        services = self.running.services
+
+        async def once() -> AsyncIterator[bytes]:
+            yield content
+
+        received = await services.attachment.receive(once(), filename)
+        draft = Draft(files=[received], users=[Reference(ReferenceKind.USERNAME, "bob")])
+        sent = await services.send.send(self.alice, draft)
+        message = await services.message.find(self.bob, sent.message_id)
+        assert message is not None
+        return message.attachments[0]
+
+    def path(self, row: AttachmentRow, *, inline: bool = True, seconds: int = 300) -> str:
+        """Bob's path of the file."""
+        return self.running.services.attachment.url_path(self.bob, row, seconds, inline=inline)
+
+    def kept(self, row: AttachmentRow) -> Path:
+        """Where its bytes lie."""
+        return self.files / "files" / row.storage_key[:2] / row.storage_key
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    """A server of its own for each test."""
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(port=0, data=tmp_path / "data", attachment_types="any")
+    async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
+        sign_up = running.services.account.sign_up
+        alice, bob = [(await sign_up(SignUp(name, "pass of " + name))).viewer for name in ("alice", "bob")]
+        yield House(running, http, alice, bob, tmp_path / "data" / "files")
+
+
+def png() -> bytes:
+    """A real picture."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 30, 60)).save(out, "PNG")
+    return out.getvalue()
+
+
+async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House) -> None:
+    """Design, section 6: the headers of a download, exactly."""
+    content = png()
+    row = await house.send(content, "map.png")
+
+    async with house.http.get(house.path(row)) as response:
+        body = await response.read()
+
+    assert (response.status, body) == (200, content)
+    headers = dict(response.headers)
+    del headers["Date"]
+    assert headers == {
+        "Content-Type": "image/png",
+        "Content-Length": str(len(content)),
+        "Content-Disposition": "inline; filename=\"map.png\"; filename*=UTF-8''map.png",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "private, no-store",
+        "Accept-Ranges": "bytes",
+        "Etag": f'"{hashlib.sha256(content).hexdigest()}"',
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "inline"),
+    [(TEXT, "notes.txt", True), (b"<script>alert(1)</script>", "page.html", True), (png(), "map.png", False)],
+    ids=["text", "page", "picture to save"],
+)
+async def test_anything_but_a_picture_that_is_asked_for_inline_is_saved(
+    house: House, content: bytes, filename: str, inline: bool
+) -> None:
+    """Design, section 6: inline only what was decoded; everything else `attachment`."""
+    row = await house.send(content, filename)
+
+    async with house.http.get(house.path(row, inline=inline)) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == row.mime_type
+        assert response.headers["Content-Disposition"].startswith(f'attachment; filename="{filename}"')
+        assert await response.read() == content
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("a b.txt", "filename=\"a b.txt\"; filename*=UTF-8''a%20b.txt"),
+        ("naïve.txt", "filename=\"na_ve.txt\"; filename*=UTF-8''na%C3%AFve.txt"),
+        ('say "hi".txt', "filename=\"say _hi_.txt\"; filename*=UTF-8''say%20%22hi%22.txt"),
+        ("50%\\x.txt", "filename=\"50__x.txt\"; filename*=UTF-8''50%25%5Cx.txt"),
+        ("日本.png", "filename=\"__.png\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.png"),
+        ("a\r\nX: y.txt", "filename=\"a__X: y.txt\"; filename*=UTF-8''a%0D%0AX%3A%20y.txt"),
+    ],
+)
+def test_a_file_name_is_given_in_both_forms(filename: str, expected: str) -> None:
+    """RFC 6266, section 4.3 and appendix D: an ASCII name without quotes and escapes, and the name itself."""
+    row = AttachmentRow(1, 0, "key", 5, filename, "text/plain", 1, bytes(32), None, None, None)
+
+    assert headers_of(Download(row, is_inline=False))["Content-Disposition"] == f"attachment; {expected}"
+
+
+async def test_a_file_name_may_follow_the_token(house: House) -> None:
+    """For people and programs that look at the end of an address; it is not read."""
+    row = await house.send(TEXT, "notes.txt")
+
+    async with house.http.get(f"{house.path(row)}/anything at all.txt") as response:
+        assert response.status == 200
+        assert await response.read() == TEXT
+
+
+async def test_head_tells_all_but_the_bytes(house: House) -> None:
+    """RFC 9110, section 9.3.2."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+
+    async with house.http.get(path) as whole, house.http.head(path) as response:
+        assert response.status == 200
+        assert {**response.headers, "Date": ""} == {**whole.headers, "Date": ""}
+        assert await response.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-19", 10, 20),
+        ("bytes=90-", 90, 100),
+        ("bytes=90-5000", 90, 100),
+        ("bytes=-7", 93, 100),
+        ("bytes=-5000", 0, 100),
+        ("bytes=0-", 0, 100),
+        ("bytes=0-99999999999999999999999999", 0, 100),
+    ],
+)
+async def test_a_part_is_sent_as_such(house: House, asked: str, start: int, end: int) -> None:
+    """RFC 9110, section 14: 206 with its place in the whole."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+
+    async with house.http.get(path, headers={"Range": asked}) as response:
+        assert response.status == 206
+        assert response.headers["Content-Range"] == f"bytes {start}-{end - 1}/100"
+        assert response.headers["Content-Length"] == str(end - start)
+        assert await response.read() == TEXT[start:end]
+
+
+@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=99999999999999999999999999-", "bytes=-0"])
+async def test_a_part_behind_the_end_is_refused_with_the_size(house: House, asked: str) -> None:
+    """RFC 9110, section 15.5.17: 416."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+
+    async with house.http.get(path, headers={"Range": asked}) as response:
+        assert response.status == 416
+        assert response.headers["Content-Range"] == "bytes */100"
+        assert await response.read() == b""
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1", "bytes=١-٢"]
+)
+async def test_a_range_that_is_not_understood_is_ignored(house: House, asked: str) -> None:
+    """RFC 9110, section 14.2: the whole file; several ranges among them."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+
+    async with house.http.get(path, headers={"Range": asked}) as response:
+        assert response.status == 200
+        assert await response.read() == TEXT
+
+
+async def test_a_part_of_another_version_is_not_sent(house: House) -> None:
+    """RFC 9110, section 13.1.5: `If-Range` with our tag gives the part; with another, or with a date, the whole."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+    etag = f'"{hashlib.sha256(TEXT).hexdigest()}"'
+
+    for condition, status in (
+        (etag, 206),
+        (f"W/{etag}", 200),
+        ('"other"', 200),
+        ("Sat, 21 Nov 2026 03:00:00 GMT", 200),
+    ):
+        async with house.http.get(path, headers={"Range": "bytes=0-9", "If-Range": condition}) as response:
+            assert response.status == status, condition
+
+
+async def test_what_the_client_has_is_not_sent_again(house: House) -> None:
+    """RFC 9110, section 13.1.2: `If-None-Match` compares weakly, takes lists and `*`."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+    etag = f'"{hashlib.sha256(TEXT).hexdigest()}"'
+
+    for condition in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        async with house.http.get(path, headers={"If-None-Match": condition}) as response:
+            assert response.status == 304, condition
+            assert response.headers["ETag"] == etag
+            assert await response.read() == b""
+    async with house.http.get(path, headers={"If-None-Match": '"other"'}) as response:
+        assert response.status == 200
+
+
+async def status_of(house: House, path: str) -> int:
+    """The status of a download; a refusal is a 404 that says the same for every reason."""
+    async with house.http.get(path) as response:
+        if response.status != 200:
+            body = {"errors": [{"message": "There is no such file.", "extensions": {"code": "NOT_FOUND"}}]}
+            assert await response.json() == body
+        return response.status
+
+
+async def test_a_token_that_was_changed_opens_nothing(house: House) -> None:
+    """Each bit of a token is signed; a third person cannot make one."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+    token = path.removeprefix("/files/")
+
+    for index in range(len(token)):
+        other = "A" if token[index] != "A" else "B"
+        assert await status_of(house, f"/files/{token[:index]}{other}{token[index + 1 :]}") == 404
+    for other in ("x", token[:-1], token + "A", token + "==", "%00", "é"):
+        assert await status_of(house, f"/files/{other}") == 404
+
+
+async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Design, section 6: signed for minutes."""
+    path = house.path(await house.send(TEXT, "notes.txt"), seconds=300)
+    assert await status_of(house, path) == 200
+
+    later = time.time_ns() // 1_000_000 + 301_000
+    monkeypatch.setattr("services.attachment.now_ms", lambda: later)
+
+    assert await status_of(house, path) == 404
+
+
+async def test_the_right_to_see_a_file_is_asked_each_time(house: House) -> None:
+    """Design, section 6: a good URL of an account that was suspended meanwhile opens nothing: 404, never 403."""
+    path = house.path(await house.send(TEXT, "notes.txt"))
+    assert await status_of(house, path) == 200
+
+    bob = house.bob.user_id
+    await house.running.services.database.write(lambda tx: tx.run(users.SET_STATE, id=bob, state=users.SUSPENDED))
+
+    assert await status_of(house, path) == 404
+
+
+async def test_a_stranger_cannot_open_a_file_with_a_token_of_their_own(house: House) -> None:
+    """The message is not theirs to see: a URL that the server would sign for them opens nothing."""
+    row = await house.send(TEXT, "notes.txt")
+    carol = (await house.running.services.account.sign_up(SignUp("carol", "pass of carol"))).viewer
+
+    path = house.running.services.attachment.url_path(carol, row, 300, inline=True)
+
+    assert await status_of(house, path) == 404
+
+
+async def test_bytes_that_are_gone_are_not_found(house: House) -> None:
+    """Before the headers went out there is still a status to say so."""
+    row = await house.send(TEXT, "notes.txt")
+    house.kept(row).unlink()
+
+    assert await status_of(house, house.path(row)) == 404
+
+
+async def test_half_a_file_never_looks_whole(house: House) -> None:
+    """Bytes that end early on the disk cut the connection: no padding, no error text inside the file."""
+    row = await house.send(os.urandom(1_000_000), "large.bin")
+    os.truncate(house.kept(row), 600_000)
+
+    with pytest.raises(aiohttp.ClientError):
+        async with house.http.get(house.path(row)) as response:
+            await response.read()
+
+
+async def test_a_client_that_leaves_closes_the_file(house: House) -> None:
+    """A download that nobody reads holds no descriptor."""
+    row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
+    kept = house.kept(row)
+
+    async with house.http.get(house.path(row)) as response:
+        await response.content.readany()
+        assert kept in _open_files()
+        response.close()
+
+    async with asyncio.timeout(5):
+        while kept in _open_files():
+            await asyncio.sleep(0.02)
+
+
+def _open_files() -> set[Path]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(descriptor.readlink())
+        except FileNotFoundError:
+            continue
+    return found

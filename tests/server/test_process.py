@@ -1,0 +1,232 @@
+"""The process: how it starts, what keeps it from starting, and how it ends."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.flow.client import Person, Server, next_of, running
+
+ROOT = Path(__file__).parents[2]
+SIGN_UP = """
+mutation ($input: SignUpInput!) { signUp(input: $input) { __typename ... on SignUpSuccess { token } } }
+"""
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client's connections."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def sign_up(server: Server, http: aiohttp.ClientSession, username: str) -> Person:
+    """A new person, signed in."""
+    body = {"query": SIGN_UP, "variables": {"input": {"username": username, "password": "pass of " + username}}}
+    async with http.post(server.graphql, json=body) as response:
+        return Person(server, http, (await response.json())["data"]["signUp"]["token"])
+
+
+async def frozen_socket(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose client answers nothing, not even a close frame."""
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+    )
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def command(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
+    """`python -m server …` to its end: exit status, output, errors."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+    try:
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """Design, section 8: `serve` needs nothing; it says where everything is."""
+    async with running("serve", data=tmp_path / "new" / "data") as server:
+        async with http.get(f"{server.url}/readyz") as response:
+            assert response.status == 200
+        await sign_up(server, http, "alice")
+
+        assert await server.stop() == 0
+    assert (tmp_path / "new" / "data" / "sotto.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_a_server_with_live_subscriptions(
+    tmp_path: Path, http: aiohttp.ClientSession, number: signal.Signals
+) -> None:
+    """Issue 2, item 7: within 5 s, exit status 0; design, section 5: every socket is told 1001."""
+    async with running("serve", data=tmp_path) as server:
+        bob = await sign_up(server, http, "bob")
+        async with http.ws_connect(server.graphql, protocols=["graphql-transport-ws"]) as socket_:
+            await socket_.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {bob.token}"}})
+            assert (await socket_.receive_json())["type"] == "connection_ack"
+            subscribe = {"query": "subscription { privateMessageReceived { message { text } } }"}
+            await socket_.send_json({"id": "1", "type": "subscribe", "payload": subscribe})
+            began = time.monotonic()
+            server.process.send_signal(number)
+            closing = await socket_.receive(timeout=5)
+            status = await asyncio.wait_for(server.process.wait(), 5)
+
+    assert status == 0
+    assert time.monotonic() - began < 5
+    assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+
+
+async def test_a_client_that_does_not_say_goodbye_holds_up_nobody(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """A socket whose other side is frozen never answers the close: the process ends within 5 s all the same."""
+    async with running("serve", data=tmp_path) as server:
+        bob = await sign_up(server, http, "bob")
+        async with bob.hearing():
+            reader, writer = await frozen_socket(server)
+            began = time.monotonic()
+
+            assert await server.stop() == 0
+            assert time.monotonic() - began < 5
+            assert (await reader.read(1)) == b"\x88"  # it was told, by a close frame
+            writer.close()
+
+
+async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C twice does not want to wait for an upload that has stopped half-way."""
+    async with running("serve", data=tmp_path) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: x\r\nGraphQL-Require-Preflight: 1\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+        await writer.drain()
+        await asyncio.sleep(0.3)  # the server waits for the rest, and would for 3 s
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(server.process.wait(), 0.5)
+        server.process.send_signal(signal.SIGINT)
+
+        assert await asyncio.wait_for(server.process.wait(), 1) == -signal.SIGINT
+        writer.close()
+
+
+async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """A message whose answer came is heard by who connects to the next process with the cursor of before."""
+    async with running("serve", data=tmp_path) as server:
+        alice, bob = [await sign_up(server, http, name) for name in ("alice", "bob")]
+        cursor = await bob.cursor()
+        await alice.send("Before", to={"users": [{"username": "bob"}]})
+
+    async with running("serve", data=tmp_path) as server, Person(server, http, bob.token).hearing(cursor) as deliveries:
+        assert (await next_of(deliveries))["message"]["text"] == "Before"
+
+
+async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """Design, section 3: a lock file; the operator reads one line with the way out."""
+    async with running("serve", data=tmp_path / "data"):
+        status, out, err = await command("serve", "--port", "0", "--data", str(tmp_path / "data"), cwd=tmp_path)
+
+    assert (status, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.startswith("sotto: ")
+    assert "in use by process" in line
+    assert "--data" in line
+
+
+async def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
+    """Exit status 2, the port, and the flag that chooses another."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, out, err = await command("serve", "--port", port, "--data", str(tmp_path / "data"), cwd=tmp_path)
+
+    assert (status, out) == (2, "")
+    [line] = err.splitlines()
+    assert port in line
+    assert "--port" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        (("serve",), {"SOTTO_PROT": "1"}, "did you mean SOTTO_PORT?"),
+        (("serve", "--port", "99999"), {}, "--port"),
+        (("config",), {"SOTTO_MAX_RECIPIENTS": "none"}, "SOTTO_MAX_RECIPIENTS"),
+        (("demo", "--host", "0.0.0.0"), {}, "127.0.0.1"),
+    ],
+)
+async def test_a_mistake_is_a_line_and_no_traceback(
+    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], expected: str
+) -> None:
+    """Design, section 8: errors of operation are one line with the way out, exit status 2; nothing was made."""
+    status, out, err = await command(*arguments, cwd=tmp_path, **environment)
+
+    assert (status, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.startswith("sotto: ")
+    assert expected in line
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a blocking look is fine here
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    """The path of a file is no folder."""
+    (tmp_path / "file").touch()
+    for arguments in (("serve", "--port", "0"), ("user", "list")):
+        status, _, err = await command(*arguments, "--data", str(tmp_path / "file"), cwd=tmp_path)
+
+        assert status == 2
+        [line] = err.splitlines()
+        assert str(tmp_path / "file") in line
+
+
+async def test_the_schema_is_printed_as_it_is_committed(tmp_path: Path) -> None:
+    """`./sotto schema > schema.graphql` is what mends the snapshot."""
+    from gql.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema
+
+    assert await command("schema", cwd=tmp_path) == (0, schema_text(), "")
+
+
+async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
+    """A URL may hold a password: that it is set is all that is shown."""
+    status, out, _ = await command("config", cwd=tmp_path, SOTTO_PUBLIC_URL="https://chat.example.org/hidden")
+
+    assert status == 0
+    assert "hidden" not in out
+    assert "SOTTO_PUBLIC_URL=(set)" in out
+
+
+async def test_malformed_http_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    """400 for what is no HTTP, on a connection that is closed; one line of the log at most, without its bytes."""
+    async with running("serve", data=tmp_path) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        for request in (b"NO-HTTP secret\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: secret\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(request)
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+
+            assert answer.split(b" ", 2)[1] == b"400"
+            assert b"Traceback" not in answer
