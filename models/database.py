@@ -9,7 +9,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 import peewee
 
-from models.error import DatabaseInUse
+from models.error import DatabaseInUse, DatabaseUnreadable
 from models.migration import migrate
 from models.reader import Readers
 from models.transaction import Transaction
@@ -89,6 +89,10 @@ class Database:
         try:
             with self._writer_database.connection_context():
                 migrate(self._writer_database)
+        except peewee.DatabaseError as error:
+            self._lock.close()
+            self._lock = None
+            raise DatabaseUnreadable(f"{self.path} cannot be read as a database of Sotto") from error
         except BaseException:
             self._lock.close()
             self._lock = None

@@ -7,6 +7,7 @@ DatabaseError
 │   └── NotCommitted   the transaction could not be committed
 ├── DatabaseFull       the disk is full; nothing was stored
 ├── DatabaseInUse      another process holds the database
+├── DatabaseUnreadable the file is damaged, or no database
 └── SchemaTooNew       the database was written by a newer program
 """
 
@@ -39,6 +40,10 @@ class DatabaseFull(DatabaseError):
 
 class DatabaseInUse(DatabaseError):
     """Another process has opened this database; the embedded mode is one process."""
+
+
+class DatabaseUnreadable(DatabaseError):
+    """The file is damaged, is no database, or is one of another program."""
 
 
 class SchemaTooNew(DatabaseError):

@@ -122,5 +122,6 @@ def way_out(error: Exception) -> str:
     ways = {
         "DatabaseInUse": "stop that server first, or choose another folder with --data.",
         "SchemaTooNew": "nothing was changed.",
+        "DatabaseUnreadable": "nothing was changed; restore a backup, or choose another folder with --data.",
     }
     return f"{reason.rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"

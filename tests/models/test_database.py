@@ -13,7 +13,16 @@ import pytest
 
 from models import job
 from models.database import Database
-from models.error import Busy, DatabaseError, DatabaseFull, DatabaseInUse, DeadlineExceeded, NotCommitted, Unavailable
+from models.error import (
+    Busy,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseInUse,
+    DatabaseUnreadable,
+    DeadlineExceeded,
+    NotCommitted,
+    Unavailable,
+)
 from models.transaction import Transaction
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +189,18 @@ async def test_a_second_server_on_the_same_file_is_refused(database: Database) -
 
     assert other.stdout == "refused\n", other.stderr
     assert await database.write(put, 1) == 1
+
+
+async def test_what_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """And the file stays as it is: the operator may have named the wrong one."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database, but somebody's notes\n" * 200)
+    before = path.read_bytes()
+
+    with pytest.raises(DatabaseUnreadable, match="cannot be read"):
+        await Database(path).open()
+
+    assert path.read_bytes() == before
 
 
 async def test_a_commit_that_fails_acknowledges_nothing_and_the_writer_recovers(database: Database) -> None:

@@ -1,0 +1,77 @@
+"""The limit: our own SQL straight on sqlite3, no server, no threads, no checks between. Run by bench/send.py."""
+
+import itertools
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from models import conversation, event, idempotency, job, message, user
+from models.base import message_id
+from models.prepared import Compiled, Prepared
+
+
+class Raw:
+    """One connection and the statements of a send, compiled."""
+
+    def __init__(self, path: Path) -> None:
+        self._dialect = peewee.SqliteDatabase(None)
+        self._connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        for pragma in ("journal_mode=wal", "synchronous=full", "wal_autocheckpoint=4000", "cache_size=-65536"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        names: dict[str, Prepared[Any]] = {
+            "key": idempotency.FIND, "user": user.BY_USERNAME, "direct": conversation.DIRECT,
+            "seq": conversation.NEXT_SEQ, "message": message.PUT, "advance": conversation.ADVANCE,
+            "sender": conversation.ADVANCE_SENDER, "event": event.PUT, "job": job.PUT, "put_key": idempotency.PUT,
+        }  # fmt: skip
+        self._compiled: dict[str, Compiled] = {name: query.compiled_for(self._dialect) for name, query in names.items()}
+
+    def _run(self, name: str, **params: Any) -> sqlite3.Cursor:
+        compiled = self._compiled[name]
+        return self._connection.execute(compiled.sql, compiled.bind(params))
+
+    def send(self, sender: int, recipient: int, name: str, conversation_id: int, key: str) -> None:
+        """The statements of one send in a conversation that exists."""
+        now = time.time_ns() // 1_000_000
+        self._run("key", key=key, user=sender).fetchone()
+        self._run("user", viewer=sender, key=name).fetchone()
+        self._run("direct", lo=min(sender, recipient), hi=max(sender, recipient)).fetchone()
+        seq = self._run("seq", conversation=conversation_id).fetchone()[0]
+        id_ = message_id(conversation_id, seq)
+        self._run(
+            "message", id=id_, sender=sender, at=now, kind=0, body="Hello, how are you?", attachments=0, reply_to=None,
+            client_message_id=key, metadata=None,
+        )  # fmt: skip
+        self._run("advance", conversation=conversation_id, seq=seq, at=now)
+        self._run("sender", conversation=conversation_id, sender=sender, seq=seq)
+        for user_id in (sender, recipient):
+            self._run("event", user=user_id, kind=0, subject=id_, at=now).fetchone()
+        self._run("job", kind=0, ref=id_)
+        self._run("put_key", key=key, user=sender, request_hash=b"x" * 32, result=f"[[0,{id_},null]]", at=now)
+
+    def measure(self, people: list[tuple[int, int, str]], batch: int, seconds: float) -> float:
+        """Messages a second, `batch` to a COMMIT, in conversations between these pairs."""
+        places = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        for number, (sender, recipient, name) in enumerate(people, start=1):
+            now = 1
+            self._connection.execute("INSERT INTO conversation VALUES (?, 0, NULL, 0, ?)", (number, now))
+            pair = (min(sender, recipient), max(sender, recipient), number)
+            self._connection.execute("INSERT INTO direct VALUES (?, ?, ?)", pair)
+            for each in (sender, recipient):
+                self._connection.execute("INSERT INTO member VALUES (?, ?, 1, 0, 0, 0, 0, 1)", (each, number))
+            places.append((sender, recipient, name, number))
+        self._connection.execute("COMMIT")
+        keys, turn, sent = itertools.count(), itertools.cycle(places), 0
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for _ in range(batch):
+                self.send(*next(turn), key=f"k{next(keys):012}")
+            self._connection.execute("COMMIT")
+            sent += batch
+        rate = sent / (time.perf_counter() - began)
+        self._connection.close()
+        return rate
