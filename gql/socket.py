@@ -98,6 +98,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         finally:
             self._view.sockets.remove(self)
 
+    async def shutdown(self) -> None:
+        """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""
+        for operation_id, operation in list(self.operations.items()):
+            if cast("SocketOperation", operation).context.is_mutation:
+                await self.cleanup_operation(operation_id)
+        await super().shutdown()
+
     async def handle_message(self, message: object) -> None:
         """Check the shape of a message, then act on it."""
         actions: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {

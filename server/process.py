@@ -53,7 +53,14 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
             raise StartError(way_out(error)) from error
         stack.push_async_callback(services.close)
         app, view, health = build_app(settings, services)
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/view.py
+            lingering_time=2.0,
+            shutdown_timeout=1.0,
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port)

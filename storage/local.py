@@ -79,7 +79,7 @@ class LocalStorage(Storage):
                     left -= len(chunk)
                     yield chunk
             finally:
-                await file.close()
+                await asyncio.shield(file.close())  # also where the reader was cancelled: its client has left
 
     async def size_of(self, key: str) -> int:
         """Fulfil `Storage.size_of`."""

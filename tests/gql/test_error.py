@@ -56,10 +56,7 @@ class Query:
 
     @strawberry.field
     def chained(self) -> str | None:
-        try:
-            raise OSError(SECRET)
-        except OSError as error:
-            raise RuntimeError(SECRET) from error
+        raise RuntimeError(SECRET) from OSError(SECRET)
 
     @strawberry.field
     def takes(self, text: str, count: int = 1) -> str:
@@ -232,13 +229,17 @@ async def test_a_subscription_that_fails_ends_with_a_code(kind: str, code: str) 
     assert SECRET not in json.dumps([last, logs])
 
 
+def failing(error: Exception) -> list[None]:
+    """Raise it inside of an expression."""
+    raise error
+
+
 class Breaks(SchemaExtension):
     """An extension with a bug in its hook."""
 
     def on_parse(self) -> Any:
         """Fail where a parser's cache would."""
-        raise LookupError(SECRET)
-        yield
+        yield from failing(LookupError(SECRET))
 
 
 class Refuses(SchemaExtension):
@@ -246,8 +247,7 @@ class Refuses(SchemaExtension):
 
     def on_validate(self) -> Any:
         """Refuse with a code of its own."""
-        raise GraphQLError("No.", extensions={"code": "QUERY_TOO_COMPLEX"})
-        yield
+        yield from failing(GraphQLError("No.", extensions={"code": "QUERY_TOO_COMPLEX"}))
 
 
 @pytest.mark.parametrize(("extension", "code"), [(Breaks, "INTERNAL"), (Refuses, "QUERY_TOO_COMPLEX")])

@@ -190,7 +190,8 @@ async def test_json_is_never_deep_and_never_a_file(value: object) -> None:
 async def test_urls_and_cursors_are_strings(field: str, kind: str) -> None:
     """Nothing is made a string that is none."""
     assert await ask(field, kind, "https://example.org/") == "https://example.org/"
-    for value in (1, True, [], {}, UploadedPart(1)):
+    wrong: list[object] = [1, True, [], {}, UploadedPart(1)]
+    for value in wrong:
         _, code = await ask(field, kind, value)
         assert code == "BAD_REQUEST"
 

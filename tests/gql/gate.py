@@ -1,0 +1,165 @@
+"""A small site whose resolvers wait at a gate, so that a test decides when each of them ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+import strawberry
+from aiohttp import web
+from strawberry.schema.config import StrawberryConfig
+
+from gql.context import Context
+from gql.error import SottoSchema
+from gql.scalar import SCALAR_MAP, Upload
+from gql.view import View, ViewOptions
+from services.viewer import Viewer
+
+PROTOCOL = ["graphql-transport-ws"]
+Info = strawberry.Info[Context, None]
+
+
+class World:
+    """What the resolvers wait for and leave behind; also plays the two services that the transport calls."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.log: list[str] = []
+        self.refusal: Exception | None = None
+        self.contexts: list[Context] = []
+
+    async def authenticate(self, token: str | None) -> Viewer | None:
+        """Anybody with a token, until `refusal` is set."""
+        if self.refusal is not None:
+            raise self.refusal
+        return Viewer(1, b"s", 0) if token else None
+
+    async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> object:
+        """Takes every byte."""
+        self.log.append(f"received {filename} {sum([len(chunk) async for chunk in chunks])}")
+        return filename
+
+    async def discard(self, received: object) -> None:
+        """Says so."""
+        self.log.append(f"discarded {received}")
+
+    async def work(self, name: str) -> str:
+        """Waits at the gate."""
+        self.log.append(f"{name} began")
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.log.append(f"{name} cancelled")
+            raise
+        self.log.append(f"{name} done")
+        return name
+
+    async def has(self, *lines: str) -> None:
+        """Waits until these stand in the log."""
+        async with asyncio.timeout(5):
+            while not set(lines) <= set(self.log):
+                await asyncio.sleep(0.005)
+
+
+def world_of(info: Info) -> World:
+    """The fake behind the context; remembers the context as well."""
+    world = cast("World", info.context.services.account)
+    world.contexts.append(info.context)
+    return world
+
+
+@strawberry.type
+class Query:
+    """Waits."""
+
+    @strawberry.field
+    async def look(self, info: Info) -> str:
+        return await world_of(info).work("look")
+
+
+@strawberry.type
+class Mutation:
+    """Waits, with or without a file."""
+
+    @strawberry.mutation
+    async def send(self, info: Info, file: Upload | None = None) -> str:
+        name = await world_of(info).work("send")
+        return f"{name} {file}"
+
+
+@strawberry.type
+class Subscription:
+    """Waits after the first; or never stops."""
+
+    @strawberry.subscription
+    async def hear(self, info: Info) -> AsyncGenerator[str, None]:
+        yield "first"
+        yield await world_of(info).work("hear")
+
+    @strawberry.subscription
+    async def flood(self, info: Info) -> AsyncGenerator[str, None]:
+        world = world_of(info)
+        try:
+            while True:
+                yield "x" * 100_000
+        finally:
+            world.log.append("flood ended")
+
+
+SCHEMA = SottoSchema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALAR_MAP)
+)
+
+
+class GatedSite:
+    """A view on a real socket, with the fakes behind it."""
+
+    def __init__(self, url: str, view: View, world: World, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.view = view
+        self.world = world
+        self.http = http
+
+    async def raw(self, body: str, content_type: str = "application/json") -> asyncio.StreamWriter:
+        """A POST whose answer nobody waits for."""
+        _, writer = await asyncio.open_connection("127.0.0.1", int(self.url.rsplit(":", 1)[1].split("/")[0]))
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write((head + body).encode())
+        await writer.drain()
+        return writer
+
+    @asynccontextmanager
+    async def socket(self, payload: dict[str, object] | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Acknowledged."""
+        async with self.http.ws_connect(self.url, protocols=PROTOCOL) as socket:
+            await socket.send_json({"type": "connection_init", "payload": payload or {"authorization": "Bearer alice"}})
+            assert (await socket.receive_json(timeout=5))["type"] == "connection_ack"
+            yield socket
+
+
+@asynccontextmanager
+async def gated_site() -> AsyncIterator[GatedSite]:
+    """Handlers are cancelled when their client leaves, which aiohttp leaves to the application to want."""
+    world = World()
+    services = cast("Any", SimpleNamespace(account=world, attachment=world))
+    view = View(SCHEMA, services, ViewOptions(connection_init_seconds=0.2, send_timeout_seconds=0.5))
+    app = web.Application()
+    app.router.add_route("*", "/graphql", view.__call__)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as http:
+        yield GatedSite(f"http://127.0.0.1:{runner.addresses[0][1]}/graphql", view, world, http)
+    world.gate.set()
+    await view.drain(1)
+    await runner.cleanup()
+
+
+def subscribe(query: str, operation_id: str = "1") -> dict[str, object]:
+    """The message that starts an operation."""
+    return {"id": operation_id, "type": "subscribe", "payload": {"query": query}}
