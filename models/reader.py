@@ -27,6 +27,7 @@ class Readers:
     _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
+    _is_stopping: bool = False
     _running: dict[Job, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -41,6 +42,7 @@ class Readers:
 
     async def stop(self) -> None:
         """Waits until all that was submitted is answered, then ends the threads."""
+        self._is_stopping = True  # what came after the end marks would never be answered
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -52,7 +54,7 @@ class Readers:
         """Queues a read; raises Busy when the queue is full."""
         if self._pending >= self.queue_limit:
             raise Busy(f"{self._pending} reads are waiting")
-        if not self._threads:
+        if self._is_stopping or not self._threads:
             raise Unavailable("the database is closed")
         self._pending += 1
         loop = asyncio.get_running_loop()

@@ -44,6 +44,7 @@ class Writer:
     _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
     _thread: threading.Thread | None = None
+    _is_stopping: bool = False
     _loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -54,6 +55,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Waits until all that was submitted is answered, then ends the thread."""
+        self._is_stopping = True  # what came after the end mark would never be answered
         self._queue.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -63,7 +65,7 @@ class Writer:
         """Queues a mutation; raises Busy, before anything is queued, when the queue is full."""
         if self._pending >= self.queue_limit:
             raise Busy(f"{self._pending} writes are waiting")
-        if self._thread is None or not self._thread.is_alive():
+        if self._is_stopping or self._thread is None or not self._thread.is_alive():
             raise Unavailable("the database is closed")
         self._pending += 1
         job = Job(run, asyncio.get_running_loop().create_future(), time.monotonic() + self.deadline_seconds)

@@ -21,6 +21,7 @@ from services.error import (
     AccountDeactivated,
     AccountSuspended,
     AlreadyExists,
+    BadRequest,
     InvalidCredentials,
     InvalidInput,
     Issue,
@@ -102,6 +103,7 @@ class AccountService:
         self._sign_ins = RateLimiter(limits.sign_ins_per_minute, "sign-ins")
         self._sign_ups = RateLimiter(limits.sign_ups_per_minute, "sign-ups")
         self._live: OrderedDict[bytes, Viewer] = OrderedDict()
+        self._revocations = 0
 
     def close(self) -> None:
         """Ends the threads that hash passwords."""
@@ -148,14 +150,22 @@ class AccountService:
 
         if not await self._database.write(change):
             raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+        self._revocations += 1
         self._live.clear()
 
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
         """Opens a session; an unknown name and a wrong password get the same answer after the same work.
 
-        Raises RateLimited by address and by name, InvalidCredentials, AccountSuspended, AccountDeactivated.
+        Raises BadRequest for a device's name that cannot be shown, RateLimited by address and by name,
+        InvalidCredentials, AccountSuspended, AccountDeactivated.
         """
+        if device_name is not None:  # BadRequest: the result of a sign-in has no member for a bad input
+            issue = name_issue(("deviceName",), device_name, self._limits.max_display_name_length)
+            if issue:
+                raise BadRequest(issue.detail)
         key = users.fold(username)[:64]
+        if not key.isprintable():  # nobody's, and half a character cannot be bound
+            key = ""
         self._sign_ins.take(("address", remote))
         self._sign_ins.take(("name", key))
         row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL, key=key))
@@ -173,6 +183,7 @@ class AccountService:
             return tx.run(sessions.DELETE, user=viewer.user_id, token_hash=viewer.session)
 
         ended = await self._database.write(end)
+        self._revocations += 1
         for session, known in list(self._live.items()):
             if session == viewer.session or (everywhere and known.user_id == viewer.user_id):
                 del self._live[session]
@@ -204,6 +215,7 @@ class AccountService:
 
     async def _look_up(self, session: bytes) -> Viewer:
         self._live.pop(session, None)
+        revocations = self._revocations
         row = await self._database.read(lambda tx: tx.first(sessions.FIND, token_hash=session))
         now = now_ms()
         if row is None or row.expires_at <= now:
@@ -214,7 +226,10 @@ class AccountService:
             await self._database.write(lambda tx: tx.run(sessions.EXTEND, token_hash=session, expires_at=expires_at))
         else:
             expires_at = row.expires_at
-        return self._remember(Viewer(row.user_id, session, expires_at))
+        viewer = Viewer(row.user_id, session, expires_at)
+        if revocations != self._revocations:  # what was read may have been revoked since: it is not remembered
+            return viewer
+        return self._remember(viewer)
 
     def _remember(self, viewer: Viewer) -> Viewer:
         self._live[viewer.session] = viewer

@@ -97,6 +97,8 @@ class ConversationService:
         request.check()
         if request.after is not None and request.before is not None:
             raise BadRequest("Give `after` or `before`, not both.")
+        if (request.first and request.before is not None) or (request.last and request.after is not None):
+            raise BadRequest("`after` goes with `first`, `before` with `last`.")
         after, before = (
             None if cursor is None else self._seal.read("conversation", viewer.user_id, cursor, 2)
             for cursor in (request.after, request.before)
@@ -231,7 +233,8 @@ class ConversationService:
         member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
         if member is None:
             raise NotFound("There is no such conversation.")
-        before, position = after or (message_id(conversation_id, member.last_seq), _FOREVER)
+        newest = (message_id(conversation_id, member.last_seq), _FOREVER)
+        before, position = min(after or newest, newest)  # a cursor of another conversation reaches into no third one
         rows = tx.all(
             attachments.IN_CONVERSATION,
             floor=message_id(conversation_id, member.floor_seq),

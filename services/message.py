@@ -99,7 +99,7 @@ class MessageService:
         if not words:
             raise BadRequest("`query` needs at least one letter or digit.")
         match = " ".join(f'"{word}"' for word in words[:32]) + "*"
-        at, id_ = self._seal.read("found", viewer.user_id, after, 2) if after else (_FOREVER, _FOREVER)
+        at, id_ = self._seal.read("found", viewer.user_id, after, 2) if after is not None else (_FOREVER, _FOREVER)
         size = PageRequest(first=first).size
         return await self._database.read(self._search, viewer.user_id, match, wanted, (at, id_), size)
 

@@ -88,6 +88,8 @@ class UserService:
         prefix = users.fold(search.strip())
         if not prefix:
             raise BadRequest("`search` needs at least one character of a user name.")
+        if not prefix.isprintable():  # no user name holds it, and not all of it can be bound or counted on from
+            return Page([])
         after = ""
         if request.after is not None:
             found = await self.find_many(viewer, self._seal.read("user", viewer.user_id, request.after, 1))

@@ -1,0 +1,59 @@
+"""Hints inside one process: to every listener of that user, bounded, and never in the publisher's way."""
+
+import asyncio
+
+from pubsub.base import Hint
+from pubsub.memory import MemoryPubSub
+
+
+async def test_a_hint_reaches_every_mailbox_of_its_user_and_no_other() -> None:
+    """A user's devices listen each for itself; somebody else hears nothing."""
+    pubsub = MemoryPubSub()
+    with pubsub.listen(1) as phone, pubsub.listen(1) as laptop, pubsub.listen(2) as other:
+        pubsub.publish([Hint(1, 7)])
+
+        assert [await box.wait(0.01) for box in (phone, laptop, other)] == [True, True, False]
+
+
+async def test_hints_that_nobody_waits_for_become_one() -> None:
+    """A mailbox has the bound of one: a slow listener costs no memory."""
+    pubsub = MemoryPubSub()
+    with pubsub.listen(1) as mailbox:
+        for n in range(10_000):
+            pubsub.publish([Hint(1, n)])
+
+        assert [await mailbox.wait(0.01), await mailbox.wait(0.01)] == [True, False]
+
+
+async def test_a_hint_between_opening_and_waiting_is_not_lost() -> None:
+    """Every hint published after `listen` reaches the mailbox: listen first, then read."""
+    pubsub = MemoryPubSub()
+    with pubsub.listen(1) as mailbox:
+        pubsub.publish([Hint(1, 1)])
+        await asyncio.sleep(0)
+
+        assert await mailbox.wait(0.01)
+
+
+async def test_a_waiting_listener_is_woken() -> None:
+    """At once, not at its timeout."""
+    pubsub = MemoryPubSub()
+    with pubsub.listen(1) as mailbox:
+        waiting = asyncio.create_task(mailbox.wait(5))
+        await asyncio.sleep(0.01)
+        pubsub.publish([Hint(1, 1)])
+
+        assert await asyncio.wait_for(waiting, 0.5)
+
+
+async def test_a_closed_mailbox_is_forgotten() -> None:
+    """Nothing grows with those who left; closing again, and publishing to nobody, does nothing."""
+    pubsub = MemoryPubSub()
+    mailbox = pubsub.listen(1)
+    with mailbox, pubsub.listen(1):
+        opened = pubsub.listeners()
+    pubsub.forget(1, mailbox)
+    pubsub.publish([Hint(1, 1)])
+
+    assert (opened, pubsub.listeners()) == (2, 0)
+    assert not await mailbox.wait(0.01)

@@ -1,0 +1,346 @@
+"""Accounts: signing up, in and out; what a token is worth, and from when on it is worth nothing."""
+
+import asyncio
+import hashlib
+import threading
+
+import pytest
+
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.transaction import Transaction
+from services.account import SignUp, password_issue
+from services.error import (
+    AccountDeactivated,
+    AccountSuspended,
+    AlreadyExists,
+    BadRequest,
+    InvalidCredentials,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+)
+from services.viewer import Viewer
+from tests.services.conftest import MakeWorld, World
+
+DAY = 86_400_000
+
+
+def ascii_of(value: object) -> str:
+    """A short name for a case that holds what no terminal shows."""
+    return ascii(value)[:40]
+
+
+TOKEN = "sot_" + "A" * 43
+SESSION = hashlib.sha256(TOKEN.encode()).digest()
+
+
+async def open_session(world: World, viewer: Viewer, *, expires_at: int) -> Viewer:
+    """A session whose token is TOKEN and that the services have not seen yet."""
+
+    def put(tx: Transaction) -> None:
+        columns = {"user": viewer.user_id, "device_name": None, "created_at": now_ms(), "expires_at": expires_at}
+        tx.run(sessions.PUT, token_hash=SESSION, **columns)
+
+    await world.services.database.write(put)
+    return Viewer(viewer.user_id, SESSION, expires_at)
+
+
+async def session_count(world: World) -> int:
+    """How many sessions are stored."""
+    count = "SELECT count(*) FROM session"
+    return int(await world.services.database.read(lambda tx: tx.database.connection().execute(count).fetchone()[0]))
+
+
+async def set_state(world: World, viewer: Viewer, state: int) -> None:
+    """What an operator does."""
+    await world.services.database.write(lambda tx: tx.run(users.SET_STATE, id=viewer.user_id, state=state))
+
+
+async def test_who_signs_up_is_signed_in_and_can_come_back(world: World) -> None:
+    """The token names its person; the user name is taken without case at the next sign-in."""
+    form = SignUp("Alice", "correct horse", display_name="Alice A.", email="a@example.org")
+
+    first = await world.services.account.sign_up(form)
+    again = await world.services.account.sign_in("aLiCe", "correct horse", "Phone", "10.0.0.1")
+
+    for each in (first, again):
+        assert await world.services.account.authenticate(each.token) == each.viewer
+    assert first.viewer.user_id == again.viewer.user_id
+    assert first.token != again.token
+    assert await session_count(world) == 2
+
+
+async def test_the_database_holds_neither_password_nor_token(world: World) -> None:
+    """argon2id, and the sha256 of a token with 256 random bits."""
+    signed_in = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    row = await world.services.database.read(lambda tx: tx.first(users.CREDENTIAL, key="alice"))
+
+    stored = b"".join(path.read_bytes() for path in world.folder.glob("sotto.db*"))
+
+    assert row is not None
+    assert str(row.password_hash).startswith("$argon2id$v=19$m=19456,")
+    assert b"correct horse" not in stored
+    assert signed_in.token.encode() not in stored
+    assert hashlib.sha256(signed_in.token.encode()).digest() in stored
+
+
+@pytest.mark.parametrize(
+    ("form", "issues"),
+    [
+        (SignUp("al", "x" * 8), [("username", "TOO_SHORT")]),
+        (SignUp("a" * 33, "x" * 8), [("username", "TOO_LONG")]),
+        (SignUp("", "x" * 8), [("username", "TOO_SHORT")]),
+        (SignUp("alice\n", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("аlice", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("al ice", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("alice\x00", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("alice", ""), [("password", "TOO_SHORT")]),
+        (SignUp("alice", "x" * 7), [("password", "TOO_SHORT")]),
+        (SignUp("alice", "x" * 1025), [("password", "TOO_LONG")]),
+        (SignUp("alice", "é" * 513), [("password", "TOO_LONG")]),
+        (SignUp("alice", "\ud800" * 8), [("password", "MALFORMED")]),
+        (SignUp("alice", "x" * 8, display_name="\u3164"), [("displayName", "EMPTY")]),
+        (SignUp("alice", "x" * 8, display_name="a\u202eb"), [("displayName", "MALFORMED")]),
+        (SignUp("alice", "x" * 8, display_name="x" * 65), [("displayName", "TOO_LONG")]),
+        (SignUp("alice", "x" * 8, email="nobody"), [("email", "MALFORMED")]),
+        (SignUp("alice", "x" * 8, email="a@b\n"), [("email", "MALFORMED")]),
+        (SignUp("alice", "x" * 8, device_name=""), [("deviceName", "EMPTY")]),
+        (
+            SignUp("", "", "", "", ""),
+            [("username", "TOO_SHORT"), ("password", "TOO_SHORT"), ("displayName", "EMPTY"), ("email", "MALFORMED"),
+             ("deviceName", "EMPTY")],
+        ),
+    ],
+    ids=ascii_of,
+)  # fmt: skip
+async def test_a_bad_form_is_told_everything_and_stores_nothing(
+    world: World, form: SignUp, issues: list[tuple[str, str]]
+) -> None:
+    """Design: user name 3 to 32 of letters, digits, `_.-`; password 8 to 1,024 bytes; all issues at once."""
+    before = await world.stored()
+
+    with pytest.raises(InvalidInput) as caught:
+        await world.services.account.sign_up(form)
+
+    assert [(each.path[0], each.reason.name) for each in caught.value.issues] == issues
+    assert await world.stored() == before
+    assert await session_count(world) == 0
+
+
+@pytest.mark.parametrize("password", ["x" * 8, "x" * 1024, "é" * 4, " " * 8, "\x00" * 8])
+def test_a_password_is_8_to_1024_bytes_and_nothing_else_is_asked(password: str) -> None:
+    """Bytes, not characters."""
+    assert password_issue(password) is None
+
+
+@pytest.mark.parametrize(
+    "form", [SignUp("ALICE", "x" * 8), SignUp("bob", "x" * 8, email="ALICE@example.org")], ids=["name", "e-mail"]
+)
+async def test_names_and_addresses_are_unique_without_case(world: World, form: SignUp) -> None:
+    """The unique index has the last word; nothing is stored."""
+    await world.person("alice", email="alice@example.org")
+    before = await world.stored()
+
+    with pytest.raises(AlreadyExists):
+        await world.services.account.sign_up(form)
+
+    assert await world.stored() == before
+
+
+async def test_ten_sign_ups_at_once_with_one_name_are_one_account(world: World) -> None:
+    """No `if` decides it."""
+    forms = [SignUp(name, "x" * 8, remote=str(at)) for at, name in enumerate(["alice", "Alice"] * 5)]
+
+    results = await asyncio.gather(*map(world.services.account.sign_up, forms), return_exceptions=True)
+
+    assert [type(each) for each in results].count(AlreadyExists) == 9
+    assert (await world.stored())[0]["user"] == 1
+    assert await session_count(world) == 1
+
+
+async def test_sign_up_can_be_closed(make_world: MakeWorld) -> None:
+    """A host that makes its users itself."""
+    world = await make_world(sign_up=False)
+
+    with pytest.raises(PermissionDenied):
+        await world.services.account.sign_up(SignUp("alice", "x" * 8))
+
+    assert (await world.stored())[0]["user"] == 0
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("alice", "wrong horse"), ("nobody", "correct horse"), ("alice", ""), ("", ""), ("\ud800", "x"), ("a\x00", "x"),
+     ("alice", "\ud800"), ("x" * 10_000, "y" * 10_000), ("alice' --", "x"), ("host", "x")],
+    ids=ascii_of,
+)  # fmt: skip
+async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
+    world: World, username: str, password: str
+) -> None:
+    """Nobody learns who is here; `host` has no password at all."""
+    await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    await world.person("host")
+
+    with pytest.raises(InvalidCredentials) as caught:
+        await world.services.account.sign_in(username, password, None, "10.0.0.1")
+
+    assert caught.value.detail == "The user name or the password is wrong."
+    assert await session_count(world) == 2
+
+
+@pytest.mark.parametrize("device_name", ["", "\ud800", "x" * 65, "a\nb", "\u200b"], ids=ascii)
+async def test_a_device_needs_a_name_that_can_be_shown(world: World, device_name: str) -> None:
+    """At sign-in as at sign-up: it stands in the list of one's sessions."""
+    await world.services.account.sign_up(SignUp("alice", "correct horse"))
+
+    with pytest.raises(BadRequest, match="deviceName"):
+        await world.services.account.sign_in("alice", "correct horse", device_name, "10.0.0.1")
+
+    assert await session_count(world) == 1
+
+
+async def test_guessing_is_slowed_by_address_and_by_name(make_world: MakeWorld) -> None:
+    """A list of names from one address, and one name from many addresses."""
+    world = await make_world(sign_ins_per_minute=2)
+    sign_in = world.services.account.sign_in
+    for name in ("a1", "a2"):
+        with pytest.raises(InvalidCredentials):
+            await sign_in(name, "x", None, "10.0.0.1")
+    for remote in ("10.0.0.2", "10.0.0.3"):
+        with pytest.raises(InvalidCredentials):
+            await sign_in("Bob", "x", None, remote)
+
+    with pytest.raises(RateLimited):
+        await sign_in("a3", "x", None, "10.0.0.1")
+    with pytest.raises(RateLimited):
+        await sign_in("bOB", "x", None, "10.0.0.4")
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [(users.SUSPENDED, AccountSuspended), (users.DEACTIVATED, AccountDeactivated)]
+)
+async def test_an_account_that_is_not_active_gets_no_session(world: World, state: int, error: type[Exception]) -> None:
+    """MongoDB chat: suspended or inactive is refused (401); only with the right password is it told."""
+    signed_in = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    await set_state(world, signed_in.viewer, state)
+
+    with pytest.raises(error):
+        await world.services.account.sign_in("alice", "correct horse", None, "10.0.0.1")
+    with pytest.raises(InvalidCredentials):
+        await world.services.account.sign_in("alice", "wrong horse", None, "10.0.0.1")
+
+    assert await session_count(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [(users.SUSPENDED, AccountSuspended), (users.DEACTIVATED, AccountDeactivated)]
+)
+async def test_a_token_of_an_account_that_is_not_active_is_refused(
+    world: World, state: int, error: type[Exception]
+) -> None:
+    """Told apart from a bad token: signing in again would not help."""
+    (alice,) = await world.people("alice")
+    await open_session(world, alice, expires_at=now_ms() + DAY)
+    await set_state(world, alice, state)
+
+    with pytest.raises(error):
+        await world.services.account.authenticate(TOKEN)
+
+
+@pytest.mark.parametrize("token", ["", "sot_", TOKEN, TOKEN + "A", " " + TOKEN, TOKEN + "\n", "sok_" + "A" * 43, "é"])
+async def test_what_is_no_token_is_nobodys(world: World, token: str) -> None:
+    """One answer; only no token at all is nobody without an error."""
+    with pytest.raises(Unauthenticated):
+        await world.services.account.authenticate(token)
+
+    assert await world.services.account.authenticate(None) is None
+
+
+async def test_a_session_ends_with_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the cache as in the table; a stream asks by `check_live`."""
+    (alice,) = await world.people("alice")
+    viewer = await open_session(world, alice, expires_at=now_ms() + 20 * DAY)
+    seen = await world.services.account.authenticate(TOKEN)
+    assert seen is not None
+    later = now_ms() + 31 * DAY
+    monkeypatch.setattr("services.account.now_ms", lambda: later)
+
+    with pytest.raises(Unauthenticated):
+        await world.services.account.authenticate(TOKEN)
+    with pytest.raises(Unauthenticated):
+        await world.services.account.check_live(viewer)
+
+
+async def test_a_session_that_is_used_lives_on(world: World) -> None:
+    """30 days, sliding: written at most once a day."""
+    (alice,) = await world.people("alice")
+    await open_session(world, alice, expires_at=now_ms() + DAY)
+
+    seen = await world.services.account.authenticate(TOKEN)
+
+    row = await world.services.database.read(lambda tx: tx.first(sessions.FIND, token_hash=SESSION))
+    assert seen is not None
+    assert row is not None
+    assert row.expires_at == seen.expires_at
+    assert abs(seen.expires_at - now_ms() - 30 * DAY) < 60_000
+
+
+async def test_signing_out_ends_this_session_or_all(world: World) -> None:
+    """And nobody else's."""
+    account = world.services.account
+    first = await account.sign_up(SignUp("alice", "correct horse"))
+    others = [await account.sign_in("alice", "correct horse", None, "10.0.0.1") for _ in range(2)]
+    bob = await account.sign_up(SignUp("bob", "correct horse"))
+
+    ended = [await account.sign_out(first.viewer, everywhere=False)]
+    assert await account.authenticate(others[0].token) == others[0].viewer
+    ended.append(await account.sign_out(others[0].viewer, everywhere=True))
+
+    assert ended == [1, 2]
+    for each in (first, *others):
+        with pytest.raises(Unauthenticated):
+            await account.authenticate(each.token)
+    assert await account.authenticate(bob.token) == bob.viewer
+
+
+async def test_a_session_that_is_revoked_while_it_is_looked_up_is_not_remembered(world: World) -> None:
+    """The look-up read it before the sign-out was committed, and came back after: it must not live on in the cache."""
+    (alice,) = await world.people("alice")
+    viewer = await open_session(world, alice, expires_at=now_ms() + DAY)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_tx: Transaction) -> None:
+        entered.set()
+        leave.wait(5)
+
+    holding = asyncio.create_task(world.services.database.write(hold))
+    await asyncio.to_thread(entered.wait)
+    leaving = asyncio.create_task(world.services.account.sign_out(viewer, everywhere=False))
+    await asyncio.sleep(0.02)
+    looking = asyncio.create_task(world.services.account.authenticate(TOKEN))
+    await asyncio.sleep(0.1)
+    leave.set()
+    await asyncio.gather(holding, leaving, looking, return_exceptions=True)
+
+    with pytest.raises(Unauthenticated):
+        await world.services.account.authenticate(TOKEN)
+
+
+async def test_another_password_ends_all_sessions(world: World) -> None:
+    """The operator's way out of a stolen account."""
+    account = world.services.account
+    signed_in = await account.sign_up(SignUp("alice", "correct horse"))
+    await account.set_password("ALICE", "another horse")
+
+    with pytest.raises(Unauthenticated):
+        await account.authenticate(signed_in.token)
+    with pytest.raises(InvalidCredentials):
+        await account.sign_in("alice", "correct horse", None, "10.0.0.1")
+    with pytest.raises(NotFound):
+        await account.set_password("nobody", "another horse")
+
+    assert await account.sign_in("alice", "another horse", None, "10.0.0.1")

@@ -1,0 +1,246 @@
+"""Files without an owner: what a refusal, a failure or a crash leaves, and who takes it; each file claimed once."""
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import attachment as attachments
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.prepared import id_list
+from models.transaction import Transaction
+from services.draft import Draft
+from services.error import AttachmentsRejected, SottoError
+from services.viewer import Viewer
+from storage.base import StorageFailed, StorageFull
+from tests.services.conftest import World, named
+
+HOUR = 3600
+DAY = 86_400_000
+
+
+async def stage(world: World, viewer: Viewer) -> tuple[int, str]:
+    """A file whose bytes and row are kept and that no message has claimed: what a crash before the send leaves."""
+    received = await world.file(b"left behind")
+    kept = await world.services.attachment.keep(viewer, [received], [None])
+    return kept.upload_ids[0], kept.storage_keys[0]
+
+
+def kept_files(world: World) -> list[Path]:
+    """What the storage holds."""
+    return [path for path in (world.folder / "files" / "files").rglob("*") if path.is_file()]
+
+
+def make_old(path: Path, seconds: float) -> None:
+    """As if it had been kept that long ago."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+async def test_a_staged_file_goes_after_its_time_and_not_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 h; row before bytes."""
+    (alice,) = await world.people("alice")
+    before = await world.stored()
+    await stage(world, alice)
+    await world.services.sweeper.sweep()
+    assert (await world.stored())[0]["upload"] == 1
+    later = now_ms() + DAY + 1000
+    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
+
+    await world.services.sweeper.sweep()
+
+    assert await world.stored() == before
+
+
+async def test_more_than_a_lot_of_them_go_in_one_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 to a transaction, so that the writer is free between them."""
+    (alice,) = await world.people("alice")
+    before = await world.stored()
+    received = [await world.file(b"x") for _ in range(105)]
+    await world.services.attachment.keep(alice, received, [None] * 105)
+    later = now_ms() + DAY + 1000
+    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
+
+    await world.services.sweeper.sweep()
+
+    assert await world.stored() == before
+
+
+async def test_what_a_message_carries_is_never_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However old its bytes and its upload are."""
+    alice, _ = await world.people("alice", "bob")
+    await world.send(alice, "bob", files=[await world.file(b"kept")])
+    make_old(kept_files(world)[0], 1000 * HOUR)
+    before = await world.stored()
+    later = now_ms() + 20 * DAY
+    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
+
+    await world.services.sweeper.sweep()
+
+    assert await world.stored() == before
+    assert kept_files(world)[0].read_bytes() == b"kept"
+
+
+async def test_bytes_without_a_row_go_once_no_send_can_still_want_them(world: World) -> None:
+    """A crash between bytes and row leaves them; a send under way has an hour."""
+    for _ in range(3):
+        received = await world.file(b"orphan")
+        assert received.staged is not None
+        await world.services.storage.keep(received.staged)
+    young, *old = kept_files(world)
+    for path in old:
+        make_old(path, HOUR + 60)
+    make_old(young, HOUR - 60)
+
+    await world.services.sweeper.sweep()
+
+    assert kept_files(world) == [young]
+
+
+async def test_sessions_and_events_past_their_time_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events after 30 days, but for each user's newest, from which the numbers go on."""
+    alice, bob = await world.people("alice", "bob")
+    for _ in range(5):
+        await world.send(alice, "bob")
+    later = now_ms() + 31 * DAY
+    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
+
+    await world.services.sweeper.sweep()
+
+    assert (await world.stored())[0]["event"] == 2
+    assert await world.services.stream.position(bob) == 6
+    assert await world.services.database.read(lambda tx: tx.first(sessions.FIND, token_hash=alice.session)) is None
+
+
+async def test_twenty_claims_of_one_file_and_one_wins(world: World) -> None:
+    """One conditional UPDATE whose row count is the answer."""
+    (alice,) = await world.people("alice")
+    upload_id, _ = await stage(world, alice)
+
+    def claim(tx: Transaction, message: int) -> int:
+        return tx.run(attachments.CLAIM, message=message, owner=alice.user_id, ids=id_list([upload_id]))
+
+    won = await asyncio.gather(*(world.services.database.write(claim, number) for number in range(1, 21)))
+
+    assert sorted(won) == [0] * 19 + [1]
+
+
+async def test_a_file_is_its_uploaders_to_claim(world: World) -> None:
+    """Nobody attaches what somebody else has sent up."""
+    alice, bob = await world.people("alice", "bob")
+    upload_id, _ = await stage(world, alice)
+
+    def claim(tx: Transaction) -> int:
+        return tx.run(attachments.CLAIM, message=1, owner=bob.user_id, ids=id_list([upload_id]))
+
+    assert await world.services.database.write(claim) == 0
+
+
+@pytest.mark.parametrize("error", [StorageFull("full"), StorageFailed("broken")], ids=["full", "broken"])
+async def test_a_storage_that_fails_refuses_the_send_and_nothing_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """At the second of three files; the first one's bytes are taken back, and the same send may pass later."""
+    alice, _ = await world.people("alice", "bob")
+    before = await world.stored()
+    files = [await world.file(b"x", name) for name in ("a.txt", "b.txt", "c.txt")]
+    keep, calls = world.services.storage.keep, []
+
+    async def fail_second(staged: Any) -> str:
+        calls.append(staged)
+        if len(calls) == 2:
+            raise error
+        return await keep(staged)
+
+    monkeypatch.setattr(world.services.storage, "keep", fail_second)
+
+    with pytest.raises(AttachmentsRejected) as caught:
+        await world.services.send.send(alice, Draft(users=named("bob"), files=files))
+    for each in files:
+        await world.services.attachment.discard(each)
+
+    (rejection,) = caught.value.rejections
+    assert (rejection.index, rejection.reason.name, rejection.is_retryable) == (1, "STORAGE_FAILED", True)
+    assert await world.stored() == before
+    assert world.staged() == []
+
+
+async def test_a_refusal_inside_the_transaction_takes_the_files_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bob is suspended between the first look and the second: the transaction has the last word."""
+    alice, bob = await world.people("alice", "bob")
+    before = await world.stored()
+    files = [await world.file(b"x")]
+    keep = world.services.attachment.keep
+
+    async def keep_then_suspend(*args: Any) -> Any:
+        kept = await keep(*args)
+        suspend = {"id": bob.user_id, "state": users.SUSPENDED}
+        await world.services.database.write(lambda tx: tx.run(users.SET_STATE, **suspend))
+        return kept
+
+    monkeypatch.setattr(world.services.attachment, "keep", keep_then_suspend)
+
+    with pytest.raises(SottoError, match="cannot receive messages"):
+        await world.services.send.send(alice, Draft(users=named("bob"), files=files))
+
+    assert await world.stored() == before
+    assert world.staged() == []
+
+
+async def test_a_fault_in_any_statement_of_a_send_undoes_all_of_it(world: World) -> None:
+    """A savepoint around the whole: whichever statement fails, no row, no file, no event; then the send passes."""
+    alice, _bob, _carol = await world.people("alice", "bob", "carol")
+
+    def fail_at(tx: Transaction, table: str | None, verb: str = "INSERT") -> None:
+        connection = tx.database.connection()
+        connection.execute("DROP TRIGGER IF EXISTS fault")
+        if table:
+            connection.execute(
+                f"CREATE TEMP TRIGGER fault BEFORE {verb} ON main.\"{table}\" BEGIN SELECT RAISE(ABORT, 'fault'); END"
+            )
+
+    async def attempt() -> int:
+        files = [await world.file(b"one", "a.txt"), await world.file(b"two", "b.txt")]
+        try:
+            return await world.send(alice, "bob", "carol", files=files, client_message_id="k1")
+        finally:
+            for each in files:
+                await world.services.attachment.discard(each)
+
+    before = await world.stored()
+    steps = [("INSERT", table) for table in ("conversation", "member", "event", "message", "attachment", "job",
+                                             "idempotency", "upload")]  # fmt: skip
+    for verb, table in [*steps, ("UPDATE", "conversation"), ("UPDATE", "member"), ("UPDATE", "upload")]:
+        await world.services.database.write(fail_at, table, verb)
+        with pytest.raises(Exception, match="refused a statement") as caught:
+            await attempt()
+        await world.services.database.write(fail_at, None)
+
+        assert isinstance(caught.value.__cause__, sqlite3.IntegrityError), (verb, table)
+        assert await world.stored() == before, (verb, table)
+        assert world.staged() == []
+
+    assert await attempt() & ((1 << 27) - 1) == 1
+
+
+async def test_a_part_that_breaks_off_leaves_nothing(world: World) -> None:
+    """The client went away in the middle of its file."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await world.services.attachment.receive(chunks(), "a.bin")
+
+    assert world.staged() == []
+    assert kept_files(world) == []
