@@ -11,7 +11,7 @@ from models.attachment import AttachmentRow
 from models.base import new_id, now_ms
 from models.database import Database
 from models.message import MessageKind
-from models.prepared import id_list
+from models.prepared import id_list, text_list
 from models.transaction import Transaction
 from services import media_type
 from services.cursor import Seal
@@ -132,9 +132,9 @@ class AttachmentService:
             for index, received in enumerate(files):
                 kept.storage_keys.append(await self._keep_bytes(index, received))
             rows = [self._row(viewer, *each) for each in zip(files, kept.storage_keys, pictures, strict=True)]
+            kept.upload_ids += [upload_id for upload_id, _ in rows]  # before the write, which may be cancelled
             if rows:
                 await self._database.write(_put_uploads, rows)
-            kept.upload_ids += [upload_id for upload_id, _ in rows]
         except BaseException:
             await self.abandon(kept)
             raise
@@ -145,14 +145,13 @@ class AttachmentService:
 
         Raises nothing: what cannot be deleted now is the sweeper's.
         """
+        if not kept.storage_keys:
+            return
         with suppress(SottoError, StorageError):
-            if kept.upload_ids:
-                ids = id_list(kept.upload_ids)
-                deleted = await self._database.write(lambda tx: tx.run(attachments.DELETE_STAGED, ids=ids))
-                if deleted != len(kept.upload_ids):
-                    return
+            owned = await self._database.write(_forget_staged, kept)
             for key in kept.storage_keys:
-                await self._storage.delete(key)
+                if key not in owned:
+                    await self._storage.delete(key)
 
     def url_path(self, viewer: Viewer, row: AttachmentRow, expires_in_seconds: int, *, inline: bool) -> str:
         """The signed path of a file, for this viewer and that long, or as long as the limit allows.
@@ -278,6 +277,12 @@ class AttachmentService:
 def _put_uploads(tx: Transaction, rows: list[tuple[int, dict[str, object]]]) -> None:
     for upload_id, columns in rows:
         tx.run(attachments.PUT_UPLOAD, id=upload_id, **columns)
+
+
+def _forget_staged(tx: Transaction, kept: KeptFiles) -> set[str]:
+    """Deletes the rows that no message has claimed; returns the keys that a row still points at."""
+    tx.run(attachments.DELETE_STAGED, ids=id_list(kept.upload_ids))
+    return set(tx.values(attachments.KNOWN_KEYS, keys=text_list(kept.storage_keys)))
 
 
 def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -> AttachmentRow | None:

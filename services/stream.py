@@ -19,6 +19,7 @@ from services.user import Person, UserService
 from services.viewer import Viewer
 
 LOT = 100  # events read at once
+_EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
 RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
 
 
@@ -117,13 +118,15 @@ class StreamService:
         n = self._seal.read("event", viewer.user_id, cursor, 1)[0]
         edges = await self._database.read(events.edges_of, viewer.user_id)
         if n < edges.first - 1 or n > edges.last:
-            raise CursorExpired("The server no longer holds the events after this cursor; load again and go on anew.")
+            raise CursorExpired(_EXPIRED)
         return n
 
     def _load(self, tx: Transaction, viewer_id: int, after: int, size: int) -> Occurrences:
         """One statement a kind of thing, whatever the number of events; what may not be seen is left out."""
         rows = tx.all(events.AFTER, user=viewer_id, after=after, count=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
+        if rows and rows[0].n != after + 1:  # trimmed past somebody who is slower than retention
+            raise CursorExpired(_EXPIRED)
         of = _Subjects(rows)
         seen_messages = self._messages.load_visible(tx, viewer_id, of.messages) if of.messages else {}
         seen_conversations = self._conversations.load_by_id(tx, viewer_id, of.conversations) if of.conversations else {}

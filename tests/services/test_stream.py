@@ -212,3 +212,19 @@ async def test_the_blocker_in_a_group_is_not_woken_by_the_blocked(world: World) 
     after = await world.services.stream.position(bob), await world.services.stream.position(carol)
     assert after == (before[0] + 1, before[1] + 1)  # bob's is the block itself
     world.services.pubsub.publish([Hint(bob.user_id, 1)])
+
+
+async def test_a_subscriber_slower_than_retention_is_told_so(world: World) -> None:
+    """Events trimmed past a live stream are not skipped in silence."""
+    alice, bob = await world.people("alice", "bob")
+    cursor = await cursor_of(world, bob)
+    await world.send(alice, "bob")
+    async with aclosing(world.services.stream.messages(bob, cursor)) as deliveries:
+        await heard(deliveries)
+        for _ in range(5):
+            await world.send(alice, "bob")
+        later = now_ms() + 1000
+        await world.services.database.write(lambda tx: events.trim(tx, 0, later))
+
+        with pytest.raises(CursorExpired):
+            await heard(deliveries)

@@ -244,3 +244,29 @@ async def test_a_part_that_breaks_off_leaves_nothing(world: World) -> None:
 
     assert world.staged() == []
     assert kept_files(world) == []
+
+
+async def test_a_send_that_is_cancelled_while_its_files_are_kept_leaves_neither_row_nor_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row never points at bytes that are not there: what was begun is taken back whole."""
+    (alice,) = await world.people("alice")
+    before = await world.stored()
+    received = [await world.file(b"one"), await world.file(b"two")]
+    write, begun = world.services.database.write, asyncio.Event()
+
+    async def slow_write(*args: Any, **kwargs: Any) -> Any:
+        work = asyncio.ensure_future(write(*args, **kwargs))
+        begun.set()
+        await asyncio.sleep(0.05)
+        return await work
+
+    monkeypatch.setattr(world.services.database, "write", slow_write)
+    keeping = asyncio.create_task(world.services.attachment.keep(alice, received, [None, None]))
+    await begun.wait()
+
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+
+    assert await world.stored() == before
