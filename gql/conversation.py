@@ -106,6 +106,13 @@ class Conversation(Node):
             view=view,
         )
 
+    @classmethod
+    def named(cls, number: int) -> "Conversation":
+        """One of which nothing is known but its id, for who asks for nothing else."""
+        conversation = cls.__new__(cls)
+        conversation.id = encode(Kind.CONVERSATION, number)
+        return conversation
+
     @strawberry.field(description="The members, the viewer among them.")
     def participants(self, info: Info, first: First = UNSET, after: After = UNSET) -> ParticipantConnection:
         """Reads nothing: the members came with the conversation."""

@@ -1,6 +1,8 @@
 """Errors on their way out: every one gets a code, unexpected ones are masked, and the log learns no secrets."""
 
+import re
 import secrets
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ BAD_REQUEST = "BAD_REQUEST"
 INTERNAL = "INTERNAL"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+_LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{sys.get_int_max_str_digits() + 1}}}")
 
 WRONG_OPERATION = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
 
@@ -177,6 +181,8 @@ class SottoSchema(Schema):
 
 def _of_document(error: GraphQLError) -> GraphQLError:
     """An error of parsing or validation, with its code."""
+    if _is_of_long_number(error):
+        return _with(error, "A number in the document has too many digits.", {"code": VALIDATION_FAILED}, forget=True)
     if (
         isinstance(error, GraphQLSyntaxError)
         or error.original_error is not None
@@ -184,6 +190,14 @@ def _of_document(error: GraphQLError) -> GraphQLError:
     ):
         return error
     return _with(error, error.message, {"code": VALIDATION_FAILED})
+
+
+def _is_of_long_number(error: GraphQLError) -> bool:
+    """Whether Python refused to read an integer: graphql-core passes its ValueError on, as if a scalar had a bug."""
+    places = [node.loc for node in error.nodes or () if node.loc is not None]
+    return isinstance(error.original_error, ValueError) and any(
+        _LONG_NUMBER.search(place.source.body, place.start, place.end) for place in places
+    )
 
 
 def _check_one_operation(context: ExecutionContext) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from gql.node import Info
+from gql.node import Info, wants_only_id
+from models.base import conversation_of
+from services.error import NotFound
 from services.service import Services
 from services.viewer import Viewer
 
@@ -27,6 +29,7 @@ class Loader:
         from gql.conversation import Conversation  # noqa: PLC0415 - the types refer to each other
         from gql.message import Message  # noqa: PLC0415
 
+        self._named = Conversation.named
         self._conversations = _loader(services.conversation.find_many, viewer, Conversation.of)
         self._directs = _loader(services.conversation.find_directs, viewer, Conversation.of)
         self._messages = _loader(services.message.find_many, viewer, Message.of)
@@ -34,6 +37,17 @@ class Loader:
     async def conversation(self, conversation_id: int) -> "Conversation | None":
         """By its number."""
         return await self._conversations.load(conversation_id)
+
+    async def conversation_of(self, message_id: int, info: Info) -> "Conversation":
+        """That of a message which the viewer sees; read only where more than its id is asked for.
+
+        Raises NotFound for who has left between two reads.
+        """
+        number = conversation_of(message_id)
+        found = self._named(number) if wants_only_id(info) else await self.conversation(number)
+        if found is None:
+            raise NotFound("There is no such conversation.")
+        return found
 
     async def direct_with(self, user_id: int) -> "Conversation | None":
         """The direct one with somebody."""

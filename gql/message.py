@@ -16,7 +16,6 @@ from gql.scalar import JSON
 from gql.user import User
 from models.base import conversation_of, seq_of
 from models.message import MessageKind
-from services.error import NotFound
 from services.message import MessageView
 from services.page import Page
 
@@ -77,10 +76,7 @@ class Message(Node):
     @strawberry.field(description="The conversation that it belongs to.")
     async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")]:
         """One call for all the messages of a level."""
-        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
-        if found is None:  # the viewer has left between two reads
-            raise NotFound("There is no such conversation.")
-        return found
+        return await loader_of(info).conversation_of(self.view.row.id, info)
 
     @strawberry.field(description="All members of the conversation but the sender, by no particular order.")
     async def recipients(self, info: Info) -> list[User]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
+from graphql import FieldNode
 
 from gql.context import Context
 from services.page import Page
@@ -28,6 +29,14 @@ class PageInfo:
     has_previous_page: bool = strawberry.field(description="Whether there is something before the first edge.")
     start_cursor: str | None = strawberry.field(description="The cursor of the first edge; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="The cursor of the last edge; null on an empty page.")
+
+
+def wants_only_id(info: Info) -> bool:
+    """Whether the client selects nothing below this field but `id` and `__typename`: then nothing need be read."""
+    # The nodes themselves: Strawberry's `selected_fields` converts the whole tree, at every field that asks.
+    sets = [node.selection_set for node in info._raw_info.field_nodes if node.selection_set]  # noqa: SLF001
+    names = [each.name.value if isinstance(each, FieldNode) else "" for part in sets for each in part.selections]
+    return set(names) <= {"id", "__typename"}
 
 
 def page_info_of(page: Page[T], cursor_of: Callable[[T], str]) -> PageInfo:

@@ -22,7 +22,6 @@ from gql.refusal import (
 )
 from gql.scalar import JSON
 from gql.user import UserReference
-from models.base import conversation_of
 from models.message import MessageKind
 from services.draft import Draft
 from services.error import NotFound
@@ -99,10 +98,7 @@ class SendPrivateMessageSuccess:
     @strawberry.field(description="The conversation with the message in it.")
     async def conversation(self, info: Info) -> Conversation:
         """Read when it is asked for."""
-        found = await loader_of(info).conversation(conversation_of(self.message.view.row.id))
-        if found is None:
-            raise NotFound("There is no such conversation.")
-        return found
+        return await loader_of(info).conversation_of(self.message.view.row.id, info)
 
 
 @strawberry.type(description="What became of one recipient: exactly one of `message` and `rejection` is set.")

@@ -158,9 +158,17 @@ def places_of(text: bytes, operation: Operation, max_files: int) -> dict[str, Pl
         if (id(place.parent), place.key) in taken:
             raise malformed(f"`map` sends two files to {paths[0][:64]!r}.")
         taken.add((id(place.parent), place.key))
-    if len(json.loads(text, object_pairs_hook=list)) != len(files):
+    if _count_members(text) != len(files):
         raise malformed("`map` names a part twice.")
     return places
+
+
+def _count_members(text: bytes) -> int:
+    """The members of the outer object with the doubled ones, of which `decode` keeps the last; -1 for too deep ones."""
+    try:
+        return len(json.loads(text, object_pairs_hook=list))
+    except (ValueError, RecursionError):  # below a doubled key stands what only this parser refuses
+        return -1
 
 
 def _place_at(path: str, operation: Operation) -> Place:

@@ -84,7 +84,7 @@ class View(GraphQLView[Context, None]):
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
-        if "Upgrade" in request.headers and self.is_websocket_request(request) and not self._is_draining:
+        if _wants_socket(request) and self.is_websocket_request(request) and not self._is_draining:
             return await self.run(request)
         context = await self.get_context(request, None)
         media_type = media_type_for(accept_of(request))
@@ -100,7 +100,7 @@ class View(GraphQLView[Context, None]):
 
     async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.Response:
         """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
-        if self._is_draining and "Upgrade" in request.headers:
+        if self._is_draining and _wants_socket(request):
             raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
@@ -203,3 +203,8 @@ class View(GraphQLView[Context, None]):
         """403: a page of a foreign origin wants a socket."""
         refusal = HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `allowed_origins`.")
         return respond(refusal.body(), JSON, await self.get_context(request, None), refusal.status)
+
+
+def _wants_socket(request: web.Request) -> bool:
+    """Whether this may be a handshake: RFC 6455 §4.1 wants a GET; elsewhere RFC 9110 §7.8 lets us ignore the header."""
+    return request.method == "GET" and "Upgrade" in request.headers
