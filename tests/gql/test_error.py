@@ -194,6 +194,26 @@ async def test_what_is_wrong_with_a_request_has_a_code(query: str, code: str) ->
     assert [line for line in logs if line["log_level"] == "error"] == []
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ takes(text: 1, count: %s) }",
+        "{ takes(text: 1, count: -%s) }",
+        "query ($n: Int = %s) { takes(text: 1, count: $n) }",
+        "query ($n: [Int] = [1, %s]) { __typename }",
+    ],
+)
+async def test_a_number_that_python_will_not_read_is_the_clients(query: str) -> None:
+    """Python reads 4,300 digits; graphql-core passes its ValueError on, and it was masked as a fault of ours."""
+    with capture_logs() as logs:
+        ((answer,), (fits,)) = await run(query % ("1" * 4_301)), await run(query % ("1" * 4_300))
+
+    for errors in (answer["errors"], fits["errors"]):
+        assert {error["extensions"]["code"] for error in errors} == {"GRAPHQL_VALIDATION_FAILED"}
+    assert "A number in the document has too many digits." in [error["message"] for error in answer["errors"]]
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
 async def test_a_null_that_only_execution_finds_is_the_clients() -> None:
     """GraphQL allows a nullable variable where an argument has a default; its null is no fault of ours."""
     query = 'query ($n: Int) { takes(text: "x", count: $n) }'

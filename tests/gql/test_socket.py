@@ -1,9 +1,10 @@
 """graphql-transport-ws: what breaks the protocol closes the socket, what breaks one operation ends that."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -108,6 +109,12 @@ MALFORMED = [
     '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
     '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "variables": []}}',
     '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "operationName": 5}}', '{"type": NaN}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "extensions": []}}', '{"type": ["ping"]}',
+    '{"type": {}}', '{"type": "next", "id": "1", "payload": {}}', '{"type": "connection_ack"}', "",
+    '{"type": "pong", "payload": "x"}', '{"type": "ping", "payload": {"a": "\\ud800"}}', '{"type": "\\ud800"}',
+    '{"type": "connection_init", "payload": []}', '{"type": "ping"}{"type": "ping"}',
+    json.dumps({"type": "subscribe", "id": "x" * 129, "payload": {"query": "{ __typename }"}}),
+    '{"type": "subscribe", "id": "1", "payload": {"query": "\\ud800", "variables": {"a": ' + "1" * 5_000 + "}}}",
 ]  # fmt: skip
 
 
@@ -120,6 +127,31 @@ async def test_a_malformed_frame_closes_with_4400_and_no_traceback(site: Site, f
             code = await closing(socket)
 
     assert code == 4400
+    assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x81\x82\0\0\0\0\xff\xfe", 1007),
+        (b"\x83\x80\0\0\0\0", 1002),
+        (b"\xf1\x80\0\0\0\0", 1002),
+        (b"\x80\x80\0\0\0\0", 1002),
+        (b"\x89\xfe\x01\0\0\0\0\0" + b"x" * 256, 1002),
+        (b"\x88\x81\0\0\0\0x", 1002),
+    ],
+    ids=["not UTF-8", "unknown opcode", "reserved bits", "continues nothing", "long ping", "half a close code"],
+)
+async def test_a_broken_frame_closes_with_the_code_of_the_rfc(site: Site, frame: bytes, code: int) -> None:
+    """RFC 6455 section 7.4.1: 1007 for bad text, 1002 for the rest; nothing of it in the log."""
+    with capture_logs() as logs:
+        async with connected(site) as socket:
+            assert socket._response.connection is not None
+            transport = cast("asyncio.Transport", socket._response.connection.transport)
+            transport.write(frame)
+            found = await closing(socket)
+
+    assert found == code
     assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
 
 
@@ -141,6 +173,8 @@ async def test_a_binary_frame_closes_with_4400(site: Site) -> None:
         ({"query": "query ($i: ID!) { node(id: $i) { id } }"}, "BAD_REQUEST"),
         ({"query": "{" + "a: __typename " * 30 + "}"}, "QUERY_TOO_COMPLEX"),
         ({"query": ""}, "BAD_REQUEST"),
+        ({"query": "{ conversations(first: " + "1" * 5_000 + ") { totalCount } }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "{ __typename }" + " " * 200_000}, "QUERY_TOO_COMPLEX"),
         ({"query": 'subscription { privateMessageReceived(after: "x") { cursor } }'}, "CURSOR_INVALID"),
         ({"query": 'subscription { privateMessageReceived(conversationId: "x") { cursor } }'}, "NOT_FOUND"),
     ],

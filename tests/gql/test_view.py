@@ -84,7 +84,13 @@ BODIES: list[tuple[bytes, dict[str, str]]] = [
             b'{"query": "{ __typename }"} x', b'{"query": "{ __typename }", "variables": {"a": Infinity}}',
             b'{"query": "\\ud800"}', b"\xef\xbb\xbf", b"\x00", b"query=x",
             b'[{"query": "{ __typename }"}]', b'{"query": "' + b"x" * 300_000 + b'"}', DEEP.encode(),
-            b"[" * 100_000, b'{"a":' * 50_000,
+            b"[" * 100_000, b'{"a":' * 50_000, b"false", b"-1.5e3", b'["{ __typename }"]', b"\xff\xfe{\x00}\x00",
+            b'\xef\xbb\xbf{"query": "{ __typename }"}', b'{"query": "\xed\xa0\x80"}', b'{"query": "{ __typename }",}',
+            b"{'query': '{ __typename }'}", b'{"query": "\t"}', b'{"query": true}', b'{"query": " \\n "}',
+            b'{"query": "{ __typename }", "operationName": "A"}', b'{"query": "{ __typename }", "operationName": []}',
+            b'{"query": "{ __typename }", "variables": true}', b'{"query": "{ __typename }", "extensions": "x"}',
+            b'{"query": "{ __typename }", "variables": {"a": 1e999}}', b'{"QUERY": "{ __typename }"}',
+            b'{"query": "{ __typename }", "variables": {"a": ' + b"1" * 5_000 + b"}}", b'{"query": "\\uDC00\\uD800"}',
         )
     ),
     (b'{"query": "{ __typename }"}', {"Content-Type": "text/plain"}),
@@ -99,6 +105,13 @@ BODIES: list[tuple[bytes, dict[str, str]]] = [
     (b'{"query": "{ __typename }"}', {**JSON, "Content-Encoding": "gzip"}),
     (b"\x1f\x8b\x08\x00" * 100, {**JSON, "Content-Encoding": "gzip"}),
     (b'{"query": "{ __typename }"}', {**JSON, "Content-Encoding": "br"}),
+    (b'{"query": "{ __typename }"}', {"Content-Type": "application/json, application/json"}),
+    (b'{"query": "{ __typename }"}', {"Content-Type": "application/json; charset=utf-16"}),
+    (b'{"query": "{ __typename }"}', {"Content-Type": "application/json; charset*=utf-8''latin-1"}),
+    (b'{"query": "{ __typename }"}', {**JSON, "Content-Encoding": "deflate, gzip"}),
+    (b'{"query": "{ __typename }"}', {**JSON, "Accept": "*/*;q=0"}),
+    (b'{"query": "{ __typename }"}', {**JSON, "Accept": ",;q=1,/"}),
+    (b'{"query": "{ __typename }"}', {**JSON, "Accept": "application/json;q=-1"}),
     (b'{"query": "{ __typename }"}', {**JSON, "Accept": "text/html"}),
     (b'{"query": "{ __typename }"}', {**JSON, "Accept": "image/png"}),
     (b'{"query": "{ __typename }"}', {**JSON, "Authorization": "Bearer"}),
@@ -123,6 +136,30 @@ async def test_what_is_malformed_gets_a_clear_answer(site: Site, body: bytes, he
     assert (await site.post(TYPENAME))[0] == 200
 
 
+async def test_a_number_without_end_is_no_fault_of_ours(site: Site) -> None:
+    """Python refuses to read more than 4,300 digits: the client's mistake, over HTTP as well."""
+    query = f"{{ conversations(first: {'1' * 5_000}) {{ totalCount }} }}"
+    with capture_logs() as logs:
+        status, answer = await site.post({"query": query}, headers={"Accept": RESPONSE})
+
+    assert (status, code_of(answer)) == (400, "GRAPHQL_VALIDATION_FAILED")
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
+async def test_a_socket_is_opened_by_get_alone(site: Site, method: str) -> None:
+    """RFC 6455 section 4.1; for any other method `Upgrade` is a header that may be passed over (RFC 9110 7.8)."""
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": "graphql-transport-ws",
+    }
+    async with site.http.request(method, site.graphql, headers=headers) as response:
+        assert response.status == {"GET": 101, "POST": 415, "PUT": 405}[method]
+
+
 @pytest.mark.parametrize(
     ("method", "query", "status", "allow"),
     [
@@ -134,6 +171,10 @@ async def test_what_is_malformed_gets_a_clear_answer(site: Site, body: bytes, he
         ("GET", {}, 400, None),
         ("GET", {"query": "{ __typename }", "variables": "{"}, 400, None),
         ("GET", {"query": "{ __typename }", "variables": "[]"}, 400, None),
+        ("GET", {"query": "{ __typename }", "variables": ""}, 400, None),
+        ("GET", {"query": "{ __typename }", "variables": "[" * 3_000}, 400, None),
+        ("GET", {"query": "{ __typename }", "extensions": "1"}, 400, None),
+        ("GET", {"query": "{ __typename }", "operationName": "\0"}, 400, None),
         ("PUT", {"query": "{ __typename }"}, 405, "GET, POST"),
         ("DELETE", {}, 405, "GET, POST"),
         ("HEAD", {}, 405, "GET, POST"),

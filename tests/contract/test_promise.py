@@ -1,0 +1,95 @@
+"""The promise: what is served has the names and the nullability of the contract, in `promise.graphql` beside this."""
+
+from pathlib import Path
+
+import pytest
+from graphql import (
+    DocumentNode,
+    EnumTypeDefinitionNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    UnionTypeDefinitionNode,
+    build_schema,
+    is_specified_scalar_type,
+    parse,
+    print_ast,
+)
+
+from gql.schema import schema_text
+
+Facts = dict[str, str]
+
+SERVED = build_schema(schema_text())
+ADDED = {"BlockConnection.nodes": "[User!]!"}  # by us; a client that knows the contract alone does not miss it
+FIRST = {
+    "Query": "node nodes serverInfo viewer user messageableUsers conversation conversationWith conversations message "
+    "searchMessages events",
+    "Mutation": "signUp signIn signOut sendPrivateMessage sendPrivateMessageToEach blockUser unblockUser",
+    "Subscription": "privateMessageReceived",
+}
+
+
+def promised(document: DocumentNode) -> dict[str, Facts]:
+    """For every type its members, each with the type and the arguments that it was promised with."""
+    types: dict[str, Facts] = {}
+    for definition in document.definitions:
+        facts = types.setdefault(definition.name.value, {})  # type: ignore[attr-defined]
+        if isinstance(definition, UnionTypeDefinitionNode):
+            facts |= {f"| {each.name.value}": "" for each in definition.types or ()}
+        elif isinstance(definition, EnumTypeDefinitionNode):
+            facts |= {each.name.value: "" for each in definition.values or ()}
+        for field in getattr(definition, "fields", None) or ():
+            facts[field.name.value] = print_ast(field.type)
+            for argument in getattr(field, "arguments", None) or ():
+                facts[f"{field.name.value}({argument.name.value}:)"] = print_ast(argument.type)
+    return types
+
+
+def served(type_: GraphQLNamedType) -> Facts:
+    """The same of a type in the schema."""
+    if isinstance(type_, GraphQLUnionType):
+        return {f"| {each.name}": "" for each in type_.types}
+    if isinstance(type_, GraphQLEnumType):
+        return dict.fromkeys(type_.values, "")
+    facts: Facts = {}
+    if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+        for name, field in type_.fields.items():
+            facts[name] = str(field.type)
+            for key, argument in getattr(field, "args", {}).items():
+                facts[f"{name}({key}:)"] = str(argument.type)
+    return facts
+
+
+PROMISED = promised(parse(Path(__file__).with_name("promise.graphql").read_text(encoding="utf-8")))
+TYPES = [
+    type_
+    for name, type_ in SERVED.type_map.items()
+    if not name.startswith("__") and not is_specified_scalar_type(type_)
+]
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
+def test_what_is_served_was_promised(type_: GraphQLNamedType) -> None:
+    """Names, types and nullability as in the contract; what is ours alone is named in ADDED."""
+    promise = PROMISED[type_.name]
+    strange = {name: kind for name, kind in served(type_).items() if promise.get(name) != kind}
+
+    assert {f"{type_.name}.{name}": kind for name, kind in strange.items()}.items() <= ADDED.items()
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
+def test_a_field_has_all_its_arguments(type_: GraphQLNamedType) -> None:
+    """A field is served with everything that may be asked of it, or not yet at all."""
+    facts = served(type_)
+
+    assert [key for key in PROMISED[type_.name] if "(" in key and key.split("(")[0] in facts and key not in facts] == []
+
+
+@pytest.mark.parametrize("root", FIRST)
+def test_the_main_job_stays(root: str) -> None:
+    """The contract's first part: renaming or removing is a release."""
+    assert set(FIRST[root].split()) <= set(served(SERVED.type_map[root]))
