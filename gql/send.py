@@ -146,10 +146,9 @@ async def send_private_message(
     """One call, then the message as its sender sees it."""
     viewer, services = info.context.signed_in(), info.context.services
     sent = await services.send.send(viewer, _draft_of(input))
-    view = await services.message.find(viewer, sent.message_id)
-    if view is None:
+    if sent.view is None:
         raise NotFound("The message was sent, and is no longer yours to see.")
-    return SendPrivateMessageSuccess(message=Message.of(view), was_duplicate=sent.was_duplicate)
+    return SendPrivateMessageSuccess(message=Message.of(sent.view), was_duplicate=sent.was_duplicate)
 
 
 async def send_private_message_to_each(

@@ -80,7 +80,9 @@ def demo(host: Host = None, port: Port = None, data: Data = None) -> None:
 
     if host is not None and host not in LOOPBACK:
         _fail(f"the demo's passwords are known to all, so it listens on {', '.join(LOOPBACK)} alone; see `serve`.")
-    settings = _settings(host=host or "127.0.0.1", port=port, data=data or Path("data-demo"))
+    settings = _settings(
+        host=host or "127.0.0.1", port=port, data=data or Path("data-demo"), database_url="", storage_url=""
+    )
     set_up_log(settings)
     _run(serve(settings, partial(Demo.announced, settings=settings)))
 

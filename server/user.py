@@ -9,8 +9,9 @@ from models.user import AccountRow
 from server.app import open_services
 from server.process import StartError, way_out
 from server.settings import Settings
-from services.account import SignUp, check_sign_up, password_issue
+from services.account import SignUp, check_sign_up
 from services.error import InvalidInput
+from services.password import password_issue
 from services.service import Services
 from storage.base import StorageError
 

@@ -1,15 +1,10 @@
 """Accounts of our own: sign up, in and out, and whose a token is."""
 
-import asyncio
 import hashlib
 import re
 import secrets
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from models import session as sessions
 from models import user as users
@@ -31,6 +26,7 @@ from services.error import (
     Unauthenticated,
 )
 from services.limit import Limits
+from services.password import Passwords, password_issue
 from services.rate import RateLimiter
 from services.text import name_issue
 from services.viewer import Viewer
@@ -60,36 +56,6 @@ class SignedIn:
 
     token: str
     viewer: Viewer
-
-
-# A hash of a password that nobody knows, with the parameters below: what an unknown name is checked against.
-_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$7k6qM/MhG6wzSnGgzjhdYQ$0OQv/oedHUjqtfHOD0FqK6Znpd2ulayBfu+B9bQz/Ak"
-
-
-class Passwords:
-    """argon2id with 19 MiB, at most two at once: 32 at once took 2 GiB. Hashing never runs on the event loop."""
-
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="sotto-password")
-
-    async def hash(self, password: str) -> str:
-        """The encoded hash to store."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
-
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Takes as long for a missing hash as for a wrong password."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, password_hash, password)
-
-    def _verify(self, password_hash: str | None, password: str) -> bool:
-        try:
-            return self._hasher.verify(password_hash or _NOBODY, password) and password_hash is not None
-        except (VerificationError, InvalidHashError, UnicodeEncodeError):
-            return False
-
-    def close(self) -> None:
-        """Ends the threads."""
-        self._threads.shutdown(wait=False)
 
 
 class AccountService:
@@ -202,7 +168,7 @@ class AccountService:
             raise Unauthenticated(_BAD_TOKEN)
         session = hashlib.sha256(token.encode()).digest()
         known = self._live.get(session)
-        if known is not None and known.expires_at > now_ms():
+        if known is not None and not self._is_due(known.expires_at, now_ms()):
             self._live.move_to_end(session)
             return known
         return await self._look_up(session)
@@ -210,7 +176,7 @@ class AccountService:
     async def check_live(self, viewer: Viewer) -> None:
         """Raises as `authenticate` does when the viewer's session has ended since."""
         known = self._live.get(viewer.session)
-        if known is None or known.expires_at <= now_ms():
+        if known is None or self._is_due(known.expires_at, now_ms()):
             await self._look_up(viewer.session)
 
     async def _look_up(self, session: bytes) -> Viewer:
@@ -221,8 +187,8 @@ class AccountService:
         if row is None or row.expires_at <= now:
             raise Unauthenticated(_BAD_TOKEN)
         _check_state(row.state)
-        expires_at = now + self._limits.session_life_seconds * 1000
-        if expires_at - row.expires_at > 86_400_000:
+        if self._is_due(row.expires_at, now):
+            expires_at = now + self._limits.session_life_seconds * 1000
             await self._database.write(lambda tx: tx.run(sessions.EXTEND, token_hash=session, expires_at=expires_at))
         else:
             expires_at = row.expires_at
@@ -230,6 +196,11 @@ class AccountService:
         if revocations != self._revocations:  # what was read may have been revoked since: it is not remembered
             return viewer
         return self._remember(viewer)
+
+    def _is_due(self, expires_at: int, now: int) -> bool:
+        """Whether a session that is used now has to be looked up, and given its full time again: once a day."""
+        life = self._limits.session_life_seconds * 1000
+        return expires_at < now + life - min(86_400_000, life // 10)
 
     def _remember(self, viewer: Viewer) -> Viewer:
         self._live[viewer.session] = viewer
@@ -275,20 +246,6 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
         issues.append(name_issue(("deviceName",), form.device_name, limits.max_display_name_length))
     if found := [issue for issue in issues if issue]:
         raise InvalidInput(found)
-
-
-def password_issue(password: str) -> Issue | None:
-    """What is wrong with a password: 8 to 1,024 bytes, and nothing else is asked of it."""
-    size = len(password.encode("utf-8", "surrogatepass"))
-    if size < 8:
-        return Issue(("password",), IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)
-    if size > 1024:
-        return Issue(("password",), IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", 1024)
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return Issue(("password",), IssueReason.MALFORMED, "The password holds half a character (a lone surrogate).")
-    return None
 
 
 def _check_state(state: int) -> None:

@@ -29,7 +29,7 @@ class GuardedDatabase(Database):
         try:
             return await super().read(fn, *args, **kwargs)
         except Unavailable as error:
-            raise _busy(error) from error
+            raise ServerUnavailable("The server is busy; try again.", error.retry_after_seconds) from error
 
 
 def _busy(error: Unavailable) -> ServerUnavailable:

@@ -22,6 +22,7 @@ from services.error import (
     RecipientsRejected,
 )
 from services.limit import Limits
+from services.message import MessageView
 from services.recipient import rejection_of, rejections_of
 from services.user import Person, Reference, ReferenceKind, UserService
 
@@ -59,6 +60,7 @@ class Written:
     outcomes: list[Outcome] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
     was_duplicate: bool = False
+    views: dict[int, MessageView] = field(default_factory=dict)
 
     @property
     def message_ids(self) -> list[int]:

@@ -21,6 +21,7 @@ from services.attachment import AttachmentService, KeptFiles
 from services.draft import Draft
 from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
 from services.limit import Limits
+from services.message import MessageService, MessageView
 from services.plan import Outcome, Plan, Written
 from services.rate import RateLimiter
 from services.recipient import rejection_of
@@ -34,14 +35,22 @@ class Sent:
 
     message_id: int
     was_duplicate: bool
+    view: MessageView | None  # None for a duplicate that its sender can no longer see
 
 
 class SendService:
     """The main job."""
 
     def __init__(
-        self, database: Database, pubsub: PubSub, users: UserService, files: AttachmentService, limits: Limits
+        self,
+        database: Database,
+        pubsub: PubSub,
+        users: UserService,
+        messages: MessageService,
+        files: AttachmentService,
+        limits: Limits,
     ) -> None:
+        self._messages = messages
         self._database = database
         self._pubsub = pubsub
         self._users = users
@@ -62,7 +71,7 @@ class SendService:
         written = await self._send(Plan(self._users, viewer.user_id, draft), viewer)
         outcome = written.outcomes[0]
         assert outcome.message_id is not None
-        return Sent(outcome.message_id, written.was_duplicate)
+        return Sent(outcome.message_id, written.was_duplicate, written.views.get(outcome.message_id))
 
     async def send_to_each(self, viewer: Viewer, draft: Draft) -> list[Outcome]:
         """Sends the same content to each person separately, in their direct conversations; see `send` for the steps.
@@ -76,18 +85,31 @@ class SendService:
     async def _send(self, plan: Plan, viewer: Viewer) -> Written:
         self._rate.take(viewer.user_id)
         draft = plan.draft
-        if (replay := await self._database.read(plan.prepare, self._limits)) is not None:
+        if (replay := await self._database.read(self._prepare, plan)) is not None:
             return replay
         pictures = await self._files.check(draft.files)
         kept = await self._files.keep(viewer, draft.files, pictures)
         try:
-            written = await self._database.write(_store_for_each if plan.is_for_each else _store, plan, kept)
+            written = await self._database.write(self._store, plan, kept)
         except BaseException:
             await self._files.abandon(kept)
             raise
         if written.was_duplicate or not written.message_ids:
             await self._files.abandon(kept)
         self._pubsub.publish(written.hints)
+        return written
+
+    def _prepare(self, tx: Transaction, plan: Plan) -> Written | None:
+        replay = plan.prepare(tx, self._limits)
+        return None if replay is None else self._with_views(tx, plan, replay)
+
+    def _store(self, tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+        written = (_store_for_each if plan.is_for_each else _store)(tx, plan, kept)
+        return self._with_views(tx, plan, written)
+
+    def _with_views(self, tx: Transaction, plan: Plan, written: Written) -> Written:
+        """The answer is loaded where the message is stored: a read after the commit could fail, and deny it."""
+        written.views = self._messages.load_visible(tx, plan.viewer_id, written.message_ids)
         return written
 
 
@@ -189,7 +211,7 @@ def _copy_files(tx: Transaction, id_: int, upload_ids: Sequence[int]) -> None:
 
 
 def _remember(tx: Transaction, plan: Plan, written: Written, at: int) -> None:
-    if plan.key:
+    if plan.key and written.message_ids:  # a refusal of all leaves no row
         result = orjson.dumps([each.to_json() for each in written.outcomes]).decode()
         hash_ = plan.draft.request_hash(plan.people(tx))
         tx.run(idempotency.PUT, key=plan.key, user=plan.viewer_id, request_hash=hash_, result=result, at=at)

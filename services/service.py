@@ -61,7 +61,7 @@ class Services:
             user,
             conversation,
             message,
-            SendService(database, pubsub, user, attachment, limits),
+            SendService(database, pubsub, user, message, attachment, limits),
             BlockService(database, pubsub, user, seal),
             attachment,
             StreamService(database, pubsub, account, user, message, conversation, seal),

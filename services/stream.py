@@ -1,5 +1,6 @@
 """The stream: what concerns a viewer, in order, without a gap or a repeat, as they may see it now."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -12,13 +13,14 @@ from pubsub.base import Mailbox, PubSub
 from services.account import AccountService
 from services.conversation import ConversationService, ConversationView
 from services.cursor import Seal
-from services.error import CursorExpired
+from services.error import CursorExpired, ServerUnavailable
 from services.message import MessageService, MessageView
 from services.page import PageRequest
 from services.user import Person, UserService
 from services.viewer import Viewer
 
 LOT = 100  # events read at once
+TURNS = 64  # streams that read at once: a message to thousands leaves room for requests
 _EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
 RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
 
@@ -73,6 +75,7 @@ class StreamService:
         self._messages = messages
         self._conversations = conversations
         self._seal = seal
+        self._turns = asyncio.Semaphore(TURNS)
 
     async def position(self, viewer: Viewer) -> int:
         """Where the viewer's log ends now."""
@@ -102,8 +105,13 @@ class StreamService:
             began_at = await self.position(viewer)
             n = began_at if cursor is None else await self._resume_from(viewer, cursor)
             while True:
-                await self._account.check_live(viewer)
-                lot = await self._database.read(self._load, viewer.user_id, n, LOT)
+                try:
+                    async with self._turns:
+                        await self._account.check_live(viewer)
+                        lot = await self._database.read(self._load, viewer.user_id, n, LOT)
+                except ServerUnavailable as error:  # a stream waits, where a request is refused
+                    await asyncio.sleep(error.retry_after_seconds)
+                    continue
                 for each in lot.items:
                     if _is_wanted(each, conversation_id) and each.message:
                         yield Delivery(each.n, each.message, each.n <= began_at)

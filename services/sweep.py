@@ -71,6 +71,8 @@ class Sweeper:
                 await work()
             except (SottoError, StorageError, DatabaseError) as error:
                 _log.warning("sweep failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a bug must not end the rounds, and its words may be a user's
+                _log.error("sweep failed", error=type(error).__qualname__)
             await asyncio.sleep(seconds)
 
     async def _sweep_staged(self, now: int) -> None:

@@ -158,3 +158,38 @@ async def test_after_a_block_is_acknowledged_nothing_of_the_other_appears(world:
         await world.services.block.unblock(bob, named("alice")[0])
 
     assert late == 0
+
+
+async def test_a_stored_message_is_answered_though_no_read_passes_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was committed is never denied: the answer comes out of the transaction that stored it."""
+    alice, _ = await world.people("alice", "bob")
+    read, database = world.services.database.read, world.services.database
+    write = database.write
+
+    async def write_then_close_the_door(*args: Any, **kwargs: Any) -> Any:
+        result = await write(*args, **kwargs)
+        monkeypatch.setattr(database, "read", None)
+        return result
+
+    monkeypatch.setattr(database, "write", write_then_close_the_door)
+    sent = await world.services.send.send(alice, Draft(text="Stored", users=named("bob")))
+    monkeypatch.setattr(database, "read", read)
+
+    assert sent.view is not None
+    assert (sent.view.row.id, sent.view.row.body) == (sent.message_id, "Stored")
+
+
+async def test_a_refusal_of_everybody_leaves_no_key(world: World) -> None:
+    """Nothing was sent, so nothing is remembered: after the unblock the same key sends."""
+    alice, bob = await world.people("alice", "bob")
+    await world.services.block.block(bob, named("alice")[0])
+    draft = Draft(text="Hi", users=named("bob"), client_message_id="k1")
+    refused = await world.services.send.send_to_each(alice, draft)
+    await world.services.block.unblock(bob, named("alice")[0])
+
+    sent = await world.services.send.send_to_each(alice, draft)
+
+    assert refused[0].rejection is not None
+    assert sent[0].message_id is not None

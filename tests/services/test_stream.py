@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from models import event as events
 from models.base import now_ms
 from pubsub.base import Hint
-from services.error import CursorExpired, CursorInvalid, Unauthenticated
+from services.error import CursorExpired, CursorInvalid, ServerUnavailable, Unauthenticated
 from services.stream import Delivery
 from services.viewer import Viewer
 from tests.services.conftest import World, named
@@ -228,3 +229,24 @@ async def test_a_subscriber_slower_than_retention_is_told_so(world: World) -> No
 
         with pytest.raises(CursorExpired):
             await heard(deliveries)
+
+
+async def test_a_stream_waits_where_a_request_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full queue of reads delays a subscriber; it does not end the subscription."""
+    alice, bob = await world.people("alice", "bob")
+    bobs, first = await live(world, bob)
+    read, refusals = world.services.database.read, 2
+
+    async def busy(*args: Any, **kwargs: Any) -> Any:
+        nonlocal refusals
+        if refusals and args[0] == world.services.stream._load:
+            refusals -= 1
+            raise ServerUnavailable("busy", 0.01)
+        return await read(*args, **kwargs)
+
+    monkeypatch.setattr(world.services.database, "read", busy)
+    id_ = await world.send(alice, "bob")
+
+    async with aclosing(bobs):
+        assert (await asyncio.wait_for(first, 5)).message.row.id == id_
+    assert refusals == 0
