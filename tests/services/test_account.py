@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from models import user as users
-from services.account import SignUp, password_issue
+from services.account import SignUp
 from services.error import (
     AccountDeactivated,
     AccountSuspended,
@@ -17,6 +17,7 @@ from services.error import (
     PermissionDenied,
     RateLimited,
 )
+from services.password import password_issue
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World
 
