@@ -16,19 +16,28 @@ from gql.negotiation import GRAPHQL_RESPONSE
 REQUEST_ERROR_STATUS = 400
 
 
-def check_kind(result: ExecutionResult) -> None:
-    """Raise HttpRefusal when the document holds no operation that this method may execute."""
-    if not isinstance(result, PreExecutionError) or not result.errors:
-        return
-    cause = result.errors[0].original_error
-    if isinstance(cause, CannotGetOperationTypeError):
-        raise HttpRefusal(400, BAD_REQUEST, result.errors[0].message)
-    if isinstance(cause, InvalidOperationTypeError):
-        if cause.operation_type is OperationType.SUBSCRIPTION:
-            message = "Subscriptions are served over WebSocket, at this address: protocol graphql-transport-ws."
-            raise HttpRefusal(400, BAD_REQUEST, message)
-        # GraphQL over HTTP, "GET": a mutation must not be executed, and the answer is 405.
+def check_method(result: ExecutionResult) -> None:
+    """Raise HttpRefusal 405 for a mutation by GET: it must not be executed (GraphQL over HTTP, "GET")."""
+    cause = _cause_of(result)
+    if isinstance(cause, InvalidOperationTypeError) and cause.operation_type is OperationType.MUTATION:
         raise HttpRefusal(405, BAD_REQUEST, "Mutations are served by POST.", {"Allow": "POST"})
+
+
+def check_kind(result: ExecutionResult) -> None:
+    """Raise HttpRefusal when the document holds no operation that can be answered in one piece."""
+    check_method(result)
+    cause = _cause_of(result)
+    if isinstance(cause, CannotGetOperationTypeError):
+        raise HttpRefusal(400, BAD_REQUEST, cause.as_http_error_reason())
+    if isinstance(cause, InvalidOperationTypeError):
+        message = "Subscribe at this address by WebSocket (graphql-transport-ws), or accept text/event-stream."
+        raise HttpRefusal(400, BAD_REQUEST, message)
+
+
+def _cause_of(result: ExecutionResult) -> Exception | None:
+    """Why nothing was executed, where one error says it."""
+    is_refused = isinstance(result, PreExecutionError) and result.errors
+    return result.errors[0].original_error if is_refused and result.errors else None
 
 
 def _is_request_error(result: ExecutionResult) -> bool:
@@ -66,16 +75,27 @@ def respond(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """The encoded answer; one that cannot be encoded is a fault of ours, masked."""
+    """The encoded answer."""
+    content, fault = encoded(body, context)
+    return web.Response(
+        body=content, status=fault or status, headers={**headers_of(media_type, context), **(headers or {})}
+    )
+
+
+def encoded(body: dict[str, object], context: Context) -> tuple[bytes, int | None]:
+    """The body as JSON; where that cannot be, which is a fault of ours, a masked error in its place and its status."""
     try:
-        encoded = encode(body)
+        return encode(body), None
     except (TypeError, ValueError) as error:
         refusal = mask_refusal(error, context.request_id)
-        encoded, status = encode(refusal.body()), refusal.status
-    every = {
+        return encode(refusal.body()), refusal.status
+
+
+def headers_of(media_type: str, context: Context) -> dict[str, str]:
+    """What every answer of GraphQL has."""
+    return {
         "Content-Type": f"{media_type}; charset=utf-8",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Request-Id": context.request_id,
     }
-    return web.Response(body=encoded, status=status, headers={**every, **(headers or {})})

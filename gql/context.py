@@ -1,8 +1,11 @@
 """The context: who asks, from where, and with which services; resolvers reach it as `info.context`."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from strawberry.types.graphql import OperationType
 
 from services.error import Unauthenticated
 from services.viewer import Viewer
@@ -36,6 +39,7 @@ class Context:
     address as the server trusts it. `authorization` is the value of the header as it came, `token` what was found in
     it or in `connection_params`; they never appear in a repr. `base_url` is what paths of this server are appended to;
     `event_position` is where the viewer's log ended before the operation began, where it asks for that.
+    `operation_type` and `operation_name` are known once `prepared` is set: the document is good, execution begins.
     """
 
     services: "Services"
@@ -44,12 +48,24 @@ class Context:
     remote: str
     device_name: str | None = None
     loader: object | None = None
-    is_mutation: bool = False
     base_url: str = ""
     event_position: int | None = None
+    operation_type: OperationType | None = None
+    operation_name: str | None = None
+    prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     authorization: str | None = field(default=None, repr=False)
     connection_params: dict[str, object] | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether a mutation is being executed: it runs to its end, whatever becomes of the client."""
+        return self.operation_type is OperationType.MUTATION
+
+    @property
+    def is_subscription(self) -> bool:
+        """Whether a subscription is being executed."""
+        return self.operation_type is OperationType.SUBSCRIPTION
 
     def signed_in(self) -> Viewer:
         """The viewer; raises Unauthenticated, whose sentence says what to send."""
@@ -59,4 +75,6 @@ class Context:
 
     def for_operation(self) -> "Context":
         """A fresh context for one operation on this socket: the same viewer, no loaders yet."""
-        return replace(self, loader=None, is_mutation=False, event_position=None)
+        return replace(
+            self, loader=None, event_position=None, operation_type=None, operation_name=None, prepared=asyncio.Event()
+        )

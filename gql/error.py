@@ -14,7 +14,6 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionContext, PreExecutionError
-from strawberry.types.graphql import OperationType
 
 from services.error import RequestError, SottoError, Unauthenticated
 
@@ -175,7 +174,7 @@ class SottoSchema(Schema):
             refused.errors = [_of_document(error) for error in refused.errors or ()]
             return refused
         _check_one_operation(context)
-        _mark_mutation(context)
+        _tell_transport(context)
         return None
 
 
@@ -208,7 +207,9 @@ def _check_one_operation(context: ExecutionContext) -> None:
             raise AmbiguousOperation(None)
 
 
-def _mark_mutation(context: ExecutionContext) -> None:
-    """Tell the transport, through the context, that this operation is not to be cut short."""
-    if hasattr(context.context, "is_mutation"):
-        context.context.is_mutation = context.operation_type is OperationType.MUTATION
+def _tell_transport(context: ExecutionContext) -> None:
+    """Tell the transport what will be executed: a mutation is not to be cut short, a subscription is a stream."""
+    if hasattr(context.context, "prepared"):
+        context.context.operation_type = context.operation_type
+        context.context.operation_name = context.operation_name
+        context.context.prepared.set()

@@ -10,6 +10,7 @@ from gql.error import BAD_REQUEST, HttpRefusal
 JSON: Final = "application/json"
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
+EVENT_STREAM: Final = "text/event-stream"
 MULTIPART: Final = "multipart/form-data"
 
 _UTF_8 = ("utf-8", "utf8")
@@ -31,6 +32,23 @@ def media_type_for(accept: str) -> str | None:
             is_favourite = media_type == (GRAPHQL_RESPONSE if precision == 2 else JSON)
             choices.append((quality, precision, is_favourite, media_type))
     return max(choices)[-1] if choices else None
+
+
+@lru_cache(maxsize=256)
+def takes_stream(accept: str) -> bool:
+    """Whether a subscription may be answered by Server-Sent Events: only where the type is named, at any weight."""
+    quality, precision = _quality_of(EVENT_STREAM, accept)
+    return precision == 2 and quality > 0
+
+
+@lru_cache(maxsize=256)
+def prefers_stream(accept: str) -> bool:
+    """Whether every answer is wanted as a stream: it is named, and JSON is wanted less or not at all.
+
+    Clients such as urql list `text/event-stream` behind JSON on every request, and read JSON then.
+    """
+    others = max(_quality_of(media_type, accept)[0] for media_type in (JSON, GRAPHQL_RESPONSE))
+    return takes_stream(accept) and _quality_of(EVENT_STREAM, accept)[0] > others
 
 
 @lru_cache(maxsize=256)

@@ -1,5 +1,6 @@
 """One operation: what a client may ask for, with its types checked, and the one function that executes it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from services.error import BadRequest
 
 GET_OPERATIONS = frozenset({OperationType.QUERY})
 POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
+STREAM_OPERATIONS = frozenset({OperationType.SUBSCRIPTION})
 SOCKET_OPERATIONS = frozenset(OperationType)
 
 Results = AsyncGenerator[ExecutionResult, None]
@@ -70,3 +72,39 @@ async def execute(
         allowed_operation_types=allowed,
     )
     return cast("Results", results)  # incremental delivery, the wider part of the type, is off
+
+
+class Steps:
+    """Results one by one: each can be waited for with a time-out, and is not lost by it. Close it with `aclose`."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._upcoming: asyncio.Task[ExecutionResult | None] | None = None
+
+    @property
+    def upcoming(self) -> asyncio.Task[ExecutionResult | None]:
+        """The next result on its way, the same until it is taken; None at the end."""
+        if self._upcoming is None:
+            self._upcoming = asyncio.create_task(self._step())
+        return self._upcoming
+
+    async def _step(self) -> ExecutionResult | None:
+        return await anext(self._results, None)
+
+    async def take(self) -> ExecutionResult | None:
+        """Wait for the next result, and let the one after it follow."""
+        result = await self.upcoming
+        self._upcoming = None
+        return result
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the next result is an exception."""
+        return self.upcoming.done() and not self.upcoming.cancelled() and self.upcoming.exception() is not None
+
+    async def aclose(self) -> None:
+        """Stop the operation, and wait until it has stopped."""
+        if self._upcoming is not None:
+            self._upcoming.cancel()
+            await asyncio.gather(self._upcoming, return_exceptions=True)
+        await self._results.aclose()

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Coroutine
-from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,18 +12,37 @@ from aiohttp import web
 from strawberry import Schema
 from strawberry.aiohttp.views import GraphQLView
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.types.execution import ExecutionResult
-from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
-from gql.answer import body_of, check_kind, respond, status_of
+from gql.answer import body_of, check_kind, check_method, respond, status_of
 from gql.body import Body, decode, parameters_of
 from gql.context import Context, token_of
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.frame import SocketAdapter
-from gql.negotiation import GRAPHQL_RESPONSE, JSON, accept_of, check_content, media_type_for, wants_page
-from gql.operation import GET_OPERATIONS, POST_OPERATIONS, Operation, execute, operation_of
+from gql.negotiation import (
+    EVENT_STREAM,
+    GRAPHQL_RESPONSE,
+    JSON,
+    MULTIPART,
+    accept_of,
+    check_content,
+    media_type_for,
+    prefers_stream,
+    takes_stream,
+    wants_page,
+)
+from gql.operation import (
+    GET_OPERATIONS,
+    POST_OPERATIONS,
+    STREAM_OPERATIONS,
+    Operation,
+    Results,
+    Steps,
+    execute,
+    operation_of,
+)
 from gql.socket import GOING_AWAY, SocketHandler, Sockets, token_source
+from gql.sse import EventStream
 from gql.upload import MultipartRequest, UploadLimits
 from services.error import ServerUnavailable, SottoError
 
@@ -73,6 +91,7 @@ class View(GraphQLView[Context, None]):
         self.services = services
         self.sockets = Sockets()
         self._running: set[asyncio.Task[Any]] = set()
+        self._streams: set[asyncio.Task[Any]] = set()
         self._is_draining = False
         self._upload_limits = UploadLimits(
             operations_bytes=options.max_json_bytes,
@@ -98,42 +117,75 @@ class View(GraphQLView[Context, None]):
             refusal = mask_refusal(error, context.request_id)
         return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
 
-    async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.Response:
+    async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
         """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
+        accept = accept_of(request)
         if self._is_draining and _wants_socket(request):
             raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
-        if request.method == "GET" and "query" not in request.query and wants_page(accept_of(request)):
+        if request.method == "GET" and "query" not in request.query and wants_page(accept):
             return await self._page(request)
-        if media_type is None:
-            raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
+        if media_type is None and not takes_stream(accept):
+            raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
         context.token = token_of(context.authorization)
         await self.refresh(context)
-        if request.method == "GET":
-            result = await self._execute(operation_of(parameters_of(request)), context, GET_OPERATIONS)
-        elif check_content(request) == JSON:
-            body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
-            operation = operation_of(decode(await body.read_all()))
-            result = await self._outlive(self._execute(operation, context, POST_OPERATIONS), context)
+        return await self._outlive(self._respond(request, context, accept), context)
+
+    async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
+        """Execute, and answer in one piece or as a stream: which of them, is known once the document is read."""
+        results = self._results(request, context, accept)
+        if takes_stream(accept):
+            async with aclosing(Steps(results)) as steps:
+                await _wait_until_read(steps, context)
+                if context.is_subscription or (prefers_stream(accept) and not steps.has_failed):
+                    return await self._stream(request, context, steps)
+                result = await steps.take()
         else:
-            result = await self._outlive(self._execute_multipart(request, context), context)
+            async with aclosing(results):
+                result = await anext(results)
+        assert result is not None
         check_kind(result)
+        media_type = media_type_for(accept) or JSON
         return respond(body_of(result), media_type, context, status_of(result, media_type))
 
-    async def _execute(
-        self, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
-    ) -> ExecutionResult:
-        async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
-            return await anext(results)
-
-    async def _execute_multipart(self, request: web.Request, context: Context) -> ExecutionResult:
+    async def _results(self, request: web.Request, context: Context, accept: str) -> Results:
+        """Read the operation from the URL, JSON or parts, and execute it; files that nobody claimed are discarded."""
+        allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
+        if takes_stream(accept):
+            allowed |= STREAM_OPERATIONS
         multipart = MultipartRequest(context, self._upload_limits)
         try:
-            operation = await multipart.receive(request)
-            return await self._execute(operation, context, POST_OPERATIONS)
+            operation = await self._operation_of(request, multipart)
+            async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
+                async for result in results:
+                    yield result
         finally:
             await multipart.discard()
+
+    async def _operation_of(self, request: web.Request, multipart: MultipartRequest) -> Operation:
+        if request.method == "GET":
+            return operation_of(parameters_of(request))
+        if check_content(request) == MULTIPART:
+            return await multipart.receive(request)
+        body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
+        return operation_of(decode(await body.read_all()))
+
+    async def _stream(self, request: web.Request, context: Context, steps: Steps) -> web.StreamResponse:
+        """Answer with Server-Sent Events until the operation ends, the client leaves or the server stops."""
+        if steps.upcoming.done() and (result := steps.upcoming.result()) is not None:
+            check_method(result)
+        options, task = self.options, asyncio.current_task()
+        stream = EventStream(
+            request,
+            context,
+            heartbeat_seconds=options.heartbeat_seconds,
+            send_seconds=options.send_timeout_seconds,
+        )
+        if context.is_subscription and task is not None:
+            self._streams.add(task)
+            task.add_done_callback(self._streams.discard)
+        return await stream.send(steps)
 
     async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:
         """Await the work; when the client goes away a mutation still runs to its end, anything else is stopped."""
@@ -153,8 +205,10 @@ class View(GraphQLView[Context, None]):
         task.add_done_callback(self._running.discard)
 
     async def drain(self, seconds: float = 3.0) -> None:
-        """Refuse new sockets, close the open ones with 1001, and give what is running this long to finish."""
+        """Refuse new sockets, close the open ones with 1001, cut streams, give what else runs this long to finish."""
         self._is_draining = True
+        for stream in self._streams:
+            stream.cancel()
         closing = self.sockets.close(GOING_AWAY, "The server is stopping: connect again.")
         pending = {asyncio.ensure_future(closing), *self._running}
         await asyncio.wait(pending, timeout=seconds)
@@ -203,6 +257,13 @@ class View(GraphQLView[Context, None]):
         """403: a page of a foreign origin wants a socket."""
         refusal = HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `allowed_origins`.")
         return respond(refusal.body(), JSON, await self.get_context(request, None), refusal.status)
+
+
+async def _wait_until_read(steps: Steps, context: Context) -> None:
+    """Until it is known what kind of operation this is, or that none of it will be executed."""
+    prepared = asyncio.create_task(context.prepared.wait())
+    await asyncio.wait([steps.upcoming, prepared], return_when=asyncio.FIRST_COMPLETED)
+    prepared.cancel()
 
 
 def _wants_socket(request: web.Request) -> bool:

@@ -106,7 +106,7 @@ async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     limits = Limits(sends_per_minute=0)
     services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
     app, view, *_ = build_app(settings, services)
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:

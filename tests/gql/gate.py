@@ -122,9 +122,14 @@ class GatedSite:
         self.world = world
         self.http = http
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on the loopback."""
+        return int(self.url.rsplit(":", 1)[1].split("/")[0])
+
     async def raw(self, body: str, content_type: str = "application/json") -> asyncio.StreamWriter:
         """A POST whose answer nobody waits for."""
-        _, writer = await asyncio.open_connection("127.0.0.1", int(self.url.rsplit(":", 1)[1].split("/")[0]))
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
@@ -143,11 +148,12 @@ class GatedSite:
 
 
 @asynccontextmanager
-async def gated_site() -> AsyncIterator[GatedSite]:
+async def gated_site(**options: Any) -> AsyncIterator[GatedSite]:
     """Handlers are cancelled when their client leaves, which aiohttp leaves to the application to want."""
     world = World()
     services = cast("Any", SimpleNamespace(account=world, attachment=world))
-    view = View(SCHEMA, services, ViewOptions(connection_init_seconds=0.2, send_timeout_seconds=0.5))
+    options = {"connection_init_seconds": 0.2, "send_timeout_seconds": 0.5, **options}
+    view = View(SCHEMA, services, ViewOptions(**options))
     app = web.Application()
     app.router.add_route("*", "/graphql", view.__call__)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)

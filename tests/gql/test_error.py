@@ -96,7 +96,7 @@ SCHEMA = build()
 
 async def run(query: str, schema: SottoSchema = SCHEMA, **options: Any) -> list[Any]:
     """Every result, formatted as a transport would."""
-    context = SimpleNamespace(request_id="r1", is_mutation=False)
+    context = SimpleNamespace(request_id="r1")
     results = await schema.stream(query, context_value=context, **options)
     return [
         {"data": each.data, "errors": [error.formatted for error in each.errors or ()]}  # type: ignore[union-attr]
