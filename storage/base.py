@@ -110,10 +110,20 @@ class StagedFile:
 
     @classmethod
     async def create(cls, folder: Path) -> "StagedFile":
-        """Make the file, mode 0600; the folder must exist. Raises StorageFull or StorageFailed."""
+        """Make the file, mode 0600; the folder must exist. Raises StorageFull or StorageFailed.
+
+        A thread cannot be cancelled: where the caller is, the file is made all the same, and taken away again.
+        """
         path = folder / f"{new_key()}{PARTIAL_SUFFIX}"
+        making = asyncio.ensure_future(asyncio.to_thread(_HashedFile, path))
         with failing_as("A file could not be staged"):
-            return cls(path, await asyncio.to_thread(_HashedFile, path))
+            try:
+                return cls(path, await asyncio.shield(making))
+            except asyncio.CancelledError:
+                await asyncio.wait([making])
+                if making.exception() is None:
+                    await cls(path, making.result()).discard()
+                raise
 
     @property
     def sha256(self) -> str:

@@ -249,8 +249,9 @@ async def test_a_message_is_heard_over_a_stream_and_by_nobody_else(site: Site) -
         body = {"query": HEAR, "variables": {"after": answer["data"]["viewer"]["eventCursor"]}}
         headers = {**STREAM, "Authorization": f"Bearer {token}"}
         streams.append(await site.http.post(site.graphql, json=body, headers=headers))
-    send = {"input": {"recipients": [{"username": "bob"}], "text": "for bob"}}
-    await site.post({"query": SEND, "variables": send}, alice)
+    draft = {"to": {"users": [{"username": "bob"}]}, "text": "for bob"}
+    _, answer = await site.post({"query": SEND, "variables": {"input": draft}}, alice)
+    assert answer["data"]["sendPrivateMessage"]["__typename"] == "SendPrivateMessageSuccess"
 
     async with asyncio.timeout(5):
         heard = await streams[0].content.readuntil(b"\n\n")

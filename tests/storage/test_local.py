@@ -227,3 +227,18 @@ def test_a_file_url_has_an_absolute_path(url: str, tmp_path: Path) -> None:
     """Two slashes would name a machine: the likeliest slip."""
     with pytest.raises(ValueError, match="three slashes"):
         storage_for(url, tmp_path)
+
+
+async def test_a_cancelled_stage_leaves_no_file(tmp_path: Path) -> None:
+    """A client that leaves while its file is being made: the thread makes it all the same, then it is taken away."""
+    storage = LocalStorage(tmp_path)
+    await storage.open()
+
+    for pause in (0, 0, 0.0001, 0.0005, 0.001):
+        staging = asyncio.create_task(storage.stage())
+        await asyncio.sleep(pause)
+        staging.cancel()
+        with suppress(asyncio.CancelledError):
+            await (await staging).discard()
+
+    assert list((tmp_path / "staging").iterdir()) == []
