@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aiohttp import WSMsgType
+from aiohttp import WebSocketError, WSMsgType, web
 from strawberry.aiohttp.views import AiohttpWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code
 MAX_ID_LENGTH = 128
 CLOSE_SECONDS = 10.0  # until the other side has said goodbye, or is cut off
+HANG_UP_SECONDS = 1.0  # until the other side has hung up after the goodbyes, or is cut off
 
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 
@@ -32,8 +34,25 @@ class HalfCharacter:
     """Stands for the payload of a `subscribe` that is JSON but for a lone surrogate: clients cut emoji in two."""
 
 
+class SocketResponse(web.WebSocketResponse):
+    """aiohttp's socket, which hangs up too early on a client that speaks, and too late on one that is silent."""
+
+    def _close_transport(self) -> None:
+        """Leave it to `hang_up`: closing while bytes are unread makes RST of our last words (1006 instead of 1009)."""
+
+    def _handle_ping_pong_exception(self, exc: BaseException) -> None:
+        """Cut off whoever answers no ping: what it does not read would keep the connection open, and its senders."""
+        super()._handle_ping_pong_exception(exc)
+        if self._req is not None and self._req.transport is not None:
+            self._req.transport.abort()
+
+
 class SocketAdapter(AiohttpWebSocketAdapter):
     """Frames as text: bytes would be sent as binary frames, which a browser gives out as a Blob."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._turn = asyncio.Lock()
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
         """The messages, decoded; ends when the socket is closed."""
@@ -46,12 +65,12 @@ class SocketAdapter(AiohttpWebSocketAdapter):
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message; raises WebSocketDisconnected when nobody reads, and then cuts the connection.
 
-        A client that does not read holds the sender for the time-out, never for longer (design §5).
+        A client that does not read holds the sender for the time-out, never for longer (design §5). Its operations
+        send in turn, so that what waits in memory is one message above the transport's high-water mark.
         """
-        text = encode(message).decode()
         try:
-            async with asyncio.timeout(cast("View", self.view).options.send_timeout_seconds):
-                await self.ws.send_str(text)
+            async with asyncio.timeout(cast("View", self.view).options.send_timeout_seconds), self._turn:
+                await self.ws.send_str(encode(message).decode())
         except TimeoutError:
             self._cut()
             raise WebSocketDisconnected from None
@@ -67,9 +86,29 @@ class SocketAdapter(AiohttpWebSocketAdapter):
         except TimeoutError:
             self._cut()
 
+    async def hang_up(self) -> None:
+        """End our half, and read until the other side has ended its own (RFC 6455 §7.1.1); then cut what is left."""
+        transport = self.request.transport
+        if transport is None:
+            return
+        if isinstance(self.ws.exception(), WebSocketError):
+            await _until_closed(transport)  # it may be in the middle of a large frame: first it shall read our Close
+        if transport.can_write_eof():
+            transport.write_eof()
+        await _until_closed(transport)
+        transport.abort()
+
     def _cut(self) -> None:
         if self.request.transport is not None:
             self.request.transport.abort()
+
+
+async def _until_closed(transport: asyncio.Transport) -> None:
+    """Until the other side has hung up; what it still sends is dropped."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            while not transport.is_closing():
+                await asyncio.sleep(0.01)
 
 
 def _message_of(text: str) -> object:

@@ -17,7 +17,7 @@ from strawberry.types.execution import PreExecutionError
 
 from gql.context import HOW_TO_SIGN_IN, Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
-from gql.frame import HalfCharacter, ProtocolError, check_message
+from gql.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.operation import SOCKET_OPERATIONS, execute, operation_of
 from services.error import RequestError, ServerUnavailable, SottoError, Unauthenticated
 from services.viewer import Viewer
@@ -97,6 +97,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._view.sockets.remove(self)
+            await cast("SocketAdapter", self.websocket).hang_up()
 
     async def shutdown(self) -> None:
         """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""

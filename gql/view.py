@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from strawberry import Schema
-from strawberry.aiohttp.views import GraphQLView
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UNSET, UnsetType
 
@@ -19,6 +18,7 @@ from gql.body import Body, decode, parameters_of
 from gql.context import Context, token_of
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.frame import SocketAdapter
+from gql.handshake import HandshakeView, wants_socket
 from gql.negotiation import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the silence that is allowed within it
-CLOSE_SECONDS = 5.0  # how long a socket waits for the other side to say goodbye
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,8 @@ class ViewOptions:
     public_url: str = ""  # where clients reach this server; from their request where it is not known
 
 
-class View(GraphQLView[Context, None]):
-    """The handler of `/graphql`. HTTP is ours; the handshake and its check of the origin are Strawberry's."""
+class View(HandshakeView):
+    """The handler of `/graphql`: HTTP, and the way to its sockets."""
 
     graphql_transport_ws_handler_class = SocketHandler
     websocket_adapter_class = SocketAdapter
@@ -103,7 +102,7 @@ class View(GraphQLView[Context, None]):
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
-        if _wants_socket(request) and self.is_websocket_request(request) and not self._is_draining:
+        if self.is_websocket_request(request) and not self._is_draining:
             return await self.run(request)
         context = await self.get_context(request, None)
         media_type = media_type_for(accept_of(request))
@@ -120,7 +119,8 @@ class View(GraphQLView[Context, None]):
     async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
         """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
         accept = accept_of(request)
-        if self._is_draining and _wants_socket(request):
+        if wants_socket(request):
+            self.check_handshake(request)
             raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
@@ -241,31 +241,9 @@ class View(GraphQLView[Context, None]):
         """Ask again who the token belongs to; raises the RequestError of a session that ended meanwhile."""
         context.viewer = await self.services.account.authenticate(context.token)
 
-    async def create_websocket_response(self, request: web.Request, subprotocol: str | None) -> web.WebSocketResponse:
-        """The handshake. No compression: it costs 100 KiB for every idle socket (design §5)."""
-        response = web.WebSocketResponse(
-            protocols=[subprotocol] if subprotocol else [],
-            heartbeat=self.options.heartbeat_seconds,
-            compress=False,
-            max_msg_size=self.options.max_frame_bytes,
-            timeout=CLOSE_SECONDS,
-        )
-        await response.prepare(request)
-        return response
-
-    async def reject_websocket(self, request: web.Request) -> web.Response:
-        """403: a page of a foreign origin wants a socket."""
-        refusal = HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `allowed_origins`.")
-        return respond(refusal.body(), JSON, await self.get_context(request, None), refusal.status)
-
 
 async def _wait_until_read(steps: Steps, context: Context) -> None:
     """Until it is known what kind of operation this is, or that none of it will be executed."""
     prepared = asyncio.create_task(context.prepared.wait())
     await asyncio.wait([steps.upcoming, prepared], return_when=asyncio.FIRST_COMPLETED)
     prepared.cancel()
-
-
-def _wants_socket(request: web.Request) -> bool:
-    """Whether this may be a handshake: RFC 6455 §4.1 wants a GET; elsewhere RFC 9110 §7.8 lets us ignore the header."""
-    return request.method == "GET" and "Upgrade" in request.headers
