@@ -1,5 +1,6 @@
 """The HTTP application: addresses, and what every answer has."""
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from gql.view import View, ViewOptions
 from models.base import now_ms
 from pubsub.memory import MemoryPubSub
 from server.file import FileHandler
+from server.refusal import HEADERS, refuse
 from server.settings import Settings
 from services.error import SottoError
 from services.guard import GuardedDatabase
@@ -30,6 +32,14 @@ _CORS = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Require-Preflight",
     "Access-Control-Max-Age": "86400",
 }
+
+# GraphiQL as Strawberry serves it loads its scripts from another host, so its page can only be kept out of frames.
+_PAGE = {"Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only where clients come by https
+
+# RFC 3986 §3.2.2, without what only URLs of other programs have; RFC 9112 §3.2: any other Host must be refused, and
+# links to files are made of it. HTTP/1.0 may send none.
+_HOST = re.compile(r"([a-z0-9._~%-]{0,255}|\[[0-9a-f:.]{2,45}\])(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -103,7 +113,7 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     health = Health(services)
     files = FileHandler(services.attachment)
     app = web.Application(middlewares=[_requests, _errors], client_max_size=settings.max_json_bytes)
-    app.on_response_prepare.append(_headers_for(frozenset(settings.allowed_origins)))
+    app.on_response_prepare.append(_headers_for(settings))
     app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions
     app.router.add_get("/files/{token}", files.download)
     app.router.add_get("/files/{token}/{filename}", files.download)
@@ -132,13 +142,15 @@ async def _greet(_request: web.Request) -> web.Response:
     return web.json_response({"name": "Sotto", "graphql": "/graphql"})
 
 
-def _headers_for(allowed_origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """What every answer has, streamed ones too: no guessing, no telling; CORS for the origins that are allowed."""
+def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What every answer has, streamed ones too: `HEADERS`, unless its handler knows better, and CORS where allowed."""
+    allowed_origins = frozenset(settings.allowed_origins)
+    always = {**HEADERS, **_HSTS} if settings.public_url.startswith("https://") else HEADERS
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Server", None)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers["Referrer-Policy"] = "no-referrer"
+        for name, value in ({**always, **_PAGE} if response.content_type == "text/html" else always).items():
+            response.headers.setdefault(name, value)
         if allowed_origins:
             response.headers.add("Vary", "Origin")  # whatever this one is: a cache must not mix them up
         origin = request.headers.get("Origin")
@@ -155,8 +167,10 @@ def _headers_for(allowed_origins: frozenset[str]) -> Callable[[web.Request, web.
 async def _requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line of the log for each request; a browser's preflight is answered by its headers alone."""
     began = time.perf_counter()
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        response: web.StreamResponse = web.Response(status=204)
+    if not _HOST.fullmatch(request.headers.get("Host", "")):
+        response: web.StreamResponse = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
+    elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        response = web.Response(status=204)
     else:
         response = await handler(request)
     _log_request(request, response, time.perf_counter() - began)
@@ -185,18 +199,13 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return _refuse(error.status, "NOT_FOUND" if error.status == 404 else "BAD_REQUEST", error.reason, headers)
+        return refuse(error.status, "NOT_FOUND" if error.status == 404 else "BAD_REQUEST", error.reason, headers)
     except SottoError as error:
-        return _refuse(
+        return refuse(
             404 if error.code == "NOT_FOUND" else getattr(error, "http_status", 400), error.code, error.detail
         )
     except ConnectionError:
         raise  # the client has left
     except Exception as error:  # noqa: BLE001 - masked, and whole in the log
         message, _error_id = mask(error, secrets.token_hex(8))
-        return _refuse(500, "INTERNAL", message)
-
-
-def _refuse(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
-    return web.json_response(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})
+        return refuse(500, "INTERNAL", message)

@@ -17,6 +17,7 @@ from gql.view import View
 from models.error import DatabaseError
 from server import banner
 from server.app import Health, build_app, open_services
+from server.connection import Runner
 from server.settings import Settings
 from services.service import Services
 from storage.base import StorageError
@@ -53,9 +54,8 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
             raise StartError(way_out(error)) from error
         stack.push_async_callback(services.close)
         app, view, health = build_app(settings, services)
-        runner = web.AppRunner(
+        runner = Runner(
             app,
-            access_log=None,
             auto_decompress=False,
             handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/view.py
             lingering_time=2.0,
@@ -116,7 +116,7 @@ async def _drain(site: web.TCPSite, view: View, health: Health) -> None:
     await view.drain(DRAIN_SECONDS)
 
 
-def _url_of(settings: Settings, runner: web.AppRunner) -> str:
+def _url_of(settings: Settings, runner: Runner) -> str:
     port = runner.addresses[0][1]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - where to reach it
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"

@@ -262,3 +262,22 @@ def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.
         assert getattr(default, name) != getattr(changed, name), name
         assert getattr(changed, name) == (() if setting == "attachment_types" else other)
     assert {RENAMED.get(name, name) for name in limits} <= set(Settings.model_fields)
+
+
+async def test_what_is_no_page_may_run_and_frame_nothing(serving: Serving) -> None:
+    """Answers of the API are data: whatever a browser is made to show of them, nothing in it runs."""
+    async with serving() as (_, http):
+        for path in ("/graphql?query={__typename}", "/healthz", "/nothing", "/schema.graphql"):
+            async with http.get(path) as response:
+                assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        async with http.get("/graphql", headers={"Accept": "text/html"}) as response:
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(("url", "expected"), [("https://chat.example.org", "max-age=31536000"), ("", None)])
+async def test_browsers_are_held_to_https_where_clients_come_by_it(
+    serving: Serving, url: str, expected: str | None
+) -> None:
+    """RFC 6797: the header is sent where `public_url` says so, and nowhere else."""
+    async with serving(public_url=url) as (_, http), http.get("/healthz") as response:
+        assert response.headers.get("Strict-Transport-Security") == expected
