@@ -3,7 +3,6 @@
 import re
 import secrets
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,7 +13,10 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionContext, PreExecutionError
+from strawberry.types.graphql import OperationType
 
+from gql.log import log_start
+from services.cause import causes_of
 from services.error import RequestError, SottoError, Unauthenticated
 
 log = structlog.get_logger(__name__)
@@ -74,14 +76,13 @@ def refusal_of(error: SottoError) -> HttpRefusal:
     return HttpRefusal(status, error.code, error.detail, headers, extensions)
 
 
-def mask(error: BaseException, request_id: str | None, path: list[str | int] | None = None) -> tuple[str, str]:
+def mask(error: BaseException, request_id: str | None, field_name: str | None = None) -> tuple[str, str]:
     """Log an unexpected exception under a new error id; returns the sentence for the client, and the id.
 
-    The log gets the classes of the exception and its causes, and the lines of code that they came through: no texts of
-    exceptions, because drivers and parsers put the user's words into them.
+    The log gets what `causes_of` may tell, and the field's name in the schema; its alias is a word of the client's.
     """
     error_id = secrets.token_hex(8)
-    log.error("unexpected_error", error_id=error_id, request_id=request_id, path=path, causes=_causes_of(error))
+    log.error("unexpected_error", error_id=error_id, request_id=request_id, field=field_name, causes=causes_of(error))
     return f"Something went wrong on our side; error id {error_id}.", error_id
 
 
@@ -89,22 +90,6 @@ def mask_refusal(error: BaseException, request_id: str | None) -> HttpRefusal:
     """An unexpected exception outside execution, logged and masked: status 500."""
     message, error_id = mask(error, request_id)
     return HttpRefusal(500, INTERNAL, message, extensions={"errorId": error_id})
-
-
-def _causes_of(error: BaseException) -> list[dict[str, object]]:
-    """The exception, then its cause, then the cause of that; each with its class and its way through the code."""
-    causes: list[dict[str, object]] = []
-    cause: BaseException | None = error
-    while cause is not None and len(causes) < 5:
-        frames = traceback.extract_tb(cause.__traceback__)[-20:]
-        causes.append(
-            {
-                "exception": f"{type(cause).__module__}.{type(cause).__qualname__}",
-                "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-            }
-        )
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return causes
 
 
 def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
@@ -124,8 +109,14 @@ def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
         # Without a path it is about the request as a whole: variables that do not fit their types.
         if error.path is None or _is_of_argument(cause):
             return _with(error, error.message, {"code": BAD_REQUEST})
-    message, error_id = mask(cause or error, request_id, error.path)
+    message, error_id = mask(cause or error, request_id, _field_of(error))
     return _with(error, message, {"code": INTERNAL, "errorId": error_id}, forget=True)
+
+
+def _field_of(error: GraphQLError) -> str | None:
+    """The name that the schema gives to the field that failed; None where nothing has been executed."""
+    nodes = error.nodes if error.path is not None else None
+    return next((node.name.value for node in nodes or () if isinstance(node, FieldNode)), None)
 
 
 def _is_of_argument(cause: GraphQLError | None) -> bool:
@@ -153,7 +144,7 @@ class SottoSchema(Schema):
             errors[index] = shown = present(error, request_id)
             code = (shown.extensions or {}).get("code")
             if code != INTERNAL:
-                log.debug("refused", code=code, path=shown.path, request_id=request_id)
+                log.debug("refused", code=code, field=_field_of(shown), request_id=request_id)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
@@ -212,4 +203,6 @@ def _tell_transport(context: ExecutionContext) -> None:
     if hasattr(context.context, "prepared"):
         context.context.operation_type = context.operation_type
         context.context.operation_name = context.operation_name
+        if context.operation_type is OperationType.SUBSCRIPTION:
+            log_start(context.context)
         context.context.prepared.set()

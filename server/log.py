@@ -14,6 +14,7 @@ import re
 import sys
 import threading
 import warnings
+from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -77,7 +78,7 @@ def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
     loop.set_exception_handler(_log_loop)
 
 
-def as_json(_logger: object, level: str, event: dict[str, Any]) -> bytes:
+def as_json(_logger: object, level: str, event: MutableMapping[str, Any]) -> bytes:
     """A processor of structlog: the line. A value that is no JSON is shown by its repr, half a character escaped."""
     fields = {"timestamp": datetime.now(UTC), "level": level, **event}
     try:
@@ -96,7 +97,7 @@ def text_processors() -> list[Any]:
     ]
 
 
-def _unfold(_logger: object, _level: str, event: dict[str, Any]) -> dict[str, Any]:
+def _unfold(_logger: object, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Stacks below the line instead of in it."""
     for cause in event.pop("causes", ()):
         title = ": ".join(filter(None, (cause["exception"], cause["words"])))
