@@ -13,8 +13,9 @@ from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
-from strawberry.types.execution import PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from gql.answer import body_of
 from gql.context import HOW_TO_SIGN_IN, Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
@@ -73,6 +74,11 @@ class SocketOperation(BaseOperation[Context, None]):
         super().__init__(handler, operation_id, "", None, None)
         self.payload = payload
         self.context = context
+
+    async def send_next(self, execution_result: ExecutionResult) -> None:
+        """Send a result, of the same shape as over HTTP."""
+        payload = cast("Any", body_of(execution_result))
+        await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
 
     async def send_error(self, message: str, extensions: dict[str, object]) -> None:
         """End the operation with one error."""

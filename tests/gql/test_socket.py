@@ -1,14 +1,12 @@
 """graphql-transport-ws: what breaks the protocol closes the socket, what breaks one operation ends that."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
 
 from tests.gql.conftest import Site
 
@@ -79,91 +77,6 @@ async def test_a_bad_token_closes_with_4401(site: Site, payload: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("frames", "code"),
-    [
-        (["subscribe"], 4401),
-        (["init", "init"], 4429),
-        (["init", "subscribe", "subscribe"], 4409),
-    ],
-)
-async def test_the_protocols_own_rules(site: Site, frames: list[str], code: int) -> None:
-    """4401 before the acknowledgement, 4429 for a second init, 4409 for an id in use."""
-    token = await site.token_of("alice")
-    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
-        for frame in frames:
-            if frame == "init":
-                await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
-            else:
-                await subscribe(socket, HEAR)
-
-        assert await closing(socket) == code
-
-
-MALFORMED = [
-    "null", "[]", '"x"', "1", "{}", "{", "[" * 50_000, '{"type": 1}', '{"type": null}', '{"type": "nonsense"}',
-    '{"type": "subscribe"}', '{"type": "subscribe", "id": "1"}', '{"type": "subscribe", "id": "1", "payload": null}',
-    '{"type": "subscribe", "id": "1", "payload": []}', '{"type": "subscribe", "id": 1, "payload": {"query": "{a}"}}',
-    '{"type": "subscribe", "id": {}, "payload": {"query": "{a}"}}', '{"type": "subscribe", "id": "", "payload": {}}',
-    '{"type": "subscribe", "id": "1", "payload": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
-    '{"type": "complete"}', '{"type": "complete", "id": 5}', '{"type": "ping", "payload": 5}', "\x00",
-    '{"type": "subscribe", "id": "1", "payload": {"query": 5}}',
-    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "variables": []}}',
-    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "operationName": 5}}', '{"type": NaN}',
-    '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "extensions": []}}', '{"type": ["ping"]}',
-    '{"type": {}}', '{"type": "next", "id": "1", "payload": {}}', '{"type": "connection_ack"}', "",
-    '{"type": "pong", "payload": "x"}', '{"type": "ping", "payload": {"a": "\\ud800"}}', '{"type": "\\ud800"}',
-    '{"type": "connection_init", "payload": []}', '{"type": "ping"}{"type": "ping"}',
-    json.dumps({"type": "subscribe", "id": "x" * 129, "payload": {"query": "{ __typename }"}}),
-    '{"type": "subscribe", "id": "1", "payload": {"query": "\\ud800", "variables": {"a": ' + "1" * 5_000 + "}}}",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("frame", MALFORMED, ids=range(len(MALFORMED)))
-async def test_a_malformed_frame_closes_with_4400_and_no_traceback(site: Site, frame: str) -> None:
-    """Never 1006: the client learns what was wrong."""
-    with capture_logs() as logs:
-        async with connected(site) as socket:
-            await socket.send_str(frame)
-            code = await closing(socket)
-
-    assert code == 4400
-    assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
-
-
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        (b"\x81\x82\0\0\0\0\xff\xfe", 1007),
-        (b"\x83\x80\0\0\0\0", 1002),
-        (b"\xf1\x80\0\0\0\0", 1002),
-        (b"\x80\x80\0\0\0\0", 1002),
-        (b"\x89\xfe\x01\0\0\0\0\0" + b"x" * 256, 1002),
-        (b"\x88\x81\0\0\0\0x", 1002),
-    ],
-    ids=["not UTF-8", "unknown opcode", "reserved bits", "continues nothing", "long ping", "half a close code"],
-)
-async def test_a_broken_frame_closes_with_the_code_of_the_rfc(site: Site, frame: bytes, code: int) -> None:
-    """RFC 6455 section 7.4.1: 1007 for bad text, 1002 for the rest; nothing of it in the log."""
-    with capture_logs() as logs:
-        async with connected(site) as socket:
-            assert socket._response.connection is not None
-            transport = cast("asyncio.Transport", socket._response.connection.transport)
-            transport.write(frame)
-            found = await closing(socket)
-
-    assert found == code
-    assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
-
-
-async def test_a_binary_frame_closes_with_4400(site: Site) -> None:
-    """The protocol speaks text."""
-    async with connected(site) as socket:
-        await socket.send_bytes(b'{"type": "ping"}')
-
-        assert await closing(socket) == 4400
-
-
-@pytest.mark.parametrize(
     ("payload", "code"),
     [
         ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
@@ -208,34 +121,6 @@ async def test_one_socket_runs_twenty_operations(site: Site) -> None:
     await listeners(site, 0)
 
 
-@pytest.mark.parametrize("how", ["complete", "close", "abort"])
-async def test_a_subscription_ends_with_its_client(site: Site, how: str) -> None:
-    """By complete, by close, or by a lost connection: nothing listens any more."""
-    alice = await site.token_of("alice")
-    async with connected(site, alice) as socket:
-        await subscribe(socket, HEAR)
-        await listeners(site, 1)
-
-        if how == "complete":
-            await socket.send_json({"id": "1", "type": "complete"})
-        elif how == "close":
-            await socket.close()
-        else:
-            assert socket._response.connection is not None
-            assert socket._response.connection.transport is not None
-            socket._response.connection.transport.abort()
-
-        await listeners(site, 0)
-
-
-async def test_a_pong_brings_the_payload_back(site: Site) -> None:
-    """The protocol's ping, at any time."""
-    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
-        await socket.send_json({"type": "ping", "payload": {"n": 1}})
-
-        assert await socket.receive_json(timeout=5) == {"type": "pong", "payload": {"n": 1}}
-
-
 async def test_frames_are_text_and_not_compressed(site: Site) -> None:
     """A browser parses text; deflate costs 100 KiB for every idle socket."""
     async with connected(site, compress=15) as socket:
@@ -244,26 +129,6 @@ async def test_frames_are_text_and_not_compressed(site: Site) -> None:
 
         assert message.type is aiohttp.WSMsgType.TEXT
         assert socket.compress == 0
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed"), [("https://evil.example", False), ("https://app.example.org", True), ("null", False)]
-)
-async def test_a_page_of_a_foreign_origin_is_refused(site: Site, origin: str, allowed: bool) -> None:
-    """403 at the handshake, unless the operator has named it."""
-    if allowed:
-        async with connected(site, headers={"Origin": origin}):
-            return
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await site.http.ws_connect(site.graphql, protocols=PROTOCOL, headers={"Origin": origin})
-
-    assert caught.value.status == 403
-
-
-async def test_the_old_protocol_is_not_spoken(site: Site) -> None:
-    """graphql-ws (subscriptions-transport-ws) has no timeout and crashes on what is not an object: 4406."""
-    async with site.http.ws_connect(site.graphql, protocols=["graphql-ws"]) as socket:
-        assert await closing(socket) == 4406
 
 
 async def test_a_drain_closes_every_socket_with_1001(site: Site) -> None:

@@ -1,0 +1,57 @@
+"""A witness: another socket that goes on, while nothing is stored, logged or left behind."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.gql.conftest import Site
+from tests.gql.wire import Wire, wire
+
+HEAR = "subscription { privateMessageReceived { message { text } } }"
+
+
+def subscribe(query: object = "{ __typename }", id_: object = "1", **payload: object) -> dict[str, object]:
+    """The message that starts an operation, whether it is well formed or not."""
+    return {"id": id_, "type": "subscribe", "payload": {"query": query, **payload}}
+
+
+async def listeners(site: Site, count: int) -> None:
+    """Waits until so many subscriptions listen."""
+    async with asyncio.timeout(5):
+        while site.services.pubsub.listeners() != count:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.005)
+
+
+async def is_usable(socket: Wire) -> bool:
+    """Whether an operation still runs on it, and no other than that answers."""
+    socket.send(subscribe(id_="usable"))
+    answers = [await socket.message() for _ in range(2)]
+    return answers == [
+        {"id": "usable", "type": "next", "payload": {"data": {"__typename": "Query"}}},
+        {"id": "usable", "type": "complete"},
+    ]
+
+
+@asynccontextmanager
+async def undisturbed(site: Site, caplog: pytest.LogCaptureFixture) -> AsyncIterator[str]:
+    """Gives the token of somebody; afterwards asserts that nobody else noticed what was done with it."""
+    token, other = await site.token_of("alice"), await site.token_of("bob")
+    async with wire(site.graphql, token=other) as witness:
+        witness.send(subscribe(HEAR, "live"))
+        await listeners(site, 1)
+        stored = await site.stored()
+        with capture_logs() as lines, caplog.at_level(logging.WARNING):
+            yield token
+            async with asyncio.timeout(5):
+                while len(site.view.sockets) != 1:
+                    await asyncio.sleep(0.005)
+
+        assert [line for line in lines if line["log_level"] not in {"debug", "info"}] == []
+        assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+        assert await site.stored() == stored
+        assert await is_usable(witness)
+        await listeners(site, 1)
