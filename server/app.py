@@ -5,18 +5,18 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
-from gql.error import mask
+from gql.error import mask, refusal_of
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
 from models.base import now_ms
 from pubsub.memory import MemoryPubSub
 from server.file import FileHandler
+from server.log import log_request
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
-from services.error import SottoError
+from services.error import NotFound, SottoError
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.media_type import PRESETS
@@ -25,7 +25,6 @@ from storage.base import StorageError
 from storage.url import storage_for
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-log = structlog.get_logger("sotto.http")
 
 _CORS = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -167,27 +166,17 @@ def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamRespons
 async def _requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line of the log for each request; a browser's preflight is answered by its headers alone."""
     began = time.perf_counter()
-    if not _HOST.fullmatch(request.headers.get("Host", "")):
-        response: web.StreamResponse = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
-    elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        response = web.Response(status=204)
-    else:
-        response = await handler(request)
-    _log_request(request, response, time.perf_counter() - began)
+    response: web.StreamResponse | None = None
+    try:
+        if not _HOST.fullmatch(request.headers.get("Host", "")):
+            response = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
+        elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response = web.Response(status=204)
+        else:
+            response = await handler(request)
+    finally:
+        log_request(request, response, began)
     return response
-
-
-def _log_request(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-    # As it came, still escaped: a line break in it would forge a line of the log. Never its query: that holds text.
-    path = "/files/…" if request.path.startswith("/files/") else request.rel_url.raw_path[:200]
-    log.info(
-        "request",
-        method=request.method,
-        path=path,
-        status=response.status,
-        ms=round(seconds * 1000, 1),
-        request_id=response.headers.get("X-Request-Id"),
-    )
 
 
 @web.middleware
@@ -200,10 +189,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return refuse(error.status, "NOT_FOUND" if error.status == 404 else "BAD_REQUEST", error.reason, headers)
+    except NotFound as error:
+        return refuse(404, error.code, error.detail)
     except SottoError as error:
-        return refuse(
-            404 if error.code == "NOT_FOUND" else getattr(error, "http_status", 400), error.code, error.detail
-        )
+        refusal = refusal_of(error)
+        return refuse(refusal.status, refusal.code, refusal.message, refusal.headers)
     except ConnectionError:
         raise  # the client has left
     except Exception as error:  # noqa: BLE001 - masked, and whole in the log

@@ -1,5 +1,6 @@
 """Downloads: a file at its signed URL, with the headers that keep a hostile one harmless."""
 
+import asyncio
 import re
 from contextlib import aclosing
 from typing import NamedTuple
@@ -8,11 +9,13 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from gql.sse import cut
 from services.attachment import AttachmentService, Download
-from services.error import NotFound
-from storage.base import StorageError
+from services.error import NotFound, ServerUnavailable
 
 log = structlog.get_logger("sotto.file")
+
+SEND_SECONDS = 30.0  # how long a client may leave a chunk unread
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
@@ -74,21 +77,19 @@ class FileHandler:
             try:
                 await response.prepare(request)
                 while chunk:
-                    await response.write(chunk)
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await response.write(chunk)
                     left -= len(chunk)
                     chunk = await anext(chunks, b"")
             except ConnectionError:
                 return  # the client has left
-            except StorageError as error:
-                log.warning("download failed", error=str(error))
+            except TimeoutError:
+                log.info("download not read")
+            except ServerUnavailable as error:
+                log.warning("download failed", cause=type(error.__cause__).__name__)
         if left:
-            log.warning("download cut short", missing_bytes=left)
-            _cut(request)
-
-
-def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+            log.info("download cut short", missing_bytes=left)
+            cut(request)
 
 
 def headers_of(download: Download) -> dict[str, str]:

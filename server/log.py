@@ -17,16 +17,20 @@ import warnings
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, TextIO
 
 import orjson
 import structlog
+from aiohttp import web
 
+from gql.log import CONTEXT, describe, milliseconds_since
 from server.settings import Settings
 from services.cause import causes_of
 
 log = structlog.get_logger("sotto.log")
+requests = structlog.get_logger("sotto.http")
 
 # What asyncio and aiohttp say to a loop's handler, up to the first thing that they format into it.
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 .,!_-]{0,99}")
@@ -173,3 +177,26 @@ def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """See sys.unraisablehook."""
     error = unraisable.exc_value
     log.error("uncaught", words="A finaliser failed.", causes=[] if error is None else causes_of(error))
+
+
+def log_request(request: web.Request, response: web.StreamResponse | None, began: float) -> None:
+    """The one line of an HTTP request; `response` is None where the client left before its answer.
+
+    Not the path that was asked for, which holds tokens and whatever else a client may put there, but that of the
+    route: `/files/{token}`; null where there is none. A request that became a socket has that one's lines instead.
+    """
+    if response is not None and response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return
+    resource = request.match_info.route.resource
+    context = request.get(CONTEXT)
+    fields = {} if context is None else describe(context)
+    if context is None and response is not None:
+        fields["request_id"] = response.headers.get("X-Request-Id")
+    requests.info(
+        "request",
+        method=request.method,
+        path=None if resource is None else resource.canonical,
+        status=None if response is None else response.status,
+        ms=milliseconds_since(began),
+        **fields,
+    )

@@ -18,6 +18,7 @@ from models.error import DatabaseError
 from server import banner
 from server.app import Health, build_app, open_services
 from server.connection import Runner
+from server.log import watch_loop
 from server.settings import Settings
 from services.service import Services
 from storage.base import StorageError
@@ -79,6 +80,7 @@ async def serve(settings: Settings, announced: Callable[[Running], AbstractAsync
     _tune()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    watch_loop(loop)
     for number in _SIGNALS:
         loop.add_signal_handler(number, _stop, loop, stop)
     async with listening(settings) as running, announced(running):

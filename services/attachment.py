@@ -22,6 +22,7 @@ from services.error import (
     BadRequest,
     CursorInvalid,
     NotFound,
+    ServerUnavailable,
     SottoError,
 )
 from services.limit import Limits
@@ -181,13 +182,15 @@ class AttachmentService:
         return Download(row, is_inline=bool(inline) and is_picture)
 
     async def read(self, download: Download, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from `start` to `end`, exclusive; raises NotFound before the first where they are gone."""
+        """The bytes from `start` to `end`, exclusive; raises NotFound, before the first, and ServerUnavailable."""
         try:
             async with aclosing(self._storage.read(download.row.storage_key, start, end)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except StorageNotFound:
             raise NotFound("There is no such file.") from None
+        except StorageError as error:
+            raise ServerUnavailable("The file cannot be read just now.") from error
 
     async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
         limit = self._limits.max_attachment_bytes

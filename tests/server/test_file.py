@@ -15,6 +15,7 @@ from PIL import Image
 
 from models import user as users
 from models.attachment import AttachmentRow
+from server import file
 from server.file import headers_of
 from server.process import Running, listening
 from server.settings import load_settings
@@ -23,6 +24,7 @@ from services.attachment import Download
 from services.draft import Draft
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
+from storage.base import StorageFailed
 
 TEXT = b"0123456789" * 10
 LARGE_BYTES = 24 * 1024**2
@@ -304,6 +306,39 @@ async def test_half_a_file_never_looks_whole(house: House) -> None:
     with pytest.raises(aiohttp.ClientError):
         async with house.http.get(house.path(row)) as response:
             await response.read()
+
+
+async def test_a_storage_that_fails_is_no_bug_of_ours(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 and when to try again, and no traceback: a disk that gives an error."""
+    row = await house.send(TEXT, "notes.txt")
+
+    async def failing(*_arguments: object) -> AsyncIterator[bytes]:
+        for chunk in ():
+            yield chunk
+        raise StorageFailed("Input/output error")
+
+    monkeypatch.setattr(house.running.services.storage, "read", failing)
+    async with house.http.get(house.path(row)) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "1"
+        assert (await response.json())["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+async def test_a_client_that_does_not_read_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds a descriptor for the time-out, and no longer."""
+    monkeypatch.setattr(file, "SEND_SECONDS", 0.2)
+    row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
+    kept = house.kept(row)
+
+    port = int(house.running.url.rsplit(":", 1)[1])
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(f"GET {house.path(row)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        while kept not in _open_files():
+            await asyncio.sleep(0.01)
+        while kept in _open_files():
+            await asyncio.sleep(0.02)
+    writer.close()
 
 
 async def test_a_client_that_leaves_closes_the_file(house: House) -> None:
