@@ -19,6 +19,7 @@ from gql.context import Context, token_of
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.frame import SocketAdapter
 from gql.handshake import HandshakeView, wants_socket
+from gql.log import CONTEXT
 from gql.negotiation import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -220,7 +221,7 @@ class View(HandshakeView):
 
     async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:
         """The context of a request before it is known who asks."""
-        return Context(
+        context = request[CONTEXT] = Context(
             services=self.services,
             viewer=None,
             request_id=secrets.token_hex(8),
@@ -229,6 +230,7 @@ class View(HandshakeView):
             base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
             authorization=", ".join(request.headers.getall("Authorization", ())) or None,
         )
+        return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Find out who connected; raises the RequestError whose `close_code` ends the socket."""

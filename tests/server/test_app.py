@@ -190,10 +190,10 @@ async def test_the_log_has_a_line_for_each_request_and_no_secret(serving: Servin
 
     lines = [(each["event"], each["method"], each["path"], each["status"]) for each in logs]
     assert lines == [
-        ("request", "GET", "/files/…", 404),
-        ("request", "GET", "/files/…", 404),
+        ("request", "GET", "/files/{token}", 404),
+        ("request", "GET", "/files/{token}/{filename}", 404),
         ("request", "GET", "/healthz", 200),
-        ("request", "GET", "/a%0Ab", 404),
+        ("request", "GET", None, 404),
         ("request", "GET", "/", 302),
     ]
     assert all(each["ms"] >= 0 for each in logs)
