@@ -313,7 +313,7 @@ async def test_a_storage_that_fails_is_no_bug_of_ours(house: House, monkeypatch:
     row = await house.send(TEXT, "notes.txt")
 
     async def failing(*_arguments: object) -> AsyncIterator[bytes]:
-        for chunk in ():
+        for chunk in list[bytes]():
             yield chunk
         raise StorageFailed("Input/output error")
 
