@@ -19,6 +19,7 @@ from gql.answer import body_of
 from gql.context import HOW_TO_SIGN_IN, Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
+from gql.log import OperationLog, SocketLog
 from gql.operation import SOCKET_OPERATIONS, execute, operation_of
 from services.error import RequestError, ServerUnavailable, SottoError, Unauthenticated
 from services.viewer import Viewer
@@ -92,6 +93,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         super().__init__(*args, **kwargs)
         self._view = cast("View", self.view)
         self._outliving: set[asyncio.Task[None]] = set()
+        self._log = SocketLog(self.context)
 
     async def handle(self) -> None:
         """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
@@ -103,6 +105,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._view.sockets.remove(self)
+            self._log.end(cast("SocketAdapter", self.websocket).ws.close_code)
             await cast("SocketAdapter", self.websocket).hang_up()
 
     async def shutdown(self) -> None:
@@ -168,6 +171,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(4409, f"Subscriber for {operation_id} already exists")
             return
         operation = SocketOperation(self, operation_id, message["payload"], self.context.for_operation())
+        operation.context.request_id = self._log.next_request_id()
         limit = self.max_subscriptions_per_connection or 0
         if isinstance(message["payload"], HalfCharacter):
             await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
@@ -194,28 +198,34 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
         """Execute an operation, and send what it yields; its errors end it alone."""
         assert isinstance(operation, SocketOperation)
+        line = OperationLog(operation.context)
         try:
-            await self._send_results(operation)
+            line.outcome = await self._send_results(operation)
         except WebSocketDisconnected:
-            pass
+            line.outcome = "disconnected"
         except SottoError as error:
+            line.outcome = "refused"
             await self._send_last(operation, error.detail, extensions_of(error))
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            line.outcome = "failed"
             message, error_id = mask(error, operation.context.request_id)
             await self._send_last(operation, message, {"code": INTERNAL, "errorId": error_id})
         finally:
             if self.operations.get(operation.id) is operation:
                 del self.operations[operation.id]
+            line.end()
 
-    async def _send_results(self, operation: SocketOperation) -> None:
+    async def _send_results(self, operation: SocketOperation) -> str:
+        """Send whatever it yields; returns the outcome for the log."""
         request = operation_of(operation.payload)
         async with aclosing(await execute(self.schema, request, operation.context, SOCKET_OPERATIONS)) as results:
             async for result in results:
                 if isinstance(result, PreExecutionError):
                     await operation.send_initial_errors(result.errors or [])
-                    return
+                    return "refused"
                 await operation.send_next(result)
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        return "completed"
 
     async def _send_last(self, operation: SocketOperation, message: str, extensions: dict[str, object]) -> None:
         with suppress(WebSocketDisconnected):

@@ -17,7 +17,6 @@ import warnings
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -183,10 +182,8 @@ def log_request(request: web.Request, response: web.StreamResponse | None, began
     """The one line of an HTTP request; `response` is None where the client left before its answer.
 
     Not the path that was asked for, which holds tokens and whatever else a client may put there, but that of the
-    route: `/files/{token}`; null where there is none. A request that became a socket has that one's lines instead.
+    route: `/files/{token}`; null where there is none. A request that became a socket has its line when that is closed.
     """
-    if response is not None and response.status == HTTPStatus.SWITCHING_PROTOCOLS:
-        return
     resource = request.match_info.route.resource
     context = request.get(CONTEXT)
     fields = {} if context is None else describe(context)
