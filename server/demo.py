@@ -18,6 +18,7 @@ from server.process import Running
 from server.settings import Settings
 from services.account import SignUp
 from services.attachment import ReceivedFile
+from services.cause import causes_of
 from services.draft import Draft
 from services.error import AlreadyExists, SottoError
 from services.service import Services
@@ -110,7 +111,7 @@ class Demo:
                         n = delivery.n
                         await self._answer(bot, delivery)
             except Exception as error:  # noqa: BLE001 - a bot that died would look like a broken server
-                log.warning("echo stumbled", error=type(error).__name__)
+                log.warning("echo stumbled", causes=causes_of(error))
                 await asyncio.sleep(1)
 
     async def _answer(self, bot: Viewer, delivery: Delivery) -> None:

@@ -15,6 +15,7 @@ from models.database import Database
 from models.error import DatabaseError
 from models.job import index_messages
 from models.prepared import text_list
+from services.cause import causes_of
 from services.error import SottoError
 from services.limit import Limits
 from storage.base import Storage, StorageError
@@ -72,7 +73,7 @@ class Sweeper:
             except (SottoError, StorageError, DatabaseError) as error:
                 _log.warning("sweep failed", error=str(error))
             except Exception as error:  # noqa: BLE001 - a bug must not end the rounds, and its words may be a user's
-                _log.error("sweep failed", error=type(error).__qualname__)
+                _log.error("sweep failed", causes=causes_of(error))
             await asyncio.sleep(seconds)
 
     async def _sweep_staged(self, now: int) -> None:
