@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,12 +47,21 @@ mutation ($input: SignInInput!) {
 """
 
 
+LOGS: list[bytes] = []  # of the servers that have ended; tests/conftest.py looks into them
+
+
 class Server:
     """A server in a process of its own, started as a person starts it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, url: str, log: int) -> None:
         self.process = process
         self.url = url
+        self._log = log
+
+    @property
+    def log(self) -> bytes:
+        """What it has written to stderr; read without moving the place where it goes on."""
+        return os.pread(self._log, os.fstat(self._log).st_size, 0)
 
     @property
     def graphql(self) -> str:
@@ -67,26 +78,29 @@ class Server:
 @asynccontextmanager
 async def running(*arguments: str, data: Path) -> AsyncIterator[Server]:
     """`python -m server …` on a free port with a folder of its own, ready for requests."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", *arguments, "--port", "0", "--data", str(data)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    said = ""
-    async with asyncio.timeout(30):
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/graphql)", said)):
-            line = await process.stdout.readline()
-            assert line, said
-            said += line.decode()
-    drain = asyncio.create_task(process.stdout.read())
-    server = Server(process, found[0])
-    try:
-        yield server
-    finally:
-        await server.stop()
-        await drain
+    with tempfile.TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server", *arguments, "--port", "0", "--data", str(data)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=Path(__file__).parents[2],
+        )
+        assert process.stdout is not None
+        server = Server(process, "", log.fileno())
+        said = ""
+        async with asyncio.timeout(30):
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/graphql)", said)):
+                line = await process.stdout.readline()
+                assert line, said + server.log.decode()
+                said += line.decode()
+        server.url = found[0]
+        drain = asyncio.create_task(process.stdout.read())
+        try:
+            yield server
+        finally:
+            await server.stop()
+            await drain
+            LOGS.append(server.log)
 
 
 class Person:

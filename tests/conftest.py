@@ -1,0 +1,29 @@
+"""What holds for every test: nothing that it makes the program log is a client's."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.flow import client
+from tests.leak import Recorder, leaks_in
+
+_recorder = Recorder()
+
+
+def pytest_configure() -> None:
+    """Hear everything from here on; in a worker of xdist too."""
+    _recorder.start()
+
+
+@pytest.fixture(autouse=True)
+def recorder() -> Iterator[Recorder]:
+    """The log of the test; it fails for a line with a token, a document, a statement or a canary.
+
+    Servers that tests started as processes of their own are heard as well, once they have ended.
+    """
+    _recorder.lines.clear()
+    client.LOGS.clear()
+    yield _recorder
+    leaks = leaks_in(b"\n".join([*_recorder.lines, *client.LOGS]))
+    if leaks:
+        pytest.fail("Logged in this test:\n" + "\n".join(line.decode(errors="replace") for line in leaks))
