@@ -164,7 +164,8 @@ class StagedFile:
         """Close and delete; after `keep`, or a second time, nothing. Raises nothing: `Storage.open` takes the rest."""
         self._is_usable = False
         self._buffer = bytearray()
-        await asyncio.to_thread(self._remove)
+        # Shielded: a job that is cancelled while it waits for its thread never runs.
+        await asyncio.shield(asyncio.to_thread(self._remove))
 
     def _remove(self) -> None:
         with suppress(OSError):
