@@ -16,7 +16,11 @@ log = structlog.get_logger("sotto.graphql")
 
 MAX_NAME_LENGTH = 64
 
-CONTEXT = web.RequestKey("context", Context)  # where a request keeps its context, for its line in the log
+# What a request keeps for its line in the log: its context, and the answer that began.
+CONTEXT = web.RequestKey("context", Context)
+ANSWER = web.RequestKey("answer", web.StreamResponse)
+
+NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # what `describe` says of nothing at all
 
 
 def describe(context: Context) -> dict[str, object]:

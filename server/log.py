@@ -24,7 +24,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gql.log import CONTEXT, describe, milliseconds_since
+from gql.log import CONTEXT, NOBODY, describe, milliseconds_since
 from server.settings import Settings
 from services.cause import causes_of
 
@@ -179,16 +179,15 @@ def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def log_request(request: web.Request, response: web.StreamResponse | None, began: float) -> None:
-    """The one line of an HTTP request; `response` is None where the client left before its answer.
+    """The one line of an HTTP request; `response` is None where the client left before its answer began.
 
     Not the path that was asked for, which holds tokens and whatever else a client may put there, but that of the
     route: `/files/{token}`; null where there is none. A request that became a socket has its line when that is closed.
     """
     resource = request.match_info.route.resource
     context = request.get(CONTEXT)
-    fields = {} if context is None else describe(context)
-    if context is None and response is not None:
-        fields["request_id"] = response.headers.get("X-Request-Id")
+    request_id = None if response is None else response.headers.get("X-Request-Id")
+    fields = {**NOBODY, "request_id": request_id} if context is None else describe(context)
     requests.info(
         "request",
         method=request.method,
