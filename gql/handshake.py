@@ -12,7 +12,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from gql.context import Context
 from gql.error import BAD_REQUEST, HttpRefusal
 from gql.frame import SocketResponse
-from gql.log import ANSWER
+from gql.log import STATUS
 
 if TYPE_CHECKING:
     from gql.view import ViewOptions
@@ -75,7 +75,7 @@ class HandshakeView(GraphQLView[Context, None]):
         if subprotocol:
             headers[_PROTOCOL] = subprotocol
         await response.prepare(request.clone(headers=headers))  # aiohttp would look at the first line, and log it
-        request[ANSWER] = response
+        request[STATUS] = response.status
         return response
 
     def _is_origin_welcome(self, request: web.Request) -> bool:

@@ -16,9 +16,10 @@ log = structlog.get_logger("sotto.graphql")
 
 MAX_NAME_LENGTH = 64
 
-# What a request keeps for its line in the log: its context, and the answer that began.
+# What a request keeps for its line in the log: its context, and the status of the answer that began. Not the answer
+# itself, which knows its request: that would be a cycle for the collector, at each request.
 CONTEXT = web.RequestKey("context", Context)
-ANSWER = web.RequestKey("answer", web.StreamResponse)
+STATUS = web.RequestKey("status", int)
 
 NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # what `describe` says of nothing at all
 

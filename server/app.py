@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gql.error import mask, refusal_of
-from gql.log import ANSWER
+from gql.log import STATUS
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
 from models.base import now_ms
@@ -148,7 +148,7 @@ def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamRespons
     always = {**HEADERS, **_HSTS} if settings.public_url.startswith("https://") else HEADERS
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
-        request[ANSWER] = response
+        request[STATUS] = response.status
         response.headers.pop("Server", None)
         for name, value in ({**always, **_PAGE} if response.content_type == "text/html" else always).items():
             response.headers.setdefault(name, value)
@@ -177,7 +177,7 @@ async def _requests(request: web.Request, handler: Handler) -> web.StreamRespons
         else:
             response = await handler(request)
     finally:
-        log_request(request, response or request.get(ANSWER), began)
+        log_request(request, response, began)
     return response
 
 

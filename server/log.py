@@ -24,7 +24,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gql.log import CONTEXT, NOBODY, describe, milliseconds_since
+from gql.log import CONTEXT, NOBODY, STATUS, describe, milliseconds_since
 from server.settings import Settings
 from services.cause import causes_of
 
@@ -179,7 +179,7 @@ def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def log_request(request: web.Request, response: web.StreamResponse | None, began: float) -> None:
-    """The one line of an HTTP request; `response` is None where the client left before its answer began.
+    """The one line of an HTTP request; `response` is None where the client left before its end.
 
     Not the path that was asked for, which holds tokens and whatever else a client may put there, but that of the
     route: `/files/{token}`; null where there is none. A request that became a socket has its line when that is closed.
@@ -192,7 +192,7 @@ def log_request(request: web.Request, response: web.StreamResponse | None, began
         "request",
         method=request.method,
         path=None if resource is None else resource.canonical,
-        status=None if response is None else response.status,
+        status=request.get(STATUS) if response is None else response.status,
         ms=milliseconds_since(began),
         **fields,
     )
