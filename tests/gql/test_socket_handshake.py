@@ -195,8 +195,15 @@ async def test_what_a_refused_page_sent_is_not_logged(site: Site, caplog: pytest
     secret: Headers = {"Origin": "https://secret.example", "Host": "secret.host", PROTOCOL: "secret-protocol"}
     with capture_logs() as lines, caplog.at_level(logging.DEBUG):
         for headers in (secret, {**secret, "Origin": None}, {**secret, "Sec-WebSocket-Key": "secret"}):
-            (await shaken(site, request(headers))).abort()
-        await asyncio.sleep(0.01)
+            socket = await shaken(site, request(headers))
+            if socket.status == 101:
+                assert await socket.closing() == 4406
+                socket.writer.write(frame(b"", CLOSE))
+                await socket.reader.read()
+            socket.abort()
+        async with asyncio.timeout(5):
+            while len(lines) < 3:
+                await asyncio.sleep(0.005)
 
     logged: Any = [*lines, *(record.getMessage() for record in caplog.records)]
     assert sorted(line["status"] for line in lines) == [101, 400, 403]
