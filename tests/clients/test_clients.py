@@ -1,0 +1,93 @@
+"""Real clients against a real server: the audits of GraphQL over HTTP, and the story of story.js told by each."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NODE = shutil.which("node")
+PYTHON = HERE / ".venv" / "bin" / "python"
+AUDITS = 61
+
+
+def version_of_node() -> int:
+    """20 or more is needed; 0 where there is none."""
+    if NODE is None:
+        return 0
+    said = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=False).stdout
+    return int(re.sub(r"\D.*", "", said.strip().removeprefix("v")) or 0)
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    """What the tests need; CI sets REQUIRE_CLIENTS, so that nothing is skipped there without anybody noticing."""
+    missing = version_of_node() < 20 or not (HERE / "node_modules").exists() or not PYTHON.exists()
+    if missing and os.environ.get("REQUIRE_CLIENTS"):
+        pytest.fail("Node 20 or newer is needed, and tests/clients/run to install the clients.")
+    if missing:
+        pytest.skip("The real clients are not installed: run tests/clients/run (it needs Node 20 or newer).")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a server that counts no sign-ups."""
+    command = [sys.executable, "-m", "server", "serve", "--port", "0"]
+    command += ["--data", str(tmp_path_factory.mktemp("clients"))]
+    environment = {**os.environ, "SOTTO_SIGN_UP_RATE_PER_MINUTE": "0"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/graphql", said)):
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        yield found[0]
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def run(*command: str) -> str:
+    """What the program printed; fails with all that it said."""
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def node(*arguments: str) -> str:
+    """The output of one of the programs beside this file."""
+    assert NODE is not None
+    return run(NODE, *arguments)
+
+
+def test_all_audits_of_graphql_over_http_are_ok(url: str) -> None:
+    """GraphQL over HTTP: the npm package graphql-http, its SHOULD and MAY among them."""
+    results = json.loads(node("audits.js", url))
+
+    assert [each for each in results if each["status"] != "ok"] == []
+    assert len(results) == AUDITS
+
+
+@pytest.mark.parametrize("client", ["apollo", "fetch", "relay", "request", "socket", "sse", "urql"])
+def test_a_client_queries_sends_files_is_refused_and_hears(url: str, client: str) -> None:
+    """Names, types and hashes of the files arrive; the refusal is typed; what is sent meanwhile is heard."""
+    assert node(f"{client}.js", url) == "told\n"
+
+
+def test_urql_subscribes_over_server_sent_events_as_well(url: str) -> None:
+    """It lists text/event-stream on plain queries too, and reads JSON there."""
+    assert node("urql.js", url, "sse") == "told\n"
+
+
+def test_the_python_client_tells_the_same_story(url: str) -> None:
+    """PyPI's `gql`, with files in one piece and streamed."""
+    assert run(str(PYTHON), "-P", "python_client.py", url) == "told\n"
