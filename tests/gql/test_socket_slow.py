@@ -3,11 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import cast
 
 import pytest
 
-from gql.frame import SocketAdapter
 from gql.view import View
 from models import event as events
 from models.event import EventKind
@@ -16,11 +14,10 @@ from pubsub.base import Hint
 from tests.gql.conftest import SEND, Site
 from tests.gql.gate import GatedSite, gated_site
 from tests.gql.wire import Wire, wire
-from tests.gql.witness import listeners, subscribe
+from tests.gql.witness import HIGH_WATER_BYTES, listeners, stalled, subscribe, transport_of
 
 HEARTBEAT = 0.4
 SLACK = 0.4  # seconds that a busy machine may take longer
-HIGH_WATER_BYTES = 64 * 1024  # an asyncio transport that holds more asks writers to pause
 HEADER_BYTES = 10  # of a frame
 FLOOD_BYTES = len(b'{"id":"00","type":"next","payload":{"data":{"flood":""}}}') + 100_000
 
@@ -30,31 +27,6 @@ async def gated() -> AsyncIterator[GatedSite]:
     """A heart that beats fast, and patience with senders: what ends a client here is the heartbeat alone."""
     async with gated_site(heartbeat_seconds=HEARTBEAT, send_timeout_seconds=30.0) as found:
         yield found
-
-
-def adapter_of(view: View) -> SocketAdapter:
-    """The server's end of the one socket that is open."""
-    (handler,) = view.sockets._open
-    return cast("SocketAdapter", handler.websocket)
-
-
-def transport_of(view: View) -> asyncio.Transport:
-    """Its transport."""
-    transport = adapter_of(view).request.transport
-    assert transport is not None
-    return transport
-
-
-async def stalled(view: View) -> int:
-    """Waits until the socket's buffer has grown past its mark and grows no more; returns what is in it."""
-    transport, size, rounds = transport_of(view), -1, 0
-    async with asyncio.timeout(10):
-        while rounds < 10:
-            found = transport.get_write_buffer_size()
-            rounds = rounds + 1 if found == size > HIGH_WATER_BYTES else 0
-            size = found
-            await asyncio.sleep(0.01)
-    return size
 
 
 async def seconds_until_gone(view: View) -> float:

@@ -1,16 +1,20 @@
-"""A witness: another socket that goes on, while nothing is stored, logged or left behind."""
+"""A witness: what the server holds, and another socket that goes on while nothing is stored, logged or left behind."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
+from gql.frame import SocketAdapter
+from gql.view import View
 from tests.gql.conftest import Site
 from tests.gql.wire import Wire, wire
 
+HIGH_WATER_BYTES = 64 * 1024  # an asyncio transport that holds more asks writers to pause
 HEAR = "subscription { privateMessageReceived { message { text } } }"
 
 
@@ -24,6 +28,26 @@ async def listeners(site: Site, count: int) -> None:
     async with asyncio.timeout(5):
         while site.services.pubsub.listeners() != count:  # type: ignore[attr-defined]
             await asyncio.sleep(0.005)
+
+
+def transport_of(view: View) -> asyncio.Transport:
+    """The server's end of the one socket that is open."""
+    (handler,) = view.sockets._open
+    transport = cast("SocketAdapter", handler.websocket).request.transport
+    assert transport is not None
+    return transport
+
+
+async def stalled(view: View) -> int:
+    """Waits until the socket's buffer has grown past its mark and grows no more; returns what is in it."""
+    transport, size, rounds = transport_of(view), -1, 0
+    async with asyncio.timeout(10):
+        while rounds < 10:
+            found = transport.get_write_buffer_size()
+            rounds = rounds + 1 if found == size > HIGH_WATER_BYTES else 0
+            size = found
+            await asyncio.sleep(0.01)
+    return size
 
 
 async def is_usable(socket: Wire) -> bool:
