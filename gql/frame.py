@@ -53,6 +53,15 @@ class SocketAdapter(AiohttpWebSocketAdapter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turn = asyncio.Lock()
+        self._said: int | None = None
+
+    @property
+    def close_code(self) -> int:
+        """What closed the socket: our code, or the client's; 1005 without a code, 1006 without a goodbye (RFC 6455)."""
+        error = self.ws.exception()
+        broken = error.code if isinstance(error, WebSocketError) else None
+        code = self._said or broken or self.ws.close_code
+        return 1006 if code is None else int(code) or 1005
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
         """The messages, decoded; ends when the socket is closed."""
@@ -79,6 +88,8 @@ class SocketAdapter(AiohttpWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code; the reason is cut to what a control frame holds, and the connection if it stays open."""
+        if not self.ws.closed:
+            self._said = code
         message = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):

@@ -105,8 +105,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._view.sockets.remove(self)
-            self._log.end(cast("SocketAdapter", self.websocket).ws.close_code)
-            await cast("SocketAdapter", self.websocket).hang_up()
+            websocket = cast("SocketAdapter", self.websocket)
+            self._log.end(websocket.close_code)
+            await websocket.hang_up()
 
     async def shutdown(self) -> None:
         """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""

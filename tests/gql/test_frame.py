@@ -4,6 +4,7 @@ import asyncio
 import struct
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.gql.conftest import Site
 from tests.gql.wire import BINARY, CLOSE, PING, PONG, TEXT, frame, masked, wire
@@ -153,6 +154,37 @@ async def test_a_close_is_answered_and_nothing_after_it_is_read(
 
         assert await socket.read() == (CLOSE, b"\x03\xe8")
         assert await socket.reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(b"null"), 4400),
+        (frame(b"x" * 2 * MIB), 1009),
+        (frame(b"\xff"), 1007),
+        (frame(b"", 7), 1002),
+        (closes(1000), 1000),
+        (closes(4321), 4321),
+        (frame(b"", CLOSE), 1005),
+        (None, 1006),
+    ],
+)
+async def test_the_log_has_the_code_that_closed_the_socket(site: Site, sent: bytes | None, code: int) -> None:
+    """The side that closed it chose the code: aiohttp remembers the other side's echo of it."""
+    with capture_logs() as lines:
+        async with wire(site.graphql) as socket:
+            if sent is None:
+                socket.abort()
+            else:
+                socket.writer.write(sent)
+                await socket.closing()
+                socket.writer.write(closes(1000))
+            async with asyncio.timeout(5):
+                while "socket_closed" not in (line["event"] for line in lines):
+                    await asyncio.sleep(0.005)
+
+    found = [line["code"] for line in lines if line["event"] == "socket_closed"]
+    assert [(type(each), each) for each in found] == [(int, code)]
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x81", frame(b"x" * 100)[:50], frame(b"{", fin=False), frame(b"x" * MIB)[:-1]])

@@ -74,11 +74,21 @@ async def test_a_client_that_freezes_while_it_is_answered_is_gone(gated: GatedSi
     assert seconds <= 1.5 * HEARTBEAT + SLACK
 
 
-async def ping_on(socket: Wire) -> None:
+async def ping_on(socket: Wire, payload_bytes: int = 50_000, pause_seconds: float = 0) -> None:
     """Pings with a payload, without an end."""
     while True:
-        socket.send({"type": "ping", "payload": {"x": "x" * 50_000}})
+        socket.send({"type": "ping", "payload": {"x": "x" * payload_bytes}})
         await socket.writer.drain()
+        await asyncio.sleep(pause_seconds)
+
+
+async def test_a_client_that_only_chats_is_closed_with_4408(gated: GatedSite) -> None:
+    """Pings are welcome before connection_init, but they are none."""
+    async with wire(gated.url, init=False) as socket:
+        chatting = asyncio.create_task(ping_on(socket, 1, pause_seconds=0.01))
+
+        assert await socket.closing() == 4408
+        chatting.cancel()
 
 
 async def test_a_client_that_answers_pings_and_says_nothing_stays(gated: GatedSite) -> None:
