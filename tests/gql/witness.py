@@ -38,13 +38,13 @@ def transport_of(view: View) -> asyncio.Transport:
     return transport
 
 
-async def stalled(view: View) -> int:
-    """Waits until the socket's buffer has grown past its mark and grows no more; returns what is in it."""
-    transport, size, rounds = transport_of(view), -1, 0
+async def stalled(view: View, rounds: int = 10) -> int:
+    """Waits until the socket's buffer is past its mark, and for so many looks the same; returns what is in it."""
+    transport, size, seen = transport_of(view), -1, 0
     async with asyncio.timeout(10):
-        while rounds < 10:
+        while seen < rounds:
             found = transport.get_write_buffer_size()
-            rounds = rounds + 1 if found == size > HIGH_WATER_BYTES else 0
+            seen = seen + 1 if found > HIGH_WATER_BYTES and found == size else 0
             size = found
             await asyncio.sleep(0.01)
     return size
