@@ -79,15 +79,8 @@ async def test_a_bad_token_closes_with_4401(site: Site, payload: dict[str, Any])
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
-        ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
-        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
-        ({"query": "query A { __typename }", "operationName": "B"}, "BAD_REQUEST"),
-        ({"query": "query A { __typename } query B { __typename }"}, "BAD_REQUEST"),
-        ({"query": "query ($i: ID!) { node(id: $i) { id } }"}, "BAD_REQUEST"),
         ({"query": "{" + "a: __typename " * 30 + "}"}, "QUERY_TOO_COMPLEX"),
-        ({"query": ""}, "BAD_REQUEST"),
         ({"query": "{ conversations(first: " + "1" * 5_000 + ") { totalCount } }"}, "GRAPHQL_VALIDATION_FAILED"),
-        ({"query": "{ __typename }" + " " * 200_000}, "QUERY_TOO_COMPLEX"),
         ({"query": 'subscription { privateMessageReceived(after: "x") { cursor } }'}, "CURSOR_INVALID"),
         ({"query": 'subscription { privateMessageReceived(conversationId: "x") { cursor } }'}, "NOT_FOUND"),
     ],
@@ -117,6 +110,7 @@ async def test_one_socket_runs_twenty_operations(site: Site) -> None:
         answer = await socket.receive_json(timeout=5)
 
         assert (answer["id"], answer["type"]) == ("20", "error")
+        assert [error["extensions"]["code"] for error in answer["payload"]] == ["RATE_LIMITED"]
         await listeners(site, 20)
     await listeners(site, 0)
 
