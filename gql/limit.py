@@ -24,7 +24,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
-from gql.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey
+from gql.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, check_values
 
 __all__ = ["CACHE_BYTES", "TOO_COMPLEX", "Limit", "QueryLimits", "check_size", "limit_extensions", "limit_rule", "read"]
 
@@ -118,8 +118,15 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._readings)
 
-    def get(self, text: str) -> _Reading:
-        """Return the reading of this text; one with too many bytes is refused anew each time and never kept."""
+    def get(self, text: str, variables: object = None) -> _Reading:
+        """Return the reading of this text; one with too many bytes is refused anew each time and never kept.
+
+        So are variables with too many values, whatever the text.
+        """
+        try:
+            check_values(variables, self._limits)
+        except LimitExceeded as error:
+            return _Reading(None, error.with_traceback(None), 0)
         reading = self._readings.get(text)
         if reading is not None:
             self._readings.move_to_end(text)
@@ -167,7 +174,7 @@ class DocumentLimit(SchemaExtension):
         """Take the document from the cache; a missing text is left to Strawberry, which has its own error for it."""
         context = self.execution_context
         if context.query and context.graphql_document is None:
-            self._reading = self._documents.get(context.query)
+            self._reading = self._documents.get(context.query, context.variables)
             context.graphql_document = self._reading.document or _empty_document(context.operation_name)
         yield
 

@@ -26,12 +26,14 @@ class QueryLimits:
     `fields` and `selections` (fields, spreads and inline fragments) are counted in each definition, its fragments
     expanded. `depth` counts nested fields; below `__schema` and `__type`, `introspection_depth` counts instead.
     `same_name` bounds the fields that execution would merge into one: the pairs among them are what makes
-    OverlappingFieldsCanBeMerged quadratic. `once` names root fields of which a document may have one each.
+    OverlappingFieldsCanBeMerged quadratic. `once` names root fields of which a document may have one each. `values`
+    counts what stands in the variables, at any depth: coercion and resolvers work through all of it.
     """
 
     document_bytes: int = 100_000
     tokens: int = 2_000
     directives: int = 50
+    operations: int = 50
     fragments: int = 30
     spreads: int = 60
     depth: int = 12
@@ -40,6 +42,7 @@ class QueryLimits:
     selections: int = 1_000
     same_name: int = 10
     root_fields: int = 20
+    values: int = 2_500
     once: frozenset[str] = frozenset({"signIn", "signUp"})
 
 
@@ -112,6 +115,7 @@ class Survey:
             spreads += len(definition.spreads)
         for what, found, limit in (
             ("Directives in the document", self._directives, limits.directives),
+            ("Operations in the document", len(self._definitions) - fragments, limits.operations),
             ("Fragments defined in the document", fragments, limits.fragments),
             ("Fragment spreads in the document", spreads, limits.spreads),
         ):
@@ -224,3 +228,15 @@ class Survey:
                 else:
                     queue.append(selection.selection_set)  # type: ignore[attr-defined]
         return fields
+
+
+def check_values(variables: object, limits: QueryLimits) -> None:
+    """Raise LimitExceeded when the variables hold too many values; stops counting there."""
+    found, stack = 0, [variables]
+    while stack:
+        value = stack.pop()
+        below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        found += len(below)
+        if found > limits.values:
+            raise LimitExceeded("Values in the variables", f"over {limits.values:,}", limits.values)
+        stack.extend(below)

@@ -1,0 +1,186 @@
+"""Attacks on the GraphQL layer: how long each takes to be refused, and what another client feels meanwhile.
+
+Run: .venv/bin/python -m bench.attack [--rounds 10]. Prints a Markdown table. A second client, in a process of its own,
+pings `{ __typename }` every 5 ms; the same pings are measured without an attack, in turn, as the pair.
+
+`ATTACKS` is also the table of tests/gql/test_attack.py, which asserts what is answered and never a time.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+BAD_REQUEST = "BAD_REQUEST"
+INVALID = "GRAPHQL_VALIDATION_FAILED"
+PARSE = "GRAPHQL_PARSE_FAILED"
+TOO_LARGE = "PAYLOAD_TOO_LARGE"
+
+NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+NODE = "query ($id: ID!) { node(id: $id) { id } }"
+INPUT = "query ($u: [UserReference!]!) { conversationWith(users: $u) { id } }"
+
+
+def fragments(levels: int) -> str:
+    """Each fragment spreads the next twice: 2^levels fields."""
+    chain = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels))
+    return f"{{ ...F0 }} {chain} fragment F{levels} on Query {{ __typename }}"
+
+
+def nested(levels: int, name: str = "viewer") -> str:
+    """One field in another."""
+    return f"{{ {name} " * levels + "{ id }" + " }" * levels
+
+
+def introspection(levels: int) -> str:
+    """Types of types."""
+    return "{ __schema { types { " + "ofType { " * levels + "name" + " }" * levels + " } } }"
+
+
+def body(query: str, variables: Any = None) -> bytes:
+    """The JSON of a request."""
+    return json.dumps({"query": query, **({} if variables is None else {"variables": variables})}).encode()
+
+
+# ruff: noqa: E501 -- a table
+# Name, what makes the body, the codes that may be answered; None where nothing is wrong with the request.
+ATTACKS: list[tuple[str, Callable[[], bytes], set[str] | None]] = [
+    ("fragment bomb 2^20", lambda: body(fragments(20)), {TOO_COMPLEX}),
+    ("fragment bomb 2^60", lambda: body(fragments(60)), {TOO_COMPLEX}),
+    ("a ring of fragments", lambda: body("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }"), {INVALID}),
+    ("300 aliases", lambda: body("{" + " ".join(f"a{n}: __typename" for n in range(300)) + "}"), {TOO_COMPLEX}),
+    ("20,000 aliases", lambda: body("{" + " ".join(f"a{n}: __typename" for n in range(7_000)) + "}"), {TOO_COMPLEX}),
+    ("1,500 same names", lambda: body("{" + "viewer { email } " * 1_500 + "}"), {TOO_COMPLEX}),
+    ("900 same names", lambda: body("{" + "__typename " * 900 + "}"), {TOO_COMPLEX}),
+    ("1,000 unknown fields", lambda: body("{" + " ".join(f"f{n}" for n in range(1_000)) + "}"), {TOO_COMPLEX}),
+    ("20,000 unknown fields", lambda: body("{" + " ".join(f"f{n}" for n in range(14_000)) + "}"), {TOO_COMPLEX}),
+    ("unknown fields of 10 kB", lambda: body("{" + " ".join("f" * 9_000 + str(n) for n in range(10)) + "}"), {INVALID}),
+    ("a list literal of 50,000", lambda: body("{ nodes(ids: [" + "1," * 40_000 + "]) { id } }"), {TOO_COMPLEX}),
+    ("a string of 90 kB", lambda: body(f'{{ node(id: "{"x" * 90_000}") {{ id }} }}'), None),
+    ("a string of 200 kB", lambda: body(f'{{ node(id: "{"x" * 200_000}") {{ id }} }}'), {TOO_COMPLEX}),
+    ("a block string of escapes", lambda: body('{ node(id: """' + '\\"""' * 20_000 + '""") { id } }'), None),
+    ("2,000 directives", lambda: body("{ __typename " + "@a " * 900 + "}"), {TOO_COMPLEX}),
+    ("50 unknown directives", lambda: body("{ __typename " + "@a " * 50 + "}"), {INVALID}),
+    ("comments of 95 kB", lambda: body("#" * 95_000 + "\n{ __typename }"), None),
+    ("20,000 comments", lambda: body("#\n" * 20_000 + "{ __typename }"), {TOO_COMPLEX}),
+    ("nesting of 5,000", lambda: body(nested(5_000)), {TOO_COMPLEX}),
+    ("nesting of 100", lambda: body(nested(100)), {TOO_COMPLEX}),
+    ("braces alone", lambda: body("{" * 50_000), {TOO_COMPLEX, PARSE}),
+    ("introspection to depth 50", lambda: body(introspection(50)), {TOO_COMPLEX}),
+    ("500 operations", lambda: body(" ".join(f"query Q{n} {{ __typename }}" for n in range(400))), {TOO_COMPLEX}),
+    ("sign-in 20 times", lambda: body("mutation {" + " ".join(
+        f'a{n}: signIn(input: {{username: "a", password: "b"}}) {{ __typename }}' for n in range(20)) + "}"), {TOO_COMPLEX}),
+    ("a number of 90,000 digits", lambda: body("{ messageableUsers(search: \"a\", first: " + "9" * 90_000 + ") { nodes { id } } }"), {INVALID}),
+    ("400 variable definitions", lambda: body("query (" + " ".join(f"$v{n}: Int" for n in range(400)) + ") { __typename }"), {INVALID, TOO_COMPLEX}),
+    ("brackets in the variables", lambda: b'{"query": "{ __typename }", "variables": {"a": ' + b"[" * 250_000, {BAD_REQUEST}),
+    ("deep variables", lambda: b'{"query": "{ __typename }", "variables": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}", None),
+    ("40,000 ids", lambda: body(NODES, {"ids": ["x"] * 40_000}), {TOO_COMPLEX}),
+    ("40,000 wrong ids", lambda: body(NODES, {"ids": [None] * 40_000}), {TOO_COMPLEX}),
+    ("2,400 wrong ids", lambda: body(NODES, {"ids": [None] * 2_400}), {BAD_REQUEST}),
+    ("2,400 ids of another kind", lambda: body(NODES, {"ids": [1.5] * 2_400}), {BAD_REQUEST}),
+    ("1,200 wrong inputs", lambda: body(INPUT, {"u": [{"nothing": 1}] * 1_200}), {BAD_REQUEST}),
+    ("10,000 references", lambda: body(INPUT, {"u": [{"username": "nobody"}] * 9_000}), {TOO_COMPLEX}),
+    ("1,200 references", lambda: body(INPUT, {"u": [{"username": "nobody"}] * 1_200}), None),
+    ("an id of 200 kB", lambda: body(NODE, {"id": "x" * 200_000}), None),
+    ("an id of 100,000 digits", lambda: b'{"query": "' + NODE.encode() + b'", "variables": {"id": ' + b"9" * 100_000 + b"}}", {BAD_REQUEST}),
+    ("10,000 variables nobody asked for", lambda: body("{ __typename }", dict.fromkeys(map(str, range(10_000)))), {TOO_COMPLEX}),
+    ("a body of 1 MB", lambda: body("{ __typename }", {"a": "x" * 1_000_000}), {TOO_LARGE}),
+]  # fmt: skip
+
+
+def ping(url: str, seconds: float, out: Any) -> None:
+    """Runs in a process of its own: the times of pings, in ms."""
+
+    async def run() -> list[float]:
+        times = []
+        async with aiohttp.ClientSession() as http:
+            until = time.perf_counter() + seconds
+            while time.perf_counter() < until:
+                began = time.perf_counter()
+                async with http.post(url, json={"query": "{ __typename }"}) as response:
+                    await response.read()
+                times.append((time.perf_counter() - began) * 1000)
+                await asyncio.sleep(0.005)
+        return times
+
+    out.put(asyncio.run(run()))
+
+
+def pinged(url: str, seconds: float) -> tuple["multiprocessing.Process", Any]:
+    """The pinging process, under way, and where it will put its times."""
+    out: Any = multiprocessing.Queue()
+    process = multiprocessing.Process(target=ping, args=(url, seconds, out))
+    process.start()
+    return process, out
+
+
+async def measure(url: str, make: Callable[[], bytes], rounds: int) -> tuple[list[float], list[float], list[float]]:
+    """Times of the attack, of the pings beside it, and of pings alone, in ms."""
+    content = make()
+    attack: list[float] = []
+    process, out = pinged(url, 0.4)
+    quiet = await asyncio.to_thread(out.get)
+    process.join()
+    process, out = pinged(url, 0.2 + rounds * 0.1)
+    await asyncio.sleep(0.15)
+    async with aiohttp.ClientSession() as http:
+        for _ in range(rounds):
+            began = time.perf_counter()
+            async with http.post(url, data=content, headers={"Content-Type": "application/json"}) as response:
+                await response.read()
+            attack.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(0.05)
+    beside = await asyncio.to_thread(out.get)
+    process.join()
+    return attack, beside, quiet
+
+
+def serve(folder: str) -> tuple[subprocess.Popen[str], str]:
+    """A server on a free port, and the address of its API."""
+    command = [sys.executable, "-m", "server", "serve", "--port", "0", "--data", folder]
+    environment = {**os.environ, "SOTTO_LOG_LEVEL": "warning"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = ""
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+/graphql", said)):
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return process, found[0]
+
+
+async def main() -> None:
+    """The table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    print("| attack | bytes | median ms | max ms | ping p99 | ping max | alone p99 | alone max |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        process, url = serve(str(Path(folder) / "data"))
+        try:
+            for name, make, _codes in ATTACKS:
+                attack, beside, quiet = await measure(url, make, rounds)
+                p99 = [statistics.quantiles(times, n=100)[98] for times in (beside, quiet)]
+                figures = (statistics.median(attack), max(attack), p99[0], max(beside), p99[1], max(quiet))
+                print(f"| {name} | {len(make()):,} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
