@@ -54,7 +54,7 @@ def memory_of(process_id: int) -> float:
 
 async def send(url: str, count: int) -> None:
     """So many bad requests, every tenth of them below HTTP or on a socket."""
-    port = int(url.rsplit(":", 1)[1].split("/")[0])
+    port = int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
     turns, bodies = itertools.count(), itertools.cycle(BODIES)
     async with aiohttp.ClientSession() as http:
 
@@ -95,7 +95,7 @@ async def main() -> None:
             process.terminate()
             process.wait()
     print(
-        f"{requests:,} bad requests: {fresh:.1f} MiB fresh, {before:.1f} warm, {after:.1f} after ({after - before:+.1f})"
+        f"{requests:,} bad requests: MiB {fresh:.1f} fresh, {before:.1f} warm, {after:.1f} after: {after - before:+.1f}"
     )
 
 

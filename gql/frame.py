@@ -40,6 +40,11 @@ class SocketResponse(web.WebSocketResponse):
     def _close_transport(self) -> None:
         """Leave it to `hang_up`: closing while bytes are unread makes RST of our last words (1006 instead of 1009)."""
 
+    def _reset_heartbeat(self) -> None:
+        """Set none for what comes behind the goodbye: it would hold a closed socket for another 30 s."""
+        if not self.closed:
+            super()._reset_heartbeat()
+
     def _handle_ping_pong_exception(self, exc: BaseException) -> None:
         """Cut off whoever answers no ping: what it does not read would keep the connection open, and its senders."""
         super()._handle_ping_pong_exception(exc)

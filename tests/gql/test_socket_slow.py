@@ -157,3 +157,16 @@ async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(sit
 
     assert HIGH_WATER_BYTES < peak <= HIGH_WATER_BYTES + max(map(len, payloads)) + HEADER_BYTES
     assert len({json.loads(each)["payload"]["data"]["privateMessageReceived"]["cursor"] for each in payloads}) == 10_000
+
+
+async def test_a_closed_socket_is_held_by_no_timer() -> None:
+    """aiohttp sets a heartbeat for the bytes behind the goodbye: 12 KiB for each closed socket, for half a minute."""
+    async with gated_site(heartbeat_seconds=60) as gate:
+        for _ in range(5):
+            async with gate.http.ws_connect(gate.url, protocols=["graphql-transport-ws"]) as socket:
+                await socket.send_str("[")
+                await socket.receive()
+        await asyncio.sleep(0.1)
+
+        timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        assert [timer for timer in timers if "heartbeat" in repr(timer) and not timer.cancelled()] == []
