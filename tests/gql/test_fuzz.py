@@ -1,0 +1,117 @@
+"""Requests that nobody thought of, made from the schema and from JSON: never a fault of ours, never a word of it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import Mode, mutations, nodes, queries
+from structlog.testing import capture_logs
+
+from gql.schema import schema_text
+from tests.gql.conftest import Site
+
+SCALARS: Any = {
+    "ByteSize": st.integers(-1, 2**60).map(nodes.Int),
+    "DateTime": st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01", "", "tomorrow"]).map(nodes.String),
+    "EventCursor": st.text(max_size=40).map(nodes.String),
+    "JSON": st.one_of(st.integers().map(nodes.Int), st.text(max_size=10).map(nodes.String)),
+    "URL": st.just("https://example.org").map(nodes.String),
+    "Upload": st.text(max_size=5).map(nodes.String),
+}
+KNOWN = {
+    "UNAUTHENTICATED", "BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX",
+    "CURSOR_EXPIRED", "CURSOR_INVALID", "NOT_FOUND", "PAYLOAD_TOO_LARGE",
+}  # fmt: skip
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+PARAMETERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "query": st.sampled_from(["{ __typename }", "query A { __typename }", "{", ""]) | JSON_VALUES,
+        "variables": JSON_VALUES,
+        "operationName": st.just("A") | JSON_VALUES,
+        "extensions": JSON_VALUES,
+    },
+)
+FEW = settings(
+    derandomize=True, deadline=None, max_examples=120, suppress_health_check=list(HealthCheck), database=None
+)
+
+
+class Runner:
+    """Hypothesis calls plain functions: this runs a request of theirs on the loop that the site lives on."""
+
+    def __init__(self, site: Site, token: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.site = site
+        self.token = token
+        self._loop = loop
+
+    def post(self, content: bytes, token: str | None) -> dict[str, Any]:
+        """The answer; from another thread."""
+        request = self.site.post(data=content, token=token, headers={"Content-Type": "application/json"})
+        _, answer = asyncio.run_coroutine_threadsafe(request, self._loop).result(10)
+        return dict(answer)
+
+
+@pytest.fixture
+async def runner(site: Site) -> Runner:
+    """A site with two people in it, one of them signed in."""
+    await site.token_of("bob")
+    return Runner(site, await site.token_of("alice"), asyncio.get_running_loop())
+
+
+def codes_of(answer: dict[str, Any]) -> set[str]:
+    """The codes of all errors; INTERNAL stands for those without one."""
+    return {error.get("extensions", {}).get("code", "INTERNAL") for error in answer.get("errors", ())}
+
+
+async def play(runner: Runner, strategy: st.SearchStrategy[bytes], *, is_signed_in: bool) -> None:
+    """Posts what the strategy makes; every error has a code that clients know, and nothing is logged as one of ours."""
+
+    @FEW
+    @given(strategy)
+    def post(content: bytes) -> None:
+        answer = runner.post(content, runner.token if is_signed_in else None)
+        assert codes_of(answer) <= KNOWN, (content, answer)
+        assert "data" in answer or "errors" in answer
+
+    with capture_logs() as logs:
+        await asyncio.to_thread(post)
+    assert [line for line in logs if line["log_level"] in {"warning", "error", "critical"}] == []
+
+
+def as_body(document: str) -> bytes:
+    """The JSON of a request."""
+    return json.dumps({"query": document}).encode()
+
+
+Making = Callable[..., st.SearchStrategy[str]]
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "anonymous"])
+@pytest.mark.parametrize("make", [queries, mutations], ids=["queries", "mutations"])
+@pytest.mark.parametrize("mode", [Mode.POSITIVE, Mode.NEGATIVE], ids=["valid", "invalid"])
+async def test_what_the_schema_allows_and_what_it_does_not_is_answered(
+    runner: Runner, make: Making, mode: Mode, *, is_signed_in: bool
+) -> None:
+    """hypothesis-graphql: documents made from our own schema, right ones and wrong ones."""
+    documents = make(schema_text(), custom_scalars=SCALARS, mode=mode)
+
+    await play(runner, documents.map(as_body), is_signed_in=is_signed_in)
+
+
+async def test_any_parameters_are_answered(runner: Runner) -> None:
+    """GraphQL over HTTP, request parameters: right and wrong types of each."""
+    await play(runner, PARAMETERS.map(json.dumps).map(str.encode), is_signed_in=False)
+
+
+async def test_any_json_and_any_bytes_are_answered(runner: Runner) -> None:
+    """Whatever the body is."""
+    await play(runner, JSON_VALUES.map(json.dumps).map(str.encode) | st.binary(max_size=200), is_signed_in=False)
