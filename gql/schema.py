@@ -78,6 +78,7 @@ def build_schema(*, introspection: bool = True) -> SottoSchema:
     )
 
 
+@cache
 def schema_text() -> str:
     """The schema in the definition language, as `schema.graphql` holds it; ends in a newline."""
     return print_schema(build_schema()) + "\n"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from gql.error import mask, refusal_of
+from gql.error import mask_refusal, refusal_of
 from gql.log import STATUS
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
@@ -199,5 +199,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # the client has left
     except Exception as error:  # noqa: BLE001 - masked, and whole in the log
-        message, _error_id = mask(error, secrets.token_hex(8))
-        return refuse(500, "INTERNAL", message)
+        request_id = secrets.token_hex(8)
+        refusal = mask_refusal(error, request_id)
+        headers = {"X-Request-Id": request_id}
+        return refuse(refusal.status, refusal.code, refusal.message, headers, refusal.extensions)

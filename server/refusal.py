@@ -12,7 +12,13 @@ HEADERS = {
 }
 
 
-def refuse(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def refuse(
+    status: int,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, object] | None = None,
+) -> web.Response:
     """The answer; caches keep none of it."""
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    body = {"errors": [{"message": message, "extensions": {"code": code, **(extensions or {})}}]}
     return web.json_response(body, status=status, headers={**HEADERS, "Cache-Control": "no-store", **(headers or {})})
