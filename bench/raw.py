@@ -8,9 +8,11 @@ from typing import Any
 
 import peewee
 
-from models import conversation, event, idempotency, job, message, user
+from models import conversation, event, idempotency, job, member, message, user
 from models.base import message_id
 from models.prepared import Compiled, Prepared
+
+_PUT_MEMBER = "INSERT INTO member (user_id, conversation_id, joined_at, activity) VALUES (?, ?, 1, 1)"
 
 
 class Raw:
@@ -23,8 +25,8 @@ class Raw:
             self._connection.execute(f"PRAGMA {pragma}")
         names: dict[str, Prepared[Any]] = {
             "key": idempotency.FIND, "user": user.BY_USERNAME, "direct": conversation.DIRECT,
-            "seq": conversation.NEXT_SEQ, "message": message.PUT, "advance": conversation.ADVANCE,
-            "sender": conversation.ADVANCE_SENDER, "event": event.PUT, "job": job.PUT, "put_key": idempotency.PUT,
+            "seq": conversation.NEXT_SEQ, "message": message.PUT, "advance": member.ADVANCE,
+            "sender": member.ADVANCE_SENDER, "event": event.PUT, "job": job.PUT, "put_key": idempotency.PUT,
         }  # fmt: skip
         self._compiled: dict[str, Compiled] = {name: query.compiled_for(self._dialect) for name, query in names.items()}
 
@@ -44,10 +46,10 @@ class Raw:
             "message", id=id_, sender=sender, at=now, kind=0, body="Hello, how are you?", attachments=0, reply_to=None,
             client_message_id=key, metadata=None,
         )  # fmt: skip
-        self._run("advance", conversation=conversation_id, seq=seq, at=now)
-        self._run("sender", conversation=conversation_id, sender=sender, seq=seq)
+        self._run("sender", conversation=conversation_id, sender=sender, at=now)
+        self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now, deaf="[]")
         for user_id in (sender, recipient):
-            self._run("event", user=user_id, kind=0, subject=id_, at=now).fetchone()
+            self._run("event", user=user_id, kind=0, subject=id_, at=now, actor=0, detail=0).fetchone()
         self._run("job", kind=0, ref=id_)
         self._run("put_key", key=key, user=sender, request_hash=b"x" * 32, result=f"[[0,{id_},null]]", at=now)
 
@@ -61,7 +63,7 @@ class Raw:
             pair = (min(sender, recipient), max(sender, recipient), number)
             self._connection.execute("INSERT INTO direct VALUES (?, ?, ?)", pair)
             for each in (sender, recipient):
-                self._connection.execute("INSERT INTO member VALUES (?, ?, 1, 0, 0, 0, 0, 1)", (each, number))
+                self._connection.execute(_PUT_MEMBER, (each, number))
             places.append((sender, recipient, name, number))
         self._connection.execute("COMMIT")
         keys, turn, sent = itertools.count(), itertools.cycle(places), 0

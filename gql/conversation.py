@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from functools import partial
 from typing import Annotated
 
@@ -12,13 +13,15 @@ from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.message import Message, MessageConnection
 from gql.node import Info, Node, PageInfo, given, moment_of, page_info_of
-from gql.user import User, UserReference
+from gql.participant import Participant, ParticipantConnection, ParticipantEdge
+from gql.user import UserReference
 from models.conversation import ConversationKind
+from models.member import FOR_GOOD, RequestState
 from services.conversation import ConversationFilter as ServiceFilter
-from services.conversation import ConversationView, ParticipantView
+from services.conversation import ConversationView
 from services.media_type import AttachmentKind
 from services.page import Page, PageRequest
-from services.user import Eligibility
+from services.policy import Eligibility
 
 First = Annotated[
     int | None, strawberry.argument(description="At most so many from the front: 1 to 200, 50 if left out.")
@@ -40,35 +43,25 @@ described(
 )
 
 
-@strawberry.type(description="A member of a conversation.")
-class Participant:
-    """Built from a ParticipantView."""
+@strawberry.enum(description="How a conversation stands that began as a message request.")
+class MessageRequestState(Enum):
+    """For the one who asks and the one who is asked."""
 
-    user: User = strawberry.field(description="The person.")
-    joined_at: datetime = strawberry.field(description="When they became a member.")
-
-    @classmethod
-    def of(cls, view: ParticipantView) -> "Participant":
-        """The type for a member."""
-        return cls(user=User.of(view.person), joined_at=moment_of(view.joined_at))
-
-
-@strawberry.type(description="A member in a list.")
-class ParticipantEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
-    node: Participant = strawberry.field(description="The member.")
+    NONE = strawberry.enum_value("none", description="It began as a conversation.")
+    PENDING = strawberry.enum_value(
+        "pending", description="It waits for an answer; one's own request shows so until it is accepted."
+    )
+    ACCEPTED = strawberry.enum_value("accepted", description="It was accepted, or answered, and is like any other.")
+    DECLINED = strawberry.enum_value("declined", description="The viewer declined it; the sender is not told.")
 
 
-@strawberry.type(description="The members of a conversation, the viewer among them.")
-class ParticipantConnection:
-    """Relay's connection."""
-
-    edges: list[ParticipantEdge] = strawberry.field(description="The members with their cursors.")
-    nodes: list[Participant] = strawberry.field(description="The members without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
-    total_count: int = strawberry.field(description="How many members there are in all.")
+_REQUEST_STATES = {
+    RequestState.NONE: MessageRequestState.NONE,
+    RequestState.PENDING: MessageRequestState.PENDING,
+    RequestState.ACCEPTED: MessageRequestState.ACCEPTED,
+    RequestState.DECLINED: MessageRequestState.DECLINED,
+    RequestState.SENT: MessageRequestState.PENDING,
+}
 
 
 @strawberry.type(description="A conversation as the viewer has it. Only its members can see it.")
@@ -80,8 +73,19 @@ class Conversation(Node):
     last_message: Message | None = strawberry.field(description="The newest message; null while there is none to see.")
     created_at: datetime = strawberry.field(description="When it was made, with its first message.")
     last_activity_at: datetime = strawberry.field(description="When its newest message was sent.")
-    unread_count: int = strawberry.field(description="How many messages of others came since the viewer read or wrote.")
-    is_unread: bool = strawberry.field(description="Whether `unreadCount` is above 0.")
+    unread_count: int = strawberry.field(
+        description="How many messages of others came since the viewer read or wrote; deleted ones do not count."
+    )
+    is_unread: bool = strawberry.field(
+        description="Whether `unreadCount` is above 0, or the viewer has marked it as unread."
+    )
+    is_archived: bool = strawberry.field(description="Whether the viewer has put it away.")
+    is_pinned: bool = strawberry.field(description="Whether the viewer wants it at the top.")
+    is_muted: bool = strawberry.field(description="Whether the viewer does not want to be called for it now.")
+    muted_until: datetime | None = strawberry.field(
+        description="When the mute ends; null while it is not muted, and where it is muted for good."
+    )
+    request_state: MessageRequestState = strawberry.field(description="NONE, unless it began as a message request.")
     viewer_can_send: bool = strawberry.field(description="Whether a message of the viewer would be accepted now.")
     send_restriction: Eligibility | None = strawberry.field(
         description="What stands in the way of a message; null where `viewerCanSend`."
@@ -99,8 +103,13 @@ class Conversation(Node):
             last_message=Message.of(view.last_message) if view.last_message else None,
             created_at=moment_of(row.created_at),
             last_activity_at=moment_of(row.activity),
-            unread_count=view.unread_count,
-            is_unread=view.unread_count > 0,
+            unread_count=row.unread,
+            is_unread=view.is_unread,
+            is_archived=bool(row.is_archived),
+            is_pinned=bool(row.is_pinned),
+            is_muted=view.muted_until is not None,
+            muted_until=None if view.muted_until in {None, FOR_GOOD} else moment_of(view.muted_until or 0),
+            request_state=_REQUEST_STATES[RequestState(row.request_state)],
             viewer_can_send=restriction is None,
             send_restriction=restriction,
             view=view,
@@ -213,7 +222,11 @@ class ConversationFilter:
     """Conditions."""
 
     type: ConversationKind | None = strawberry.field(default=UNSET, description="Only those of this type.")
-    unread_only: bool | None = strawberry.field(default=False, description="Only those with unread messages.")
+    unread_only: bool | None = strawberry.field(default=False, description="Only those with `isUnread`.")
+    archived: bool | None = strawberry.field(default=False, description="Those put away, instead of the others.")
+    requests: bool | None = strawberry.field(
+        default=False, description="The message requests that wait for the viewer's answer, instead of the others."
+    )
     participant: UserReference | None = strawberry.field(default=UNSET, description="Only those with this member.")
 
     def to_filter(self) -> ServiceFilter:
@@ -222,5 +235,7 @@ class ConversationFilter:
         return ServiceFilter(
             kind=given(self.type),
             unread_only=bool(self.unread_only),
+            archived=bool(self.archived),
+            requests=bool(self.requests),
             participant=participant.to_reference() if participant else None,
         )

@@ -11,6 +11,7 @@ from gql.refusal import (
     AlreadyExistsError,
     AttachmentRejection,
     AttachmentsRejectedError,
+    ConflictError,
     IdempotencyConflictError,
     InputIssue,
     InvalidCredentialsError,
@@ -20,6 +21,7 @@ from gql.refusal import (
     RateLimitedError,
     RecipientRejection,
     RecipientsRejectedError,
+    TooLateError,
     UserError,
     UserErrorCode,
 )
@@ -116,6 +118,16 @@ class IdempotencyConflictHandler(strawberry.ExceptionHandler[refusals.Idempotenc
         )
 
 
+class TooLateHandler(strawberry.ExceptionHandler[refusals.TooLate, TooLateError]):
+    """With the window that is over."""
+
+    def handle(self, exception: refusals.TooLate, *, field: StrawberryField, info: Info) -> TooLateError:
+        """See ExceptionHandler."""
+        return TooLateError(
+            detail=exception.detail, code=UserErrorCode.TOO_LATE, window_seconds=exception.window_seconds
+        )
+
+
 class PlainHandler(strawberry.ExceptionHandler):  # type: ignore[type-arg]
     """For a refusal that has a sentence and a code, and nothing else."""
 
@@ -134,6 +146,8 @@ HANDLERS: list[strawberry.ExceptionHandler[Any, Any]] = [
     AttachmentsRejectedHandler(),
     RateLimitedHandler(),
     IdempotencyConflictHandler(),
+    TooLateHandler(),
+    PlainHandler(refusals.Conflict, ConflictError),
     PlainHandler(refusals.NotFound, NotFoundError),
     PlainHandler(refusals.PermissionDenied, PermissionDeniedError),
     PlainHandler(refusals.AlreadyExists, AlreadyExistsError),

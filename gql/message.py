@@ -35,6 +35,14 @@ class MessageType(Enum):
     SYSTEM = strawberry.enum_value("system", description="Written by the server; nobody can send one.")
 
 
+@strawberry.enum(description="What has become of a message.")
+class MessageState(Enum):
+    """SelfCommunity's created and hidden."""
+
+    ACTIVE = strawberry.enum_value("active", description="It stands.")
+    DELETED = strawberry.enum_value("deleted", description="Deleted for everyone: no text, no files, no reactions.")
+
+
 @strawberry.type(description="A private message. Only the members of its conversation can see it.")
 class Message(Node):
     """Built from a MessageView."""
@@ -47,7 +55,11 @@ class Message(Node):
     )
     attachments: list[Attachment] = strawberry.field(description="Its files, in the order of the sender.")
     created_at: datetime = strawberry.field(description="When the server accepted it.")
-    updated_at: datetime = strawberry.field(description="When it last changed; `createdAt` while it has not.")
+    updated_at: datetime = strawberry.field(description="When it was edited or deleted last; else `createdAt`.")
+    edited_at: datetime | None = strawberry.field(description="When its text was last changed; null if never.")
+    deleted_at: datetime | None = strawberry.field(description="When it was deleted for everyone; null if it was not.")
+    state: MessageState = strawberry.field(description="Whether there is still something to show.")
+    revision: int = strawberry.field(description="1 as it was sent, one more with each edit.")
     client_message_id: str | None = strawberry.field(
         description="The `clientMessageId` that it was sent with; null for everybody but its sender."
     )
@@ -67,7 +79,11 @@ class Message(Node):
             text=row.body,
             attachments=[Attachment.of(each) for each in view.attachments],
             created_at=created_at,
-            updated_at=created_at,
+            updated_at=moment_of(max(row.created_at, row.edited_at or 0, row.deleted_at or 0)),
+            edited_at=None if row.edited_at is None else moment_of(row.edited_at),
+            deleted_at=None if row.deleted_at is None else moment_of(row.deleted_at),
+            state=MessageState.ACTIVE if row.deleted_at is None else MessageState.DELETED,
+            revision=row.revision,
             client_message_id=row.client_message_id if view.is_own else None,
             metadata=None if row.metadata is None else JSON(orjson.loads(row.metadata)),
             view=view,

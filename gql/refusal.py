@@ -27,6 +27,8 @@ class UserErrorCode(Enum):
     PERMISSION_DENIED = strawberry.enum_value("PERMISSION_DENIED", description="Of PermissionDeniedError.")
     RATE_LIMITED = strawberry.enum_value("RATE_LIMITED", description="Of RateLimitedError.")
     IDEMPOTENCY_CONFLICT = strawberry.enum_value("IDEMPOTENCY_CONFLICT", description="Of IdempotencyConflictError.")
+    TOO_LATE = strawberry.enum_value("TOO_LATE", description="Of TooLateError.")
+    CONFLICT = strawberry.enum_value("CONFLICT", description="Of ConflictError.")
     ALREADY_EXISTS = strawberry.enum_value("ALREADY_EXISTS", description="Of AlreadyExistsError.")
     INVALID_CREDENTIALS = strawberry.enum_value("INVALID_CREDENTIALS", description="Of InvalidCredentialsError.")
 
@@ -57,6 +59,8 @@ described(
         "SELF": "It is the viewer.",
         "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
         "NOT_ACCEPTING_MESSAGES": "They do not accept messages from the viewer.",
+        "MUST_BE_FOLLOWED": "They accept messages only from people they follow.",
+        "REQUEST_PENDING": "They have not yet answered the viewer's message request, which can hold no more.",
         "UNAVAILABLE": "The account is suspended or was deactivated.",
     },
 )
@@ -186,3 +190,15 @@ class AlreadyExistsError(UserError):
 @strawberry.type(description="The user name or the password is wrong; never which of them.")
 class InvalidCredentialsError(UserError):
     """See services.error.InvalidCredentials."""
+
+
+@strawberry.type(description="The time for this is over.")
+class TooLateError(UserError):
+    """See services.error.TooLate."""
+
+    window_seconds: int = strawberry.field(description="How long after it was sent a message allows this.")
+
+
+@strawberry.type(description="The thing is no longer as the client believes; load it again.")
+class ConflictError(UserError):
+    """See services.error.Conflict."""

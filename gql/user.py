@@ -10,7 +10,8 @@ from gql.loader import loader_of
 from gql.node import Info, Node, PageInfo, given, page_info_of
 from gql.scalar import URL
 from services.page import Page
-from services.user import Eligibility, Person, Reference, ReferenceKind, UserService
+from services.policy import Eligibility
+from services.user import Person, Reference, ReferenceKind, UserService
 from services.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ described(
     "Whether the viewer may write to somebody now, and what stands in the way.",
     {
         "ALLOWED": "A message would be accepted.",
+        "ALLOWED_AS_REQUEST": "A message would be accepted, and wait as a message request.",
         "SELF": "It is the viewer, and this server has no conversations with oneself.",
         "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
+        "MUST_BE_FOLLOWED": "They accept messages only from people they follow.",
         "NOT_ACCEPTING": "They do not accept messages from the viewer.",
         "UNAVAILABLE": "The account is suspended or was deactivated.",
     },
@@ -45,10 +48,13 @@ class User(Node):
     viewer_has_blocked: bool = strawberry.field(
         description="Whether the viewer has blocked this person. Nobody learns who has blocked them."
     )
-    viewer_can_message: bool = strawberry.field(description="Whether a message to this person would be accepted now.")
-    message_eligibility: Eligibility = strawberry.field(
-        description="What a message to this person would meet; ALLOWED where `viewerCanMessage`."
+    viewer_has_muted: bool = strawberry.field(
+        description="Whether the viewer does not want to be called for this person. They are not told."
     )
+    viewer_is_following: bool = strawberry.field(description="Whether the viewer follows this person.")
+    is_following_viewer: bool = strawberry.field(description="Whether this person follows the viewer.")
+    viewer_can_message: bool = strawberry.field(description="Whether a message to this person would be accepted now.")
+    message_eligibility: Eligibility = strawberry.field(description="What a message to this person alone would meet.")
     person: strawberry.Private[Person]
 
     @classmethod
@@ -64,7 +70,10 @@ class User(Node):
             is_bot=bool(row.is_bot),
             is_active=row.is_active,
             viewer_has_blocked=bool(row.has_blocked),
-            viewer_can_message=person.eligibility is Eligibility.ALLOWED,
+            viewer_has_muted=bool(row.has_muted),
+            viewer_is_following=bool(row.is_followed),
+            is_following_viewer=bool(row.is_following),
+            viewer_can_message=person.eligibility.may_send,
             message_eligibility=person.eligibility,
             person=person,
         )

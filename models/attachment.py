@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField
+from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, fn
 
 from models.base import SEQ_BITS, Base
-from models.conversation import Member
+from models.hidden import Hidden
+from models.member import Member
 from models.prepared import IdList, Param, Prepared, id_list
 from models.transaction import Transaction
 
@@ -84,6 +85,11 @@ _ALL = (
     Attachment.height,
     Attachment.is_animated,
 )
+IS_SHOWN = ~fn.EXISTS(
+    Hidden.select(Hidden.message_id).where(
+        Hidden.user_id == Param("viewer"), Hidden.message_id == Attachment.message_id
+    )
+)
 _CONTENT = ("storage_key", "kind", "filename", "mime_type", "byte_size", "sha256", "width", "height", "is_animated")
 
 PUT_UPLOAD = Prepared[StagedRow](
@@ -125,6 +131,7 @@ VISIBLE = Prepared(
         Attachment.position == Param("position"),
         Member.user_id == Param("viewer"),
         Attachment.message_id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
+        IS_SHOWN,
     ),
     AttachmentRow,
 )
@@ -136,6 +143,7 @@ IN_CONVERSATION = Prepared(
         Attachment.message_id <= Param("before"),
         (Attachment.message_id < Param("before")) | (Attachment.position < Param("before_position")),
         Attachment.kind.in_(IdList("kinds")),
+        IS_SHOWN,
     )
     .order_by(Attachment.message_id.desc(), Attachment.position.desc())
     .limit(Param("count")),

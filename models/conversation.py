@@ -1,4 +1,4 @@
-"""Conversations and their members: found or made by their unique keys, listed by activity."""
+"""Conversations: found or made by their unique keys, listed by activity."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, fn
 
+from models import member as members
 from models.base import Base, new_conversation_id
-from models.prepared import IdList, Param, Prepared, id_list
+from models.member import IS_LISTED, IS_REQUEST, IS_UNREAD, Member, RequestState
+from models.prepared import IdList, Param, Prepared
 from models.transaction import Transaction
 
 
@@ -42,22 +44,6 @@ class Direct(Base):
         primary_key = CompositeKey("user_lo", "user_hi")
 
 
-class Member(Base):
-    """A person's place in a conversation; every position is a `seq`, and all up to it are meant."""
-
-    user_id = BigIntegerField()
-    conversation_id = BigIntegerField()
-    joined_at = BigIntegerField()
-    last_seq = BigIntegerField()
-    read_seq = BigIntegerField()
-    delivered_seq = BigIntegerField()
-    floor_seq = BigIntegerField()
-    activity = BigIntegerField()
-
-    class Meta:
-        primary_key = CompositeKey("user_id", "conversation_id")
-
-
 class ConversationRow(NamedTuple):
     """A conversation as one of its members has it."""
 
@@ -66,16 +52,16 @@ class ConversationRow(NamedTuple):
     created_at: int
     last_seq: int
     read_seq: int
+    delivered_seq: int
     floor_seq: int
     activity: int
-
-
-class MemberRow(NamedTuple):
-    """One member of one conversation."""
-
-    conversation_id: int
-    user_id: int
-    joined_at: int
+    seen_seq: int
+    unread: int
+    is_marked_unread: int
+    muted_until: int
+    is_archived: int
+    is_pinned: int
+    request_state: int
 
 
 class DirectRow(NamedTuple):
@@ -85,21 +71,22 @@ class DirectRow(NamedTuple):
     conversation_id: int
 
 
-class UnreadRow(NamedTuple):
-    """What waits for a person in all."""
-
-    messages: int
-    conversations: int
-
-
 _MINE = Member.select(
     Conversation.id,
     Conversation.kind,
     Conversation.created_at,
     Member.last_seq,
     Member.read_seq,
+    Member.delivered_seq,
     Member.floor_seq,
     Member.activity,
+    Member.seen_seq,
+    Member.unread,
+    Member.is_marked_unread,
+    Member.muted_until,
+    Member.is_archived,
+    Member.is_pinned,
+    Member.request_state,
 ).join(Conversation, on=(Conversation.id == Member.conversation_id))
 
 BY_IDS = Prepared(
@@ -109,10 +96,11 @@ BY_IDS = Prepared(
 
 @cache
 def inbox(
-    *, newest_first: bool, unread_only: bool, with_kind: bool, with_participant: bool
+    *, newest_first: bool, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool
 ) -> Prepared[ConversationRow]:
     """The viewer's conversations beyond (`activity`, `conversation`), exclusive, by activity; at most `count`.
 
+    With `requests` those that wait for an answer, else the others, archived or not as the parameter `archived` says.
     Each `with_…` adds the parameter of that name. One that was cleared comes back with its next message.
     """
     order: tuple[Any, Any]
@@ -124,25 +112,31 @@ def inbox(
         beyond = (Member.activity >= at) & ((Member.activity > at) | (Member.conversation_id > of))
         order = (Member.activity, Member.conversation_id)
     query = _MINE.where(Member.user_id == Param("viewer"), beyond)
-    query = _filtered(query, unread_only=unread_only, with_kind=with_kind, with_participant=with_participant)
+    query = _filtered(query, unread_only, requests, with_kind, with_participant)
     return Prepared(query.order_by(*order).limit(Param("count")), ConversationRow)
 
 
 @cache
-def inbox_count(*, unread_only: bool, with_kind: bool, with_participant: bool) -> Prepared[ConversationRow]:
+def inbox_count(
+    *, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool
+) -> Prepared[ConversationRow]:
     """How many conversations `inbox` would list in all."""
     query = (
         Member.select(fn.COUNT(Member.conversation_id))
         .join(Conversation, on=(Conversation.id == Member.conversation_id))
         .where(Member.user_id == Param("viewer"))
     )
-    return Prepared(_filtered(query, unread_only=unread_only, with_kind=with_kind, with_participant=with_participant))
+    return Prepared(_filtered(query, unread_only, requests, with_kind, with_participant))
 
 
-def _filtered(query: Any, *, unread_only: bool, with_kind: bool, with_participant: bool) -> Any:
+def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> Any:
     query = query.where(Member.last_seq > Member.floor_seq)
+    if requests:
+        query = query.where(IS_REQUEST)
+    else:
+        query = query.where(IS_LISTED, Member.is_archived == Param("archived"))
     if unread_only:
-        query = query.where(Member.last_seq > Member.read_seq)
+        query = query.where(IS_UNREAD)
     if with_kind:
         query = query.where(Conversation.kind == Param("kind"))
     if with_participant:
@@ -152,18 +146,6 @@ def _filtered(query: Any, *, unread_only: bool, with_kind: bool, with_participan
     return query
 
 
-MEMBERS = Prepared(
-    Member.select(Member.conversation_id, Member.user_id, Member.joined_at)
-    .where(Member.conversation_id.in_(IdList("ids")))
-    .order_by(Member.conversation_id, Member.user_id),
-    MemberRow,
-)
-UNREAD = Prepared(
-    Member.select(fn.COALESCE(fn.SUM(Member.last_seq - Member.read_seq), 0), fn.COUNT(Member.last_seq)).where(
-        Member.user_id == Param("viewer"), Member.last_seq > Member.read_seq
-    ),
-    UnreadRow,
-)
 DIRECT = Prepared[DirectRow](
     Direct.select(Direct.conversation_id).where(Direct.user_lo == Param("lo"), Direct.user_hi == Param("hi"))
 )
@@ -193,35 +175,10 @@ PUT_DIRECT = Prepared[DirectRow](
         {Direct.user_lo: Param("lo"), Direct.user_hi: Param("hi"), Direct.conversation_id: Param("conversation")}
     )
 )
-PUT_MEMBER = Prepared[MemberRow](
-    Member.insert(
-        {
-            Member.user_id: Param("user"),
-            Member.conversation_id: Param("conversation"),
-            Member.joined_at: Param("at"),
-            Member.last_seq: 0,
-            Member.read_seq: 0,
-            Member.delivered_seq: 0,
-            Member.floor_seq: 0,
-            Member.activity: Param("at"),
-        }
-    )
-)
 NEXT_SEQ = Prepared[ConversationRow](
     Conversation.update({Conversation.last_seq: Conversation.last_seq + 1})
     .where(Conversation.id == Param("conversation"))
     .returning(Conversation.last_seq)
-)
-# The sender has read all up to what they write themselves.
-ADVANCE = Prepared[MemberRow](
-    Member.update({Member.last_seq: Param("seq"), Member.activity: Param("at")}).where(
-        Member.conversation_id == Param("conversation")
-    )
-)
-ADVANCE_SENDER = Prepared[MemberRow](
-    Member.update({Member.read_seq: Param("seq"), Member.delivered_seq: Param("seq")}).where(
-        Member.user_id == Param("sender"), Member.conversation_id == Param("conversation")
-    )
 )
 
 
@@ -239,8 +196,13 @@ def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
     return found
 
 
-def get_or_put_with(transaction: Transaction, user_ids: frozenset[int], at: int) -> tuple[int, bool]:
-    """The conversation of exactly these people and whether it was made now; runs inside `Database.write`."""
+def get_or_put_with(
+    transaction: Transaction, user_ids: frozenset[int], at: int, requester_id: int | None = None
+) -> tuple[int, bool]:
+    """The conversation of exactly these people and whether it was made now; runs inside `Database.write`.
+
+    A new one begins as a request of `requester_id`, where that is given.
+    """
     found = find_with(transaction, user_ids)
     if found is not None:
         return found, False
@@ -252,13 +214,8 @@ def get_or_put_with(transaction: Transaction, user_ids: frozenset[int], at: int)
     if kind is not ConversationKind.GROUP:
         transaction.run(PUT_DIRECT, lo=min(user_ids), hi=max(user_ids), conversation=conversation_id)
     for user_id in sorted(user_ids):
-        transaction.run(PUT_MEMBER, user=user_id, conversation=conversation_id, at=at)
+        state = RequestState.NONE
+        if requester_id is not None:
+            state = RequestState.SENT if user_id == requester_id else RequestState.PENDING
+        transaction.run(members.PUT, user=user_id, conversation=conversation_id, at=at, request_state=int(state))
     return conversation_id, True
-
-
-def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:
-    """The members of each conversation, by user id."""
-    members: dict[int, list[MemberRow]] = {}
-    for row in transaction.all(MEMBERS, ids=id_list(conversation_ids)):
-        members.setdefault(row.conversation_id, []).append(row)
-    return members

@@ -1,6 +1,6 @@
 """The event log: for each user n = 1, 2, 3 … without a gap; what a stream resumes from."""
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 from peewee import BigIntegerField, CompositeKey, IntegerField, fn
@@ -14,12 +14,43 @@ TRIM_LOT = 20
 
 
 class EventKind(IntEnum):
-    """What happened; the comment says what `subject_id` names."""
+    """What happened; the comment says what `subject_id` names, and `actor_id` and `detail` where they are used."""
 
     MESSAGE_CREATED = 0  # a message
     CONVERSATION_CREATED = 1  # a conversation
     USER_BLOCKED = 2  # the user whom this one blocked
     USER_UNBLOCKED = 3  # the user whom this one no longer blocks
+    MESSAGE_UPDATED = 4  # a message; detail: a sum of Change
+    MESSAGE_REMOVED = 5  # a message; detail: a Removal
+    RECEIPT_UPDATED = 6  # the message up to which; actor: whose; detail: a Receipt
+    CONVERSATION_UPDATED = 7  # a conversation
+    CONVERSATION_REMOVED = 8  # a conversation
+    SETTINGS_CHANGED = 9  # the user
+
+
+class Change(IntFlag):
+    """What is different about a message."""
+
+    TEXT = 1
+    STATE = 2
+    REACTIONS = 4
+    ATTACHMENTS = 8
+
+
+class Removal(IntEnum):
+    """Why a message is gone."""
+
+    DELETED_FOR_VIEWER = 0
+    DELETED_SILENTLY = 1
+    CLEARED = 2  # with all before it
+    RETENTION = 3
+
+
+class Receipt(IntEnum):
+    """How far a message has come."""
+
+    DELIVERED = 1
+    READ = 2
 
 
 class Event(Base):
@@ -30,6 +61,8 @@ class Event(Base):
     kind = IntegerField()
     subject_id = BigIntegerField()
     at = BigIntegerField()
+    actor_id = BigIntegerField()
+    detail = IntegerField()
 
     class Meta:
         primary_key = CompositeKey("user_id", "n")
@@ -42,6 +75,8 @@ class EventRow(NamedTuple):
     kind: int
     subject_id: int
     at: int
+    actor_id: int
+    detail: int
 
 
 class EdgeRow(NamedTuple):
@@ -55,14 +90,20 @@ class EdgeRow(NamedTuple):
 PUT = Prepared[EventRow](
     Event.insert_from(
         Event.select(
-            Param("user"), fn.COALESCE(fn.MAX(Event.n), 0) + 1, Param("kind"), Param("subject"), Param("at")
+            Param("user"),
+            fn.COALESCE(fn.MAX(Event.n), 0) + 1,
+            Param("kind"),
+            Param("subject"),
+            Param("at"),
+            Param("actor"),
+            Param("detail"),
         ).where(Event.user_id == Param("user")),
-        [Event.user_id, Event.n, Event.kind, Event.subject_id, Event.at],
+        [Event.user_id, Event.n, Event.kind, Event.subject_id, Event.at, Event.actor_id, Event.detail],
     ).returning(Event.n)
 )
 # After `after`, exclusive, oldest first.
 AFTER = Prepared(
-    Event.select(Event.n, Event.kind, Event.subject_id, Event.at)
+    Event.select(Event.n, Event.kind, Event.subject_id, Event.at, Event.actor_id, Event.detail)
     .where(Event.user_id == Param("user"), Event.n > Param("after"))
     .order_by(Event.n)
     .limit(Param("count")),
@@ -80,9 +121,20 @@ YOUNGER = Prepared[EventRow](
 USERS = Prepared[EventRow](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_LOT))
 
 
-def put(transaction: Transaction, user_id: int, kind: EventKind, subject_id: int, at: int) -> int:
+def put(
+    transaction: Transaction,
+    user_id: int,
+    kind: EventKind,
+    subject_id: int,
+    at: int,
+    *,
+    actor_id: int = 0,
+    detail: int = 0,
+) -> int:
     """Appends to a user's log and returns its n; runs inside `Database.write`."""
-    n: int = transaction.value(PUT, user=user_id, kind=int(kind), subject=subject_id, at=at)
+    n: int = transaction.value(
+        PUT, user=user_id, kind=int(kind), subject=subject_id, at=at, actor=actor_id, detail=int(detail)
+    )
     return n
 
 

@@ -5,10 +5,11 @@ from enum import IntEnum
 from functools import cache
 from typing import NamedTuple
 
-from peewee import JOIN, BigIntegerField, Expression, IntegerField, TextField
+from peewee import JOIN, BigIntegerField, Expression, IntegerField, TextField, fn
 
 from models.base import SEQ_BITS, Base
-from models.conversation import Member
+from models.hidden import Hidden
+from models.member import Member
 from models.prepared import IdList, Param, Prepared, id_list
 from models.transaction import Transaction
 
@@ -35,6 +36,9 @@ class Message(Base):
     reply_to_id = BigIntegerField(null=True)
     client_message_id = TextField(null=True)
     metadata = TextField(null=True)
+    revision = IntegerField()
+    edited_at = BigIntegerField(null=True)
+    deleted_at = BigIntegerField(null=True)
 
 
 class MessageFts(Base):
@@ -57,24 +61,21 @@ class MessageRow(NamedTuple):
     reply_to_id: int | None
     client_message_id: str | None
     metadata: str | None
+    revision: int
+    edited_at: int | None
+    deleted_at: int | None
 
 
-_ALL = (
-    Message.id,
-    Message.sender_id,
-    Message.created_at,
-    Message.kind,
-    Message.body,
-    Message.attachments,
-    Message.reply_to_id,
-    Message.client_message_id,
-    Message.metadata,
+_ALL = tuple(getattr(Message, name) for name in MessageRow._fields)
+IS_SHOWN = ~fn.EXISTS(
+    Hidden.select(Hidden.message_id).where(Hidden.user_id == Param("viewer"), Hidden.message_id == Message.id)
 )
-# The right to see a message, in SQL: a member of its conversation, and not cleared by them.
+# The right to see a message, in SQL: a member of its conversation, not cleared by them, and not hidden from them.
 _SEEN_BY_VIEWER = (
     (Member.user_id == Param("viewer"))
     & (Member.conversation_id == Expression(Message.id, ">>", SEQ_BITS))
     & (Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq)
+    & IS_SHOWN
 )
 
 PUT = Prepared[MessageRow](
@@ -89,26 +90,52 @@ PUT = Prepared[MessageRow](
             Message.reply_to_id: Param("reply_to"),
             Message.client_message_id: Param("client_message_id"),
             Message.metadata: Param("metadata"),
+            Message.revision: 1,
         }
     )
 )
 # Both bounds are exclusive.
 PAGE_FORWARD = Prepared(
     Message.select(*_ALL)
-    .where(Message.id > Param("after"), Message.id < Param("before"))
+    .where(Message.id > Param("after"), Message.id < Param("before"), IS_SHOWN)
     .order_by(Message.id)
     .limit(Param("count")),
     MessageRow,
 )
 PAGE_BACKWARD = Prepared(
     Message.select(*_ALL)
-    .where(Message.id > Param("after"), Message.id < Param("before"))
+    .where(Message.id > Param("after"), Message.id < Param("before"), IS_SHOWN)
     .order_by(Message.id.desc())
     .limit(Param("count")),
     MessageRow,
 )
 VISIBLE = Prepared(
     Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow
+)
+
+# The newest message that the viewer sees of each of the conversations.
+_NEWEST = (
+    Message.select(Message.id)
+    .where(
+        Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
+        Message.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
+        IS_SHOWN,
+    )
+    .order_by(Message.id.desc())
+    .limit(1)
+)
+NEWEST = Prepared[MessageRow](
+    Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
+)
+# How many between two ids, both exclusive, wait to be read by the viewer.
+COUNT_UNREAD = Prepared[MessageRow](
+    Message.select(fn.COUNT(Message.id)).where(
+        Message.id > Param("after"),
+        Message.id < Param("before"),
+        Message.sender_id != Param("viewer"),
+        Message.deleted_at.is_null(),
+        IS_SHOWN,
+    )
 )
 
 
@@ -148,7 +175,7 @@ def search(
         .join(MessageFts, JOIN.CROSS)  # CROSS: SQLite keeps this order of the loops
         .join(Message, JOIN.CROSS)
         .where(Member.user_id == Param("viewer"), MessageFts.rowid > lowest, MessageFts.rowid < beyond)
-        .where(Expression(MessageFts.message_fts, "MATCH", Param("match")), Message.id == MessageFts.rowid)
+        .where(Expression(MessageFts.message_fts, "MATCH", Param("match")), Message.id == MessageFts.rowid, IS_SHOWN)
         .where(Message.created_at <= Param("at"), (Message.created_at < Param("at")) | (Message.id < Param("id")))
     )
     if with_conversation:

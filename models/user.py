@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from peewee import BigIntegerField, IntegerField, TextField, fn
+from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
 
 from models.base import Base, new_id, now_ms
 from models.block import Block
+from models.conversation import Conversation, Direct
+from models.follow import Follow
+from models.member import Member
+from models.mute import Mute
 from models.prepared import IdList, Param, Prepared, id_list
+from models.setting import Setting
 from models.transaction import Transaction
 
 ACTIVE, SUSPENDED, DEACTIVATED = 0, 1, 2
@@ -31,7 +36,11 @@ class User(Base):
 
 
 class UserRow(NamedTuple):
-    """A person as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the person's."""
+    """A person as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the person's.
+
+    The settings are the person's, None for the server's default. `request` is how their direct conversation with the
+    viewer stands on their side, None where there is none; `direct_seq` is its last `seq`.
+    """
 
     id: int
     username: str
@@ -43,6 +52,17 @@ class UserRow(NamedTuple):
     state: int
     has_blocked: int
     is_blocked_by: int
+    has_muted: int
+    is_followed: int
+    is_following: int
+    accept_from: int | None
+    from_others: int | None
+    add_to_groups: int | None
+    send_read_receipts: int
+    send_delivery_receipts: int
+    share_presence: int
+    request: int | None
+    direct_seq: int | None
 
     @property
     def is_active(self) -> bool:
@@ -74,17 +94,47 @@ def fold(name: str) -> str:
     return name.casefold()
 
 
-_SEEN = User.select(
-    User.id,
-    User.username,
-    User.display_name,
-    User.email,
-    User.external_id,
-    User.avatar_url,
-    User.is_bot,
-    User.state,
-    fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == Param("viewer"), Block.blocked_id == User.id)),
-    fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == User.id, Block.blocked_id == Param("viewer"))),
+_VIEWER = Param("viewer")
+_THEIRS = Member.alias("theirs")
+_SEEN = (
+    User.select(
+        User.id,
+        User.username,
+        User.display_name,
+        User.email,
+        User.external_id,
+        User.avatar_url,
+        User.is_bot,
+        User.state,
+        fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == _VIEWER, Block.blocked_id == User.id)),
+        fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == User.id, Block.blocked_id == _VIEWER)),
+        fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == _VIEWER, Mute.muted_id == User.id)),
+        fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == _VIEWER, Follow.followed_id == User.id)),
+        fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == User.id, Follow.followed_id == _VIEWER)),
+        Setting.accept_from,
+        Setting.from_others,
+        Setting.add_to_groups,
+        fn.COALESCE(Setting.send_read_receipts, 1),
+        fn.COALESCE(Setting.send_delivery_receipts, 1),
+        fn.COALESCE(Setting.share_presence, 1),
+        _THEIRS.request_state,
+        Conversation.last_seq,
+    )
+    .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == User.id))
+    # MIN and MAX of two values are SQLite's; PostgreSQL says LEAST and GREATEST
+    .join(
+        Direct,
+        JOIN.LEFT_OUTER,
+        on=((Direct.user_lo == fn.MIN(User.id, _VIEWER)) & (Direct.user_hi == fn.MAX(User.id, _VIEWER))),
+        src=User,
+    )
+    .join(Conversation, JOIN.LEFT_OUTER, on=(Conversation.id == Direct.conversation_id), src=Direct)
+    .join(
+        _THEIRS,
+        JOIN.LEFT_OUTER,
+        on=((_THEIRS.user_id == User.id) & (_THEIRS.conversation_id == Direct.conversation_id)),
+        src=Direct,
+    )
 )
 
 BY_IDS = Prepared(_SEEN.where(User.id.in_(IdList("ids"))), UserRow)

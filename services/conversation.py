@@ -5,17 +5,21 @@ from dataclasses import dataclass
 
 from models import attachment as attachments
 from models import conversation as conversations
+from models import member as members
+from models import message as messages
 from models.attachment import AttachmentRow
-from models.base import message_id
-from models.conversation import ConversationKind, ConversationRow, UnreadRow
+from models.base import conversation_of, message_id, now_ms
+from models.conversation import ConversationKind, ConversationRow
 from models.database import Database
+from models.member import MemberRow, UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, backward, forward
-from services.user import Eligibility, Person, Reference, UserService
+from services.policy import Eligibility
+from services.user import Person, Reference, UserService
 from services.viewer import Viewer
 
 _FOREVER = (1 << 63) - 1
@@ -24,10 +28,10 @@ _ALL_KINDS = (1, 2, 3, 4)
 
 @dataclass(frozen=True, slots=True)
 class ParticipantView:
-    """A member and when they joined, in ms since 1970."""
+    """A member with their place in the conversation."""
 
     person: Person
-    joined_at: int
+    row: MemberRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,14 @@ class ConversationView:
         return [each for each in self.participants if each.person.row.id != self.viewer_id]
 
     @property
-    def unread_count(self) -> int:
-        """Messages of others that came after the viewer's read position; one's own are read when they are sent."""
-        return max(0, self.row.last_seq - max(self.row.read_seq, self.row.floor_seq))
+    def is_unread(self) -> bool:
+        """Whether something waits to be read, or the viewer has marked it so."""
+        return bool(self.row.unread or self.row.is_marked_unread)
+
+    @property
+    def muted_until(self) -> int | None:
+        """When the viewer wants to be called again, in ms since 1970, FOR_GOOD for never; None where not muted."""
+        return self.row.muted_until if self.row.muted_until > now_ms() else None
 
     @property
     def send_restriction(self) -> Eligibility | None:
@@ -55,7 +64,7 @@ class ConversationView:
         if self.row.kind == ConversationKind.GROUP:
             return None
         peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
-        return None if peer.person.eligibility is Eligibility.ALLOWED else peer.person.eligibility
+        return None if peer.person.eligibility.may_send else peer.person.eligibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,8 @@ class ConversationFilter:
 
     kind: ConversationKind | None = None
     unread_only: bool = False
+    archived: bool = False
+    requests: bool = False
     participant: Reference | None = None
 
 
@@ -111,9 +122,13 @@ class ConversationService:
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
         """What waits for the viewer in all."""
-        row = await self._database.read(lambda tx: tx.first(conversations.UNREAD, viewer=viewer.user_id))
+        row = await self._database.read(lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
         assert row is not None
         return row
+
+    async def count_requests(self, viewer: Viewer) -> int:
+        """How many conversations wait for the viewer's answer."""
+        return await self._database.read(lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
 
     async def page_of_attachments(
         self, viewer: Viewer, conversation_id: int, kinds: Sequence[int] | None, request: PageRequest
@@ -155,16 +170,17 @@ class ConversationService:
         """Members, people and newest messages for a whole page, one statement each."""
         if not rows:
             return []
-        members = conversations.members_of(tx, [row.id for row in rows])
-        people = self._users.load(tx, viewer_id, {each.user_id for some in members.values() for each in some})
-        newest = [message_id(row.id, row.last_seq) for row in rows if row.last_seq > row.floor_seq]
-        last = self._messages.load_visible(tx, viewer_id, newest)
+        ids = [row.id for row in rows]
+        found = members.members_of(tx, ids)
+        people = self._users.load(tx, viewer_id, {each.user_id for some in found.values() for each in some})
+        newest = [id_ for id_ in tx.values(messages.NEWEST, viewer=viewer_id, ids=id_list(ids)) if id_ is not None]
+        last = {conversation_of(id_): view for id_, view in self._messages.load_visible(tx, viewer_id, newest).items()}
         return [
             ConversationView(
                 row,
                 viewer_id,
-                [ParticipantView(people[each.user_id], each.joined_at) for each in members[row.id]],
-                last.get(message_id(row.id, row.last_seq)),
+                [ParticipantView(people[each.user_id], each) for each in found[row.id]],
+                last.get(row.id),
             )
             for row in rows
         ]
@@ -211,7 +227,7 @@ class ConversationService:
 
     def _params(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> dict[str, int] | None:
         """None where the filter names nobody who exists."""
-        params = {"viewer": viewer_id}
+        params = {"viewer": viewer_id, "archived": int(wanted.archived)}
         if wanted.kind is not None:
             params["kind"] = int(wanted.kind)
         if wanted.participant is not None:
@@ -237,6 +253,7 @@ class ConversationService:
         before, position = min(after or newest, newest)  # a cursor of another conversation reaches into no third one
         rows = tx.all(
             attachments.IN_CONVERSATION,
+            viewer=viewer_id,
             floor=message_id(conversation_id, member.floor_seq),
             before=before,
             before_position=position,
@@ -251,6 +268,7 @@ class ConversationService:
 def _flags(wanted: ConversationFilter) -> dict[str, bool]:
     return {
         "unread_only": wanted.unread_only,
+        "requests": wanted.requests,
         "with_kind": wanted.kind is not None,
         "with_participant": wanted.participant is not None,
     }

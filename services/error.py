@@ -9,6 +9,8 @@ SottoError
 │   ├── PermissionDenied
 │   ├── RateLimited          retry_after_seconds
 │   ├── IdempotencyConflict  existing_message_id
+│   ├── TooLate              window_seconds
+│   ├── Conflict
 │   ├── AlreadyExists
 │   └── InvalidCredentials
 └── RequestError             a top-level GraphQL error with `extensions.code`
@@ -52,6 +54,8 @@ class RecipientRejectionReason(Enum):
     SELF = "self"
     BLOCKED_BY_VIEWER = "blocked_by_viewer"
     NOT_ACCEPTING_MESSAGES = "not_accepting_messages"
+    MUST_BE_FOLLOWED = "must_be_followed"
+    REQUEST_PENDING = "request_pending"
     UNAVAILABLE = "unavailable"
 
 
@@ -174,6 +178,22 @@ class IdempotencyConflict(Refusal):
     def __init__(self, detail: str, existing_message_id: int | None = None) -> None:
         super().__init__(detail)
         self.existing_message_id = existing_message_id
+
+
+class TooLate(Refusal):
+    """The time in which this could be done to a message is over."""
+
+    code = "TOO_LATE"
+
+    def __init__(self, detail: str, window_seconds: int) -> None:
+        super().__init__(detail)
+        self.window_seconds = window_seconds
+
+
+class Conflict(Refusal):
+    """The thing is no longer in the state that the call expects."""
+
+    code = "CONFLICT"
 
 
 class AlreadyExists(Refusal):

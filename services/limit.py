@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from models.setting import Audience, OutsideAction
+
 MIB = 1 << 20
 
 
@@ -31,3 +33,14 @@ class Limits:
     self_conversations: bool = False
     email_lookup: bool = False
     require_text: bool = False  # OSSN, MongoDB chat: text even when there is a file
+    accept_messages_from: Audience = Audience.EVERYONE  # for people who chose nothing
+    from_others: OutsideAction = OutsideAction.REQUEST
+    who_may_add_to_groups: Audience = Audience.EVERYONE
+    widest_audience: Audience = Audience.EVERYONE
+    max_request_messages: int = 3
+    edit_window_seconds: int = 0  # 0: no limit
+    delete_for_everyone_window_seconds: int = 0  # 0: no limit; 7200 is MongoDB chat's
+    silent_delete_window_seconds: int = 60  # SelfCommunity
+    typing_seconds: int = 6  # OSSN
+    max_reactions: int = 20  # different emoji on one message
+    reports_per_minute: int = 10

@@ -143,9 +143,10 @@ class MessageService:
             raise NotFound("There is no such conversation.")
         floor, top = message_id(conversation_id, member.floor_seq), message_id(conversation_id, member.last_seq) + 1
         if around is not None:
-            page = _page_around(tx, floor, top, around, request.size)
+            page = _page_around(tx, viewer_id, floor, top, around, request.size)
         else:
-            page = _page_between(tx, floor, top, request, max(after or floor, floor), min(before or top, top))
+            after, before = max(after or floor, floor), min(before or top, top)
+            page = _page_between(tx, viewer_id, floor, top, request, after, before)
         return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
 
     def _search(
@@ -181,23 +182,23 @@ class MessageService:
 
 
 def _page_between(
-    tx: Transaction, floor: int, top: int, request: PageRequest, after: int, before: int
+    tx: Transaction, viewer_id: int, floor: int, top: int, request: PageRequest, after: int, before: int
 ) -> Page[MessageRow]:
     size = request.size
     if request.first is not None or (request.after is not None and request.last is None):
-        rows = tx.all(messages.PAGE_FORWARD, after=after, before=before, count=size + 1)
+        rows = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
         page = forward(rows, size, has_previous=after > floor)
         return Page(page.items, page.has_next or before < top, page.has_previous)
-    rows = tx.all(messages.PAGE_BACKWARD, after=after, before=before, count=size + 1)
+    rows = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
     page = backward(rows, size, has_next=before < top)
     return Page(page.items, page.has_next, page.has_previous or after > floor)
 
 
-def _page_around(tx: Transaction, floor: int, top: int, around: int, size: int) -> Page[MessageRow]:
+def _page_around(tx: Transaction, viewer_id: int, floor: int, top: int, around: int, size: int) -> Page[MessageRow]:
     if around >> SEQ_BITS != floor >> SEQ_BITS or not floor < around < top or not seq_of(around):
         raise NotFound("There is no such message in this conversation.")
     half = size // 2
-    older = tx.all(messages.PAGE_BACKWARD, after=floor, before=around, count=half + 1)
-    newer = tx.all(messages.PAGE_FORWARD, after=around - 1, before=top, count=size - half + 1)
+    older = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=floor, before=around, count=half + 1)
+    newer = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=around - 1, before=top, count=size - half + 1)
     items = older[:half][::-1] + newer[: size - half]
     return Page(items, has_next=len(newer) > size - half, has_previous=len(older) > half)

@@ -1,5 +1,6 @@
 """A send under way: the questions that are asked twice, once early and once where the answer counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import orjson
 
 from models import conversation as conversations
 from models import idempotency
+from models import member as members
 from models import message as messages
 from models.base import conversation_of
 from models.conversation import ConversationKind
@@ -23,6 +25,7 @@ from services.error import (
 )
 from services.limit import Limits
 from services.message import MessageView
+from services.policy import Eligibility
 from services.recipient import rejection_of, rejections_of
 from services.user import Person, Reference, ReferenceKind, UserService
 
@@ -51,6 +54,18 @@ class Outcome:
             return cls(index, message_id)
         reason, detail, user_id = said
         return cls(index, rejection=RecipientRejection(index, RecipientRejectionReason(reason), detail, user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Addressees:
+    """The members of the conversation that a message goes to, the viewer among them; its id where it is there yet.
+
+    `is_request` when it has to wait for the recipient's answer.
+    """
+
+    member_ids: frozenset[int]
+    conversation_id: int | None = None
+    is_request: bool = False
 
 
 @dataclass(slots=True)
@@ -112,37 +127,44 @@ class Plan:
             raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
         return Written(outcomes, was_duplicate=True)
 
-    def check_recipients(self, tx: Transaction) -> frozenset[int]:
-        """The members of the conversation that the message goes to, the viewer among them.
+    def check_recipients(self, tx: Transaction) -> Addressees:
+        """Who will get the message.
 
         Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected.
         """
         draft = self.draft
         if self.is_for_each:
-            return frozenset()
+            return Addressees(frozenset())
         if draft.users is not None:
-            people = self.people(tx)
-            if rejections := rejections_of(self.viewer_id, draft.users, people):
-                raise RecipientsRejected(rejections)
-            members = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
-            self._check_reply(tx, conversations.find_with(tx, members))
-            return members
-        conversation_id = draft.conversation_id or 0
-        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([conversation_id]))
+            return self._check_named(tx, draft.users)
+        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([draft.conversation_id or 0]))
         if mine is None:
             raise NotFound("There is no such conversation.")
-        members = frozenset(each.user_id for each in conversations.members_of(tx, [mine.id])[mine.id])
+        found = frozenset(each.user_id for each in members.members_of(tx, [mine.id])[mine.id])
+        is_request = False
         if mine.kind != ConversationKind.GROUP:  # in a group a block does not silence the others
-            self._check_peer(tx, members)
+            is_request = self._check_peer(tx, found)
         self._check_reply(tx, mine.id)
-        return members
+        return Addressees(found, mine.id, is_request)
 
-    def _check_peer(self, tx: Transaction, members: frozenset[int]) -> None:
-        peer_id = next(iter(members - {self.viewer_id}), self.viewer_id)
+    def _check_named(self, tx: Transaction, references: Sequence[Reference]) -> Addressees:
+        people = self.people(tx)
+        ids = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
+        conversation_id = conversations.find_with(tx, ids)
+        is_new = conversation_id is None
+        if found := rejections_of(self.users.policy, self.viewer_id, references, people, is_new=is_new):
+            raise RecipientsRejected(found)
+        self._check_reply(tx, conversation_id)
+        return Addressees(ids, conversation_id, is_request=len(ids) == 2 and any(map(_is_request, people)))
+
+    def _check_peer(self, tx: Transaction, found: frozenset[int]) -> bool:
+        """Whether the message goes into a request."""
+        peer_id = next(iter(found - {self.viewer_id}), self.viewer_id)
         peer = self.users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
-        rejection = rejection_of(self.viewer_id, 0, Reference(ReferenceKind.ID, str(peer_id)), peer)
+        rejection = rejection_of(0, Reference(ReferenceKind.ID, str(peer_id)), peer)
         if rejection:
             raise RecipientsRejected([rejection])
+        return _is_request(peer)
 
     def _check_reply(self, tx: Transaction, conversation_id: int | None) -> None:
         reply_to = self.draft.reply_to_id
@@ -151,3 +173,7 @@ class Plan:
         is_here = conversation_id is not None and conversation_of(reply_to) == conversation_id
         if not is_here or not messages.find_visible(tx, self.viewer_id, [reply_to]):
             raise NotFound("There is no such message to reply to in this conversation.")
+
+
+def _is_request(person: Person | None) -> bool:
+    return person is not None and person.eligibility is Eligibility.ALLOWED_AS_REQUEST

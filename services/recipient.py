@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+from models.member import RequestState
 from services.error import RecipientRejection, RecipientRejectionReason
-from services.user import Eligibility, Person, Reference, ReferenceKind
+from services.policy import Eligibility, Policy
+from services.user import Person, Reference, ReferenceKind
 
 Reason = RecipientRejectionReason
 
 _REASONS = {
     Eligibility.SELF: (Reason.SELF, "You cannot write to yourself here."),
     Eligibility.BLOCKED_BY_VIEWER: (Reason.BLOCKED_BY_VIEWER, "You have blocked {name}; unblock them to write."),
+    Eligibility.MUST_BE_FOLLOWED: (Reason.MUST_BE_FOLLOWED, "{name} accepts messages only from people they follow."),
     Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING_MESSAGES, "{name} does not accept messages from you."),
     Eligibility.UNAVAILABLE: (Reason.UNAVAILABLE, "{name} cannot receive messages at the moment."),
 }
@@ -22,30 +25,45 @@ _WAYS = {
 
 
 def rejection_of(
-    viewer_id: int, index: int, reference: Reference, person: Person | None, *, is_alone: bool = True
+    index: int, reference: Reference, person: Person | None, eligibility: Eligibility | None = None
 ) -> RecipientRejection | None:
-    """What stands in the way of one recipient; a plain function without effects, so that it can run twice."""
+    """What stands in the way of one recipient; a plain function without effects, so that it can run twice.
+
+    `eligibility` is that of the person alone, unless another is given.
+    """
     if person is None:
         return RecipientRejection(index, Reason.NOT_FOUND, not_found(reference))
-    if person.row.id == viewer_id and not is_alone:
-        detail = "You are part of the conversation anyway; leave yourself out of the recipients."
-        return RecipientRejection(index, Reason.SELF, detail, person.row.id)
-    if person.eligibility is Eligibility.ALLOWED:
+    found = eligibility or person.eligibility
+    if found.may_send:
         return None
-    reason, detail = _REASONS[person.eligibility]
+    reason, detail = _REASONS[found]
+    if (
+        found is Eligibility.NOT_ACCEPTING
+        and person.row.request == RequestState.PENDING
+        and not person.row.is_blocked_by
+    ):
+        reason, detail = Reason.REQUEST_PENDING, "{name} has not yet answered your request."
     return RecipientRejection(index, reason, detail.format(name=person.row.display_name), person.row.id)
 
 
 def rejections_of(
-    viewer_id: int, references: Sequence[Reference], people: Sequence[Person | None]
+    policy: Policy, viewer_id: int, references: Sequence[Reference], people: Sequence[Person | None], *, is_new: bool
 ) -> list[RecipientRejection]:
-    """Every offender, in the order in which they were named."""
-    is_alone = len({person.row.id for person in people if person}) == 1
-    found = (
-        rejection_of(viewer_id, index, reference, person, is_alone=is_alone)
-        for index, (reference, person) in enumerate(zip(references, people, strict=True))
-    )
-    return [rejection for rejection in found if rejection]
+    """Every offender, in the order in which they were named; `is_new` when the conversation is yet to be made."""
+    ids = {person.row.id for person in people if person}
+    is_group = len(ids - {viewer_id}) > 1
+    found = []
+    for index, (reference, person) in enumerate(zip(references, people, strict=True)):
+        eligibility = None
+        if person is not None and person.row.id == viewer_id and len(ids) > 1:
+            detail = "You are part of the conversation anyway; leave yourself out of the recipients."
+            found.append(RecipientRejection(index, Reason.SELF, detail, viewer_id))
+            continue
+        if person is not None and is_group:
+            eligibility = policy.group_eligibility_of(viewer_id, person.row, is_new=is_new)
+        if (rejection := rejection_of(index, reference, person, eligibility)) is not None:
+            found.append(rejection)
+    return found
 
 
 def not_found(reference: Reference) -> str:

@@ -7,22 +7,24 @@ import orjson
 
 from models import attachment as attachments
 from models import conversation as conversations
-from models import event as events
-from models import idempotency, job
+from models import hidden, idempotency, job
+from models import member as members
 from models import message as messages
-from models.base import message_id, now_ms
+from models.base import message_id
 from models.block import BLOCKERS
 from models.database import Database
-from models.event import EventKind
+from models.event import EventKind, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
+from pubsub.base import PubSub
+from services.announcement import Announcement
 from services.attachment import AttachmentService, KeptFiles
 from services.draft import Draft
 from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
 from services.limit import Limits
 from services.message import MessageService, MessageView
-from services.plan import Outcome, Plan, Written
+from services.plan import Addressees, Outcome, Plan, Written
+from services.policy import Eligibility
 from services.rate import RateLimiter
 from services.recipient import rejection_of
 from services.user import UserService
@@ -118,16 +120,14 @@ def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
     if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
-    members = plan.check_recipients(tx)
-    at = now_ms()
-    conversation_id = plan.draft.conversation_id
-    if conversation_id is None:
-        conversation_id = _conversation_with(tx, members, at, written)
-    id_ = _put_message(tx, plan, conversation_id, members, at, written)
+    to = plan.check_recipients(tx)
+    told = Announcement(tx)
+    id_ = _put_message(tx, plan, to, told)
     if kept.upload_ids:
         _claim(tx, plan.viewer_id, id_, kept.upload_ids)
     written.outcomes.append(Outcome(0, id_))
-    _remember(tx, plan, written, at)
+    written.hints = told.hints
+    _remember(tx, plan, written, told.at)
     return written
 
 
@@ -136,47 +136,46 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
     if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
-    at = now_ms()
+    told = Announcement(tx)
     sent: dict[int, int] = {}
     for index, (reference, person) in enumerate(zip(plan.draft.users or (), plan.people(tx), strict=True)):
-        rejection = rejection_of(plan.viewer_id, index, reference, person)
+        rejection = rejection_of(index, reference, person)
         if rejection is not None or person is None:
             written.outcomes.append(Outcome(index, rejection=rejection))
             continue
         if person.row.id not in sent:
-            members = frozenset({plan.viewer_id, person.row.id})
-            conversation_id = _conversation_with(tx, members, at, written)
-            sent[person.row.id] = _put_message(tx, plan, conversation_id, members, at, written)
+            is_request = person.eligibility is Eligibility.ALLOWED_AS_REQUEST
+            to = Addressees(frozenset({plan.viewer_id, person.row.id}), is_request=is_request)
+            sent[person.row.id] = _put_message(tx, plan, to, told)
         written.outcomes.append(Outcome(index, sent[person.row.id]))
     if kept.upload_ids and sent:
         _claim(tx, plan.viewer_id, next(iter(sent.values())), kept.upload_ids)
         for id_ in list(sent.values())[1:]:
             _copy_files(tx, id_, kept.upload_ids)
-    _remember(tx, plan, written, at)
+    written.hints = told.hints
+    _remember(tx, plan, written, told.at)
     return written
 
 
-def _conversation_with(tx: Transaction, members: frozenset[int], at: int, written: Written) -> int:
+def _conversation_with(tx: Transaction, plan: Plan, to: Addressees, told: Announcement) -> int:
     """Found or made by its unique key; all of a new one's members hear of it."""
-    conversation_id, is_new = conversations.get_or_put_with(tx, members, at)
+    requester_id = plan.viewer_id if to.is_request else None
+    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, told.at, requester_id)
     if is_new:
-        for user_id in sorted(members):
-            n = events.put(tx, user_id, EventKind.CONVERSATION_CREATED, conversation_id, at)
-            written.hints.append(Hint(user_id, n))
+        told.tell(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
     return conversation_id
 
 
-def _put_message(
-    tx: Transaction, plan: Plan, conversation_id: int, members: frozenset[int], at: int, written: Written
-) -> int:
+def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement) -> int:
     """The message, everybody's positions, one event for each member, the job for the search index."""
-    draft = plan.draft
+    draft, sender_id, at = plan.draft, plan.viewer_id, told.at
+    conversation_id = to.conversation_id or _conversation_with(tx, plan, to, told)
     seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
     id_ = message_id(conversation_id, seq)
     tx.run(
         messages.PUT,
         id=id_,
-        sender=plan.viewer_id,
+        sender=sender_id,
         at=at,
         kind=int(draft.kind),
         body=draft.text,
@@ -185,14 +184,34 @@ def _put_message(
         client_message_id=draft.client_message_id,
         metadata=draft.metadata_json,
     )
-    tx.run(conversations.ADVANCE, conversation=conversation_id, seq=seq, at=at)
-    tx.run(conversations.ADVANCE_SENDER, conversation=conversation_id, sender=plan.viewer_id, seq=seq)
-    deaf = set(tx.values(BLOCKERS, user=plan.viewer_id, ids=id_list(members))) if len(members) > 2 else set()
-    for user_id in sorted(members - deaf):  # in order, so that PostgreSQL's row locks cannot cross
-        written.hints.append(Hint(user_id, events.put(tx, user_id, EventKind.MESSAGE_CREATED, id_, at)))
+    # In a group whoever has blocked the sender never gets the message, not even once the block is lifted.
+    deaf = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if len(to.member_ids) > 2 else set()
+    for user_id in deaf:
+        tx.run(hidden.PUT, user=user_id, message=id_)
+    hearers = to.member_ids - deaf
+    _advance(tx, conversation_id, sender_id, seq, told, hearers, deaf)
+    told.tell(hearers, EventKind.MESSAGE_CREATED, id_)
     if draft.text:
         tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=id_)
     return id_
+
+
+def _advance(
+    tx: Transaction,
+    conversation_id: int,
+    sender_id: int,
+    seq: int,
+    told: Announcement,
+    hearers: frozenset[int],
+    deaf: set[int],
+) -> None:
+    """Whoever writes has read what was there before, and answers a request by it."""
+    if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=told.at):
+        last = message_id(conversation_id, seq - 1)
+        told.tell(hearers - {sender_id}, EventKind.RECEIPT_UPDATED, last, actor_id=sender_id, detail=Receipt.READ)
+    if tx.run(members.ACCEPT, conversation=conversation_id, user=sender_id):
+        told.tell(hearers, EventKind.CONVERSATION_UPDATED, conversation_id)
+    tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(deaf))
 
 
 def _claim(tx: Transaction, owner_id: int, id_: int, upload_ids: Sequence[int]) -> None:

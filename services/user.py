@@ -12,19 +12,10 @@ from services.cursor import Seal
 from services.error import BadRequest
 from services.limit import Limits
 from services.page import Page, PageRequest
+from services.policy import Eligibility, Policy
 from services.viewer import Viewer
 
 MAX_ID = (1 << 63) - 1
-
-
-class Eligibility(Enum):
-    """What a send to this person would say; a block by the other side is NOT_ACCEPTING, like a closed inbox."""
-
-    ALLOWED = "allowed"
-    SELF = "self"
-    BLOCKED_BY_VIEWER = "blocked_by_viewer"
-    NOT_ACCEPTING = "not_accepting"
-    UNAVAILABLE = "unavailable"
 
 
 class ReferenceKind(Enum):
@@ -53,19 +44,6 @@ class Person:
     eligibility: Eligibility
 
 
-def eligibility_of(viewer_id: int, row: UserRow, *, self_conversations: bool) -> Eligibility:
-    """The one function that decides who may write to whom; every path asks it, before and inside the transaction."""
-    if row.id == viewer_id:
-        return Eligibility.ALLOWED if self_conversations else Eligibility.SELF
-    if row.has_blocked:
-        return Eligibility.BLOCKED_BY_VIEWER
-    if row.state != users.ACTIVE:
-        return Eligibility.UNAVAILABLE
-    if row.is_blocked_by:  # MongoDB chat: a block in either direction refuses
-        return Eligibility.NOT_ACCEPTING
-    return Eligibility.ALLOWED
-
-
 class UserService:
     """Finds people; never tells who blocked whom."""
 
@@ -73,6 +51,14 @@ class UserService:
         self._database = database
         self._seal = seal
         self._limits = limits
+        self.policy = Policy(
+            limits.accept_messages_from,
+            limits.from_others,
+            limits.who_may_add_to_groups,
+            limits.widest_audience,
+            limits.max_request_messages,
+            limits.self_conversations,
+        )
 
     async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
         """The person named, or None."""
@@ -117,7 +103,7 @@ class UserService:
 
     def seen(self, viewer_id: int, row: UserRow) -> Person:
         """The row with what a send to it would say."""
-        return Person(row, eligibility_of(viewer_id, row, self_conversations=self._limits.self_conversations))
+        return Person(row, self.policy.eligibility_of(viewer_id, row))
 
     def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
         if len(reference.text) > 254 or not reference.text.isprintable():
@@ -138,7 +124,7 @@ class UserService:
         while len(found) <= size:
             rows = tx.all(users.BY_PREFIX, viewer=viewer_id, prefix=prefix, beyond=beyond, after=after, count=lot)
             people = (self.seen(viewer_id, row) for row in rows)
-            found += [person for person in people if person.eligibility is Eligibility.ALLOWED]
+            found += [person for person in people if person.eligibility.may_send]
             if len(rows) < lot:
                 break
             after = users.fold(rows[-1].username)

@@ -6,7 +6,8 @@ import pytest
 
 from services.error import BadRequest, CursorInvalid, InvalidInput, NotFound
 from services.page import PageRequest
-from services.user import Eligibility, Reference, ReferenceKind
+from services.policy import Eligibility
+from services.user import Reference, ReferenceKind
 from tests.services.conftest import World, named
 
 

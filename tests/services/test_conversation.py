@@ -11,7 +11,8 @@ from models.message import MessageKind
 from services.conversation import ConversationFilter
 from services.error import BadRequest, CursorInvalid, NotFound
 from services.page import PageRequest
-from services.user import Eligibility, Reference, ReferenceKind
+from services.policy import Eligibility
+from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from tests.services.conftest import World, named
 
@@ -22,7 +23,7 @@ ALL = ConversationFilter()
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets the clock of sends."""
-    return lambda now: monkeypatch.setattr("services.send.now_ms", lambda: now)
+    return lambda now: monkeypatch.setattr("services.announcement.now_ms", lambda: now)
 
 
 async def inbox(world: World, viewer: Viewer, wanted: ConversationFilter = ALL, **request: int | str) -> list[int]:
@@ -52,7 +53,7 @@ async def test_the_inbox_is_by_activity_newest_first(world: World, at: Callable[
     top = page.items[0]
     assert [view.row.id for view in page.items] == [ids[4], *ids[:4]]
     assert top.last_message is not None
-    assert (top.last_message.row.id, top.last_message.preview(None), top.unread_count) == (answer, "Answer", 1)
+    assert (top.last_message.row.id, top.last_message.preview(None), top.row.unread) == (answer, "Answer", 1)
     assert [each.person.row.username for each in top.others] == ["bob"]
     assert (page.has_next, page.has_previous) == (False, False)
 

@@ -1,0 +1,49 @@
+"""Edits: the texts that a message had before."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey, IntegerField, TextField
+
+from models.base import Base
+from models.prepared import Param, Prepared
+
+
+class MessageEdit(Base):
+    """A text that was replaced: the `revision` it was, and when it was written."""
+
+    message_id = BigIntegerField()
+    revision = IntegerField()
+    body = TextField(null=True)
+    at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("message_id", "revision")
+
+
+class EditRow(NamedTuple):
+    """One of a message's former texts; `at` in ms since 1970."""
+
+    revision: int
+    body: str | None
+    at: int
+
+
+PUT = Prepared[EditRow](
+    MessageEdit.insert(
+        {
+            MessageEdit.message_id: Param("message"),
+            MessageEdit.revision: Param("revision"),
+            MessageEdit.body: Param("body"),
+            MessageEdit.at: Param("at"),
+        }
+    )
+)
+# Oldest first; `after` is exclusive.
+PAGE = Prepared(
+    MessageEdit.select(MessageEdit.revision, MessageEdit.body, MessageEdit.at)
+    .where(MessageEdit.message_id == Param("message"), MessageEdit.revision > Param("after"))
+    .order_by(MessageEdit.revision)
+    .limit(Param("count")),
+    EditRow,
+)
+DELETE = Prepared[EditRow](MessageEdit.delete().where(MessageEdit.message_id == Param("message")))

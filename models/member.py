@@ -1,0 +1,178 @@
+"""Members: each one's place in a conversation, what they have read of it, and how they want to have it."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+from peewee import SQL, BigIntegerField, Case, CompositeKey, IntegerField, fn
+
+from models.base import Base
+from models.prepared import IdList, Param, Prepared, id_list
+from models.transaction import Transaction
+
+
+class RequestState(IntEnum):
+    """How a conversation that began as a request stands, on the side of one member."""
+
+    NONE = 0
+    PENDING = 1  # waits for this member's answer
+    ACCEPTED = 2
+    DECLINED = 3  # by this member
+    SENT = 4  # this member waits for the answer
+
+
+FOR_GOOD = (1 << 63) - 1  # the `muted_until` of who set no end
+
+
+class Member(Base):
+    """A person's place in a conversation; every position is a `seq`, and all up to it are meant.
+
+    `last_seq` is the newest message that there is for this member. `read_seq` and `delivered_seq` are what others are
+    told, and only grow; what lies behind `seen_seq` is unread, and `unread` counts it.
+    """
+
+    user_id = BigIntegerField()
+    conversation_id = BigIntegerField()
+    joined_at = BigIntegerField()
+    last_seq = BigIntegerField()
+    read_seq = BigIntegerField()
+    delivered_seq = BigIntegerField()
+    floor_seq = BigIntegerField()
+    activity = BigIntegerField()
+    seen_seq = BigIntegerField()
+    unread = IntegerField()
+    is_marked_unread = IntegerField()
+    read_at = BigIntegerField(null=True)
+    delivered_at = BigIntegerField(null=True)
+    muted_until = BigIntegerField()
+    is_archived = IntegerField()
+    is_pinned = IntegerField()
+    request_state = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("user_id", "conversation_id")
+
+
+class MemberRow(NamedTuple):
+    """One member of one conversation."""
+
+    conversation_id: int
+    user_id: int
+    joined_at: int
+    read_seq: int
+    delivered_seq: int
+    read_at: int | None
+    delivered_at: int | None
+    request_state: int
+
+
+class UnreadRow(NamedTuple):
+    """What waits for a person in all."""
+
+    messages: int
+    conversations: int
+
+
+# Written out, not bound: a partial index serves only a query that is seen to imply its condition.
+IS_UNREAD = (Member.unread > SQL("0")) | Member.is_marked_unread
+IS_REQUEST = Member.request_state == SQL("1")
+IS_LISTED = Member.request_state.not_in([RequestState.PENDING, RequestState.DECLINED])
+
+
+MEMBERS = Prepared(
+    Member.select(*(getattr(Member, name) for name in MemberRow._fields))
+    .where(Member.conversation_id.in_(IdList("ids")))
+    .order_by(Member.conversation_id, Member.user_id),
+    MemberRow,
+)
+# Requests do not count: they wait elsewhere.
+UNREAD = Prepared(
+    Member.select(fn.COALESCE(fn.SUM(Member.unread), 0), fn.COUNT(Member.unread)).where(
+        Member.user_id == Param("viewer"), IS_UNREAD, IS_LISTED
+    ),
+    UnreadRow,
+)
+REQUESTS = Prepared[UnreadRow](
+    Member.select(fn.COUNT(Member.conversation_id)).where(
+        Member.user_id == Param("viewer"),
+        IS_REQUEST,
+        Member.last_seq > Member.floor_seq,
+    )
+)
+PUT = Prepared[MemberRow](
+    Member.insert(
+        {
+            Member.user_id: Param("user"),
+            Member.conversation_id: Param("conversation"),
+            Member.joined_at: Param("at"),
+            Member.last_seq: 0,
+            Member.read_seq: 0,
+            Member.delivered_seq: 0,
+            Member.floor_seq: 0,
+            Member.activity: Param("at"),
+            Member.seen_seq: 0,
+            Member.unread: 0,
+            Member.is_marked_unread: 0,
+            Member.muted_until: 0,
+            Member.is_archived: 0,
+            Member.is_pinned: 0,
+            Member.request_state: Param("request_state"),
+        }
+    )
+)
+# The sender has read all up to what they write themselves; whoever reads more than before by it, the count tells.
+ADVANCE_SENDER = Prepared[MemberRow](
+    Member.update(
+        {
+            Member.read_seq: Member.last_seq,
+            Member.delivered_seq: Member.last_seq,
+            Member.read_at: Param("at"),
+            Member.delivered_at: Param("at"),
+        }
+    ).where(
+        Member.user_id == Param("sender"),
+        Member.conversation_id == Param("conversation"),
+        Member.read_seq < Member.last_seq,
+    )
+)
+_IS_SENDER = Member.user_id == Param("sender")
+# For all but those to whom the message is hidden. An archived conversation comes back, unless it is muted.
+ADVANCE = Prepared[MemberRow](
+    Member.update(
+        {
+            Member.last_seq: Param("seq"),
+            Member.activity: Param("at"),
+            Member.read_seq: Case(None, [(_IS_SENDER, Param("seq"))], Member.read_seq),
+            Member.delivered_seq: Case(None, [(_IS_SENDER, Param("seq"))], Member.delivered_seq),
+            Member.seen_seq: Case(None, [(_IS_SENDER, Param("seq"))], Member.seen_seq),
+            Member.unread: Case(None, [(_IS_SENDER, 0)], Member.unread + 1),
+            Member.is_marked_unread: Case(None, [(_IS_SENDER, 0)], Member.is_marked_unread),
+            Member.is_archived: Case(None, [(Member.muted_until > Param("at"), Member.is_archived)], 0),
+        }
+    ).where(Member.conversation_id == Param("conversation"), Member.user_id.not_in(IdList("deaf")))
+)
+
+
+# A conversation that waits for this member's answer, or that they declined, is accepted by both.
+_ANSWERED = [RequestState.PENDING, RequestState.DECLINED]
+_SAME = Member.alias("same")
+ACCEPT = Prepared[MemberRow](
+    Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
+        Member.conversation_id == Param("conversation"),
+        fn.EXISTS(
+            _SAME.select(_SAME.user_id).where(
+                _SAME.conversation_id == Param("conversation"),
+                _SAME.user_id == Param("user"),
+                _SAME.request_state.in_(_ANSWERED),
+            )
+        ),
+    )
+)
+
+
+def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:
+    """The members of each conversation, by user id."""
+    members: dict[int, list[MemberRow]] = {}
+    for row in transaction.all(MEMBERS, ids=id_list(conversation_ids)):
+        members.setdefault(row.conversation_id, []).append(row)
+    return members

@@ -1,0 +1,46 @@
+"""Mutes: whose messages somebody does not want to be called for."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey
+
+from models.base import Base
+from models.prepared import Param, Prepared
+
+
+class Mute(Base):
+    """`muter_id` has muted `muted_id`, who is never told."""
+
+    muter_id = BigIntegerField()
+    muted_id = BigIntegerField()
+    at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("muter_id", "muted_id")
+
+
+class MuteRow(NamedTuple):
+    """One entry of a person's own list."""
+
+    muted_id: int
+    at: int
+
+
+PUT = Prepared[MuteRow](
+    Mute.insert(
+        {Mute.muter_id: Param("viewer"), Mute.muted_id: Param("user"), Mute.at: Param("at")}
+    ).on_conflict_ignore()
+)
+DELETE = Prepared[MuteRow](Mute.delete().where(Mute.muter_id == Param("viewer"), Mute.muted_id == Param("user")))
+# Newest first; `before` and `before_user` are exclusive.
+PAGE = Prepared(
+    Mute.select(Mute.muted_id, Mute.at)
+    .where(
+        Mute.muter_id == Param("viewer"),
+        Mute.at <= Param("before"),
+        (Mute.at < Param("before")) | (Mute.muted_id < Param("before_user")),
+    )
+    .order_by(Mute.at.desc(), Mute.muted_id.desc())
+    .limit(Param("count")),
+    MuteRow,
+)

@@ -1,0 +1,61 @@
+"""Reactions: an emoji of a person on a message."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey, TextField, fn
+
+from models.base import Base
+from models.block import Block
+from models.prepared import IdList, Param, Prepared
+
+
+class Reaction(Base):
+    """One emoji of one person on one message."""
+
+    message_id = BigIntegerField()
+    user_id = BigIntegerField()
+    emoji = TextField()
+    at = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("message_id", "user_id", "emoji")
+
+
+class ReactionRow(NamedTuple):
+    """One reaction."""
+
+    message_id: int
+    user_id: int
+    emoji: str
+    at: int
+
+
+PUT = Prepared[ReactionRow](
+    Reaction.insert(
+        {
+            Reaction.message_id: Param("message"),
+            Reaction.user_id: Param("user"),
+            Reaction.emoji: Param("emoji"),
+            Reaction.at: Param("at"),
+        }
+    ).on_conflict_ignore()
+)
+DELETE = Prepared[ReactionRow](
+    Reaction.delete().where(
+        Reaction.message_id == Param("message"), Reaction.user_id == Param("user"), Reaction.emoji == Param("emoji")
+    )
+)
+DELETE_ALL = Prepared[ReactionRow](Reaction.delete().where(Reaction.message_id == Param("message")))
+COUNT = Prepared[ReactionRow](
+    Reaction.select(fn.COUNT(Reaction.emoji.distinct())).where(Reaction.message_id == Param("message"))
+)
+# Without those of people whom the viewer has blocked.
+OF_MESSAGES = Prepared(
+    Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(
+        Reaction.message_id.in_(IdList("ids")),
+        ~fn.EXISTS(
+            Block.select(Block.at).where(Block.blocker_id == Param("viewer"), Block.blocked_id == Reaction.user_id)
+        ),
+    ),
+    ReactionRow,
+)

@@ -1,0 +1,103 @@
+"""Reports: messages that somebody wants the operator to see, copied with what was said before them."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey, IntegerField, TextField
+
+from models.base import Base
+from models.prepared import Param, Prepared
+
+
+class Report(Base):
+    """What was reported, by whom, and what the operator did about it."""
+
+    id = BigIntegerField(primary_key=True)
+    reporter_id = BigIntegerField()
+    message_id = BigIntegerField()
+    reason = IntegerField()
+    comment = TextField(null=True)
+    created_at = BigIntegerField()
+    resolved_at = BigIntegerField(null=True)
+    resolution = TextField(null=True)
+
+
+class ReportMessage(Base):
+    """A copy of a message as it was when it was reported, names of its files as JSON."""
+
+    report_id = BigIntegerField()
+    message_id = BigIntegerField()
+    sender_id = BigIntegerField()
+    created_at = BigIntegerField()
+    body = TextField(null=True)
+    filenames = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("report_id", "message_id")
+
+
+class ReportRow(NamedTuple):
+    """A report."""
+
+    id: int
+    reporter_id: int
+    message_id: int
+    reason: int
+    comment: str | None
+    created_at: int
+    resolved_at: int | None
+    resolution: str | None
+
+
+class ReportedRow(NamedTuple):
+    """A message that was kept with a report."""
+
+    report_id: int
+    message_id: int
+    sender_id: int
+    created_at: int
+    body: str | None
+    filenames: str
+
+
+_ALL = tuple(getattr(Report, name) for name in ReportRow._fields)
+
+PUT = Prepared[ReportRow](
+    Report.insert(
+        {
+            Report.id: Param("id"),
+            Report.reporter_id: Param("reporter"),
+            Report.message_id: Param("message"),
+            Report.reason: Param("reason"),
+            Report.comment: Param("comment"),
+            Report.created_at: Param("at"),
+        }
+    )
+)
+PUT_MESSAGE = Prepared[ReportedRow](
+    ReportMessage.insert(
+        {
+            ReportMessage.report_id: Param("report"),
+            ReportMessage.message_id: Param("message"),
+            ReportMessage.sender_id: Param("sender"),
+            ReportMessage.created_at: Param("at"),
+            ReportMessage.body: Param("body"),
+            ReportMessage.filenames: Param("filenames"),
+        }
+    )
+)
+# Oldest first.
+OPEN = Prepared(
+    Report.select(*_ALL).where(Report.resolved_at.is_null()).order_by(Report.created_at).limit(Param("count")),
+    ReportRow,
+)
+MESSAGES = Prepared(
+    ReportMessage.select(*(getattr(ReportMessage, name) for name in ReportedRow._fields))
+    .where(ReportMessage.report_id == Param("report"))
+    .order_by(ReportMessage.message_id),
+    ReportedRow,
+)
+RESOLVE = Prepared[ReportRow](
+    Report.update({Report.resolved_at: Param("at"), Report.resolution: Param("resolution")}).where(
+        Report.id == Param("id"), Report.resolved_at.is_null()
+    )
+)
