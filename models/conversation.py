@@ -131,10 +131,7 @@ def inbox_count(
 
 def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> Any:
     query = query.where(Member.last_seq > Member.floor_seq)
-    if requests:
-        query = query.where(IS_REQUEST)
-    else:
-        query = query.where(IS_LISTED, Member.is_archived == Param("archived"))
+    query = query.where(*([IS_REQUEST] if requests else [IS_LISTED, Member.is_archived == Param("archived")]))
     if unread_only:
         query = query.where(IS_UNREAD)
     if with_kind:

@@ -12,6 +12,7 @@ from gql.log import STATUS
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
 from models.base import now_ms
+from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
 from server.file import FileHandler
 from server.log import log_request
@@ -63,6 +64,17 @@ def limits_of(settings: Settings) -> Limits:
         self_conversations=settings.self_conversations,
         email_lookup=settings.email_lookup,
         require_text=settings.require_text,
+        accept_messages_from=Audience[settings.accept_messages_from.upper()],
+        from_others=OutsideAction[settings.from_others.upper()],
+        who_may_add_to_groups=Audience[settings.who_may_add_to_groups.upper()],
+        widest_audience=Audience[settings.widest_audience.upper()],
+        max_request_messages=settings.max_request_messages,
+        edit_window_seconds=settings.edit_window_seconds,
+        delete_for_everyone_window_seconds=settings.delete_for_everyone_window_seconds,
+        silent_delete_window_seconds=settings.silent_delete_window_seconds,
+        typing_seconds=settings.typing_seconds,
+        max_reactions=settings.max_reactions,
+        reports_per_minute=settings.report_rate_per_minute,
     )
 
 

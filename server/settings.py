@@ -52,6 +52,8 @@ Bytes = Annotated[ByteSize, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Rate = Annotated[int, Field(ge=0)]
 Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
+Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
+AudienceName = Annotated[Literal["everyone", "followed_by_me", "mutual_follows", "nobody"], BeforeValidator(_lower)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
@@ -107,6 +109,29 @@ class Settings(BaseSettings):
     sign_up_rate_per_minute: Rate = Field(
         10, description="Most new accounts from one address in a minute; 0 = no limit."
     )
+    accept_messages_from: AudienceName = Field(
+        "everyone", description="Whose first messages reach people who have not chosen for themselves."
+    )
+    from_others: Annotated[Literal["request", "reject"], BeforeValidator(_lower)] = Field(
+        "request", description="What becomes of other first messages: they wait as a request, or are refused."
+    )
+    who_may_add_to_groups: AudienceName = Field(
+        "everyone", description="Who may make a group with people who have not chosen for themselves."
+    )
+    widest_audience: AudienceName = Field(
+        "everyone", description="The widest audience that anybody can choose; `followed_by_me` is SelfCommunity's rule."
+    )
+    max_request_messages: Count = Field(3, description="Most messages of a request that is not answered yet.")
+    edit_window_seconds: Window = Field(0, description="How long a message can be edited, in seconds; 0 = no limit.")
+    delete_for_everyone_window_seconds: Window = Field(
+        0, description="How long a message can be deleted for everyone, in seconds; 0 = no limit."
+    )
+    silent_delete_window_seconds: Window = Field(
+        60, description="How long deleting for everyone leaves no trace, in seconds; 0 = never."
+    )
+    typing_seconds: Count = Field(6, description="How long somebody who types is shown to, in seconds.")
+    max_reactions: Count = Field(20, description="Most different emoji on one message.")
+    report_rate_per_minute: Rate = Field(10, description="Most reports of one user in a minute; 0 = no limit.")
     body_timeout_seconds: Seconds = Field(30, description="How long the body of a request may take, in seconds.")
     log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = Field(
         "auto", description="Form of the log; `auto` is `text` on a terminal, else `json`."

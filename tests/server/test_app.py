@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gql.schema import schema_text
+from models.setting import Audience, OutsideAction
 from server.app import limits_of
 from server.process import Running, listening
 from server.settings import Settings, load_settings
@@ -22,7 +23,22 @@ RENAMED = {
     "sends_per_minute": "send_rate_per_minute",
     "sign_ins_per_minute": "sign_in_rate_per_minute",
     "sign_ups_per_minute": "sign_up_rate_per_minute",
+    "reports_per_minute": "report_rate_per_minute",
     "allowed_mime_types": "attachment_types",
+}
+CHANGED = {
+    "attachment_types": "any",
+    "accept_messages_from": "nobody",
+    "who_may_add_to_groups": "mutual_follows",
+    "widest_audience": "followed_by_me",
+    "from_others": "reject",
+}
+EXPECTED: dict[Any, Any] = {
+    "any": (),
+    "nobody": Audience.NOBODY,
+    "mutual_follows": Audience.MUTUAL_FOLLOWS,
+    "followed_by_me": Audience.FOLLOWED_BY_ME,
+    "reject": OutsideAction.REJECT,
 }
 WITHOUT_SETTING = {
     "max_metadata_bytes",
@@ -257,10 +273,10 @@ def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.
     for name in limits:
         setting = RENAMED.get(name, name)
         usual = getattr(load_settings(), setting)
-        other: Any = not usual if isinstance(usual, bool) else "any" if setting == "attachment_types" else 77
+        other: Any = CHANGED.get(setting, not usual if isinstance(usual, bool) else 77)
         default, changed = limits_of(load_settings()), limits_of(load_settings(**{setting: other}))
         assert getattr(default, name) != getattr(changed, name), name
-        assert getattr(changed, name) == (() if setting == "attachment_types" else other)
+        assert getattr(changed, name) == EXPECTED.get(other, other)
     assert {RENAMED.get(name, name) for name in limits} <= set(Settings.model_fields)
 
 
