@@ -157,6 +157,12 @@ EXPIRED = Prepared(
     StagedRow,
 )
 DELETE_STAGED = Prepared[StagedRow](Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
+DELETE = Prepared[AttachmentRow](Attachment.delete().where(Attachment.message_id == Param("message")))
+# Several messages may share bytes: those of the keys that some message still has.
+IN_USE = Prepared[AttachmentRow](
+    Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
+)
+DELETE_UPLOADS = Prepared[StagedRow](Upload.delete().where(Upload.storage_key.in_(IdList("keys"))))
 KNOWN_KEYS = Prepared[StagedRow](Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys"))))
 
 

@@ -177,6 +177,10 @@ NEXT_SEQ = Prepared[ConversationRow](
     .where(Conversation.id == Param("conversation"))
     .returning(Conversation.last_seq)
 )
+# Whoever leaves a group makes it another one: the exact set of people that it was found by is no longer its own.
+FORGET_HASH = Prepared[ConversationRow](
+    Conversation.update({Conversation.member_hash: None}).where(Conversation.id == Param("conversation"))
+)
 
 
 def member_hash(user_ids: Iterable[int]) -> bytes:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import IdList, Param, Prepared
 
 
 class Hidden(Base):
@@ -27,4 +27,8 @@ class HiddenRow(NamedTuple):
 
 PUT = Prepared[HiddenRow](
     Hidden.insert({Hidden.user_id: Param("user"), Hidden.message_id: Param("message")}).on_conflict_ignore()
+)
+# Those of the people from whom a message is hidden.
+FROM = Prepared[HiddenRow](
+    Hidden.select(Hidden.user_id).where(Hidden.user_id.in_(IdList("users")), Hidden.message_id == Param("message"))
 )

@@ -48,3 +48,15 @@ def index_messages(transaction: Transaction, limit: int) -> int:
             transaction.run(messages.INDEX, id=row.id, body=row.body)
         transaction.run(DONE, n=jobs[-1].n)
     return len(jobs)
+
+
+def index_anew(transaction: Transaction, message_id: int, before: str | None, after: str | None) -> None:
+    """Makes the index forget a message's former text, and has the new one, where there is one, put into it later.
+
+    A text that still waits to be indexed is read only then: it needs no second job.
+    """
+    is_indexed = transaction.value(messages.INDEXED, id=message_id) is not None
+    if is_indexed and before is not None:
+        transaction.run(messages.UNINDEX, id=message_id, body=before)
+    if after is not None and (is_indexed or before is None):
+        transaction.run(PUT, kind=int(JobKind.INDEX_MESSAGE), ref=message_id)

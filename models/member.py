@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from peewee import SQL, BigIntegerField, Case, CompositeKey, IntegerField, fn
+from peewee import SQL, BigIntegerField, Case, CompositeKey, Field, IntegerField, fn
 
 from models.base import Base
 from models.prepared import IdList, Param, Prepared, id_list
@@ -168,6 +168,70 @@ ACCEPT = Prepared[MemberRow](
         ),
     )
 )
+DECLINE = Prepared[MemberRow](
+    Member.update({Member.request_state: int(RequestState.DECLINED)}).where(
+        Member.user_id == Param("user"), Member.conversation_id == Param("conversation")
+    )
+)
+_MINE = (Member.user_id == Param("user")) & (Member.conversation_id == Param("conversation"))
+_SEQ, _AT = Param("seq"), Param("at")
+
+
+def _forward(position: Field, moment: Field) -> dict[Field, object]:
+    """A position that only grows, and the time at which it last did."""
+    return {
+        position: Case(None, [(position < _SEQ, _SEQ)], position),
+        moment: Case(None, [(position < _SEQ, _AT)], moment),
+    }
+
+
+# What was read was delivered before. The row counts tell whether a position moved.
+DELIVER = Prepared[MemberRow](
+    Member.update(_forward(Member.delivered_seq, Member.delivered_at)).where(_MINE, Member.delivered_seq < _SEQ)
+)
+READ = Prepared[MemberRow](
+    Member.update(
+        {
+            **_forward(Member.read_seq, Member.read_at),
+            **_forward(Member.delivered_seq, Member.delivered_at),
+        }
+    ).where(_MINE, Member.read_seq < _SEQ)
+)
+# The member's own view of what is unread.
+SET_SEEN = Prepared[MemberRow](
+    Member.update(
+        {
+            Member.seen_seq: Param("seen"),
+            Member.unread: Param("unread"),
+            Member.is_marked_unread: Param("is_marked_unread"),
+        }
+    ).where(_MINE)
+)
+# One message less to read, for those who have not come to it; those to whom it was hidden never counted it.
+FORGET_UNREAD = Prepared[MemberRow](
+    Member.update({Member.unread: Case(None, [(Member.unread > 0, Member.unread - 1)], 0)}).where(
+        Member.conversation_id == Param("conversation"),
+        Member.user_id.in_(IdList("users")),
+        Member.seen_seq < _SEQ,
+    )
+)
+CLEAR = Prepared[MemberRow](
+    Member.update({Member.floor_seq: Case(None, [(Member.floor_seq < _SEQ, _SEQ)], Member.floor_seq)}).where(_MINE)
+)
+# Where nothing is left to show, `activity` goes back to the time of joining: no trace.
+FALL_BACK = Prepared[MemberRow](
+    Member.update({Member.last_seq: _SEQ, Member.activity: fn.COALESCE(_AT, Member.joined_at)}).where(_MINE)
+)
+PREFER = Prepared[MemberRow](
+    Member.update(
+        {
+            Member.muted_until: Param("muted_until"),
+            Member.is_archived: Param("is_archived"),
+            Member.is_pinned: Param("is_pinned"),
+        }
+    ).where(_MINE)
+)
+DELETE = Prepared[MemberRow](Member.delete().where(_MINE))
 
 
 def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:

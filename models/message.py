@@ -5,7 +5,7 @@ from enum import IntEnum
 from functools import cache
 from typing import NamedTuple
 
-from peewee import JOIN, BigIntegerField, Expression, IntegerField, TextField, fn
+from peewee import JOIN, BigIntegerField, Expression, IntegerField, Table, TextField, fn
 
 from models.base import SEQ_BITS, Base
 from models.hidden import Hidden
@@ -137,6 +137,17 @@ COUNT_UNREAD = Prepared[MessageRow](
         IS_SHOWN,
     )
 )
+EDIT = Prepared[MessageRow](
+    Message.update(
+        {Message.body: Param("body"), Message.revision: Message.revision + 1, Message.edited_at: Param("at")}
+    ).where(Message.id == Param("id"), Message.deleted_at.is_null())
+)
+ENTOMB = Prepared[MessageRow](
+    Message.update(
+        {Message.body: None, Message.metadata: None, Message.attachments: 0, Message.deleted_at: Param("at")}
+    ).where(Message.id == Param("id"), Message.deleted_at.is_null())
+)
+DELETE = Prepared[MessageRow](Message.delete().where(Message.id == Param("id")))
 
 
 class FtsRow(NamedTuple):
@@ -155,6 +166,13 @@ class FoundRow(NamedTuple):
 
 TEXTS = Prepared(
     Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), FtsRow
+)
+# FTS5's own table: a look-up by row id in an external-content index would find every message, indexed or not.
+_DOCSIZE = Table("message_fts_docsize")
+INDEXED = Prepared[FtsRow](_DOCSIZE.select(_DOCSIZE.c.id).where(_DOCSIZE.c.id == Param("id")))
+# FTS5's command: the text has to be the one that was indexed.
+UNINDEX = Prepared[FtsRow](
+    MessageFts.insert({MessageFts.message_fts: "delete", MessageFts.rowid: Param("id"), MessageFts.body: Param("body")})
 )
 INDEX = Prepared[FtsRow](MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.body: Param("body")}))
 

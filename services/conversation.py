@@ -11,27 +11,20 @@ from models.attachment import AttachmentRow
 from models.base import conversation_of, message_id, now_ms
 from models.conversation import ConversationKind, ConversationRow
 from models.database import Database
-from models.member import MemberRow, UnreadRow
+from models.member import UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, backward, forward
+from services.participant import ParticipantView, participants_of
 from services.policy import Eligibility
-from services.user import Person, Reference, UserService
+from services.user import Reference, UserService
 from services.viewer import Viewer
 
 _FOREVER = (1 << 63) - 1
 _ALL_KINDS = (1, 2, 3, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantView:
-    """A member with their place in the conversation."""
-
-    person: Person
-    row: MemberRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +172,7 @@ class ConversationService:
             ConversationView(
                 row,
                 viewer_id,
-                [ParticipantView(people[each.user_id], each) for each in found[row.id]],
+                participants_of(row, people.get(viewer_id), [(people[each.user_id], each) for each in found[row.id]]),
                 last.get(row.id),
             )
             for row in rows

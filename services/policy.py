@@ -40,15 +40,9 @@ class Policy:
     request_messages: int = 3
     self_conversations: bool = False
 
-    def audience_of(self, row: UserRow) -> Audience:
-        """Who may open a conversation with this person; never wider than the operator allows."""
-        chosen = self.accept_from if row.accept_from is None else Audience(row.accept_from)
-        return max(chosen, self.widest_audience)
-
-    def group_audience_of(self, row: UserRow) -> Audience:
-        """Who may make a group with this person in it."""
-        chosen = self.add_to_groups if row.add_to_groups is None else Audience(row.add_to_groups)
-        return max(chosen, self.widest_audience)
+    def audience(self, chosen: int | None, default: Audience) -> Audience:
+        """What a choice comes to: the default for None, and never wider than the operator allows."""
+        return max(default if chosen is None else Audience(chosen), self.widest_audience)
 
     def eligibility_of(self, viewer_id: int, row: UserRow) -> Eligibility:
         """What a message of the viewer to this person alone would meet.
@@ -62,7 +56,7 @@ class Policy:
             return barrier
         if row.request is not None:
             return self._eligibility_in(row)
-        audience = self.audience_of(row)
+        audience = self.audience(row.accept_from, self.accept_from)
         if _includes(audience, row):
             return Eligibility.ALLOWED
         action = self.from_others if row.from_others is None else OutsideAction(row.from_others)
@@ -81,7 +75,7 @@ class Policy:
             return Eligibility.SELF  # named beside others
         if (barrier := _barrier_of(row)) is not None:
             return barrier
-        audience = self.group_audience_of(row)
+        audience = self.audience(row.add_to_groups, self.add_to_groups)
         return Eligibility.ALLOWED if not is_new or _includes(audience, row) else _refusal_of(audience)
 
 

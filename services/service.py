@@ -10,9 +10,18 @@ from services.attachment import AttachmentService
 from services.block import BlockService
 from services.conversation import ConversationService
 from services.cursor import Seal
+from services.deletion import DeletionService
+from services.edit import EditService
 from services.limit import Limits
 from services.message import MessageService
+from services.preference import PreferenceService
+from services.reaction import ReactionService
+from services.receipt import ReceiptService
+from services.relation import RelationService
+from services.report import ReportService
+from services.request import RequestService
 from services.send import SendService
+from services.setting import SettingService
 from services.stream import StreamService
 from services.sweep import Sweeper
 from services.user import UserService
@@ -32,6 +41,15 @@ class Services:
     conversation: ConversationService
     message: MessageService
     send: SendService
+    edit: EditService
+    deletion: DeletionService
+    reaction: ReactionService
+    receipt: ReceiptService
+    request: RequestService
+    preference: PreferenceService
+    relation: RelationService
+    setting: SettingService
+    report: ReportService
     block: BlockService
     attachment: AttachmentService
     stream: StreamService
@@ -62,6 +80,15 @@ class Services:
             conversation,
             message,
             SendService(database, pubsub, user, message, attachment, limits),
+            EditService(database, pubsub, user, message, seal, limits),
+            DeletionService(database, pubsub, storage, message, limits),
+            ReactionService(database, pubsub, user, message, limits),
+            ReceiptService(database, pubsub, conversation),
+            RequestService(database, pubsub, conversation),
+            PreferenceService(database, pubsub, conversation),
+            RelationService(database, user, seal),
+            SettingService(database, pubsub, user.policy),
+            ReportService(database, pubsub, limits),
             BlockService(database, pubsub, user, seal),
             attachment,
             StreamService(database, pubsub, account, user, message, conversation, seal),
