@@ -6,8 +6,7 @@ from typing import Annotated
 import strawberry
 
 from gql.block import BlockConnection
-from gql.conversation import After, First
-from gql.node import Info, given
+from gql.node import After, First, Info, given, page_info_of
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -16,7 +15,8 @@ from gql.refusal import (
     RateLimitedError,
 )
 from gql.scalar import EventCursor
-from gql.user import User
+from gql.setting import MessagingSettings
+from gql.user import User, UserConnection, UserEdge
 from services import viewer as services
 from services.account import SignUp
 from services.page import PageRequest
@@ -47,6 +47,28 @@ class Viewer:
     async def unread_conversation_count(self, info: Info) -> int:
         """One index."""
         return (await info.context.services.conversation.unread(self.viewer)).conversations
+
+    @strawberry.field(description="Message requests that wait for the viewer's answer.")
+    async def message_request_count(self, info: Info) -> int:
+        """One index."""
+        return await info.context.services.conversation.count_requests(self.viewer)
+
+    @strawberry.field(description="Who may write to the viewer, and what the viewer lets others know.")
+    async def settings(self, info: Info) -> MessagingSettings:
+        """One row."""
+        return MessagingSettings.of(await info.context.services.setting.get(self.viewer))
+
+    @strawberry.field(description="Whom the viewer has muted, newest first.")
+    async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
+        """One page."""
+        relation = info.context.services.relation
+        page = await relation.page_of_muted(self.viewer, PageRequest(given(first), given(after)))
+        edges = [
+            UserEdge(cursor=relation.muted_cursor_of(self.viewer, person, at), node=User.of(person))
+            for person, at in page.items
+        ]
+        info_ = page_info_of(page, lambda item: relation.muted_cursor_of(self.viewer, *item))
+        return UserConnection(edges=edges, nodes=[edge.node for edge in edges], page_info=info_)
 
     @strawberry.field(
         description="The place in the viewer's stream of events, taken before anything else of this request was read: "

@@ -12,7 +12,7 @@ from gql.attachment import KIND_OF, Attachment, AttachmentConnection, Attachment
 from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.message import Message, MessageConnection
-from gql.node import Info, Node, PageInfo, given, moment_of, page_info_of
+from gql.node import After, Before, First, Info, Last, Node, PageInfo, given, moment_of, page_info_of
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
 from gql.user import UserReference
 from models.conversation import ConversationKind
@@ -23,12 +23,6 @@ from services.media_type import AttachmentKind
 from services.page import Page, PageRequest
 from services.policy import Eligibility
 
-First = Annotated[
-    int | None, strawberry.argument(description="At most so many from the front: 1 to 200, 50 if left out.")
-]
-After = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="At most so many from the end: 1 to 200.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
 UNSET = strawberry.UNSET
 
 described(
@@ -127,7 +121,7 @@ class Conversation(Node):
         """Reads nothing: the members came with the conversation."""
         viewer = info.context.signed_in()
         conversations = info.context.services.conversation
-        page = conversations.page_of_participants(viewer, self.view, PageRequest(given(first), given(after)))
+        page = conversations.page_of_members(viewer, self.view.participants, PageRequest(given(first), given(after)))
         cursor_of = partial(conversations.participant_cursor_of, viewer)
         edges = [ParticipantEdge(cursor=cursor_of(each), node=Participant.of(each)) for each in page.items]
         return ParticipantConnection(

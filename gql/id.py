@@ -8,12 +8,13 @@ import strawberry
 
 
 class Kind(Enum):
-    """The types that `node` finds."""
+    """The types that `node` finds; a report is named, and shown to nobody but the operator."""
 
     USER = b"u"
     CONVERSATION = b"c"
     MESSAGE = b"m"
     ATTACHMENT = b"a"
+    REPORT = b"r"
 
 
 def encode(kind: Kind, number: int, position: int | None = None) -> strawberry.ID:

@@ -3,24 +3,31 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import strawberry
 
 from gql.attachment import Attachment
+from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
+from gql.edit import MessageEditConnection
 from gql.id import Kind, encode
 from gql.loader import loader_of
-from gql.node import Info, Node, PageInfo, moment_of, page_info_of
+from gql.node import After, First, Info, Node, PageInfo, given, moment_of, page_info_of
+from gql.reaction import ReactionGroup
 from gql.scalar import JSON
 from gql.user import User
 from models.base import conversation_of, seq_of
 from models.message import MessageKind
 from services.message import MessageView
-from services.page import Page
+from services.page import Page, PageRequest
+from services.participant import ParticipantView
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
+
+UNSET = strawberry.UNSET
 
 
 @strawberry.enum(description="What a message is in the main; the server tells it from the content.")
@@ -97,10 +104,7 @@ class Message(Node):
     @strawberry.field(description="All members of the conversation but the sender, by no particular order.")
     async def recipients(self, info: Info) -> list[User]:
         """One call for all the messages of a level."""
-        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
-        sender_id = self.view.row.sender_id
-        members = found.view.participants if found else ()
-        return [User.of(each.person) for each in members if each.person.row.id != sender_id]
+        return [User.of(each.person) for each in await self._hearers(info)]
 
     @strawberry.field(
         description="The message that this one answers; null for none, and where the viewer can no longer see it."
@@ -109,6 +113,62 @@ class Message(Node):
         """One call for all the messages of a level."""
         reply_to_id = self.view.row.reply_to_id
         return None if reply_to_id is None else await loader_of(info).message(reply_to_id)
+
+    @strawberry.field(description="The reactions, the oldest emoji first; without those of people the viewer blocked.")
+    async def reactions(self, info: Info) -> list[ReactionGroup]:
+        """One call for all the messages of a level."""
+        return await loader_of(info).reactions(self.view.row.id)
+
+    @strawberry.field(description="Every text it has had, oldest first, the one that stands last; none once deleted.")
+    async def edits(self, info: Info, first: First = UNSET, after: After = UNSET) -> MessageEditConnection:
+        """One page."""
+        viewer, edits = info.context.signed_in(), info.context.services.edit
+        page = await edits.page_of(viewer, self.view.row.id, PageRequest(given(first), given(after)))
+        return MessageEditConnection.of(page, partial(edits.cursor_of, viewer))
+
+    @strawberry.field(
+        description="How far it has come to all others; people who keep their receipts private do not count."
+    )
+    async def delivery_status(self, info: Info) -> DeliveryStatus:
+        """One call for all the messages of a level."""
+        return status_of(await self._hearers(info), seq_of(self.view.row.id))
+
+    @strawberry.field(description="Whom it has reached, as far as they let the viewer know.")
+    async def delivered_to(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
+        """One call for all the messages of a level."""
+        seq = seq_of(self.view.row.id)
+        found = [
+            (each, each.row.delivered_at) for each in await self._hearers(info) if (each.delivered_seq or 0) >= seq
+        ]
+        return ReceiptConnection.of(info, found, PageRequest(given(first), given(after)))
+
+    @strawberry.field(description="Who has read it, as far as they let the viewer know.")
+    async def seen_by(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
+        """One call for all the messages of a level."""
+        seq = seq_of(self.view.row.id)
+        found = [(each, each.row.read_at) for each in await self._hearers(info) if (each.read_seq or 0) >= seq]
+        return ReceiptConnection.of(info, found, PageRequest(given(first), given(after)))
+
+    @strawberry.field(description="Whether `editMessage` would pass now, for a text that is allowed.")
+    async def viewer_can_edit(self, info: Info) -> bool:
+        """One call for all the messages of a level."""
+        window = info.context.services.limits.edit_window_seconds
+        if not self.view.is_own or not self.view.is_within(window):
+            return False
+        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
+        return found is not None and found.view.is_reachable
+
+    @strawberry.field(description="Whether `deleteMessage` FOR_EVERYONE would pass now.")
+    def viewer_can_delete_for_everyone(self, info: Info) -> bool:
+        """Reads nothing."""
+        window = info.context.services.limits.delete_for_everyone_window_seconds
+        return self.view.is_own and self.view.is_within(window)
+
+    async def _hearers(self, info: Info) -> list[ParticipantView]:
+        """All members but the sender."""
+        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
+        sender_id = self.view.row.sender_id
+        return [each for each in found.view.participants if each.person.row.id != sender_id] if found else []
 
     @strawberry.field(description="One line for a list: the text without line breaks, or what the files are.")
     def preview(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import strawberry
 from graphql import FieldNode
@@ -12,6 +12,13 @@ from services.page import Page
 
 Info: TypeAlias = strawberry.Info[Context, None]
 T = TypeVar("T")
+
+First = Annotated[
+    int | None, strawberry.argument(description="At most so many from the front: 1 to 200, 50 if left out.")
+]
+After = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="At most so many from the end: 1 to 200.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
 
 
 @strawberry.interface(description="Anything that has an id and can be asked for again by it.")
@@ -52,6 +59,11 @@ def page_info_of(page: Page[T], cursor_of: Callable[[T], str]) -> PageInfo:
 def moment_of(ms: int) -> datetime:
     """The moment that the tables keep as milliseconds since 1970."""
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def ms_of(moment: datetime) -> int:
+    """The opposite of `moment_of`; a moment without a zone is UTC."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def given(value: Any) -> Any:

@@ -8,21 +8,12 @@ import strawberry
 
 from gql.account import Viewer, viewer_of
 from gql.attachment import Attachment
-from gql.conversation import (
-    After,
-    Before,
-    Conversation,
-    ConversationConnection,
-    ConversationEdge,
-    ConversationFilter,
-    First,
-    Last,
-)
+from gql.conversation import Conversation, ConversationConnection, ConversationEdge, ConversationFilter
 from gql.event import EventPage, events
 from gql.id import Kind, decode, number_of
 from gql.loader import loader_of
 from gql.message import Message, MessageConnection
-from gql.node import Info, Node, given, page_info_of
+from gql.node import After, Before, First, Info, Last, Node, given, ms_of, page_info_of
 from gql.server_info import ServerInfo, server_info
 from gql.user import User, UserConnection, UserReference
 from services.conversation import ConversationFilter as ServiceFilter
@@ -52,8 +43,8 @@ class MessageSearchFilter:
             conversation_id=None if conversation_id is None else number_of(Kind.CONVERSATION, conversation_id),
             sender=sender.to_reference() if sender else None,
             has_attachment=given(self.has_attachment),
-            sent_after=None if sent_after is None else int(sent_after.timestamp() * 1000),
-            sent_before=None if sent_before is None else int(sent_before.timestamp() * 1000),
+            sent_after=None if sent_after is None else ms_of(sent_after),
+            sent_before=None if sent_before is None else ms_of(sent_before),
         )
 
 

@@ -17,6 +17,13 @@ class ServerFeature(Enum):
     SIGN_UP = strawberry.enum_value("sign_up", description="People can make accounts with `signUp`.")
     SELF_CONVERSATIONS = strawberry.enum_value("self", description="People can write to themselves.")
     GROUPS = strawberry.enum_value("groups", description="A message can go to several people as a group.")
+    MESSAGE_REQUESTS = strawberry.enum_value(
+        "requests", description="First messages from outside of an audience can wait as message requests."
+    )
+    FOLLOWS = strawberry.enum_value("follows", description="People can follow each other, and audiences ask for it.")
+    EDITS = strawberry.enum_value("edits", description="Messages can be edited.")
+    REACTIONS = strawberry.enum_value("reactions", description="Messages can be reacted to.")
+    PRESENCE = strawberry.enum_value("presence", description="It shows who is online and who is typing.")
     SEARCH = strawberry.enum_value("search", description="`searchMessages` finds messages by their words.")
     EMAIL_LOOKUP = strawberry.enum_value("email", description="People can be named by their e-mail addresses.")
 
@@ -33,6 +40,15 @@ class ServerLimits:
     allowed_mime_types: list[str] = strawberry.field(
         description="What a file may be, by its content; an empty list means anything."
     )
+    edit_window_seconds: int | None = strawberry.field(
+        description="How long after it was sent a message can be edited; null for no limit."
+    )
+    delete_for_everyone_window_seconds: int | None = strawberry.field(
+        description="How long after it was sent a message can be deleted for everyone; null for no limit."
+    )
+    silent_delete_window_seconds: int = strawberry.field(
+        description="How long after it was sent deleting a message for everyone leaves no trace."
+    )
     event_retention_seconds: int = strawberry.field(
         description="How long the server holds events for a cursor; after it, CURSOR_EXPIRED."
     )
@@ -47,6 +63,9 @@ class ServerLimits:
             max_attachment_bytes=ByteSize(limits.max_attachment_bytes),
             max_inline_request_bytes=ByteSize(limits.max_inline_request_bytes),
             allowed_mime_types=list(limits.allowed_mime_types),
+            edit_window_seconds=limits.edit_window_seconds or None,
+            delete_for_everyone_window_seconds=limits.delete_for_everyone_window_seconds or None,
+            silent_delete_window_seconds=limits.silent_delete_window_seconds,
             event_retention_seconds=limits.event_retention_seconds,
         )
 
@@ -63,7 +82,15 @@ class ServerInfo:
 def server_info(info: Info) -> ServerInfo:
     """Reads nothing."""
     limits = info.context.services.limits
-    features = [ServerFeature.GROUPS, ServerFeature.SEARCH]
+    features = [
+        ServerFeature.GROUPS,
+        ServerFeature.MESSAGE_REQUESTS,
+        ServerFeature.FOLLOWS,
+        ServerFeature.EDITS,
+        ServerFeature.REACTIONS,
+        ServerFeature.SEARCH,
+        ServerFeature.PRESENCE,
+    ]
     switches = {
         ServerFeature.SIGN_UP: limits.sign_up,
         ServerFeature.SELF_CONVERSATIONS: limits.self_conversations,

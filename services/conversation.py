@@ -52,6 +52,12 @@ class ConversationView:
         return self.row.muted_until if self.row.muted_until > now_ms() else None
 
     @property
+    def is_reachable(self) -> bool:
+        """Whether the viewer's changes reach the other one of a direct conversation: no block, an active account."""
+        peers = [each.person.row for each in self.others] if self.row.kind == ConversationKind.DIRECT else []
+        return all(row.is_active and not row.has_blocked and not row.is_blocked_by for row in peers)
+
+    @property
     def send_restriction(self) -> Eligibility | None:
         """What stands in the way of writing here; None where nothing does. A group is always open to its members."""
         if self.row.kind == ConversationKind.GROUP:
@@ -133,17 +139,17 @@ class ConversationService:
             self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
         )
 
-    def page_of_participants(
-        self, viewer: Viewer, view: ConversationView, request: PageRequest
+    def page_of_members(
+        self, viewer: Viewer, members: Sequence[ParticipantView], request: PageRequest
     ) -> Page[ParticipantView]:
-        """The members, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
+        """A page of members that were loaded, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
         request.check()
         after = -1 if request.after is None else self._seal.read("participant", viewer.user_id, request.after, 1)[0]
-        left = [each for each in view.participants if each.person.row.id > after]
+        left = [each for each in members if each.person.row.id > after]
         return forward(left, request.size, has_previous=after >= 0)
 
     def participant_cursor_of(self, viewer: Viewer, view: ParticipantView) -> str:
-        """The cursor of a member in `page_of_participants`."""
+        """The cursor of a member in `page_of_members`."""
         return self._seal.write("participant", viewer.user_id, view.person.row.id)
 
     def cursor_of(self, viewer: Viewer, view: ConversationView) -> str:

@@ -8,7 +8,7 @@ from models import attachment as attachments
 from models import conversation as conversations
 from models import message as messages
 from models.attachment import AttachmentRow
-from models.base import SEQ_BITS, message_id, seq_of
+from models.base import SEQ_BITS, message_id, now_ms, seq_of
 from models.database import Database
 from models.message import FoundRow, MessageRow
 from models.prepared import id_list
@@ -32,6 +32,11 @@ class MessageView:
     sender: Person | None
     attachments: Sequence[AttachmentRow]
     is_own: bool = False
+
+    def is_within(self, window_seconds: int) -> bool:
+        """Whether it stands, and was sent less than so many seconds ago; 0 is no limit."""
+        age = now_ms() - self.row.created_at
+        return self.row.deleted_at is None and (not window_seconds or age <= window_seconds * 1000)
 
     def preview(self, max_length: int | None) -> str:
         """One line of at most 1 to 1,000 characters (120 for None): the text, or the names of the files."""

@@ -1,0 +1,44 @@
+"""Reactions on a message."""
+
+from typing import Annotated
+
+import strawberry
+
+from gql.node import Info
+from gql.user import User
+from services.error import BadRequest
+from services.reaction import ReactionGroup as GroupView
+
+MAX_USERS = 100
+
+
+@strawberry.type(description="One emoji on a message, with the people who set it.")
+class ReactionGroup:
+    """Built from a service's group of the same name."""
+
+    emoji: str = strawberry.field(description="The emoji.")
+    count: int = strawberry.field(description="How many people set it, the viewer among them.")
+    viewer_has_reacted: bool = strawberry.field(description="Whether the viewer is one of them.")
+    view: strawberry.Private[GroupView]
+
+    @classmethod
+    def of(cls, view: GroupView) -> "ReactionGroup":
+        """The type for a group."""
+        return cls(emoji=view.emoji, count=len(view.people), viewer_has_reacted=view.viewer_has_reacted, view=view)
+
+    @classmethod
+    def of_all(cls, views: list[GroupView]) -> "list[ReactionGroup]":
+        """The types for all groups of a message."""
+        return [cls.of(view) for view in views]
+
+    @strawberry.field(description="The people, the first of them first.")
+    def users(
+        self,
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description="At most so many, 1 to 100.")] = 10,
+    ) -> list[User]:
+        """Reads nothing: the people came with the group."""
+        size = 10 if first is None else first
+        if not 1 <= size <= MAX_USERS:
+            raise BadRequest(f"`first` must be between 1 and {MAX_USERS}; it is {size}.")
+        return [User.of(person) for person in self.view.people[:size]]

@@ -1,0 +1,67 @@
+"""Answers to message requests."""
+
+from typing import Annotated
+
+import strawberry
+
+from gql.conversation import Conversation
+from gql.id import Kind, number_of
+from gql.node import Info
+from gql.refusal import ConflictError, NotFoundError
+
+
+@strawberry.input(description="Which request to accept.")
+class AcceptMessageRequestInput:
+    """One conversation."""
+
+    conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation that waits.")
+
+
+@strawberry.type(description="From now on it is a conversation like any other.")
+class AcceptMessageRequestSuccess:
+    """The conversation."""
+
+    conversation: Conversation = strawberry.field(description="The conversation, with the request state ACCEPTED.")
+
+
+@strawberry.input(description="Which request to decline.")
+class DeclineMessageRequestInput:
+    """One conversation."""
+
+    conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation that waits.")
+    block: bool = strawberry.field(default=False, description="Block its sender as well.")
+
+
+@strawberry.type(description="The request is out of the viewer's lists; its sender is not told.")
+class DeclineMessageRequestSuccess:
+    """Which it was."""
+
+    conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
+
+
+AcceptMessageRequestResult = Annotated[
+    AcceptMessageRequestSuccess | NotFoundError | ConflictError,
+    strawberry.union("AcceptMessageRequestResult", description="What becomes of `acceptMessageRequest`."),
+]
+DeclineMessageRequestResult = Annotated[
+    DeclineMessageRequestSuccess | NotFoundError | ConflictError,
+    strawberry.union("DeclineMessageRequestResult", description="What becomes of `declineMessageRequest`."),
+]
+
+
+async def accept_message_request(
+    info: Info, input: Annotated[AcceptMessageRequestInput, strawberry.argument(description="Which.")]
+) -> AcceptMessageRequestResult:
+    """One call."""
+    number = number_of(Kind.CONVERSATION, input.conversation_id)
+    view = await info.context.services.request.accept(info.context.signed_in(), number)
+    return AcceptMessageRequestSuccess(conversation=Conversation.of(view))
+
+
+async def decline_message_request(
+    info: Info, input: Annotated[DeclineMessageRequestInput, strawberry.argument(description="Which.")]
+) -> DeclineMessageRequestResult:
+    """One call."""
+    number = number_of(Kind.CONVERSATION, input.conversation_id)
+    await info.context.services.request.decline(info.context.signed_in(), number, block=input.block)
+    return DeclineMessageRequestSuccess(conversation_id=input.conversation_id)
