@@ -14,7 +14,7 @@ from gql.id import Kind, encode, number_of
 from gql.message import Message, MessageConnection
 from gql.node import After, Before, First, Info, Last, Node, PageInfo, given, moment_of, page_info_of
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
-from gql.user import UserReference
+from gql.user import User, UserReference
 from models.conversation import ConversationKind
 from models.member import FOR_GOOD, RequestState
 from services.conversation import ConversationFilter as ServiceFilter
@@ -154,6 +154,11 @@ class Conversation(Node):
         middle = None if given(around) is None else number_of(Kind.MESSAGE, around or "")
         page = await messages.page_of(viewer, self.view.row.id, request, middle)
         return MessageConnection.of(page, partial(messages.cursor_of, viewer))
+
+    @strawberry.field(description="Who types here now, the viewer left out.")
+    def typing_users(self, info: Info) -> list[User]:
+        """Reads nothing."""
+        return [User.of(person) for person in info.context.services.presence.typing_in(self.view)]
 
     @strawberry.field(description="The files of its messages, newest first.")
     async def attachments(

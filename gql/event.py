@@ -1,23 +1,109 @@
-"""Events: the viewer's log over a plain query, and new messages live."""
+"""Events: everything that can happen to a viewer, as types."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from gql.conversation import Conversation
-from gql.id import Kind, number_of
+from gql.delivery import DeliveryStatus
+from gql.enum import described
+from gql.id import Kind, encode
 from gql.message import Message
-from gql.node import Info, given, moment_of
+from gql.node import moment_of
+from gql.presence import Presence
 from gql.scalar import EventCursor
+from gql.setting import MessagingSettings
 from gql.user import User
-from models.event import EventKind
-from services.error import NotFound
-from services.stream import Occurrence
+from models.base import conversation_of
+from models.event import Change, EventKind, Receipt, Removal
+from services.occurrence import Occurrence
+from services.signal import (
+    CaughtUp,
+    Heartbeat,
+    PresenceChange,
+    Ready,
+    Reset,
+    ResetReason,
+    RevocationReason,
+    Revoked,
+    Typing,
+)
 
-UNSET = strawberry.UNSET
+described(
+    Change,
+    "MessageChange",
+    "What is different about a message.",
+    {
+        "TEXT": "It was edited.",
+        "STATE": "It was deleted for everyone; what is left is a tombstone.",
+        "REACTIONS": "Somebody set an emoji, or took one back.",
+        "ATTACHMENTS": "Something about its files is known now.",
+    },
+)
+described(
+    Removal,
+    "MessageRemovalReason",
+    "Why a message is gone.",
+    {
+        "DELETED_FOR_VIEWER": "The viewer deleted it for themselves.",
+        "DELETED_SILENTLY": "Its sender deleted it for everyone, within the silent window.",
+        "CLEARED": "The viewer cleared the conversation up to this message: all before it are gone as well.",
+        "RETENTION": "The server keeps messages only for a time, and it was over.",
+    },
+)
+described(
+    ResetReason,
+    "StreamResetReason",
+    "Why the client has to load anew.",
+    {
+        "CURSOR_EXPIRED": "The server no longer holds the events after the cursor.",
+        "CURSOR_INVALID": "The cursor is not one of this viewer's.",
+        "TOO_MANY_EVENTS": "More was missed than is worth replaying.",
+    },
+)
+described(
+    RevocationReason,
+    "SessionRevocationReason",
+    "Why a session ended.",
+    {
+        "SIGNED_OUT": "It was signed out.",
+        "TOKEN_EXPIRED": "It had not been used for too long.",
+        "TOKEN_REVOKED": "It was signed out, or revoked, from elsewhere.",
+        "DEVICE_REVOKED": "Its device was revoked.",
+        "ACCOUNT_SUSPENDED": "The account was suspended.",
+        "ACCOUNT_DEACTIVATED": "The account was deactivated.",
+    },
+)
+
+
+@strawberry.type(description="A stream without a cursor begins; nothing from before will come.")
+class StreamReady:
+    """The first."""
+
+    cursor: EventCursor = strawberry.field(description="Where it begins.")
+
+
+@strawberry.type(description="All that was missed has come; from here on it is live.")
+class StreamCaughtUp:
+    """After the replay."""
+
+    replayed: int = strawberry.field(description="How many events were replayed.")
+
+
+@strawberry.type(description="The cursor leads nowhere. Load anew; this stream goes on.")
+class StreamReset:
+    """Instead of a replay."""
+
+    reset_reason: ResetReason = strawberry.field(description="Why.")
+    cursor: EventCursor = strawberry.field(description="Where this stream goes on.")
+
+
+@strawberry.type(description="Nothing has happened that the viewer sees; the stream lives.")
+class StreamHeartbeat:
+    """Now and then."""
+
+    cursor: EventCursor = strawberry.field(description="Where to go on; what was before need not be held.")
 
 
 @strawberry.type(description="A message came, or was sent by the viewer from another device.")
@@ -30,11 +116,71 @@ class MessageCreated:
     )
 
 
+@strawberry.type(description="Something about a message is different.")
+class MessageUpdated:
+    """About a message."""
+
+    message: Message = strawberry.field(description="The message as it is now.")
+    changes: list[Change] = strawberry.field(description="What is different.")
+
+
+@strawberry.type(description="A message is gone, for the viewer or for everyone.")
+class MessageRemoved:
+    """About what was a message."""
+
+    message_id: strawberry.ID = strawberry.field(description="Its id.")
+    conversation_id: strawberry.ID = strawberry.field(description="The id of its conversation.")
+    removal_reason: Removal = strawberry.field(description="Why.")
+
+
+@strawberry.type(description="Somebody got or read messages.")
+class ReceiptUpdated:
+    """About a position."""
+
+    conversation: Conversation = strawberry.field(description="The conversation as it is now.")
+    user: User = strawberry.field(description="Who.")
+    status: DeliveryStatus = strawberry.field(description="DELIVERED or READ.")
+    up_to: Message = strawberry.field(description="This message, and all before it.")
+    at: datetime = strawberry.field(description="When.")
+
+
 @strawberry.type(description="A conversation began.")
 class ConversationCreated:
     """About a conversation."""
 
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
+
+
+@strawberry.type(description="Something about a conversation is different: unread messages, preferences, members.")
+class ConversationUpdated:
+    """About a conversation."""
+
+    conversation: Conversation = strawberry.field(description="The conversation as it is now.")
+
+
+@strawberry.type(description="A conversation is out of the viewer's lists; a new message may bring it back.")
+class ConversationRemoved:
+    """About what was a conversation."""
+
+    conversation_id: strawberry.ID = strawberry.field(description="Its id.")
+
+
+@strawberry.type(description="Somebody types, or has stopped. It is never replayed.")
+class TypingChanged:
+    """What passes."""
+
+    conversation: Conversation = strawberry.field(description="Where.")
+    user: User = strawberry.field(description="Who.")
+    is_typing: bool = strawberry.field(description="Whether they type.")
+    expires_at: datetime | None = strawberry.field(description="When to stop showing it, unless it comes again.")
+
+
+@strawberry.type(description="Somebody came or went. It is never replayed.")
+class PresenceChanged:
+    """What passes."""
+
+    user: User = strawberry.field(description="Who.")
+    presence: Presence | None = strawberry.field(description="As it is now; null where it is private.")
 
 
 @strawberry.type(description="The viewer blocked or unblocked somebody.")
@@ -45,8 +191,37 @@ class BlocksChanged:
     is_blocked: bool = strawberry.field(description="Whether it was a block or its end.")
 
 
+@strawberry.type(description="The viewer's settings are different.")
+class SettingsChanged:
+    """About the viewer."""
+
+    settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
+
+
+@strawberry.type(description="The session has ended, and this stream with it.")
+class SessionRevoked:
+    """The last."""
+
+    revocation_reason: RevocationReason = strawberry.field(description="Why.")
+
+
 Event = Annotated[
-    MessageCreated | ConversationCreated | BlocksChanged,
+    StreamReady
+    | StreamCaughtUp
+    | StreamReset
+    | StreamHeartbeat
+    | MessageCreated
+    | MessageUpdated
+    | MessageRemoved
+    | ReceiptUpdated
+    | ConversationCreated
+    | ConversationUpdated
+    | ConversationRemoved
+    | TypingChanged
+    | PresenceChanged
+    | BlocksChanged
+    | SettingsChanged
+    | SessionRevoked,
     strawberry.union("Event", description="Something that concerns the viewer. More kinds will come: expect others."),
 ]
 
@@ -60,69 +235,62 @@ class EventEnvelope:
     event: Event = strawberry.field(description="What happened.")
 
 
-@strawberry.type(description="A stretch of the viewer's events.")
-class EventPage:
-    """For jobs, and for clients without sockets."""
-
-    nodes: list[EventEnvelope] = strawberry.field(description="The events, oldest first.")
-    end_cursor: EventCursor = strawberry.field(description="Where to go on; good also when `nodes` is empty.")
-    has_more: bool = strawberry.field(description="Whether there are more already.")
-
-
-@strawberry.type(description="A new message on its way to a subscriber.")
-class PrivateMessageReceived:
-    """Built from a Delivery."""
-
-    cursor: EventCursor = strawberry.field(description="Subscribe again with `after` this: nothing is missed or twice.")
-    message: Message = strawberry.field(description="The message, its files included.")
-    is_replay: bool = strawberry.field(description="Whether it was sent before this subscription began.")
-
-
-async def events(
-    info: Info,
-    after: Annotated[EventCursor, strawberry.argument(description="From `viewer.eventCursor`, or where one left off.")],
-    first: Annotated[int | None, strawberry.argument(description="At most so many: 1 to 200, 50 if left out.")] = UNSET,
-) -> EventPage:
-    """One page of the log."""
-    viewer, stream = info.context.signed_in(), info.context.services.stream
-    page = await stream.page_after(viewer, after, given(first))
-    nodes = [
-        EventEnvelope(
-            cursor=EventCursor(stream.cursor_of(viewer, each.n)), at=moment_of(each.at), event=_event_of(each)
+def event_of(each: Occurrence) -> "Event":
+    """The type for an entry of the log."""
+    if each.kind is EventKind.MESSAGE_REMOVED:
+        return MessageRemoved(
+            message_id=encode(Kind.MESSAGE, each.subject_id),
+            conversation_id=encode(Kind.CONVERSATION, conversation_of(each.subject_id)),
+            removal_reason=Removal(each.detail),
         )
-        for each in page.items
-    ]
-    return EventPage(nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.n)), has_more=page.has_more)
-
-
-async def private_message_received(
-    info: Info,
-    after: Annotated[
-        EventCursor | None,
-        strawberry.argument(description="First all messages since this cursor, then live; only live if left out."),
-    ] = UNSET,
-    conversation_id: Annotated[
-        strawberry.ID | None, strawberry.argument(description="Only messages of this conversation.")
-    ] = UNSET,
-) -> AsyncGenerator[PrivateMessageReceived, None]:
-    """Delivers until the client leaves or the session ends."""
-    viewer, services = info.context.signed_in(), info.context.services
-    number = None
-    if (id_ := given(conversation_id)) is not None:
-        number = number_of(Kind.CONVERSATION, id_)
-        if await services.conversation.find(viewer, number) is None:
-            raise NotFound("There is no such conversation.")
-    async with aclosing(services.stream.messages(viewer, given(after), number)) as deliveries:
-        async for each in deliveries:
-            cursor = EventCursor(services.stream.cursor_of(viewer, each.n))
-            yield PrivateMessageReceived(cursor=cursor, message=Message.of(each.message), is_replay=each.is_replay)
-
-
-def _event_of(each: Occurrence) -> MessageCreated | ConversationCreated | BlocksChanged:
+    if each.kind is EventKind.CONVERSATION_REMOVED:
+        return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
+    if each.settings is not None:
+        return SettingsChanged(settings=MessagingSettings.of(each.settings))
     if each.message is not None:
-        message = Message.of(each.message)
-        return MessageCreated(message=message, client_message_id=message.client_message_id)
+        return _of_message(each, Message.of(each.message))
     if each.conversation is not None:
-        return ConversationCreated(conversation=Conversation.of(each.conversation))
+        is_new = each.kind is EventKind.CONVERSATION_CREATED
+        return (ConversationCreated if is_new else ConversationUpdated)(conversation=Conversation.of(each.conversation))
     assert each.person is not None
     return BlocksChanged(user=User.of(each.person), is_blocked=each.kind is EventKind.USER_BLOCKED)
+
+
+def _of_message(each: Occurrence, message: Message) -> "Event":
+    if each.kind is EventKind.RECEIPT_UPDATED and each.conversation and each.person:
+        return ReceiptUpdated(
+            conversation=Conversation.of(each.conversation),
+            user=User.of(each.person),
+            status=DeliveryStatus.READ if each.detail == Receipt.READ else DeliveryStatus.DELIVERED,
+            up_to=message,
+            at=moment_of(each.at),
+        )
+    if each.kind is EventKind.MESSAGE_UPDATED:
+        return MessageUpdated(message=message, changes=[change for change in Change if change & each.detail])
+    return MessageCreated(message=message, client_message_id=message.client_message_id)
+
+
+def passing_of(signal: Typing | PresenceChange | Revoked) -> "Event":
+    """The type for what has no place in the log."""
+    if isinstance(signal, Typing):
+        return TypingChanged(
+            conversation=Conversation.of(signal.conversation),
+            user=User.of(signal.person),
+            is_typing=signal.until is not None,
+            expires_at=None if signal.until is None else moment_of(signal.until),
+        )
+    if isinstance(signal, PresenceChange):
+        presence = None if signal.presence is None else Presence.of(signal.presence)
+        return PresenceChanged(user=User.of(signal.person), presence=presence)
+    return SessionRevoked(revocation_reason=signal.reason)
+
+
+def of_stream(signal: Ready | CaughtUp | Reset | Heartbeat, cursor: EventCursor) -> "Event":
+    """The type for what a stream says of itself."""
+    if isinstance(signal, Ready):
+        return StreamReady(cursor=cursor)
+    if isinstance(signal, CaughtUp):
+        return StreamCaughtUp(replayed=signal.replayed)
+    if isinstance(signal, Reset):
+        return StreamReset(reset_reason=signal.reason, cursor=cursor)
+    return StreamHeartbeat(cursor=cursor)

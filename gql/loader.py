@@ -17,6 +17,7 @@ from services.viewer import Viewer
 if TYPE_CHECKING:
     from gql.conversation import Conversation
     from gql.message import Message
+    from gql.presence import Presence
     from gql.reaction import ReactionGroup
 
 V = TypeVar("V")
@@ -29,12 +30,14 @@ class Loader:
     def __init__(self, services: Services, viewer: Viewer) -> None:
         from gql.conversation import Conversation  # noqa: PLC0415 - the types refer to each other
         from gql.message import Message  # noqa: PLC0415
+        from gql.presence import Presence  # noqa: PLC0415
         from gql.reaction import ReactionGroup  # noqa: PLC0415
 
         self._named = Conversation.named
         self._conversations = _loader(services.conversation.find_many, viewer, Conversation.of)
         self._directs = _loader(services.conversation.find_directs, viewer, Conversation.of)
         self._messages = _loader(services.message.find_many, viewer, Message.of)
+        self._presences = _loader(services.presence.find_many, viewer, Presence.of)
         self._reactions = _loader(services.reaction.find_many, viewer, ReactionGroup.of_all)
 
     async def conversation(self, conversation_id: int) -> "Conversation | None":
@@ -59,6 +62,10 @@ class Loader:
     async def message(self, message_id: int) -> "Message | None":
         """By its number."""
         return await self._messages.load(message_id)
+
+    async def presence(self, user_id: int) -> "Presence | None":
+        """Of somebody who lets the viewer know."""
+        return await self._presences.load(user_id)
 
     async def reactions(self, message_id: int) -> "list[ReactionGroup]":
         """Those on a message."""

@@ -20,6 +20,7 @@ from gql.preference import (
     leave_conversation,
     set_conversation_preferences,
 )
+from gql.presence import SetTypingResult, set_typing
 from gql.receipt import (
     AcknowledgeDeliveryResult,
     MarkConversationReadResult,
@@ -87,6 +88,9 @@ class Mutation:
     )
     mark_conversation_unread: MarkConversationUnreadResult = strawberry.mutation(
         resolver=mark_conversation_unread, description="Marks a conversation to come back to; nobody else notices."
+    )
+    set_typing: SetTypingResult = strawberry.mutation(
+        resolver=set_typing, description="Shows the others of a conversation that the viewer types, or has stopped."
     )
     clear_conversation: ClearConversationResult = strawberry.mutation(
         resolver=clear_conversation, description="Empties a conversation for the viewer alone."

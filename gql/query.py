@@ -9,12 +9,12 @@ import strawberry
 from gql.account import Viewer, viewer_of
 from gql.attachment import Attachment
 from gql.conversation import Conversation, ConversationConnection, ConversationEdge, ConversationFilter
-from gql.event import EventPage, events
 from gql.id import Kind, decode, number_of
 from gql.loader import loader_of
 from gql.message import Message, MessageConnection
 from gql.node import After, Before, First, Info, Last, Node, given, ms_of, page_info_of
 from gql.server_info import ServerInfo, server_info
+from gql.stream import EventPage, events
 from gql.user import User, UserConnection, UserReference
 from services.conversation import ConversationFilter as ServiceFilter
 from services.error import BadRequest

@@ -9,15 +9,16 @@ from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from gql.error import SottoSchema
-from gql.event import PrivateMessageReceived, private_message_received
+from gql.event import EventEnvelope
 from gql.handler import HANDLERS
 from gql.limit import limit_extensions
 from gql.mutation import Mutation
 from gql.query import Query
 from gql.scalar import SCALAR_MAP
+from gql.stream import PrivateMessageReceived, live_events, private_message_received
 
 
-@strawberry.type(description="Everything that can be heard live, over graphql-transport-ws.")
+@strawberry.type(description="Everything that can be heard live, over graphql-transport-ws or as an event stream.")
 class Subscription:
     """From the log, as the viewer may see it at the moment of delivery."""
 
@@ -25,6 +26,11 @@ class Subscription:
         resolver=private_message_received,
         description="New messages of all the viewer's conversations, their own from other devices included; in order, "
         "none missing, none twice. A cursor that the server no longer holds fails with CURSOR_EXPIRED.",
+    )
+    events: AsyncGenerator[EventEnvelope, None] = strawberry.subscription(
+        resolver=live_events,
+        description="Everything that concerns the viewer, in order, none missing, none twice. A cursor that leads "
+        "nowhere is answered by a StreamReset, and the stream goes on.",
     )
 
 

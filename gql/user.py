@@ -16,6 +16,7 @@ from services.viewer import Viewer
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
+    from gql.presence import Presence
 
 described(
     Eligibility,
@@ -77,6 +78,13 @@ class User(Node):
             message_eligibility=person.eligibility,
             person=person,
         )
+
+    @strawberry.field(
+        description="Whether they are there; null unless they share it and have a conversation with the viewer."
+    )
+    async def presence(self, info: Info) -> Annotated["Presence", strawberry.lazy("gql.presence")] | None:
+        """One call for all the people of a level."""
+        return await loader_of(info).presence(self.person.row.id)
 
     @strawberry.field(description="The viewer's direct conversation with this person; null before the first message.")
     async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")] | None:

@@ -232,6 +232,22 @@ PREFER = Prepared[MemberRow](
     ).where(_MINE)
 )
 DELETE = Prepared[MemberRow](Member.delete().where(_MINE))
+_THEIRS = Member.alias("theirs")
+_OPEN = [RequestState.NONE, RequestState.ACCEPTED]
+_SHARED = (
+    Member.select(_THEIRS.user_id)
+    .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
+    .where(
+        Member.user_id == Param("viewer"),
+        Member.request_state.in_(_OPEN),
+        _THEIRS.request_state.in_(_OPEN),
+        _THEIRS.user_id != Param("viewer"),
+    )
+    .distinct()
+)
+# People with whom somebody has a conversation that nobody waits to be answered in.
+CONTACTS = Prepared[MemberRow](_SHARED.limit(Param("count")))
+CONTACTS_AMONG = Prepared[MemberRow](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
 
 
 def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:

@@ -4,8 +4,12 @@ A hint says that a user's event log has grown; it carries numbers, never text. I
 listens reads the log, so a lost hint costs time and never a message.
 """
 
+from collections.abc import Iterable
+from enum import IntEnum
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
+
+FLASH_LIMIT = 64
 
 
 class Hint(NamedTuple):
@@ -15,15 +19,36 @@ class Hint(NamedTuple):
     n: int
 
 
+class FlashKind(IntEnum):
+    """What passes; the comment says what `subject_id` names."""
+
+    TYPING = 0  # a conversation, in which `actor_id` types until `until`, or has stopped for 0
+    PRESENCE = 1  # the user whose presence is different
+
+
+class Flash(NamedTuple):
+    """Something that is never stored and may be lost: worth a look now, and nothing later. `until` in ms since 1970."""
+
+    user_id: int
+    kind: FlashKind
+    subject_id: int
+    actor_id: int = 0
+    until: int = 0
+
+
 class Mailbox(Protocol):
-    """One listener's hints; a context manager that stops listening at its end.
+    """One listener's hints and flashes; a context manager that stops listening at its end.
 
     Hints that arrive while nobody waits become one: a mailbox has the bound of one, and a slow listener holds up
     nobody and costs no memory. It goes back to the log, as everybody does.
     """
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """True at the first hint since the last call, or since the mailbox was opened; False at the timeout."""
+        """True at the first hint or flash since the last call, or since it was opened; False at the timeout."""
+        ...
+
+    def take_flashes(self) -> list[Flash]:
+        """Those that came since the last call, the oldest lost where they were more than FLASH_LIMIT."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -38,6 +63,10 @@ class PubSub(Protocol):
 
     def publish(self, hints: list[Hint]) -> None:
         """Announces; called after the commit, returns at once, never raises."""
+        ...
+
+    def flash(self, flashes: Iterable[Flash]) -> None:
+        """Shows something that passes to those who listen now; returns at once, never raises."""
         ...
 
     def listen(self, user_id: int) -> Mailbox:

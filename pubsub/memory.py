@@ -1,25 +1,39 @@
 """Hints inside one process, for the embedded mode."""
 
 import asyncio
+from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from pubsub.base import Hint
+from pubsub.base import FLASH_LIMIT, Flash, Hint
 
 
 class MemoryMailbox:
-    """An `asyncio.Event` that a hint sets and a wait clears."""
+    """An `asyncio.Event` that a hint sets and a wait clears, and a few flashes."""
 
-    __slots__ = ("_event", "_pubsub", "_user_id")
+    __slots__ = ("_event", "_flashes", "_pubsub", "_user_id")
 
     def __init__(self, pubsub: "MemoryPubSub", user_id: int) -> None:
         self._pubsub = pubsub
         self._user_id = user_id
         self._event = asyncio.Event()
+        self._flashes: deque[Flash] = deque(maxlen=FLASH_LIMIT)
 
     def hint(self) -> None:
         """Called by the publisher."""
         self._event.set()
+
+    def flash(self, flash: Flash) -> None:
+        """Called by the publisher."""
+        self._flashes.append(flash)
+        self._event.set()
+
+    def take_flashes(self) -> list[Flash]:
+        """See `pubsub.base.Mailbox`."""
+        taken = list(self._flashes)
+        self._flashes.clear()
+        return taken
 
     async def wait(self, timeout_seconds: float) -> bool:
         """See `pubsub.base.Mailbox`."""
@@ -51,6 +65,12 @@ class MemoryPubSub:
         for hint in hints:
             for mailbox in self._mailboxes.get(hint.user_id, ()):
                 mailbox.hint()
+
+    def flash(self, flashes: Iterable[Flash]) -> None:
+        """See `pubsub.base.PubSub`."""
+        for flash in flashes:
+            for mailbox in self._mailboxes.get(flash.user_id, ()):
+                mailbox.flash(flash)
 
     def listen(self, user_id: int) -> MemoryMailbox:
         """See `pubsub.base.PubSub`."""

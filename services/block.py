@@ -6,7 +6,7 @@ from models.base import now_ms
 from models.database import Database
 from models.event import EventKind
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
+from pubsub.base import Flash, FlashKind, Hint, PubSub
 from services.cursor import Seal
 from services.error import InvalidInput, Issue, IssueReason, NotFound
 from services.page import Page, PageRequest, forward
@@ -52,6 +52,9 @@ class BlockService:
     async def _change(self, viewer: Viewer, reference: Reference, *, is_blocked: bool) -> Person:
         person, hints = await self._database.write(self._store, viewer.user_id, reference, is_blocked=is_blocked)
         self._pubsub.publish(hints)
+        # Presence ends both ways at once: each has another look at the other, and sees nothing, as of somebody private.
+        pair = (viewer.user_id, person.row.id)
+        self._pubsub.flash(Flash(one, FlashKind.PRESENCE, other) for one, other in (pair, pair[::-1]))
         return person
 
     def _store(

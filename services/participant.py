@@ -32,13 +32,7 @@ def participants_of(
     for person, row in members:
         other = person.row
         is_me = me is not None and other.id == me.row.id
-        passes = is_me or (
-            me is not None
-            and is_open
-            and row.request_state in _ANSWERED
-            and not other.has_blocked
-            and not other.is_blocked_by
-        )
+        passes = is_me or (me is not None and is_open and row.request_state in _ANSWERED and not person.is_blocked)
         shows_read = passes and (is_me or bool(me and me.row.send_read_receipts and other.send_read_receipts))
         shows_delivery = passes and (
             is_me or bool(me and me.row.send_delivery_receipts and other.send_delivery_receipts)

@@ -14,7 +14,9 @@ from services.deletion import DeletionService
 from services.edit import EditService
 from services.limit import Limits
 from services.message import MessageService
+from services.occurrence import OccurrenceLoader
 from services.preference import PreferenceService
+from services.presence import PresenceService
 from services.reaction import ReactionService
 from services.receipt import ReceiptService
 from services.relation import RelationService
@@ -49,6 +51,7 @@ class Services:
     preference: PreferenceService
     relation: RelationService
     setting: SettingService
+    presence: PresenceService
     report: ReportService
     block: BlockService
     attachment: AttachmentService
@@ -70,6 +73,9 @@ class Services:
         message = MessageService(database, user, seal)
         conversation = ConversationService(database, user, message, seal)
         attachment = AttachmentService(database, storage, seal, limits)
+        setting = SettingService(database, pubsub, user.policy)
+        presence = PresenceService(database, pubsub, user, conversation, setting, limits)
+        occurrences = OccurrenceLoader(user, message, conversation, setting)
         return cls(
             database,
             storage,
@@ -87,11 +93,12 @@ class Services:
             RequestService(database, pubsub, conversation),
             PreferenceService(database, pubsub, conversation),
             RelationService(database, user, seal),
-            SettingService(database, pubsub, user.policy),
+            setting,
+            presence,
             ReportService(database, pubsub, limits),
             BlockService(database, pubsub, user, seal),
             attachment,
-            StreamService(database, pubsub, account, user, message, conversation, seal),
+            StreamService(database, pubsub, account, user, conversation, presence, occurrences, seal),
             Sweeper(database, storage, limits),
         )
 

@@ -1,40 +1,44 @@
 """The stream: what concerns a viewer, in order, without a gap or a repeat, as they may see it now."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from models import event as events
-from models.base import conversation_of
+from models.base import now_ms
 from models.database import Database
-from models.event import EventKind, EventRow
+from models.event import EventKind
 from models.transaction import Transaction
-from pubsub.base import Mailbox, PubSub
+from pubsub.base import Flash, FlashKind, Mailbox, PubSub
 from services.account import AccountService
-from services.conversation import ConversationService, ConversationView
+from services.conversation import ConversationService
 from services.cursor import Seal
-from services.error import CursorExpired, ServerUnavailable
-from services.message import MessageService, MessageView
+from services.error import CursorExpired, CursorInvalid, NotFound, RequestError, ServerUnavailable
+from services.message import MessageView
+from services.occurrence import Occurrence, OccurrenceLoader
 from services.page import PageRequest
-from services.user import Person, UserService
+from services.presence import PresenceService
+from services.signal import (
+    CaughtUp,
+    Heartbeat,
+    PresenceChange,
+    Ready,
+    Reset,
+    ResetReason,
+    Revoked,
+    Signal,
+    Typing,
+    revocation_of,
+)
+from services.user import UserService
 from services.viewer import Viewer
 
 LOT = 100  # events read at once
 TURNS = 64  # streams that read at once: a message to thousands leaves room for requests
+MAX_REPLAY = 10_000  # whoever missed more loads anew
 _EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
 RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One event with what it is about: exactly one of the three is set."""
-
-    n: int
-    kind: EventKind
-    at: int
-    message: MessageView | None = None
-    conversation: ConversationView | None = None
-    person: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,18 @@ class StreamService:
         pubsub: PubSub,
         account: AccountService,
         users: UserService,
-        messages: MessageService,
         conversations: ConversationService,
+        presence: PresenceService,
+        loader: OccurrenceLoader,
         seal: Seal,
     ) -> None:
         self._database = database
         self._pubsub = pubsub
         self._account = account
         self._users = users
-        self._messages = messages
         self._conversations = conversations
+        self._presence = presence
+        self._loader = loader
         self._seal = seal
         self._turns = asyncio.Semaphore(TURNS)
 
@@ -105,22 +111,98 @@ class StreamService:
             began_at = await self.position(viewer)
             n = began_at if cursor is None else await self._resume_from(viewer, cursor)
             while True:
-                try:
-                    async with self._turns:
-                        await self._account.check_live(viewer)
-                        lot = await self._database.read(self._load, viewer.user_id, n, LOT)
-                except ServerUnavailable as error:  # a stream waits, where a request is refused
-                    await asyncio.sleep(error.retry_after_seconds)
-                    continue
+                lot = await self._next_lot(viewer, n)
                 for each in lot.items:
-                    if _is_wanted(each, conversation_id) and each.message:
+                    is_wanted = conversation_id is None or each.conversation_id == conversation_id
+                    if each.kind is EventKind.MESSAGE_CREATED and each.message is not None and is_wanted:
                         yield Delivery(each.n, each.message, each.n <= began_at)
                 n = lot.n
                 if not lot.has_more:
-                    await self._wait(mailbox)
+                    await mailbox.wait(RECHECK_SECONDS)
 
-    async def _wait(self, mailbox: Mailbox) -> None:
-        await mailbox.wait(RECHECK_SECONDS)
+    async def events(
+        self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_flashes: bool
+    ) -> AsyncGenerator[Signal, None]:
+        """Everything that concerns the viewer; with `conversation_ids` nothing that is about another conversation.
+
+        The steps are those of `messages`, and it counts as a live stream of theirs. A cursor that leads nowhere is a
+        Reset, after which it goes on from now. Ends after Revoked; raises NotFound for a conversation that is not the
+        viewer's.
+        """
+        wanted = None if conversation_ids is None else set(conversation_ids)
+        if wanted is not None and set(await self._conversations.find_many(viewer, wanted)) != wanted:
+            raise NotFound("There is no such conversation.")
+        with self._pubsub.listen(viewer.user_id) as mailbox:
+            async with (
+                self._presence.streaming(viewer.user_id),
+                aclosing(self._signals(viewer, cursor, mailbox, with_flashes=with_flashes)) as signals,
+            ):
+                async for signal in signals:
+                    about = _conversation_of(signal)
+                    if about is None or wanted is None or about in wanted:
+                        yield signal
+
+    async def _signals(
+        self, viewer: Viewer, cursor: str | None, mailbox: Mailbox, *, with_flashes: bool
+    ) -> AsyncGenerator[Signal, None]:
+        began_at = await self.position(viewer)
+        first = await self._begin(viewer, cursor, began_at)
+        n, replayed, is_replaying = first.n, 0, cursor is not None and not isinstance(first, Reset)
+        if not is_replaying:
+            yield first
+        while True:
+            lot = await self._next_lot_or_end(viewer, n)
+            if isinstance(lot, Revoked):
+                yield lot
+                return
+            if isinstance(lot, Reset):
+                n = lot.n
+                yield lot
+                continue
+            for each in lot.items:
+                yield each
+            replayed += len(lot.items)
+            is_silent, n = lot.n > n and not lot.items, lot.n
+            if lot.has_more:
+                continue
+            settled: list[Signal] = [Heartbeat(n)] if is_silent else []
+            if is_replaying:
+                is_replaying, settled = False, [CaughtUp(n, replayed)]
+            for signal in [*settled, *await self._load_flashes(viewer, mailbox if with_flashes else None)]:
+                yield signal
+            if not await mailbox.wait(RECHECK_SECONDS):
+                yield Heartbeat(n)
+
+    async def _begin(self, viewer: Viewer, cursor: str | None, last: int) -> Ready | Reset:
+        """Where to begin: Ready also stands for a cursor that is good."""
+        if cursor is None:
+            return Ready(last)
+        try:
+            n = await self._resume_from(viewer, cursor)
+        except CursorInvalid:
+            return Reset(last, ResetReason.CURSOR_INVALID)
+        except CursorExpired:
+            return Reset(last, ResetReason.CURSOR_EXPIRED)
+        return Reset(last, ResetReason.TOO_MANY_EVENTS) if last - n > MAX_REPLAY else Ready(n)
+
+    async def _next_lot_or_end(self, viewer: Viewer, n: int) -> Occurrences | Reset | Revoked:
+        """As `_next_lot`; Reset for who is slower than retention, Revoked once the session has ended."""
+        try:
+            return await self._next_lot(viewer, n)
+        except CursorExpired:
+            return Reset(await self.position(viewer), ResetReason.CURSOR_EXPIRED)
+        except RequestError as error:
+            return Revoked(revocation_of(error, is_expired=viewer.expires_at <= now_ms()))
+
+    async def _next_lot(self, viewer: Viewer, n: int) -> Occurrences:
+        """The events after n, for a session that is still good; waits where a request would be refused."""
+        while True:
+            try:
+                async with self._turns:
+                    await self._account.check_live(viewer)
+                    return await self._database.read(self._load, viewer.user_id, n, LOT)
+            except ServerUnavailable as error:
+                await asyncio.sleep(error.retry_after_seconds)
 
     async def _resume_from(self, viewer: Viewer, cursor: str) -> int:
         n = self._seal.read("event", viewer.user_id, cursor, 1)[0]
@@ -130,36 +212,33 @@ class StreamService:
         return n
 
     def _load(self, tx: Transaction, viewer_id: int, after: int, size: int) -> Occurrences:
-        """One statement a kind of thing, whatever the number of events; what may not be seen is left out."""
         rows = tx.all(events.AFTER, user=viewer_id, after=after, count=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
         if rows and rows[0].n != after + 1:  # trimmed past somebody who is slower than retention
             raise CursorExpired(_EXPIRED)
-        of = _Subjects(rows)
-        seen_messages = self._messages.load_visible(tx, viewer_id, of.messages) if of.messages else {}
-        seen_conversations = self._conversations.load_by_id(tx, viewer_id, of.conversations) if of.conversations else {}
-        seen_people = self._users.load(tx, viewer_id, of.people) if of.people else {}
-        items = []
-        for row in rows:
-            message = seen_messages.get(row.subject_id) if row.subject_id in of.messages else None
-            conversation = seen_conversations.get(row.subject_id) if row.subject_id in of.conversations else None
-            person = seen_people.get(row.subject_id) if row.subject_id in of.people else None
-            if message or conversation or person:
-                items.append(Occurrence(row.n, EventKind(row.kind), row.at, message, conversation, person))
-        return Occurrences(items, rows[-1].n if rows else after, has_more)
+        return Occurrences(self._loader.load(tx, viewer_id, rows), rows[-1].n if rows else after, has_more)
+
+    async def _load_flashes(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
+        flashes = mailbox.take_flashes() if mailbox is not None else []
+        return await self._database.read(self._see, viewer.user_id, flashes) if flashes else []
+
+    def _see(self, tx: Transaction, viewer_id: int, flashes: list[Flash]) -> list[Signal]:
+        """What passes, as the viewer may know it now; two flashes about the same are one."""
+        typing = [each for each in flashes if each.kind is FlashKind.TYPING]
+        came = {each.subject_id for each in flashes if each.kind is FlashKind.PRESENCE}
+        people = self._users.load(tx, viewer_id, {each.actor_id for each in typing} | came)
+        places = self._conversations.load_by_id(tx, viewer_id, {each.subject_id for each in typing})
+        presences = self._presence.load(tx, viewer_id, came)
+        last = {(each.subject_id, each.actor_id): each.until for each in typing}
+        signals: list[Signal] = [
+            Typing(places[place], people[actor], until or None)
+            for (place, actor), until in last.items()
+            if place in places and actor in people and not people[actor].is_blocked
+        ]
+        return signals + [PresenceChange(people[id_], presences.get(id_)) for id_ in sorted(came & set(people))]
 
 
-class _Subjects:
-    """What a stretch of the log is about, by kind."""
-
-    def __init__(self, rows: list[EventRow]) -> None:
-        self.messages = {row.subject_id for row in rows if row.kind == EventKind.MESSAGE_CREATED}
-        self.conversations = {row.subject_id for row in rows if row.kind == EventKind.CONVERSATION_CREATED}
-        blocks = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}
-        self.people = {row.subject_id for row in rows if row.kind in blocks}
-
-
-def _is_wanted(each: Occurrence, conversation_id: int | None) -> bool:
-    if each.message is None:
-        return False
-    return conversation_id is None or conversation_of(each.message.row.id) == conversation_id
+def _conversation_of(signal: Signal) -> int | None:
+    if isinstance(signal, Typing):
+        return signal.conversation.row.id
+    return signal.conversation_id if isinstance(signal, Occurrence) else None

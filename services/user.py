@@ -43,6 +43,11 @@ class Person:
     row: UserRow
     eligibility: Eligibility
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether there is a block between this person and the viewer, from either side."""
+        return bool(self.row.has_blocked or self.row.is_blocked_by)
+
 
 class UserService:
     """Finds people; never tells who blocked whom."""

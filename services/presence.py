@@ -1,0 +1,143 @@
+"""Presence and typing: what passes. Never stored, derived from live streams, shown to those it concerns alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from models import member as members
+from models.base import now_ms
+from models.database import Database
+from models.member import RequestState
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Flash, FlashKind, PubSub
+from services.conversation import ConversationService, ConversationView
+from services.error import NotFound, ServerUnavailable
+from services.limit import Limits
+from services.rate import RateLimiter
+from services.setting import SettingService
+from services.user import Person, UserService
+from services.viewer import Viewer
+
+TYPING_PER_MINUTE = 120
+_ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a person has a live stream, and when their last one ended, in ms since 1970; None where not known."""
+
+    is_online: bool
+    last_active_at: int | None
+
+
+class PresenceService:
+    """Counts the live streams of each person, over all of their devices, and remembers who types where."""
+
+    def __init__(
+        self,
+        database: Database,
+        pubsub: PubSub,
+        users: UserService,
+        conversations: ConversationService,
+        settings: SettingService,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._users = users
+        self._conversations = conversations
+        self._settings = settings
+        self._limits = limits
+        self._streams: dict[int, int] = {}
+        self._last_active: dict[int, int] = {}
+        self._typing: dict[int, dict[int, int]] = {}
+        self._rate = RateLimiter(TYPING_PER_MINUTE, "typing signals")
+
+    @asynccontextmanager
+    async def streaming(self, user_id: int) -> AsyncIterator[None]:
+        """One live stream of a person; with their first one they come online, with their last one they go."""
+        streams = self._streams[user_id] = self._streams.get(user_id, 0) + 1
+        try:
+            if streams == 1:
+                await self._announce(user_id)
+            yield
+        finally:
+            self._streams[user_id] -= 1
+            if not self._streams[user_id]:
+                del self._streams[user_id]
+                self._last_active[user_id] = now_ms()
+                await asyncio.shield(self._announce(user_id))
+
+    async def _announce(self, user_id: int) -> None:
+        """Lets those who may know have another look; a busy server tells them later, or not at all."""
+        with suppress(ServerUnavailable):
+            contacts = await self._database.read(_contacts_of, user_id)
+            self._pubsub.flash(Flash(contact, FlashKind.PRESENCE, user_id) for contact in contacts)
+
+    async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Presence]:
+        """Of those of the people whose presence the viewer may see: they share it, neither has blocked the other, and
+        they have a conversation that is no unanswered request."""
+        return await self._database.read(self.load, viewer.user_id, list(user_ids))
+
+    def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Presence]:
+        """Runs inside a transaction; see `find_many`."""
+        contacts = set(tx.values(members.CONTACTS_AMONG, viewer=viewer_id, ids=id_list(user_ids)))
+        people = self._users.load(tx, viewer_id, contacts)
+        return {id_: self._presence_of(id_) for id_, person in people.items() if _shows(person)}
+
+    async def type(
+        self, viewer: Viewer, conversation_id: int, *, is_typing: bool
+    ) -> tuple[ConversationView, int | None]:
+        """Shows the others that the viewer types, for a few seconds; returns the conversation, and until when.
+
+        Passes to nobody who has blocked the viewer or was blocked, not into an unanswered request, and not where the
+        viewer keeps it private; none of which the answer tells. Raises NotFound and RateLimited.
+        """
+        self._rate.take(viewer.user_id)
+        view, hearers = await self._database.read(self._hearers, viewer.user_id, conversation_id)
+        until = now_ms() + self._limits.typing_seconds * 1000 if is_typing else 0
+        typing = self._typing.setdefault(conversation_id, {})
+        if is_typing and hearers:
+            typing[viewer.user_id] = until
+        else:
+            typing.pop(viewer.user_id, None)
+        if not typing:
+            del self._typing[conversation_id]
+        kind = FlashKind.TYPING
+        self._pubsub.flash(Flash(each, kind, conversation_id, viewer.user_id, until) for each in hearers)
+        return view, until or None
+
+    def typing_in(self, view: ConversationView) -> list[Person]:
+        """Who types in a conversation now, but for the viewer and for people with a block between them."""
+        typing, now = self._typing.get(view.row.id, {}), now_ms()
+        for user_id in [user_id for user_id, until in typing.items() if until <= now]:
+            del typing[user_id]
+        people = (each.person for each in view.others)
+        return [person for person in people if person.row.id in typing and not person.is_blocked]
+
+    def _presence_of(self, user_id: int) -> Presence:
+        return Presence(user_id in self._streams, self._last_active.get(user_id))
+
+    def _hearers(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[int]]:
+        view = self._conversations.load_by_id(tx, viewer_id, [conversation_id]).get(conversation_id)
+        if view is None:
+            raise NotFound("There is no such conversation.")
+        if not self._settings.load(tx, viewer_id).send_typing or view.row.request_state not in _ANSWERED:
+            return view, []
+        hearers = [
+            each.person.row.id
+            for each in view.others
+            if each.row.request_state in _ANSWERED and not each.person.is_blocked
+        ]
+        return view, hearers
+
+
+def _shows(person: Person) -> bool:
+    return bool(person.row.share_presence and person.row.is_active and not person.is_blocked)
+
+
+def _contacts_of(tx: Transaction, user_id: int) -> list[int]:
+    found: list[int] = tx.values(members.CONTACTS, viewer=user_id, count=1000)
+    return found

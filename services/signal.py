@@ -1,0 +1,95 @@
+"""Signals: what a stream of events says besides the events themselves."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from services.conversation import ConversationView
+from services.error import AccountDeactivated, AccountSuspended, RequestError
+from services.occurrence import Occurrence
+from services.presence import Presence
+from services.user import Person
+
+
+class ResetReason(Enum):
+    """Why a client has to load anew."""
+
+    CURSOR_EXPIRED = auto()
+    CURSOR_INVALID = auto()
+    TOO_MANY_EVENTS = auto()
+
+
+class RevocationReason(Enum):
+    """Why a session ended."""
+
+    SIGNED_OUT = auto()
+    TOKEN_EXPIRED = auto()
+    TOKEN_REVOKED = auto()
+    DEVICE_REVOKED = auto()
+    ACCOUNT_SUSPENDED = auto()
+    ACCOUNT_DEACTIVATED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The first of a stream without a cursor."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """All that was missed has been delivered, `replayed` events; from here on it is live."""
+
+    n: int
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The cursor leads nowhere; the stream goes on from `n`, once the client has loaded anew."""
+
+    n: int
+    reason: ResetReason
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing that the viewer sees has happened; the cursor moves all the same."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Somebody types until `until` (ms since 1970), or has stopped for None."""
+
+    conversation: ConversationView
+    person: Person
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """Somebody came or went; None where the viewer may not know (any more)."""
+
+    person: Person
+    presence: Presence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The last of a stream: the session has ended."""
+
+    reason: RevocationReason
+
+
+Signal = Occurrence | Ready | CaughtUp | Reset | Heartbeat | Typing | PresenceChange | Revoked
+
+
+def revocation_of(error: RequestError, *, is_expired: bool) -> RevocationReason:
+    """The reason behind what a look at the session raised."""
+    if isinstance(error, AccountSuspended):
+        return RevocationReason.ACCOUNT_SUSPENDED
+    if isinstance(error, AccountDeactivated):
+        return RevocationReason.ACCOUNT_DEACTIVATED
+    return RevocationReason.TOKEN_EXPIRED if is_expired else RevocationReason.TOKEN_REVOKED
