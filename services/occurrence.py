@@ -112,12 +112,15 @@ def _receipt_of(row: EventRow, found: _Found) -> Occurrence | None:
     """Only where the viewer may know the position now: see services/participant.py."""
     view = found.conversations.get(conversation_of(row.subject_id))
     message, person = found.messages.get(row.subject_id), found.people.get(row.actor_id)
-    if view is None or message is None or person is None:
+    if view is None or person is None:
         return None
     for each in view.participants:
         if each.person.row.id == row.actor_id:
             known = each.read_seq if row.detail == Receipt.READ else each.delivered_seq
-            if known is not None and known >= seq_of(row.subject_id):
-                kind = EventKind.RECEIPT_UPDATED
-                return Occurrence(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
+            if known is None or known < seq_of(row.subject_id):
+                return None
+            if message is None:  # cleared or deleted for the viewer: the position is news, its message is none
+                return Occurrence(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
+            kind = EventKind.RECEIPT_UPDATED
+            return Occurrence(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
     return None

@@ -75,6 +75,7 @@ def _deliver(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | 
     seq = mine.last_seq if seq is None else seq
     if tx.run(members.DELIVER, user=viewer_id, conversation=mine.id, seq=seq, at=told.at):
         _tell_others(tx, viewer_id, mine.id, seq, Receipt.DELIVERED, told)
+        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
 
 
 def _read(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:

@@ -24,7 +24,7 @@ from storage.local import LocalStorage
 
 TABLES = (
     "user", "conversation", "direct", "member", "message", "upload", "attachment", "event", "idempotency", "block",
-    "job",
+    "job", "hidden", "message_edit", "reaction", "follow", "mute", "setting", "report", "report_message",
 )  # fmt: skip
 Stored = tuple[dict[str, int], int]
 

@@ -1,0 +1,68 @@
+"""Snapshot and events: whatever people do, a client that follows the stream shows what one that loads anew would."""
+
+import os
+
+import pytest
+
+from models.setting import Audience
+from tests.services.conftest import MakeWorld, World
+from tests.services.history import Chance, Client
+
+# CI runs a thousand of each kind: HISTORIES=1000.
+HISTORIES = int(os.environ.get("HISTORIES", "40"))
+LOTS = 4
+DEEDS = 25
+
+
+async def play(world: World, seed: int, *, calm: bool) -> None:
+    """One history: after every deed, every client agrees with the server; at its end one that was away all the time."""
+    names = [f"{name}-{seed}" for name in ("alice", "bob", "carol", "dave")]
+    viewers = await world.people(*names)
+    clients = [Client(world, viewer, with_positions=calm) for viewer in viewers]
+    absent = [Client(world, viewer, with_positions=calm) for viewer in viewers]
+    for client in (*clients, *absent):
+        await client.load()
+    chance, deeds = Chance(world, names, seed, calm=calm), []
+    for _ in range(DEEDS):
+        deeds.append(await chance.act())
+        for client in clients:
+            await check(client, deeds)
+    for client in absent:
+        await check(client, deeds)
+
+
+async def check(client: Client, deeds: list[str]) -> None:
+    """The client follows, and shows what the server would show; nothing came to it that it may not see."""
+    seen = await client.follow()
+    wanted = await client.snapshot()
+    for each in seen:
+        if each.message is not None:
+            row = each.message.row
+            assert row.id in wanted.messages or await client.world.services.message.find(client.viewer, row.id), deeds
+    for shown, right in (
+        (client.state.conversations, wanted.conversations),
+        (client.state.messages, wanted.messages),
+    ):
+        different = [id_ for id_ in {*shown, *right} if shown.get(id_) != right.get(id_)]
+        if different:
+            pair = (shown.get(different[0]), right.get(different[0]))
+            pytest.fail(f"after {deeds[-1]!r} the client shows and the server says:\n{pair[0]}\n{pair[1]}\n{deeds}")
+    assert (client.state.blocked, client.state.settings) == (wanted.blocked, wanted.settings), deeds
+    unread = await client.world.services.conversation.unread(client.viewer)
+    assert (unread.messages, unread.conversations) == wanted.unread, deeds
+
+
+@pytest.mark.parametrize("lot", range(LOTS))
+@pytest.mark.parametrize("calm", [True, False], ids=["receipts", "blocks and settings"])
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"silent_delete_window_seconds": 0, "accept_messages_from": Audience.FOLLOWED_BY_ME}],
+    ids=["silent deletes", "tombstones and requests"],
+)
+async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_later(
+    make_world: MakeWorld, limits: dict[str, int], *, calm: bool, lot: int
+) -> None:
+    """For random histories of all operations by four people; with positions of others where nothing hides them."""
+    world = await make_world(reports_per_minute=0, **limits)
+    for seed in range(lot, HISTORIES // 4, LOTS):
+        await play(world, seed, calm=calm)
