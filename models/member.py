@@ -218,9 +218,15 @@ FORGET_UNREAD = Prepared[MemberRow](
 CLEAR = Prepared[MemberRow](
     Member.update({Member.floor_seq: Case(None, [(Member.floor_seq < _SEQ, _SEQ)], Member.floor_seq)}).where(_MINE)
 )
-# Where nothing is left to show, `activity` goes back to the time of joining: no trace.
+# Where nothing is left to show, `activity` goes back to the time of joining, and no mark stays: no trace.
 FALL_BACK = Prepared[MemberRow](
-    Member.update({Member.last_seq: _SEQ, Member.activity: fn.COALESCE(_AT, Member.joined_at)}).where(_MINE)
+    Member.update(
+        {
+            Member.last_seq: _SEQ,
+            Member.activity: fn.COALESCE(_AT, Member.joined_at),
+            Member.is_marked_unread: Case(None, [(Member.floor_seq < _SEQ, Member.is_marked_unread)], 0),
+        }
+    ).where(_MINE)
 )
 PREFER = Prepared[MemberRow](
     Member.update(

@@ -88,7 +88,8 @@ def _read(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | Non
 
 def _unread(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
     seen = mine.seen_seq if seq is None else min(mine.seen_seq, seq - 1)
-    _see(tx, viewer_id, mine, seen, told, is_marked=True)
+    is_listed = mine.last_seq > mine.floor_seq  # nothing to come back to in an empty one
+    _see(tx, viewer_id, mine, seen, told, is_marked=is_listed)
 
 
 _Move = Callable[[Transaction, int, ConversationRow, int | None, Announcement], None]
