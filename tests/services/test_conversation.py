@@ -258,7 +258,7 @@ async def test_participants_come_in_pages(world: World) -> None:
     assert view is not None
     conversation, got, cursor = world.services.conversation, [], None
     while True:
-        page = conversation.page_of_participants(alice, view, PageRequest(first=4, after=cursor))
+        page = conversation.page_of_members(alice, view.participants, PageRequest(first=4, after=cursor))
         got += [each.person.row.id for each in page.items]
         if not page.has_next:
             break

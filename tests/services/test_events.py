@@ -296,7 +296,7 @@ async def test_a_block_ends_presence_and_typing_both_ways_at_once(world: World) 
         await world.services.presence.type(bob, conversation, is_typing=True)
         await world.services.presence.type(alice, conversation, is_typing=True)
         seen = await until(bobs, lambda each: isinstance(each, PresenceChange) and each.presence is None)
-        more = [asyncio.create_task(anext(signals)) for signals in (alices, bobs)]  # type: ignore[arg-type]
+        more = [asyncio.create_task(anext(signals)) for signals in (alices, bobs)]
         done, _ = await asyncio.wait(more, timeout=0.2)
         for task in more:
             task.cancel()
