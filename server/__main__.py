@@ -24,6 +24,8 @@ cli = typer.Typer(
 )
 user = typer.Typer(help="Make and list accounts; while the server is stopped.", no_args_is_help=True)
 cli.add_typer(user, name="user")
+report = typer.Typer(help="See and close reports of messages; while the server is stopped.", no_args_is_help=True)
+cli.add_typer(report, name="report")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 8000 by default, 0 for a free one.")]
@@ -153,6 +155,29 @@ def user_password(username: str, password_stdin: PasswordFromInput = False, data
 
     _run(change_password(_settings(data=data), username, _password(from_input=password_stdin)))
     typer.echo(f"{username} has a new password; their sessions are ended.")
+
+
+@report.command("list")
+def report_list(data: Data = None) -> None:
+    """Show the reports that wait, the oldest first, each with the messages that were copied."""
+    from server.report import lines_of, open_reports  # noqa: PLC0415
+
+    for each in _run(open_reports(_settings(data=data))):
+        for line in lines_of(each):
+            typer.echo(line)
+
+
+@report.command("resolve")
+def report_resolve(
+    report_id: str,
+    note: Annotated[str, typer.Option(help="What was done about it.")] = "",
+    data: Data = None,
+) -> None:
+    """Close a report."""
+    from server.report import resolve_report  # noqa: PLC0415
+
+    _run(resolve_report(_settings(data=data), report_id, note))
+    typer.echo(f"{report_id} is closed.")
 
 
 def _password(*, from_input: bool) -> str:
