@@ -1,0 +1,92 @@
+"""Statements: what is asked for, and not how much of it there is, decides how many the database gets."""
+
+from typing import Any
+
+import pytest
+
+from models.transaction import Transaction
+from tests.gql.conftest import Site
+from tests.gql.test_life import Person
+
+INBOX = """
+{
+  viewer { unreadMessageCount messageRequestCount }
+  conversations(first: 50) {
+    totalCount
+    nodes {
+      unreadCount isUnread isMuted viewerCanSend
+      lastMessage { preview deliveryStatus sender { username presence { status } } attachments { filename } }
+      participants { nodes { user { username presence { status } } lastReadMessage { id } } }
+      typingUsers { username }
+    }
+  }
+}
+"""
+PAGE = """
+query ($id: ID!, $count: Int!) {
+  conversation(id: $id) {
+    messages(last: $count) {
+      nodes {
+        text sender { username viewerCanMessage } recipients { username } attachments { filename }
+        reactions { emoji users { username } } deliveryStatus seenBy { edges { node { username } } }
+        deliveredTo { totalCount } replyTo { preview sender { username } } viewerCanEdit
+      }
+    }
+  }
+}
+"""
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that a transaction executes from now on."""
+    seen: list[str] = []
+    execute = Transaction._execute
+
+    def counting(self: Transaction, prepared: Any, params: dict[str, Any]) -> Any:
+        seen.append(prepared.compiled_for(self.database).sql)
+        return execute(self, prepared, params)
+
+    monkeypatch.setattr(Transaction, "_execute", counting)
+    return seen
+
+
+async def cost_of(person: Person, statements: list[str], query: str, **variables: Any) -> tuple[Any, int]:
+    """The answer and the number of its statements."""
+    await person.ask(query, **variables)  # a session that is looked up, a document that is read
+    statements.clear()
+    data = await person.ask(query, **variables)
+    return data, len(statements)
+
+
+async def test_an_inbox_costs_the_same_for_two_conversations_and_for_twenty(site: Site, statements: list[str]) -> None:
+    """With last messages, participants, receipts, presence and unread counts."""
+    costs = []
+    alice = Person(site, await site.token_of("alice"))
+    for number in range(20):
+        other = Person(site, await site.token_of(f"other{number}"))
+        await other.send("alice", text=f"from {number}")
+        if number in {1, 19}:
+            data, cost = await cost_of(alice, statements, INBOX)
+            costs.append((len(data["conversations"]["nodes"]), cost))
+
+    assert [count for count, _cost in costs] == [2, 20]
+    assert costs[0][1] == costs[1][1] <= 25
+
+
+async def test_a_page_of_messages_costs_the_same_for_five_and_for_fifty(site: Site, statements: list[str]) -> None:
+    """With senders, reactions, receipts and what they answer."""
+    alice = Person(site, await site.token_of("alice"))
+    others = [Person(site, await site.token_of(name)) for name in ("bob", "carol")]
+    first = await alice.send("bob", "carol", text="0")
+    for number in range(49):
+        sender = (alice, *others)[number % 3]
+        names = {"alice", "bob", "carol"} - {("alice", "bob", "carol")[number % 3]}
+        id_ = await sender.send(*sorted(names), text=str(number), replyToId=first)
+        await others[0].do("setReaction", messageId=id_, emoji="👍", reacted=True)
+    place = await alice.place_of(first)
+    few, cost_of_few = await cost_of(alice, statements, PAGE, id=place, count=5)
+    many, cost_of_many = await cost_of(alice, statements, PAGE, id=place, count=50)
+
+    assert [len(each["conversation"]["messages"]["nodes"]) for each in (few, many)] == [5, 50]
+    assert cost_of_few == cost_of_many <= 25
