@@ -1,13 +1,15 @@
 """Changes of a message: what an edit, a delete and a reaction ask first, and whom they tell."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models import conversation as conversations
+from models import hidden
 from models import member as members
 from models import message as messages
-from models.base import conversation_of
+from models.base import conversation_of, seq_of
 from models.conversation import ConversationKind, ConversationRow
-from models.event import Change, EventKind
+from models.event import Change, EventKind, Removal
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
@@ -27,6 +29,25 @@ class Subject:
     def tell(self, told: Announcement, change: Change) -> None:
         """All members; from whom the message is hidden, they get nothing when it comes to it."""
         told.tell(self.member_ids, EventKind.MESSAGE_UPDATED, self.row.id, detail=change)
+
+
+def hide(tx: Transaction, subject: Subject, user_ids: Iterable[int], told: Announcement) -> None:
+    """From these people the message is gone, for good: they are told, and it no longer counts as unread."""
+    people = sorted(set(user_ids))
+    for user_id in people:
+        tx.run(hidden.PUT, user=user_id, message=subject.row.id)
+    forget_unread(tx, subject, people)
+    told.tell(people, EventKind.MESSAGE_REMOVED, subject.row.id, detail=Removal.DELETED_FOR_VIEWER)
+    told.tell(people, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
+
+
+def forget_unread(tx: Transaction, subject: Subject, user_ids: Iterable[int]) -> None:
+    """One less to read for those of the people who had not come to it yet."""
+    row = subject.row
+    others = [user_id for user_id in user_ids if user_id != row.sender_id]
+    if others and row.deleted_at is None:
+        conversation_id = subject.conversation.id
+        tx.run(members.FORGET_UNREAD, conversation=conversation_id, users=id_list(others), seq=seq_of(row.id))
 
 
 def get_subject(tx: Transaction, viewer_id: int, id_: int) -> Subject:

@@ -14,7 +14,7 @@ from models.prepared import id_list, text_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
-from services.change import Subject, check_own, check_window, get_subject
+from services.change import Subject, check_own, check_window, forget_unread, get_subject, hide
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.viewer import Viewer
@@ -58,10 +58,7 @@ class DeletionService:
     def _hide(self, tx: Transaction, viewer_id: int, id_: int) -> list[Hint]:
         subject = get_subject(tx, viewer_id, id_)
         told = Announcement(tx)
-        tx.run(hidden.PUT, user=viewer_id, message=id_)
-        _forget_unread(tx, subject, [viewer_id])
-        told.tell([viewer_id], EventKind.MESSAGE_REMOVED, id_, detail=Removal.DELETED_FOR_VIEWER)
-        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, subject.conversation.id)
+        hide(tx, subject, [viewer_id], told)
         return told.hints
 
     def _delete(self, tx: Transaction, viewer_id: int, id_: int) -> tuple[MessageView | None, list[Hint], list[str]]:
@@ -73,7 +70,7 @@ class DeletionService:
         check_window(subject, told.at, self._limits.delete_for_everyone_window_seconds, "deleted for everyone")
         keys = _take_content(tx, subject)
         seers = subject.member_ids - set(tx.values(hidden.FROM, message=id_, users=id_list(subject.member_ids)))
-        _forget_unread(tx, subject, seers - {viewer_id})
+        forget_unread(tx, subject, seers - {viewer_id})
         is_silent = told.at - subject.row.created_at < self._limits.silent_delete_window_seconds * 1000
         if is_silent:
             tx.run(messages.DELETE, id=id_)
@@ -100,14 +97,6 @@ def _take_content(tx: Transaction, subject: Subject) -> list[str]:
     gone = sorted(keys - still)
     tx.run(attachments.DELETE_UPLOADS, keys=text_list(gone))
     return gone
-
-
-def _forget_unread(tx: Transaction, subject: Subject, user_ids: set[int] | frozenset[int] | list[int]) -> None:
-    row = subject.row
-    others = [user_id for user_id in user_ids if user_id != row.sender_id]
-    if others and row.deleted_at is None:
-        conversation_id = subject.conversation.id
-        tx.run(members.FORGET_UNREAD, conversation=conversation_id, users=id_list(others), seq=seq_of(row.id))
 
 
 def _fall_back(tx: Transaction, subject: Subject, seers: frozenset[int], told: Announcement) -> None:

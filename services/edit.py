@@ -3,13 +3,15 @@
 from models import edit as edits
 from models import job
 from models import message as messages
+from models.block import BLOCKERS
 from models.database import Database
 from models.edit import EditRow
 from models.event import Change
+from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
-from services.change import Subject, check_own, check_reach, check_standing, check_window, get_subject
+from services.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
 from services.cursor import Seal
 from services.error import Conflict, InvalidInput, Issue, IssueReason, NotFound
 from services.limit import Limits
@@ -82,6 +84,8 @@ class EditService:
             tx.run(edits.PUT, message=id_, revision=row.revision, body=row.body, at=at)
             tx.run(messages.EDIT, id=id_, body=body, at=told.at)
             job.index_anew(tx, id_, row.body, body)
+            # In a group nothing that is written during a block reaches the blocker, as an edit either.
+            hide(tx, subject, tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)), told)
             subject.tell(told, Change.TEXT)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints
 

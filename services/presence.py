@@ -52,7 +52,7 @@ class PresenceService:
         self._limits = limits
         self._streams: dict[int, int] = {}
         self._last_active: dict[int, int] = {}
-        self._typing: dict[int, dict[int, int]] = {}
+        self._typing: dict[tuple[int, int], int] = {}
         self._rate = RateLimiter(TYPING_PER_MINUTE, "typing signals")
 
     @asynccontextmanager
@@ -98,24 +98,25 @@ class PresenceService:
         self._rate.take(viewer.user_id)
         view, hearers = await self._database.read(self._hearers, viewer.user_id, conversation_id)
         until = now_ms() + self._limits.typing_seconds * 1000 if is_typing else 0
-        typing = self._typing.setdefault(conversation_id, {})
+        self._typing.pop((conversation_id, viewer.user_id), None)
         if is_typing and hearers:
-            typing[viewer.user_id] = until
-        else:
-            typing.pop(viewer.user_id, None)
-        if not typing:
-            del self._typing[conversation_id]
+            self._typing[conversation_id, viewer.user_id] = until
+        self._forget_typing()
         kind = FlashKind.TYPING
         self._pubsub.flash(Flash(each, kind, conversation_id, viewer.user_id, until) for each in hearers)
         return view, until or None
 
     def typing_in(self, view: ConversationView) -> list[Person]:
         """Who types in a conversation now, but for the viewer and for people with a block between them."""
-        typing, now = self._typing.get(view.row.id, {}), now_ms()
-        for user_id in [user_id for user_id, until in typing.items() if until <= now]:
-            del typing[user_id]
+        self._forget_typing()
         people = (each.person for each in view.others)
-        return [person for person in people if person.row.id in typing and not person.is_blocked]
+        return [person for person in people if (view.row.id, person.row.id) in self._typing and not person.is_blocked]
+
+    def _forget_typing(self) -> None:
+        """What is over; whoever began first ends first, so that the oldest are in front."""
+        now = now_ms()
+        while self._typing and next(iter(self._typing.values())) <= now:
+            del self._typing[next(iter(self._typing))]
 
     def _presence_of(self, user_id: int) -> Presence:
         return Presence(user_id in self._streams, self._last_active.get(user_id))

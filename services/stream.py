@@ -220,7 +220,10 @@ class StreamService:
 
     async def _load_flashes(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
         flashes = mailbox.take_flashes() if mailbox is not None else []
-        return await self._database.read(self._see, viewer.user_id, flashes) if flashes else []
+        try:
+            return await self._database.read(self._see, viewer.user_id, flashes) if flashes else []
+        except ServerUnavailable:  # they pass anyway
+            return []
 
     def _see(self, tx: Transaction, viewer_id: int, flashes: list[Flash]) -> list[Signal]:
         """What passes, as the viewer may know it now; two flashes about the same are one."""

@@ -116,6 +116,25 @@ async def test_changes_do_not_pass_a_block(world: World, by: str) -> None:
     assert await world.services.deletion.delete_for_everyone(alice, id_) is None
 
 
+async def test_an_edit_in_a_group_does_not_reach_whoever_blocked_its_sender(world: World) -> None:
+    """Nothing written during a block does: the message they had is gone, rather than saying something new."""
+    alice, bob, carol = await world.people("alice", "bob", "carol")
+    id_ = await world.send(alice, "bob", "carol", text="harmless")
+    await world.services.block.block(bob, named("alice")[0])
+    n = await world.services.stream.position(bob)
+    await world.services.edit.edit(alice, id_, "not so", None)
+    carols = await world.services.message.find(carol, id_)
+
+    assert await world.services.message.find(bob, id_) is None
+    assert await since(world, bob, n) == [
+        (EventKind.MESSAGE_REMOVED.name, id_, Removal.DELETED_FOR_VIEWER),
+        (EventKind.CONVERSATION_UPDATED.name, id_ >> 27, 0),
+    ]
+    assert (await world.services.conversation.unread(bob)).messages == 0
+    assert carols is not None
+    assert carols.row.body == "not so"
+
+
 async def test_what_is_deleted_for_oneself_stays_with_the_others(world: World) -> None:
     """OSSN's `me`: gone by every door, on all devices, the unread count too."""
     alice, bob = await world.people("alice", "bob")
