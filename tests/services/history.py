@@ -177,6 +177,7 @@ class Chance:
         self.names = names
         self.random = random.Random(seed)
         self.ids: list[int] = []
+        self.addressed: dict[int, set[int]] = {}  # by message: whom it was for, reckoned here and not by the server
         self.calm = calm  # without what changes, unannounced, how much others may know of somebody
 
     async def act(self) -> str:
@@ -198,18 +199,37 @@ class Chance:
     def _message(self) -> int:
         return self.random.choice(self.ids) if self.ids else 1
 
+    def _remember(self, id_: int, names: list[str], deaf: set[int]) -> None:
+        self.ids.append(id_)
+        self.addressed[id_] = {self.world.viewers[each].user_id for each in names} - deaf
+
+    async def _blockers_of(self, viewer: Viewer) -> set[int]:
+        """Who has blocked somebody at this moment, from the table itself."""
+
+        def read(tx: Transaction) -> set[int]:
+            connection = tx.database.connection()
+            rows = connection.execute("SELECT blocker_id FROM block WHERE blocked_id = ?", (viewer.user_id,))
+            return {row[0] for row in rows.fetchall()}
+
+        return await self.world.services.database.read(read)
+
     async def _send(self, viewer: Viewer, name: str) -> None:
         reply = self._message() if self.random.random() < 0.2 else None
-        self.ids.append(await self.world.send(viewer, *self._others(name, 1), text="hello", reply_to_id=reply))
+        others = self._others(name, 1)
+        id_ = await self.world.send(viewer, *others, text="hello", reply_to_id=reply)
+        self._remember(id_, [name, *others], set())
 
     async def _group(self, viewer: Viewer, name: str) -> None:
-        self.ids.append(await self.world.send(viewer, *self._others(name, 2), text="hello all"))
+        others, deaf = self._others(name, 2), await self._blockers_of(viewer)
+        id_ = await self.world.send(viewer, *others, text="hello all")
+        self._remember(id_, [name, *others], deaf)
 
     async def _each(self, viewer: Viewer, name: str) -> None:
-        draft = Draft(text="to each", users=named(*self._others(name, 2)))
+        others = self._others(name, 2)
+        draft = Draft(text="to each", users=named(*others))
         for outcome in await self.world.services.send.send_to_each(viewer, draft):
             if outcome.message_id:
-                self.ids.append(outcome.message_id)
+                self._remember(outcome.message_id, [name, others[outcome.index]], set())
 
     async def _edit(self, viewer: Viewer, _name: str) -> None:
         text = f"edited {self.random.random()}"
