@@ -182,7 +182,8 @@ class Chance:
 
     async def act(self) -> str:
         """One deed; what it was."""
-        verbs = ["send"] * 5 + ["group"] * 3 + ["each", "edit", "delete_me", "delete_all", "react", "react"]
+        verbs = ["send"] * 5 + ["group"] * 3 + ["into"] * 3 + ["each", "edit", "react", "react"]
+        verbs += ["delete_me", "delete_all"]
         verbs += ["read", "read", "unread", "acknowledge", "clear", "leave", "prefer", "accept", "decline"]
         verbs += ["follow", "mute"] + ([] if self.calm else ["block", "unblock", "settings", "report"])
         verb = self.random.choice(verbs)
@@ -203,15 +204,17 @@ class Chance:
         self.ids.append(id_)
         self.addressed[id_] = {self.world.viewers[each].user_id for each in names} - deaf
 
-    async def _blockers_of(self, viewer: Viewer) -> set[int]:
-        """Who has blocked somebody at this moment, from the table itself."""
+    async def _numbers(self, sql: str, number: int) -> set[int]:
+        """What a table itself says."""
 
         def read(tx: Transaction) -> set[int]:
-            connection = tx.database.connection()
-            rows = connection.execute("SELECT blocker_id FROM block WHERE blocked_id = ?", (viewer.user_id,))
-            return {row[0] for row in rows.fetchall()}
+            return {row[0] for row in tx.database.connection().execute(sql, (number,)).fetchall()}
 
         return await self.world.services.database.read(read)
+
+    async def _blockers_of(self, viewer: Viewer) -> set[int]:
+        """Who has blocked somebody at this moment."""
+        return await self._numbers("SELECT blocker_id FROM block WHERE blocked_id = ?", viewer.user_id)
 
     async def _send(self, viewer: Viewer, name: str) -> None:
         reply = self._message() if self.random.random() < 0.2 else None
@@ -223,6 +226,14 @@ class Chance:
         others, deaf = self._others(name, 2), await self._blockers_of(viewer)
         id_ = await self.world.send(viewer, *others, text="hello all")
         self._remember(id_, [name, *others], deaf)
+
+    async def _into(self, viewer: Viewer, _name: str) -> None:
+        """Into a conversation that is there: in a group that is possible through a block."""
+        place, deaf = conversation_of(self._message()), await self._blockers_of(viewer)
+        members = await self._numbers("SELECT user_id FROM member WHERE conversation_id = ?", place)
+        id_ = await self.world.send(viewer, text="and on", conversation_id=place)
+        self.ids.append(id_)
+        self.addressed[id_] = members - deaf
 
     async def _each(self, viewer: Viewer, name: str) -> None:
         others = self._others(name, 2)
