@@ -2,7 +2,8 @@
 
 Run: .venv/bin/python -m bench.attack [--rounds 10] [--only WORD]. Prints a Markdown table. The attacker is signed in, and
 every round's document is a new one, so that no cache answers. A second client, in a process of its own, pings
-`{ __typename }` every 5 ms; the same pings are measured without an attack, in turn, as the pair.
+`{ __typename }` every 5 ms; the same pings are measured without an attack, in turn, as the pair. "CPU" is what the
+thread of the server's loop worked during an attack and the pings beside it: other load on the machine is not in it.
 
 `ATTACKS` is also the table of tests/gql/test_attack.py, which asserts what is answered and never a time.
 """
@@ -143,13 +144,19 @@ async def token_of(url: str) -> str:
         return str((await response.json())["data"]["signUp"]["token"])
 
 
+def worked(process_id: int) -> float:
+    """What the process's first thread has worked so far, in ms (proc(5), schedstat)."""
+    return int(Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
+
+
 async def measure(
-    url: str, token: str, make: Callable[[], bytes], rounds: int
-) -> tuple[list[float], list[float], list[float]]:
-    """Times of the attack, of the pings beside it, and of pings alone, in ms."""
+    url: str, process_id: int, token: str, make: Callable[[], bytes], rounds: int
+) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Times of the attack, of the server's work, of the pings beside it, and of pings alone, in ms."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     content = make()
     attack: list[float] = []
+    work: list[float] = []
     process, out = pinged(url, 0.4)
     quiet = await asyncio.to_thread(out.get)
     process.join()
@@ -158,14 +165,15 @@ async def measure(
     async with aiohttp.ClientSession() as http:
         for number in range(rounds):
             new = content.replace(b'{"query": "', b'{"query": "' + b" " * number, 1)  # to the cache another document
-            began = time.perf_counter()
+            began, had_worked = time.perf_counter(), worked(process_id)
             async with http.post(url, data=new, headers=headers) as response:
                 await response.read()
             attack.append((time.perf_counter() - began) * 1000)
+            work.append(worked(process_id) - had_worked)
             await asyncio.sleep(0.05)
     beside = await asyncio.to_thread(out.get)
     process.join()
-    return attack, beside, quiet
+    return attack, work, beside, quiet
 
 
 def serve(folder: str) -> tuple[subprocess.Popen[str], str]:
@@ -188,17 +196,23 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    print("| attack | bytes | median ms | max ms | ping p99 | ping max | alone p99 | alone max |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| attack | bytes | median ms | max ms | CPU median | CPU max | ping p99 | ping max | alone p99 | alone max |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         process, url = serve(str(Path(folder) / "data"))
         try:
             token = await token_of(url)
             for name, make, _codes in (each for each in ATTACKS if options.only in each[0]):
-                attack, beside, quiet = await measure(url, token, make, options.rounds)
+                attack, work, beside, quiet = await measure(url, process.pid, token, make, options.rounds)
                 p99 = [statistics.quantiles(times, n=100)[98] for times in (beside, quiet)]
-                figures = (statistics.median(attack), max(attack), p99[0], max(beside), p99[1], max(quiet))
-                print(f"| {name} | {len(make()):,} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")
+                own = [figure for times in (attack, work) for figure in (statistics.median(times), max(times))]
+                figures = (*own, p99[0], max(beside), p99[1], max(quiet))
+                print(
+                    f"| {name} | {len(make()):,} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |",
+                    flush=True,
+                )
         finally:
             process.terminate()
             process.wait()
