@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,11 @@ PARAMETERS = st.fixed_dictionaries(
     },
 )
 FEW = settings(
-    derandomize=True, deadline=None, max_examples=120, suppress_health_check=list(HealthCheck), database=None
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", "40")),
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 
 

@@ -9,7 +9,7 @@ from tests.services.conftest import MakeWorld, World
 from tests.services.history import Chance, Client
 
 # CI runs a thousand of each kind: HISTORIES=1000.
-HISTORIES = int(os.environ.get("HISTORIES", "100"))
+HISTORIES = int(os.environ.get("HISTORIES", "40"))
 LOTS = 4
 DEEDS = 25
 
