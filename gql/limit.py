@@ -13,13 +13,15 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Lexer,
     NameNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    parse,
+    Source,
+    Token,
 )
-from graphql.language.parser import MAX_NESTING_DEPTH
+from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
@@ -72,8 +74,10 @@ def check_size(text: str, limits: QueryLimits = _DEFAULT) -> None:
 def read(text: str, limits: QueryLimits = _DEFAULT) -> DocumentNode:
     """Parse a document; raises GraphQLSyntaxError, or GraphQLError past the limits of bytes, tokens and nesting."""
     check_size(text, limits)
+    lexer = Lexer(Source(text))
+    first = lexer.token
     try:
-        return parse(text, max_tokens=limits.tokens)
+        return Parser(lexer.source, max_tokens=limits.tokens, lexer=lexer).parse_document()
     except GraphQLSyntaxError as error:
         # graphql-core has no class of its own for the two limits of its parser.
         if "tokens. Parsing aborted" in error.message:
@@ -81,6 +85,18 @@ def read(text: str, limits: QueryLimits = _DEFAULT) -> DocumentNode:
         if "nested too deeply" in error.message:
             raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
         raise
+    except RecursionError:  # the stack was deep already: `parse` of graphql-core says the same
+        raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
+    finally:
+        _unlink(first)
+
+
+def _unlink(token: Token | None) -> None:
+    """Part the tokens, which hold each other both ways: only a collector's pause of 50 ms would free them."""
+    while token is not None:
+        following = token.next
+        token.next = token.prev = None
+        token = following
 
 
 @dataclass(slots=True)

@@ -1,13 +1,19 @@
 """The table of attacks of bench/attack.py, over HTTP and WebSocket: refused by name, and nothing came of it."""
 
 import asyncio
+import gc
+import inspect
 import json
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from graphql import GraphQLError, Token
 from structlog.testing import capture_logs
 
 from bench.attack import ATTACKS, NODE
+from gql.limit import read
 from gql.survey import LimitExceeded, QueryLimits, check_values
 from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL
@@ -93,3 +99,45 @@ async def test_a_document_that_was_good_is_refused_with_too_many_values(site: Si
     for variables, expected in ((few, set()), (many, {"QUERY_TOO_COMPLEX"}), (few, set())):
         _, answer = await site.post({"query": NODE, "variables": variables}, token)
         assert codes_of(answer) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ " + "a " * 1_000 + "}",
+        "{ " + "a " * 3_000 + "}",
+        "#\n" * 3_000,
+        "#\n" * 1_000 + "{ a",
+        "{ a" * 5_000,
+        '{ a(b: "',
+    ],
+    ids=["good", "too many tokens", "too many comments", "cut off", "nested", "an open string"],
+)
+def test_a_document_that_is_let_go_needs_no_collector(text: str) -> None:
+    """graphql-core's tokens hold each other: a few refused documents cost everybody a pause of 50 ms."""
+
+    def tokens() -> int:
+        return sum(isinstance(each, Token) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = tokens()
+        with suppress(GraphQLError):
+            read(text)
+        assert tokens() == before
+    finally:
+        gc.enable()
+
+
+def test_a_stack_that_is_deep_already_is_a_refusal() -> None:
+    """What Python has no stack left for is nested too deeply, wherever it is called from."""
+
+    def below(levels: int) -> str:
+        if levels:
+            return below(levels - 1)
+        with pytest.raises(LimitExceeded) as caught:
+            read("{ a" * 150 + " }" * 150)
+        return caught.value.message
+
+    assert "Nesting of the document" in below(sys.getrecursionlimit() - len(inspect.stack(0)) - 300)
