@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from gql.schema import schema_text
 from tests.gql.conftest import Site
+from tests.gql.test_upload import BOUNDARY, GOOD, MULTIPART
 
 SCALARS: Any = {
     "ByteSize": st.integers(-1, 2**60).map(nodes.Int),
@@ -25,7 +26,7 @@ SCALARS: Any = {
 }
 KNOWN = {
     "UNAUTHENTICATED", "BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX",
-    "CURSOR_EXPIRED", "CURSOR_INVALID", "NOT_FOUND", "PAYLOAD_TOO_LARGE",
+    "CURSOR_EXPIRED", "CURSOR_INVALID", "NOT_FOUND", "PAYLOAD_TOO_LARGE", "BAD_MULTIPART",
 }  # fmt: skip
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -41,6 +42,7 @@ PARAMETERS = st.fixed_dictionaries(
         "extensions": JSON_VALUES,
     },
 )
+JSON = {"Content-Type": "application/json"}
 FEW = settings(
     derandomize=True,
     deadline=None,
@@ -58,9 +60,9 @@ class Runner:
         self.token = token
         self._loop = loop
 
-    def post(self, content: bytes, token: str | None) -> dict[str, Any]:
+    def post(self, content: bytes, token: str | None, headers: dict[str, str]) -> dict[str, Any]:
         """The answer; from another thread."""
-        request = self.site.post(data=content, token=token, headers={"Content-Type": "application/json"})
+        request = self.site.post(data=content, token=token, headers=headers)
         _, answer = asyncio.run_coroutine_threadsafe(request, self._loop).result(10)
         return dict(answer)
 
@@ -77,13 +79,15 @@ def codes_of(answer: dict[str, Any]) -> set[str]:
     return {error.get("extensions", {}).get("code", "INTERNAL") for error in answer.get("errors", ())}
 
 
-async def play(runner: Runner, strategy: st.SearchStrategy[bytes], *, is_signed_in: bool) -> None:
+async def play(
+    runner: Runner, strategy: st.SearchStrategy[bytes], *, is_signed_in: bool, headers: dict[str, str] = JSON
+) -> None:
     """Posts what the strategy makes; every error has a code that clients know, and nothing is logged as one of ours."""
 
     @FEW
     @given(strategy)
     def post(content: bytes) -> None:
-        answer = runner.post(content, runner.token if is_signed_in else None)
+        answer = runner.post(content, runner.token if is_signed_in else None, headers)
         assert codes_of(answer) <= KNOWN, (content, answer)
         assert "data" in answer or "errors" in answer
 
@@ -95,6 +99,25 @@ async def play(runner: Runner, strategy: st.SearchStrategy[bytes], *, is_signed_
 def as_body(document: str) -> bytes:
     """The JSON of a request."""
     return json.dumps({"query": document}).encode()
+
+
+# What a reader of parts stumbles over: its own signs in the wrong place, and the ends of what it looks for.
+SHARDS = st.sampled_from(
+    [
+        b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"--", b'"', b"\\", b";", b"=", b":", b"\0", b"\xff", b"{", b"}", b"[", b"]",
+        b".", b"null", b"0", b"-1", b"1e999", b"operations", b"map", b"variables", b"filename*=UTF-8''%00",
+        b"Content-Disposition: form-data; name=map\r\n", b"--" + BOUNDARY.encode(), b"--" + BOUNDARY.encode() + b"--",
+    ]
+) | st.binary(max_size=8)  # fmt: skip
+EDITS = st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), SHARDS), min_size=1, max_size=4)
+
+
+def edited(edits: list[tuple[int, int, bytes]]) -> bytes:
+    """A good upload, with some of its bytes replaced: each edit is a place, how many go, and what comes instead."""
+    content = GOOD
+    for place, gone, shard in edits:
+        content = content[:place] + shard + content[place + gone :]
+    return content
 
 
 Making = Callable[..., st.SearchStrategy[str]]
@@ -120,3 +143,12 @@ async def test_any_parameters_are_answered(runner: Runner) -> None:
 async def test_any_json_and_any_bytes_are_answered(runner: Runner) -> None:
     """Whatever the body is."""
     await play(runner, JSON_VALUES.map(json.dumps).map(str.encode) | st.binary(max_size=200), is_signed_in=False)
+
+
+async def test_an_upload_with_any_bytes_changed_is_answered_and_leaves_no_file_of_its_own(runner: Runner) -> None:
+    """Every file that is kept belongs to a message that was sent; what was staged for a refused one is gone."""
+    await play(runner, EDITS.map(edited), is_signed_in=True, headers=MULTIPART)
+
+    stored = await runner.site.stored()
+    assert 0 < stored["files"] == stored["attachment"] <= stored["message"]
+    assert stored["upload"] == stored["attachment"]
