@@ -104,8 +104,8 @@ def as_body(document: str) -> bytes:
 # What a reader of parts stumbles over: its own signs in the wrong place, and the ends of what it looks for.
 SHARDS = st.sampled_from(
     [
-        b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"--", b'"', b"\\", b";", b"=", b":", b"\0", b"\xff", b"{", b"}", b"[", b"]",
-        b".", b"null", b"0", b"-1", b"1e999", b"operations", b"map", b"variables", b"filename*=UTF-8''%00",
+        b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"--", b'"', b"\\", b";", b"=", b":", b"\0", b"\xff", b"{", b"}", b"[",
+        b"]", b".", b"null", b"0", b"-1", b"1e999", b"operations", b"map", b"variables", b"filename*=UTF-8''%00",
         b"Content-Disposition: form-data; name=map\r\n", b"--" + BOUNDARY.encode(), b"--" + BOUNDARY.encode() + b"--",
     ]
 ) | st.binary(max_size=8)  # fmt: skip
