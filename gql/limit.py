@@ -114,8 +114,15 @@ class _Reading:
             return [self.refusal] if self.refusal else []
         found = self._errors.get((schema, rules))
         if found is None:
-            found = self._errors[schema, rules] = tuple(validate_document(schema, self.document, rules))
+            errors = validate_document(schema, self.document, rules)
+            found = self._errors[schema, rules] = tuple(_without_frames(error) for error in errors)
         return list(found)
+
+
+def _without_frames(error: GraphQLError) -> GraphQLError:
+    """Take from an error what would keep the parser or the rules alive with it, in a cycle."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 class DocumentCache:
@@ -160,8 +167,7 @@ class DocumentCache:
         try:
             document = read(text, self._limits)
         except GraphQLError as error:
-            error.__context__ = None  # with the traceback it would keep the parser's frames alive
-            return _Reading(None, error.with_traceback(None), weight_bytes)
+            return _Reading(None, _without_frames(error), weight_bytes)
         tokens = document.token_count
         weight_bytes += tokens * BYTES_PER_TOKEN + min(tokens, MAX_ERRORS) * BYTES_PER_ERROR
         return _Reading(document, None, weight_bytes)
