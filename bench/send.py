@@ -31,8 +31,8 @@ from bench.raw import Raw
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
-from models.database import Database
 from models.transaction import Transaction
+from services.guard import GuardedDatabase
 
 OURS = """mutation ($to: String!, $text: String!, $key: String!) {
   sendPrivateMessage(input: {to: {users: [{username: $to}]}, text: $text, clientMessageId: $key}) {
@@ -113,7 +113,7 @@ async def serve_and_load(
 
 async def populate(path: Path, pairs: int) -> list[tuple[str, str, int, int]]:
     """Our tables and people: token, name of the recipient, both ids."""
-    database = Database(path)
+    database = GuardedDatabase(path)
     await database.open()
 
     def put(tx: Transaction) -> list[tuple[str, str, int, int]]:
@@ -124,10 +124,7 @@ async def populate(path: Path, pairs: int) -> list[tuple[str, str, int, int]]:
                 for name in ("sender", "recipient")
             )
             token = f"sot_{secrets.token_urlsafe(32)}"
-            tx.run(
-                sessions.PUT, token_hash=hashlib.sha256(token.encode()).digest(), user=sender, device_name=None,
-                created_at=now_ms(), expires_at=now_ms() + 86_400_000 * 30,
-            )  # fmt: skip
+            sessions.put(tx, sender, hashlib.sha256(token.encode()).digest(), now_ms() + 86_400_000 * 30)
             people.append((token, f"recipient{number}", sender, recipient))
         return people
 

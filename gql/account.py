@@ -5,7 +5,9 @@ from typing import Annotated
 
 import strawberry
 
+from gql.api_key import ApiKey
 from gql.block import BlockConnection
+from gql.device import Device
 from gql.node import After, First, Info, given, page_info_of
 from gql.refusal import (
     AlreadyExistsError,
@@ -58,6 +60,17 @@ class Viewer:
         """One row."""
         return MessagingSettings.of(await info.context.services.setting.get(self.viewer))
 
+    @strawberry.field(description="Where the viewer is signed in, newest first.")
+    async def devices(self, info: Info) -> list[Device]:
+        """At most 100."""
+        rows = await info.context.services.device.list_of(self.viewer)
+        return [Device.of(row, self.viewer.device_id) for row in rows]
+
+    @strawberry.field(description="The viewer's API keys, newest first, without their secrets.")
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        """At most 50."""
+        return [ApiKey.of(row) for row in await info.context.services.api_key.list_of(self.viewer)]
+
     @strawberry.field(description="Whom the viewer has muted, newest first.")
     async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
         """One page."""
@@ -92,8 +105,7 @@ class Viewer:
 
 async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:
     """Loads the person of a session."""
-    found = await info.context.services.user.find_many(viewer, [viewer.user_id])
-    return Viewer.of(viewer, found[viewer.user_id])
+    return Viewer.of(viewer, await info.context.services.user.get_self(viewer))
 
 
 @strawberry.input(description="A new account.")
@@ -150,6 +162,25 @@ class SignOutSuccess:
     ended_sessions: int = strawberry.field(description="How many sessions were ended.")
 
 
+@strawberry.input(description="Another password for the viewer.")
+class ChangePasswordInput:
+    """Both."""
+
+    current_password: str = strawberry.field(description="The password until now.")
+    new_password: str = strawberry.field(description="The password from now on: 8 to 1,024 bytes.")
+
+
+@strawberry.type(description="The password is another one, and the viewer's other sessions have ended.")
+class ChangePasswordSuccess:
+    """How many."""
+
+    ended_sessions: int = strawberry.field(description="How many sessions were ended; this one goes on.")
+
+
+ChangePasswordResult = Annotated[
+    ChangePasswordSuccess | InvalidInputError | InvalidCredentialsError | PermissionDeniedError | RateLimitedError,
+    strawberry.union("ChangePasswordResult", description="What becomes of `changePassword`."),
+]
 SignUpResult = Annotated[
     SignUpSuccess | InvalidInputError | AlreadyExistsError | PermissionDeniedError | RateLimitedError,
     strawberry.union("SignUpResult", description="What becomes of `signUp`."),
@@ -196,3 +227,12 @@ async def sign_out(
     viewer = info.context.signed_in()
     ended = await info.context.services.account.sign_out(viewer, everywhere=input.everywhere)
     return SignOutSuccess(ended_sessions=ended)
+
+
+async def change_password(
+    info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="The passwords.")]
+) -> ChangePasswordResult:
+    """One call."""
+    change = info.context.services.account.change_password
+    ended = await change(info.context.signed_in(), input.current_password, input.new_password)
+    return ChangePasswordSuccess(ended_sessions=ended)

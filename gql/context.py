@@ -1,34 +1,18 @@
 """The context: who asks, from where, and with which services; resolvers reach it as `info.context`."""
 
 import asyncio
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from strawberry.types.graphql import OperationType
 
+from gql.credentials import HOW_TO_SIGN_IN
+from services.credentials import Credentials
 from services.error import Unauthenticated
 from services.viewer import Viewer
 
 if TYPE_CHECKING:
     from services.service import Services
-
-HOW_TO_SIGN_IN = (
-    "send the header `Authorization: Bearer <token>`, or on a WebSocket the connection_init payload "
-    '{"authorization": "Bearer <token>"}'
-)
-
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 6750 §2.1: b64token
-
-
-def token_of(authorization: str | None) -> str | None:
-    """The bearer token in an `Authorization` header; None without one, and Unauthenticated for any other scheme."""
-    if authorization is None:
-        return None
-    match = _BEARER.fullmatch(authorization)
-    if match is None:
-        raise Unauthenticated(f"The credentials cannot be read: {HOW_TO_SIGN_IN}.")
-    return match[1]
 
 
 @dataclass(slots=True)
@@ -36,8 +20,9 @@ class Context:
     """One per HTTP request; on a WebSocket one per operation, because loaders go stale with their operation.
 
     `viewer` is None for an anonymous request: resolvers decide whether that is enough. `remote` is the client's
-    address as the server trusts it. `authorization` is the value of the header as it came, `token` what was found in
-    it or in `connection_params`; they never appear in a repr. `base_url` is what paths of this server are appended to;
+    address as the server trusts it. `authorization` and `act_as` are headers as they came, `is_from_page` whether a
+    browser named the page that asks, `credentials` what was found in them or in `connection_params`; no secret ever
+    appears in a repr. `base_url` is what paths of this server are appended to;
     `event_position` is where the viewer's log ended before the operation began, where it asks for that.
     `operation_type` and `operation_name` are known once `prepared` is set: the document is good, execution begins.
     """
@@ -54,8 +39,10 @@ class Context:
     operation_name: str | None = None
     prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     authorization: str | None = field(default=None, repr=False)
+    act_as: str | None = None
+    is_from_page: bool = False
     connection_params: dict[str, object] | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
+    credentials: Credentials | None = field(default=None, repr=False)
 
     @property
     def is_mutation(self) -> bool:

@@ -7,6 +7,7 @@ import strawberry
 
 from gql.conversation import Conversation
 from gql.delivery import DeliveryStatus
+from gql.device import Device, DeviceAdded
 from gql.enum import described
 from gql.id import Kind, encode
 from gql.message import Message
@@ -14,18 +15,13 @@ from gql.node import moment_of
 from gql.presence import Presence
 from gql.scalar import EventCursor
 from gql.setting import MessagingSettings
+from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamReady, StreamReset
 from gql.user import User
 from models.base import conversation_of
 from models.event import Change, EventKind, Receipt, Removal
 from services.occurrence import Occurrence
 from services.signal import (
-    CaughtUp,
-    Heartbeat,
     PresenceChange,
-    Ready,
-    Reset,
-    ResetReason,
-    RevocationReason,
     Revoked,
     Typing,
 )
@@ -52,58 +48,6 @@ described(
         "RETENTION": "The server keeps messages only for a time, and it was over.",
     },
 )
-described(
-    ResetReason,
-    "StreamResetReason",
-    "Why the client has to load anew.",
-    {
-        "CURSOR_EXPIRED": "The server no longer holds the events after the cursor.",
-        "CURSOR_INVALID": "The cursor is not one of this viewer's.",
-        "TOO_MANY_EVENTS": "More was missed than is worth replaying.",
-    },
-)
-described(
-    RevocationReason,
-    "SessionRevocationReason",
-    "Why a session ended.",
-    {
-        "SIGNED_OUT": "It was signed out.",
-        "TOKEN_EXPIRED": "It had not been used for too long.",
-        "TOKEN_REVOKED": "It was signed out, or revoked, from elsewhere.",
-        "DEVICE_REVOKED": "Its device was revoked.",
-        "ACCOUNT_SUSPENDED": "The account was suspended.",
-        "ACCOUNT_DEACTIVATED": "The account was deactivated.",
-    },
-)
-
-
-@strawberry.type(description="A stream without a cursor begins; nothing from before will come.")
-class StreamReady:
-    """The first."""
-
-    cursor: EventCursor = strawberry.field(description="Where it begins.")
-
-
-@strawberry.type(description="All that was missed has come; from here on it is live.")
-class StreamCaughtUp:
-    """After the replay."""
-
-    replayed: int = strawberry.field(description="How many events were replayed.")
-
-
-@strawberry.type(description="The cursor leads nowhere. Load anew; this stream goes on.")
-class StreamReset:
-    """Instead of a replay."""
-
-    reset_reason: ResetReason = strawberry.field(description="Why.")
-    cursor: EventCursor = strawberry.field(description="Where this stream goes on.")
-
-
-@strawberry.type(description="Nothing has happened that the viewer sees; the stream lives.")
-class StreamHeartbeat:
-    """Now and then."""
-
-    cursor: EventCursor = strawberry.field(description="Where to go on; what was before need not be held.")
 
 
 @strawberry.type(description="A message came, or was sent by the viewer from another device.")
@@ -198,13 +142,6 @@ class SettingsChanged:
     settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
 
 
-@strawberry.type(description="The session has ended, and this stream with it.")
-class SessionRevoked:
-    """The last."""
-
-    revocation_reason: RevocationReason = strawberry.field(description="Why.")
-
-
 Event = Annotated[
     StreamReady
     | StreamCaughtUp
@@ -221,6 +158,7 @@ Event = Annotated[
     | PresenceChanged
     | BlocksChanged
     | SettingsChanged
+    | DeviceAdded
     | SessionRevoked,
     strawberry.union("Event", description="Something that concerns the viewer. More kinds will come: expect others."),
 ]
@@ -235,16 +173,10 @@ class EventEnvelope:
     event: Event = strawberry.field(description="What happened.")
 
 
-def event_of(each: Occurrence) -> "Event":
+def event_of(each: Occurrence, viewer_device_id: int) -> "Event":
     """The type for an entry of the log."""
-    if each.kind is EventKind.MESSAGE_REMOVED:
-        return MessageRemoved(
-            message_id=encode(Kind.MESSAGE, each.subject_id),
-            conversation_id=encode(Kind.CONVERSATION, conversation_of(each.subject_id)),
-            removal_reason=Removal(each.detail),
-        )
-    if each.kind is EventKind.CONVERSATION_REMOVED:
-        return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
+    if each.kind in {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}:
+        return _removal_of(each)
     if each.settings is not None:
         return SettingsChanged(settings=MessagingSettings.of(each.settings))
     if each.message is not None:
@@ -252,8 +184,20 @@ def event_of(each: Occurrence) -> "Event":
     if each.conversation is not None:
         is_new = each.kind is EventKind.CONVERSATION_CREATED
         return (ConversationCreated if is_new else ConversationUpdated)(conversation=Conversation.of(each.conversation))
+    if each.device is not None:
+        return DeviceAdded(device=Device.of(each.device, viewer_device_id))
     assert each.person is not None
     return BlocksChanged(user=User.of(each.person), is_blocked=each.kind is EventKind.USER_BLOCKED)
+
+
+def _removal_of(each: Occurrence) -> "Event":
+    if each.kind is EventKind.CONVERSATION_REMOVED:
+        return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
+    return MessageRemoved(
+        message_id=encode(Kind.MESSAGE, each.subject_id),
+        conversation_id=encode(Kind.CONVERSATION, conversation_of(each.subject_id)),
+        removal_reason=Removal(each.detail),
+    )
 
 
 def _of_message(each: Occurrence, message: Message) -> "Event":
@@ -283,14 +227,3 @@ def passing_of(signal: Typing | PresenceChange | Revoked) -> "Event":
         presence = None if signal.presence is None else Presence.of(signal.presence)
         return PresenceChanged(user=User.of(signal.person), presence=presence)
     return SessionRevoked(revocation_reason=signal.reason)
-
-
-def of_stream(signal: Ready | CaughtUp | Reset | Heartbeat, cursor: EventCursor) -> "Event":
-    """The type for what a stream says of itself."""
-    if isinstance(signal, Ready):
-        return StreamReady(cursor=cursor)
-    if isinstance(signal, CaughtUp):
-        return StreamCaughtUp(replayed=signal.replayed)
-    if isinstance(signal, Reset):
-        return StreamReset(reset_reason=signal.reason, cursor=cursor)
-    return StreamHeartbeat(cursor=cursor)

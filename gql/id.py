@@ -15,6 +15,8 @@ class Kind(Enum):
     MESSAGE = b"m"
     ATTACHMENT = b"a"
     REPORT = b"r"
+    DEVICE = b"d"
+    API_KEY = b"k"
 
 
 def encode(kind: Kind, number: int, position: int | None = None) -> strawberry.ID:

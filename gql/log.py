@@ -20,6 +20,7 @@ MAX_NAME_LENGTH = 64
 # itself, which knows its request: that would be a cycle for the collector, at each request.
 CONTEXT = web.RequestKey("context", Context)
 STATUS = web.RequestKey("status", int)
+REMOTE = web.RequestKey("remote", str)  # the client's address, as far as it is known
 
 NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # what `describe` says of nothing at all
 

@@ -2,7 +2,17 @@
 
 import strawberry
 
-from gql.account import SignInResult, SignOutResult, SignUpResult, sign_in, sign_out, sign_up
+from gql.account import (
+    ChangePasswordResult,
+    SignInResult,
+    SignOutResult,
+    SignUpResult,
+    change_password,
+    sign_in,
+    sign_out,
+    sign_up,
+)
+from gql.api_key import CreateApiKeyResult, RevokeApiKeyResult, create_api_key, revoke_api_key
 from gql.block import BlockUserResult, UnblockUserResult, block_user, unblock_user
 from gql.change import (
     DeleteMessageResult,
@@ -12,6 +22,7 @@ from gql.change import (
     edit_message,
     set_reaction,
 )
+from gql.device import RevokeDeviceResult, TrustDeviceResult, revoke_device, trust_device
 from gql.preference import (
     ClearConversationResult,
     LeaveConversationResult,
@@ -119,4 +130,19 @@ class Mutation:
     )
     report_message: ReportMessageResult = strawberry.mutation(
         resolver=report_message, description="Shows a message, with what was said before it, to the operator."
+    )
+    change_password: ChangePasswordResult = strawberry.mutation(
+        resolver=change_password, description="Changes the viewer's password and ends their other sessions."
+    )
+    trust_device: TrustDeviceResult = strawberry.mutation(
+        resolver=trust_device, description="Confirms a device of the viewer's that waits to be trusted."
+    )
+    revoke_device: RevokeDeviceResult = strawberry.mutation(
+        resolver=revoke_device, description="Signs a device of the viewer's out."
+    )
+    create_api_key: CreateApiKeyResult = strawberry.mutation(
+        resolver=create_api_key, description="Makes an API key for a program of the viewer's."
+    )
+    revoke_api_key: RevokeApiKeyResult = strawberry.mutation(
+        resolver=revoke_api_key, description="Ends an API key of the viewer's."
     )

@@ -12,6 +12,7 @@ from strawberry.types.graphql import OperationType
 
 from gql.context import Context
 from services.error import BadRequest
+from services.viewer import Right
 
 GET_OPERATIONS = frozenset({OperationType.QUERY})
 POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -60,7 +61,7 @@ async def execute(
     Yields one result, or for a subscription one per event; a PreExecutionError, alone, when nothing was executed. The
     errors in the results have been through `gql.error.present`. Close the generator to stop a subscription.
     """
-    if "eventCursor" in operation.query and context.viewer is not None:
+    if "eventCursor" in operation.query and context.viewer is not None and context.viewer.may(Right.READ):
         # Before anything is read: whoever subscribes after this cursor misses nothing of what the query showed.
         context.event_position = await context.services.stream.position(context.viewer)
     results = await schema.stream(

@@ -1,14 +1,17 @@
 """The root of all reading."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 from gql.account import Viewer, viewer_of
+from gql.api_key import ApiKey
 from gql.attachment import Attachment
 from gql.conversation import Conversation, ConversationConnection, ConversationEdge, ConversationFilter
+from gql.device import Device
 from gql.id import Kind, decode, number_of
 from gql.loader import loader_of
 from gql.message import Message, MessageConnection
@@ -20,6 +23,7 @@ from services.conversation import ConversationFilter as ServiceFilter
 from services.error import BadRequest
 from services.message import SearchFilter
 from services.page import PageRequest
+from services.viewer import Viewer as ServiceViewer
 
 UNSET = strawberry.UNSET
 MAX_NODES = 200
@@ -51,27 +55,34 @@ class MessageSearchFilter:
 async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
     """Whatever the ids name and the viewer may see, in their order; one call for each type."""
     viewer, services = info.context.signed_in(), info.context.services
-    found = [decode(id_) for id_ in ids]
-    numbers = {kind: {each[1] for each in found if each and each[0] is kind} for kind in Kind}
-    message_ids = numbers[Kind.MESSAGE] | numbers[Kind.ATTACHMENT]
-    users = await services.user.find_many(viewer, numbers[Kind.USER]) if numbers[Kind.USER] else {}
-    messages = await services.message.find_many(viewer, message_ids) if message_ids else {}
-    wanted = numbers[Kind.CONVERSATION]
-    conversations = await services.conversation.find_many(viewer, wanted) if wanted else {}
+    named = [decode(id_) for id_ in ids]
+    numbers = {kind: [each[1] for each in named if each and each[0] is kind] for kind in Kind}
+    numbers[Kind.MESSAGE] += numbers[Kind.ATTACHMENT]  # a file is found with its message
+    finders: dict[Kind, Callable[[ServiceViewer, list[int]], Awaitable[dict[int, Any]]]] = {
+        Kind.USER: services.user.find_many,
+        Kind.MESSAGE: services.message.find_many,
+        Kind.CONVERSATION: services.conversation.find_many,
+        Kind.DEVICE: services.device.find_many,
+        Kind.API_KEY: services.api_key.find_many,
+    }
+    types: dict[Kind, Callable[[Any], Node]] = {
+        Kind.USER: User.of,
+        Kind.MESSAGE: Message.of,
+        Kind.CONVERSATION: Conversation.of,
+        Kind.DEVICE: partial(Device.of, viewer_device_id=viewer.device_id),
+        Kind.API_KEY: ApiKey.of,
+    }
+    found = {kind: await find(viewer, numbers[kind]) for kind, find in finders.items() if numbers[kind]}
 
     def build(kind: Kind, number: int, position: int) -> Node | None:
-        if kind is Kind.USER:
-            return User.of(users[number]) if number in users else None
-        if kind is Kind.CONVERSATION:
-            return Conversation.of(conversations[number]) if number in conversations else None
-        if number not in messages:
-            return None
-        if kind is Kind.MESSAGE:
-            return Message.of(messages[number])
-        files = messages[number].attachments
-        return Attachment.of(files[position]) if position < len(files) else None
+        if kind is Kind.ATTACHMENT:
+            message = found[Kind.MESSAGE].get(number)
+            files = message.attachments if message is not None else ()
+            return Attachment.of(files[position]) if position < len(files) else None
+        row = found.get(kind, {}).get(number)
+        return None if row is None else types[kind](row)
 
-    return [build(*each) if each else None for each in found]
+    return [build(*each) if each else None for each in named]
 
 
 @strawberry.type(description="Everything that can be read.")

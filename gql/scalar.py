@@ -21,7 +21,7 @@ ByteSize = NewType("ByteSize", int)
 EventCursor = NewType("EventCursor", str)
 
 if TYPE_CHECKING:
-    from services.attachment import ReceivedFile
+    from services.file import ReceivedFile
 
     Upload: TypeAlias = ReceivedFile
 else:

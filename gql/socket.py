@@ -5,8 +5,9 @@ that operation with an `error` message, and the others go on.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import GraphQLError
@@ -16,13 +17,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from gql.answer import body_of
-from gql.context import HOW_TO_SIGN_IN, Context
+from gql.context import Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.log import OperationLog, SocketLog
 from gql.operation import SOCKET_OPERATIONS, execute, operation_of
-from services.error import RequestError, ServerUnavailable, SottoError, Unauthenticated
-from services.viewer import Viewer
+from services.error import RequestError, ServerUnavailable, SottoError
 
 if TYPE_CHECKING:
     from gql.view import View
@@ -30,38 +30,7 @@ if TYPE_CHECKING:
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
-
-
-def token_source(context: Context) -> str | None:
-    """The credentials of a socket: the payload of connection_init before the header of the handshake."""
-    payload = context.connection_params or {}
-    found = payload.get("authorization", payload.get("Authorization", context.authorization))
-    if found is not None and not isinstance(found, str):
-        raise Unauthenticated(f"The credentials must be a string: {HOW_TO_SIGN_IN}.")
-    return found
-
-
-class Sockets:
-    """The open sockets of a view, so that they can be closed from outside: at the end, or when a session is revoked."""
-
-    def __init__(self) -> None:
-        self._open: set[SocketHandler] = set()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def add(self, handler: "SocketHandler") -> None:
-        """From here on `close` finds it."""
-        self._open.add(handler)
-
-    def remove(self, handler: "SocketHandler") -> None:
-        """It is closed."""
-        self._open.discard(handler)
-
-    async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
-        """Close every socket, or those of the viewers that are meant; returns when all have said goodbye."""
-        meant = [each for each in self._open if is_meant is None or is_meant(each.context.viewer)]
-        await asyncio.gather(*(each.websocket.close(code, reason) for each in meant), return_exceptions=True)
+FAREWELL_SECONDS = 0.5  # how long the streams of a session that has ended may take to say so
 
 
 class SocketOperation(BaseOperation[Context, None]):
@@ -94,6 +63,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._view = cast("View", self.view)
         self._outliving: set[asyncio.Task[None]] = set()
         self._log = SocketLog(self.context)
+        self._seat = ExitStack()
+        self.expires_at = float("inf")  # of the session, in ms since 1970
+        self.looked_at = time.monotonic()
+        self.is_ending = False
 
     async def handle(self) -> None:
         """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
@@ -105,6 +78,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._view.sockets.remove(self)
+            self._seat.close()
             websocket = cast("SocketAdapter", self.websocket)
             self._log.end(websocket.close_code)
             await websocket.hang_up()
@@ -144,11 +118,23 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self.context.connection_params = message.get("payload") or {}
         try:
             await self._view.on_ws_connect(self.context)
+            self._seat.enter_context(self._view.sockets.seat(self.context.viewer, self.context.remote))
         except SottoError as error:
             await self._refuse(error)
             return
+        if self.context.viewer is not None:
+            self.expires_at = self.context.viewer.expires_at
         await self.send_message({"type": "connection_ack"})
         self.connection_acknowledged = True
+
+    async def end_session(self, error: RequestError) -> None:
+        """Close the socket of a session that has ended, once its live streams have said so themselves."""
+        self.is_ending = True
+        operations = [cast("SocketOperation", each) for each in self.operations.values()]
+        streams = [each.task for each in operations if each.context.is_subscription and each.task is not None]
+        if streams:
+            await asyncio.wait(streams, timeout=FAREWELL_SECONDS)
+        await self._refuse(error)
 
     async def _refuse(self, error: SottoError) -> None:
         """Close the socket with the code of the refusal, and its sentence."""

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import strawberry
 
-from gql.event import EventEnvelope, event_of, of_stream, passing_of
+from gql.event import EventEnvelope, event_of, passing_of
 from gql.id import Kind, number_of
 from gql.message import Message
 from gql.node import Info, given, moment_of
 from gql.scalar import EventCursor
+from gql.signal import of_stream
 from services.error import BadRequest, NotFound
 from services.occurrence import Occurrence
 from services.signal import PresenceChange, Revoked, Signal, Typing
@@ -108,5 +109,5 @@ def _envelope_of(viewer: Viewer, stream: StreamService, signal: Signal) -> Event
         return EventEnvelope(cursor=None, at=now, event=passing_of(signal))
     cursor = EventCursor(stream.cursor_of(viewer, signal.n))
     if isinstance(signal, Occurrence):
-        return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal))
+        return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal, viewer.device_id))
     return EventEnvelope(cursor=cursor, at=now, event=of_stream(signal, cursor))

@@ -43,7 +43,7 @@ class QueryLimits:
     same_name: int = 10
     root_fields: int = 20
     values: int = 2_500
-    once: frozenset[str] = frozenset({"signIn", "signUp"})
+    once: frozenset[str] = frozenset({"signIn", "signUp", "changePassword"})
 
 
 class LimitExceeded(GraphQLError):

@@ -20,7 +20,7 @@ from gql.scalar import UploadedPart
 from services.error import BadRequest
 
 if TYPE_CHECKING:
-    from services.attachment import ReceivedFile
+    from services.file import ReceivedFile
 
 MAX_MAP_BYTES = 16_384
 PREFLIGHT_HEADER = "GraphQL-Require-Preflight"
@@ -91,6 +91,7 @@ class MultipartRequest:
         return operation
 
     async def _receive_file(self, head: PartHead, reader: MultipartReader) -> "ReceivedFile":
+        self.context.services.attachment.admit(self.context.signed_in())
         received = await self.context.services.attachment.receive(reader.chunks(), head.filename)
         self.files.append(received)
         return received

@@ -15,11 +15,12 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from gql.answer import body_of, check_kind, check_method, respond, status_of
 from gql.body import Body, decode, parameters_of
-from gql.context import Context, token_of
+from gql.context import Context
+from gql.credentials import ACT_AS, credentials_of, of_socket
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.frame import SocketAdapter
 from gql.handshake import HandshakeView, wants_socket
-from gql.log import CONTEXT
+from gql.log import CONTEXT, REMOTE
 from gql.negotiation import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -42,9 +43,10 @@ from gql.operation import (
     execute,
     operation_of,
 )
-from gql.socket import GOING_AWAY, SocketHandler, Sockets, token_source
+from gql.socket import GOING_AWAY, SocketHandler
 from gql.sse import EventStream
 from gql.upload import MultipartRequest, UploadLimits
+from gql.watch import Sockets
 from services.error import ServerUnavailable, SottoError
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class ViewOptions:
     heartbeat_seconds: float = 20.0
     connection_init_seconds: float = 10.0
     max_operations_per_socket: int = 20
+    max_sockets_per_user: int = 50
     max_frame_bytes: int = 1024 * 1024
     send_timeout_seconds: float = 30.0
     explorer: bool = True
@@ -89,7 +92,7 @@ class View(HandshakeView):
             allowed_origins=options.allowed_origins,
         )
         self.services = services
-        self.sockets = Sockets()
+        self.sockets = Sockets(services.authenticator, options.max_sockets_per_user)
         self._running: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()
         self._is_draining = False
@@ -129,7 +132,9 @@ class View(HandshakeView):
             return await self._page(request)
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
-        context.token = token_of(context.authorization)
+        context.credentials = credentials_of(
+            context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
+        )
         await self.refresh(context)
         return await self._outlive(self._respond(request, context, accept), context)
 
@@ -225,23 +230,28 @@ class View(HandshakeView):
             services=self.services,
             viewer=None,
             request_id=secrets.token_hex(8),
-            remote=request.remote or "",
+            remote=request.get(REMOTE) or request.remote or "",
             device_name=request.headers.get("User-Agent", "")[:200] or None,
             base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
             authorization=", ".join(request.headers.getall("Authorization", ())) or None,
+            act_as=", ".join(request.headers.getall(ACT_AS, ())) or None,
+            is_from_page="Origin" in request.headers,
         )
         return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
-        context.token = token_of(token_source(context))
+        payload = context.connection_params or {}
+        context.credentials = of_socket(
+            payload, context.authorization, context.act_as, is_from_page=context.is_from_page
+        )
         await self.refresh(context)
         no_payload: UnsetType = UNSET
         return no_payload
 
     async def refresh(self, context: Context) -> None:
-        """Ask again who the token belongs to; raises the RequestError of a session that ended meanwhile."""
-        context.viewer = await self.services.account.authenticate(context.token)
+        """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""
+        context.viewer = await self.services.authenticator.authenticate(context.credentials)
 
 
 async def _wait_until_read(steps: Steps, context: Context) -> None:

@@ -26,6 +26,7 @@ class EventKind(IntEnum):
     CONVERSATION_UPDATED = 7  # a conversation
     CONVERSATION_REMOVED = 8  # a conversation
     SETTINGS_CHANGED = 9  # the user
+    DEVICE_ADDED = 10  # a device
 
 
 class Change(IntFlag):

@@ -1,11 +1,14 @@
-"""Sessions: tokens that are good, kept as hashes."""
+"""Sessions: tokens that are good, kept as hashes, each with its device."""
 
 from typing import NamedTuple
 
-from peewee import BigIntegerField, BlobField, TextField
+from peewee import BigIntegerField, BlobField
 
-from models.base import Base
+from models import device
+from models.base import Base, new_id, now_ms
+from models.device import Device
 from models.prepared import Param, Prepared
+from models.transaction import Transaction
 from models.user import User
 
 
@@ -14,16 +17,20 @@ class Session(Base):
 
     token_hash = BlobField(primary_key=True)
     user_id = BigIntegerField()
-    device_name = TextField(null=True)
+    device_id = BigIntegerField()
     created_at = BigIntegerField()
     expires_at = BigIntegerField()
 
 
 class SessionRow(NamedTuple):
-    """A session with the state of its account."""
+    """A session with its device and the state of its account."""
 
     user_id: int
+    device_id: int
+    created_at: int
     expires_at: int
+    is_trusted: int
+    last_seen_at: int
     state: int
 
 
@@ -32,23 +39,51 @@ PUT = Prepared[SessionRow](
         {
             Session.token_hash: Param("token_hash"),
             Session.user_id: Param("user"),
-            Session.device_name: Param("device_name"),
+            Session.device_id: Param("device"),
             Session.created_at: Param("created_at"),
             Session.expires_at: Param("expires_at"),
         }
     )
 )
 FIND = Prepared(
-    Session.select(Session.user_id, Session.expires_at, User.state)
+    Session.select(
+        Session.user_id,
+        Session.device_id,
+        Session.created_at,
+        Session.expires_at,
+        Device.is_trusted,
+        Device.last_seen_at,
+        User.state,
+    )
     .join(User, on=(User.id == Session.user_id))
+    .join(Device, on=(Device.id == Session.device_id), src=Session)
     .where(Session.token_hash == Param("token_hash")),
     SessionRow,
 )
 EXTEND = Prepared[SessionRow](
     Session.update({Session.expires_at: Param("expires_at")}).where(Session.token_hash == Param("token_hash"))
 )
-DELETE = Prepared[SessionRow](
-    Session.delete().where(Session.token_hash == Param("token_hash"), Session.user_id == Param("user"))
+OF_DEVICE = Prepared[SessionRow](
+    Session.select(Session.token_hash).where(Session.user_id == Param("user"), Session.device_id == Param("device"))
 )
-DELETE_ALL = Prepared[SessionRow](Session.delete().where(Session.user_id == Param("user")))
-DELETE_EXPIRED = Prepared[SessionRow](Session.delete().where(Session.expires_at < Param("now")))
+DELETE_EXPIRED = Prepared[SessionRow](
+    Device.delete().where(
+        Device.id.in_(Session.select(Session.device_id).where(Session.expires_at < Param("now")))  # with its session
+    )
+)
+
+
+def put(
+    transaction: Transaction,
+    user_id: int,
+    token_hash: bytes,
+    expires_at: int,
+    *,
+    device_name: str | None = None,
+    is_trusted: bool = True,
+) -> int:
+    """Stores a session with a device of its own, and returns the device's id."""
+    device_id, now = new_id(), now_ms()
+    transaction.run(device.PUT, id=device_id, user=user_id, name=device_name, is_trusted=int(is_trusted), now=now)
+    transaction.run(PUT, token_hash=token_hash, user=user_id, device=device_id, created_at=now, expires_at=expires_at)
+    return device_id

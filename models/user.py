@@ -33,6 +33,7 @@ class User(Base):
     is_bot = IntegerField()
     state = IntegerField()
     created_at = BigIntegerField()
+    tokens_ended_at = BigIntegerField()
 
 
 class UserRow(NamedTuple):
@@ -76,6 +77,16 @@ class CredentialRow(NamedTuple):
     id: int
     password_hash: str | None
     state: int
+
+
+class StandingRow(NamedTuple):
+    """Whether somebody may come in; tokens of the host's issued up to `tokens_ended_at` (ms) are not taken."""
+
+    id: int
+    state: int
+    tokens_ended_at: int
+    username: str
+    display_name: str
 
 
 class AccountRow(NamedTuple):
@@ -174,13 +185,30 @@ PUT = Prepared[UserRow](
             User.is_bot: Param("is_bot"),
             User.state: ACTIVE,
             User.created_at: Param("created_at"),
+            User.tokens_ended_at: 0,
         }
     ).on_conflict_ignore()
 )
 SET_PASSWORD = Prepared[UserRow](
     User.update({User.password_hash: Param("password_hash")}).where(User.id == Param("id"))
 )
+REHASH = Prepared[UserRow](  # only as long as the password is still the one that was checked
+    User.update({User.password_hash: Param("password_hash")}).where(
+        User.id == Param("id"), User.password_hash == Param("known")
+    )
+)
 SET_STATE = Prepared[UserRow](User.update({User.state: Param("state")}).where(User.id == Param("id")))
+SET_DISPLAY_NAME = Prepared[UserRow](
+    User.update({User.display_name: Param("display_name")}).where(User.id == Param("id"))
+)
+END_TOKENS = Prepared[UserRow](User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
+_STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name)
+STANDING = Prepared(_STANDING.where(User.id == Param("id")), StandingRow)
+STANDING_BY_USERNAME = Prepared(_STANDING.where(User.username_key == Param("key")), StandingRow)
+STANDING_BY_EXTERNAL_ID = Prepared(_STANDING.where(User.external_id == Param("key")), StandingRow)
+CREDENTIAL_BY_ID = Prepared(
+    User.select(User.id, User.password_hash, User.state).where(User.id == Param("id")), CredentialRow
+)
 
 
 def put(

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Coroutine
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -22,15 +23,28 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-user = typer.Typer(help="Make and list accounts; while the server is stopped.", no_args_is_help=True)
+user = typer.Typer(help="Make, list and close accounts; also while the server runs.", no_args_is_help=True)
 cli.add_typer(user, name="user")
-report = typer.Typer(help="See and close reports of messages; while the server is stopped.", no_args_is_help=True)
+key = typer.Typer(help="Make, list and end API keys; also while the server runs.", no_args_is_help=True)
+cli.add_typer(key, name="key")
+report = typer.Typer(help="See and close reports of messages; also while the server runs.", no_args_is_help=True)
 cli.add_typer(report, name="report")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 8000 by default, 0 for a free one.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the database and the files.")]
 PasswordFromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+class ApiScope(Enum):
+    """What a key may do; the names are those of the schema."""
+
+    READ_MESSAGES = "read_messages"
+    SEND_MESSAGES = "send_messages"
+    ACT_AS_ANY_USER = "act_as_any_user"
+    ADMIN = "admin"
+
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -114,7 +128,7 @@ def config() -> None:
     settings = _settings()
     for line in describe_settings():
         value = getattr(settings, line.name)
-        shown = "(set)" if line.name.endswith("_url") and value else value
+        shown = "(set)" if (line.name.endswith("_url") or line.name == "issuers") and value else value
         typer.echo(f"{line.environment}={shown}  # {line.description}")
 
 
@@ -123,48 +137,112 @@ def user_add(
     username: str,
     display_name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
     email: Annotated[str | None, typer.Option(help="The e-mail address.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="What the host application calls them.")] = None,
     avatar_url: Annotated[str | None, typer.Option(help="The address of a picture.")] = None,
     is_bot: Annotated[bool, typer.Option("--bot", help="A program writes here.")] = False,
     password_stdin: PasswordFromInput = False,
     data: Data = None,
 ) -> None:
     """Make an account; asks for the password."""
-    from server.user import add_user  # noqa: PLC0415
-    from services.account import SignUp  # noqa: PLC0415
-
-    form = SignUp(username, _password(from_input=password_stdin), display_name, email)
-    _run(add_user(_settings(data=data), form, is_bot=is_bot, avatar_url=avatar_url))
-    typer.echo(f"{username} can sign in now.")
+    _operate(
+        "user add",
+        data,
+        username=username,
+        password=_password(from_input=password_stdin),
+        display_name=display_name,
+        email=email,
+        external_id=external_id,
+        avatar_url=avatar_url,
+        is_bot=is_bot,
+    )
 
 
 @user.command("list")
 def user_list(data: Data = None) -> None:
     """List the accounts."""
-    from server.user import list_users  # noqa: PLC0415
-
-    states = {0: "active", 1: "suspended", 2: "deactivated"}
-    for row in _run(list_users(_settings(data=data))):
-        kind = "bot" if row.is_bot else "person"
-        typer.echo(f"{row.username:32} {states[row.state]:12} {kind:7} {row.display_name}")
+    _operate("user list", data)
 
 
 @user.command("password")
 def user_password(username: str, password_stdin: PasswordFromInput = False, data: Data = None) -> None:
     """Change somebody's password and end their sessions."""
-    from server.user import change_password  # noqa: PLC0415
+    _operate("user password", data, username=username, password=_password(from_input=password_stdin))
 
-    _run(change_password(_settings(data=data), username, _password(from_input=password_stdin)))
-    typer.echo(f"{username} has a new password; their sessions are ended.")
+
+@user.command("suspend")
+def user_suspend(username: str, data: Data = None) -> None:
+    """Keep somebody out, and end what they have open, until they are restored."""
+    _operate("user suspend", data, username=username)
+
+
+@user.command("restore")
+def user_restore(username: str, data: Data = None) -> None:
+    """Let somebody in again."""
+    _operate("user restore", data, username=username)
+
+
+@user.command("deactivate")
+def user_deactivate(username: str, data: Data = None) -> None:
+    """Close an account: its sessions and keys are gone, its messages stay with the others."""
+    _operate("user deactivate", data, username=username)
+
+
+@user.command("trust")
+def user_trust(username: str, data: Data = None) -> None:
+    """Trust all devices of somebody who has none left to confirm one with."""
+    _operate("user trust", data, username=username)
+
+
+@key.command("create")
+def key_create(
+    username: str,
+    scope: Annotated[list[ApiScope], typer.Option(help="What it may do; give it several times for several.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "made by the operator",
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days that it is good.")] = None,
+    data: Data = None,
+) -> None:
+    """Make an API key, and print it: it is shown only here."""
+    _operate("key create", data, username=username, name=name, scopes=[each.name for each in scope], life_days=days)
+
+
+@key.command("list")
+def key_list(username: str, data: Data = None) -> None:
+    """List somebody's keys."""
+    _operate("key list", data, username=username)
+
+
+@key.command("revoke")
+def key_revoke(username: str, key_id: str, data: Data = None) -> None:
+    """End a key."""
+    _operate("key revoke", data, username=username, key_id=key_id)
+
+
+@cli.command()
+def token(
+    subject: str,
+    issuer: Annotated[str | None, typer.Option(help="Whose; the first with a secret if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
+    seconds: Annotated[int, typer.Option(min=1, help="How long it is good.")] = 3600,
+) -> None:
+    """Print a token (JWT) as the host application would make it for its user; for development."""
+    from server.issuer import token_for  # noqa: PLC0415
+
+    known = [each for each in _settings().issuers if each.secret.get_secret_value()]
+    found = next((each for each in known if issuer in (None, each.issuer)), None)
+    if found is None:
+        _fail(
+            "no issuer with a secret is configured; for one, set SOTTO_ISSUERS="
+            """'[{"issuer": "dev", "audience": "sotto", "secret": "at least 32 characters of your own"}]'"""
+        )
+    if seconds > found.max_life_seconds:
+        _fail(f"tokens of {found.issuer} live at most {found.max_life_seconds} seconds; choose less by --seconds.")
+    typer.echo(token_for(found, subject, seconds, name))
 
 
 @report.command("list")
 def report_list(data: Data = None) -> None:
     """Show the reports that wait, the oldest first, each with the messages that were copied."""
-    from server.report import lines_of, open_reports  # noqa: PLC0415
-
-    for each in _run(open_reports(_settings(data=data))):
-        for line in lines_of(each):
-            typer.echo(line)
+    _operate("report list", data)
 
 
 @report.command("resolve")
@@ -174,10 +252,14 @@ def report_resolve(
     data: Data = None,
 ) -> None:
     """Close a report."""
-    from server.report import resolve_report  # noqa: PLC0415
+    _operate("report resolve", data, report_id=report_id, note=note)
 
-    _run(resolve_report(_settings(data=data), report_id, note))
-    typer.echo(f"{report_id} is closed.")
+
+def _operate(command: str, data: Path | None, **arguments: object) -> None:
+    from server.operator import operate  # noqa: PLC0415
+
+    for line in _run(operate(_settings(data=data), command, **arguments)):
+        typer.echo(line)
 
 
 def _password(*, from_input: bool) -> str:

@@ -1,26 +1,30 @@
 """The HTTP application: addresses, and what every answer has."""
 
+import ipaddress
 import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
 from gql.error import mask_refusal, refusal_of
-from gql.log import STATUS
+from gql.log import REMOTE, STATUS
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
 from models.base import now_ms
 from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
 from server.file import FileHandler
+from server.jwks import fetch_keys
 from server.log import log_request
+from server.proxy import remote_of
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
 from services.error import NotFound, SottoError
 from services.guard import GuardedDatabase
-from services.limit import Limits
+from services.limit import DeviceTrust, Limits
 from services.media_type import PRESETS
 from services.service import Services
 from storage.base import StorageError
@@ -60,7 +64,15 @@ def limits_of(settings: Settings) -> Limits:
         sign_ins_per_minute=settings.sign_in_rate_per_minute,
         sign_ups_per_minute=settings.sign_up_rate_per_minute,
         allowed_mime_types=PRESETS[settings.attachment_types],
-        sign_up=settings.sign_up,
+        session_max_life_seconds=settings.session_max_life_seconds,
+        device_trust=DeviceTrust(settings.device_trust),
+        uploads_per_minute=settings.upload_rate_per_minute,
+        searches_per_minute=settings.search_rate_per_minute,
+        typing_per_minute=settings.typing_rate_per_minute,
+        streams_per_minute=settings.subscription_rate_per_minute,
+        max_streams=settings.max_subscriptions,
+        max_sockets=settings.max_sockets,
+        sign_up=settings.may_sign_up,
         self_conversations=settings.self_conversations,
         email_lookup=settings.email_lookup,
         require_text=settings.require_text,
@@ -81,7 +93,9 @@ def limits_of(settings: Settings) -> Limits:
 async def open_services(settings: Settings) -> Services:
     """Opens the database and the storage of the settings; raises what they raise."""
     storage = storage_for(settings.storage_url, settings.files_path)
-    return await Services.open(GuardedDatabase(settings.database_path), storage, MemoryPubSub(), limits_of(settings))
+    issuers = [issuer.to_service() for issuer in settings.issuers]
+    database, limits = GuardedDatabase(settings.database_path), limits_of(settings)
+    return await Services.open(database, storage, MemoryPubSub(), limits, issuers, fetch_keys)
 
 
 class Health:
@@ -120,11 +134,12 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
         allowed_origins=settings.allowed_origins,
         explorer=settings.explorer,
         public_url=settings.public_url,
+        max_sockets_per_user=settings.max_sockets,
     )
     view = View(build_schema(introspection=settings.introspection), services, options)
     health = Health(services)
     files = FileHandler(services.attachment)
-    app = web.Application(middlewares=[_requests, _errors], client_max_size=settings.max_json_bytes)
+    app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
     app.on_response_prepare.append(_headers_for(settings))
     app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions
     app.router.add_get("/files/{token}", files.download)
@@ -176,21 +191,27 @@ def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamRespons
     return add
 
 
-@web.middleware
-async def _requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _requests_from(settings: Settings) -> Any:
     """One line of the log for each request; a browser's preflight is answered by its headers alone."""
-    began = time.perf_counter()
-    response: web.StreamResponse | None = None
-    try:
-        if not _HOST.fullmatch(request.headers.get("Host", "")):
-            response = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
-        elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            response = web.Response(status=204)
-        else:
-            response = await handler(request)
-    finally:
-        log_request(request, response, began)
-    return response
+    trusted = [ipaddress.ip_network(each) for each in settings.trusted_proxies]
+
+    @web.middleware
+    async def requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        request[REMOTE] = remote_of(request, trusted)
+        response: web.StreamResponse | None = None
+        try:
+            if not _HOST.fullmatch(request.headers.get("Host", "")):
+                response = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
+            elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+                response = web.Response(status=204)
+            else:
+                response = await handler(request)
+        finally:
+            log_request(request, response, began)
+        return response
+
+    return requests
 
 
 @web.middleware

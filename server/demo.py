@@ -17,10 +17,10 @@ from server import banner
 from server.process import Running
 from server.settings import Settings
 from services.account import SignUp
-from services.attachment import ReceivedFile
 from services.cause import causes_of
 from services.draft import Draft
 from services.error import AlreadyExists, SottoError
+from services.file import ReceivedFile
 from services.service import Services
 from services.stream import Delivery
 from services.user import Reference, ReferenceKind

@@ -10,8 +10,9 @@ import structlog
 from aiohttp import web
 
 from gql.sse import cut
-from services.attachment import AttachmentService, Download
+from services.attachment import AttachmentService
 from services.error import NotFound, ServerUnavailable
+from services.file import Download
 
 log = structlog.get_logger("sotto.file")
 

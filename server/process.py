@@ -17,7 +17,9 @@ from gql.view import View
 from models.error import DatabaseError
 from server import banner
 from server.app import Health, build_app, open_services
+from server.command import COMMANDS
 from server.connection import Runner
+from server.control import Control
 from server.log import watch_loop
 from server.settings import Settings
 from services.service import Services
@@ -70,6 +72,9 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         except OSError as error:
             reason = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error})"
             raise StartError(f"{reason}; choose another with --port.") from error
+        control = Control(settings.database_path.parent, COMMANDS, services)
+        await control.start()
+        stack.push_async_callback(control.stop)
         services.sweeper.start()
         stack.push_async_callback(_drain, site, view, health)
         yield Running(_url_of(settings, runner), services, view)

@@ -1,7 +1,6 @@
-"""The operator's commands about reports; they open the folder themselves, so the server must be stopped."""
+"""The operator's commands about reports; each answers with lines for a terminal."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
@@ -11,9 +10,9 @@ from models import report as reports
 from models import user as users
 from models.report import ReportedRow, ReportRow
 from models.transaction import Transaction
-from server.settings import Settings
-from server.user import opened
+from server.terminal import harmless, moment
 from services.report import ReportReason, resolve
+from services.service import Services
 
 MOST = 100  # reports shown at once, the oldest first
 
@@ -26,16 +25,15 @@ class Reported(NamedTuple):
     names: dict[int, str]
 
 
-async def open_reports(settings: Settings) -> list[Reported]:
-    """Those that wait for the operator, the oldest first; raises StartError."""
-    async with opened(settings) as services:
-        return await services.database.read(_load)
+async def list_reports(services: Services) -> list[str]:
+    """Those that wait for the operator, the oldest first."""
+    return [line for each in await services.database.read(_load) for line in lines_of(each)]
 
 
-async def resolve_report(settings: Settings, id_: str, note: str) -> None:
-    """Closes a report with what was done about it; raises NotFound, StartError."""
-    async with opened(settings) as services:
-        await services.database.write(resolve, number_of(Kind.REPORT, id_), note)
+async def resolve_report(services: Services, report_id: str, note: str) -> list[str]:
+    """Closes a report with what was done about it; raises NotFound."""
+    await services.database.write(resolve, number_of(Kind.REPORT, report_id), note)
+    return [f"{report_id} is closed."]
 
 
 def lines_of(reported: Reported) -> Iterator[str]:
@@ -43,14 +41,14 @@ def lines_of(reported: Reported) -> Iterator[str]:
     report, messages, names = reported
     reason = ReportReason(report.reason).name
     reporter = _name(names, report.reporter_id)
-    yield f"{encode(Kind.REPORT, report.id)}  {_moment(report.created_at)}  {reason}  by {reporter}"
+    yield f"{encode(Kind.REPORT, report.id)}  {moment(report.created_at)}  {reason}  by {reporter}"
     if report.comment:
-        yield f"    says: {_harmless(report.comment)}"
+        yield f"    says: {harmless(report.comment)}"
     for each in messages:
         mark = ">" if each.message_id == report.message_id else " "
-        files = "".join(f" [{_harmless(name)}]" for name in orjson.loads(each.filenames))
-        sender, text = _name(names, each.sender_id), _harmless(each.body or "")
-        yield f"  {mark} {_moment(each.created_at)}  {sender}: {text}{files}"
+        files = "".join(f" [{harmless(name)}]" for name in orjson.loads(each.filenames))
+        sender, text = _name(names, each.sender_id), harmless(each.body or "")
+        yield f"  {mark} {moment(each.created_at)}  {sender}: {text}{files}"
 
 
 def _load(tx: Transaction) -> list[Reported]:
@@ -64,12 +62,3 @@ def _load(tx: Transaction) -> list[Reported]:
 
 def _name(names: dict[int, str], user_id: int) -> str:
     return names.get(user_id, "(gone)")
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _harmless(text: str) -> str:
-    """Printable characters as they are, line breaks as a mark, all else as U+FFFD."""
-    return "".join(each if each.isprintable() else "⏎" if each == "\n" else "\ufffd" for each in text)

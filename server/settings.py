@@ -7,54 +7,39 @@ for in the working directory. An empty string in the environment or in `.env` me
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, ByteSize, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.field import (
+    DAY_SECONDS,
+    AudienceName,
+    Bytes,
+    Count,
+    DatabaseUrl,
+    Issuers,
+    Networks,
+    Origins,
+    PublicUrl,
+    PubSubUrl,
+    Rate,
+    Seconds,
+    StorageUrl,
+    Window,
+    lower,
+)
 from server.layer import Layer, LayerSource, environment_names, flag_layer, read_layers
 
-DAY_SECONDS = 24 * 60 * 60
 EMPTY_MEANS = {
     "database_url": "sqlite:///<data>/sotto.db",
     "storage_url": "<data>/files",
     "pubsub_url": "in the process",
     "public_url": "relative to the request",
     "allowed_origins": "the server's own",
+    "trusted_proxies": "none",
+    "issuers": "none",
 }
-
-
-def _split(text: str) -> SplitResult:
-    """Split a URL; raises ValueError with a sentence of ours, because the library's may repeat a password."""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("is not a URL") from None
-    return parts
-
-
-def _check_scheme(text: str, known: str, example: str) -> None:
-    if text and (scheme := _split(text).scheme) != known:
-        found = f"the scheme {scheme!r}" if scheme else "no scheme"
-        raise ValueError(f"only {known} URLs are supported so far, such as {example}; found {found}")
-
-
-def _split_list(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-Bytes = Annotated[ByteSize, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
-Rate = Annotated[int, Field(ge=0)]
-Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
-Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
-AudienceName = Annotated[Literal["everyone", "followed_by_me", "mutual_follows", "nobody"], BeforeValidator(_lower)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
 class Settings(BaseSettings):
@@ -65,16 +50,29 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` or `::` for all.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system pick a free one.")
     data: Path = Field(Path("data"), description="Folder of the database and of the files.")
-    database_url: str = Field("", description="Database; so far only `sqlite:///` and the path of a file.")
-    storage_url: str = Field("", description="Where files are kept; so far only `file:///` and an absolute path.")
-    pubsub_url: str = Field("", description="How processes tell each other of events; so far only `memory://`.")
-    public_url: str = Field(
+    database_url: DatabaseUrl = Field("", description="Database; so far only `sqlite:///` and the path of a file.")
+    storage_url: StorageUrl = Field(
+        "", description="Where files are kept; so far only `file:///` and a path from the root."
+    )
+    pubsub_url: PubSubUrl = Field("", description="How processes tell each other of events; so far only `memory://`.")
+    public_url: PublicUrl = Field(
         "", description="Absolute http(s) URL under which clients reach the server; for file links."
     )
     allowed_origins: Origins = Field(
         (), description="Other origins whose pages may call the API and open WebSockets; exact, separated by commas."
     )
-    sign_up: bool = Field(default=True, description="Whether anybody may make an account.")
+    trusted_proxies: Networks = Field(
+        (), description="Addresses or networks of proxies whose `X-Forwarded-For` is believed; separated by commas."
+    )
+    sign_up: bool = Field(
+        default=True, description="Whether anybody may make an account; false with `issuers` unless it is set."
+    )
+    issuers: Issuers = Field(
+        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects, see below."
+    )
+    device_trust: Annotated[Literal["off", "notify", "require"], BeforeValidator(lower)] = Field(
+        "off", description="Whether a new device of somebody is told to the others, or waits until one confirms it."
+    )
     self_conversations: bool = Field(default=False, description="Whether people may write to themselves.")
     email_lookup: bool = Field(default=False, description="Whether people can be found by their e-mail address.")
     require_text: bool = Field(default=False, description="Whether a message needs text even when it has files.")
@@ -102,6 +100,9 @@ class Settings(BaseSettings):
     session_life_seconds: Seconds = Field(
         30 * DAY_SECONDS, description="How long an unused session stays signed in, in seconds."
     )
+    session_max_life_seconds: Seconds = Field(
+        90 * DAY_SECONDS, description="After how long a session ends however much it is used, in seconds."
+    )
     send_rate_per_minute: Rate = Field(600, description="Most sends of one user in a minute; 0 = no limit.")
     sign_in_rate_per_minute: Rate = Field(
         10, description="Most attempts to sign in from one address or to one account in a minute; 0 = no limit."
@@ -109,10 +110,18 @@ class Settings(BaseSettings):
     sign_up_rate_per_minute: Rate = Field(
         10, description="Most new accounts from one address in a minute; 0 = no limit."
     )
+    upload_rate_per_minute: Rate = Field(600, description="Most files of one user in a minute; 0 = no limit.")
+    search_rate_per_minute: Rate = Field(120, description="Most searches of one user in a minute; 0 = no limit.")
+    typing_rate_per_minute: Rate = Field(120, description="Most typing signals of one user in a minute; 0 = no limit.")
+    subscription_rate_per_minute: Rate = Field(
+        120, description="Most subscriptions that one user begins in a minute; 0 = no limit."
+    )
+    max_subscriptions: Rate = Field(100, description="Most subscriptions of one user at once; 0 = no limit.")
+    max_sockets: Rate = Field(50, description="Most WebSockets of one user at once; 0 = no limit.")
     accept_messages_from: AudienceName = Field(
         "everyone", description="Whose first messages reach people who have not chosen for themselves."
     )
-    from_others: Annotated[Literal["request", "reject"], BeforeValidator(_lower)] = Field(
+    from_others: Annotated[Literal["request", "reject"], BeforeValidator(lower)] = Field(
         "request", description="What becomes of other first messages: they wait as a request, or are refused."
     )
     who_may_add_to_groups: AudienceName = Field(
@@ -133,10 +142,10 @@ class Settings(BaseSettings):
     max_reactions: Count = Field(20, description="Most different emoji on one message.")
     report_rate_per_minute: Rate = Field(10, description="Most reports of one user in a minute; 0 = no limit.")
     body_timeout_seconds: Seconds = Field(30, description="How long the body of a request may take, in seconds.")
-    log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(_lower)] = Field(
+    log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(lower)] = Field(
         "auto", description="Form of the log; `auto` is `text` on a terminal, else `json`."
     )
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
         "info", description="Least severe entry of the log."
     )
 
@@ -150,50 +159,10 @@ class Settings(BaseSettings):
         """The folder of the files unless `storage_url` names another."""
         return self.data / "files"
 
-    @field_validator("database_url")
-    @classmethod
-    def _check_database_url(cls, text: str) -> str:
-        _check_scheme(text, "sqlite", "sqlite:///data/sotto.db")
-        parts = _split(text)
-        if text and (parts.netloc or parts.query or parts.fragment or parts.path in {"", "/", "/:memory:"}):
-            raise ValueError("a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db")
-        return text
-
-    @field_validator("storage_url")
-    @classmethod
-    def _check_storage_url(cls, text: str) -> str:
-        _check_scheme(text, "file", "file:///srv/sotto/files")
-        parts = _split(text)
-        if text and (parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/")):
-            raise ValueError("a file URL has three slashes and an absolute path, as in file:///srv/sotto/files")
-        return text
-
-    @field_validator("pubsub_url")
-    @classmethod
-    def _check_pubsub_url(cls, text: str) -> str:
-        _check_scheme(text, "memory", "memory://")
-        return text
-
-    @field_validator("public_url")
-    @classmethod
-    def _check_public_url(cls, text: str) -> str:
-        parts = _split(text)
-        is_web = parts.scheme in {"http", "https"} and parts.hostname
-        if text and (not is_web or "@" in parts.netloc or parts.query or parts.fragment):
-            raise ValueError(
-                "must be an http or https URL without user, query or fragment, as in https://chat.example.org"
-            )
-        return text.rstrip("/")
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            parts = _split(origin)
-            is_web = parts.scheme in {"http", "https"} and parts.hostname
-            if not is_web or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
-                raise ValueError("each must be scheme://host[:port] and no more, as in https://chat.example.org")
-        return tuple(origin.lower() for origin in origins)  # browsers send Origin in lower case (RFC 6454, section 4)
+    @property
+    def may_sign_up(self) -> bool:
+        """`sign_up`; where the host application brings its users, only if the operator asked for both."""
+        return self.sign_up and (not self.issuers or "sign_up" in self.model_fields_set)
 
     @classmethod
     def settings_customise_sources(
@@ -250,7 +219,7 @@ def _complaint(kind: str, message: str) -> str:
 def _found(key: str, value: object) -> str:
     """Return the value as the end of a sentence, or nothing: any URL may hold a password, and so may what has an @."""
     shown = str(value)
-    return "" if key.endswith("_url") or "@" in shown else f"; found {shown[:60]!r}"
+    return "" if key.endswith("_url") or key == "issuers" or "@" in shown else f"; found {shown[:60]!r}"
 
 
 class SettingLine(NamedTuple):

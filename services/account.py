@@ -1,20 +1,22 @@
-"""Accounts of our own: sign up, in and out, and whose a token is."""
+"""Accounts of our own: sign up, in and out, passwords, and what the operator does to an account."""
 
 import hashlib
 import re
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 
+import structlog
+
+from models import api_key as keys
+from models import device as devices
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
-from models.database import Database
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
+from services.authentication import Authenticator, session_viewer
+from services.device import tell_of
 from services.error import (
-    AccountDeactivated,
-    AccountSuspended,
     AlreadyExists,
     BadRequest,
     InvalidCredentials,
@@ -23,19 +25,22 @@ from services.error import (
     IssueReason,
     NotFound,
     PermissionDenied,
-    Unauthenticated,
 )
-from services.limit import Limits
+from services.guard import GuardedDatabase
+from services.host_user import USERNAME
+from services.limit import DeviceTrust, Limits
 from services.password import Passwords, password_issue
-from services.rate import RateLimiter
+from services.rate import RateLimiter, SignInRates, network_of
+from services.revocation import RevocationReason
+from services.standing import check_state, standing_of
 from services.text import name_issue
-from services.viewer import Viewer
+from services.viewer import CredentialKind, Right, Viewer
 
-TOKEN = re.compile(r"sot_[A-Za-z0-9_-]{43}")
-USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
+log = structlog.get_logger("sotto.audit")
+
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
-_CACHED_SESSIONS = 10_000
-_BAD_TOKEN = "The token is not valid (any more): sign in again."  # noqa: S105 - a sentence, no password
+MOST_DEVICES = 100  # of one person; who signs in once more loses the one that was unseen for longest
+_WRONG = "The user name or the password is wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class SignUp:
     email: str | None = None
     device_name: str | None = None
     remote: str = ""
+    external_id: str | None = None  # the operator's to give
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,17 @@ class SignedIn:
 
 
 class AccountService:
-    """Who somebody is, and how they prove it."""
+    """How somebody proves who they are, and what becomes of it."""
 
-    def __init__(self, database: Database, pubsub: PubSub, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, authenticator: Authenticator, limits: Limits) -> None:
         self._database = database
         self._pubsub = pubsub
+        self._authenticator = authenticator
         self._limits = limits
         self._passwords = Passwords()
-        self._sign_ins = RateLimiter(limits.sign_ins_per_minute, "sign-ins")
+        self._sign_ins = SignInRates(limits.sign_ins_per_minute)
         self._sign_ups = RateLimiter(limits.sign_ups_per_minute, "sign-ups")
-        self._live: OrderedDict[bytes, Viewer] = OrderedDict()
-        self._revocations = 0
+        self._changes = RateLimiter(limits.sign_ins_per_minute, "changes of a password")
 
     def close(self) -> None:
         """Ends the threads that hash passwords."""
@@ -82,7 +88,7 @@ class AccountService:
         """
         if not self._limits.sign_up:
             raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
-        self._sign_ups.take(form.remote)
+        self._sign_ups.take(network_of(form.remote))
         check_sign_up(form, self._limits)
         user_id = await self.create(form)
         return await self._open_session(user_id, form.device_name)
@@ -96,28 +102,13 @@ class AccountService:
             display_name=form.display_name or form.username,
             password_hash=password_hash,
             email=form.email,
+            external_id=form.external_id,
             avatar_url=avatar_url,
             is_bot=is_bot,
         )
         if user_id is None:
             raise AlreadyExists("This user name or e-mail address is taken.")
         return user_id
-
-    async def set_password(self, username: str, password: str) -> None:
-        """Gives somebody another password and ends all their sessions; raises NotFound. For the operator."""
-        password_hash = await self._passwords.hash(password)
-
-        def change(tx: Transaction) -> bool:
-            row = tx.first(users.CREDENTIAL, key=users.fold(username))
-            if row is not None:
-                tx.run(users.SET_PASSWORD, id=row.id, password_hash=password_hash)
-                tx.run(sessions.DELETE_ALL, user=row.id)
-            return row is not None
-
-        if not await self._database.write(change):
-            raise NotFound(f"Nobody has the user name '{username[:64]}'.")
-        self._revocations += 1
-        self._live.clear()
 
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
         """Opens a session; an unknown name and a wrong password get the same answer after the same work.
@@ -132,98 +123,134 @@ class AccountService:
         key = users.fold(username)[:64]
         if not key.isprintable():  # nobody's, and half a character cannot be bound
             key = ""
-        self._sign_ins.take(("address", remote))
-        self._sign_ins.take(("name", key))
+        self._sign_ins.take(key, remote)
         row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL, key=key))
         if not await self._passwords.verify(row.password_hash if row else None, password) or row is None:
-            raise InvalidCredentials("The user name or the password is wrong.")
-        _check_state(row.state)
-        return await self._open_session(row.id, device_name)
+            raise InvalidCredentials(_WRONG)
+        check_state(row.state)
+        signed_in = await self._open_session(row.id, device_name, row.password_hash)
+        self._sign_ins.know(key, remote)
+        if row.password_hash is not None and self._passwords.is_outdated(row.password_hash):
+            renewed = await self._passwords.hash(password)
+            await self._database.write(
+                lambda tx: tx.run(users.REHASH, id=row.id, known=row.password_hash, password_hash=renewed)
+            )
+        return signed_in
 
     async def sign_out(self, viewer: Viewer, *, everywhere: bool) -> int:
-        """Ends this session, or all of the viewer's, and returns how many; their live streams end too."""
+        """Ends this session, or all that were begun so far, and returns how many; their live streams end too.
+
+        Everywhere ends the tokens of the host application's as well, which are not counted. Raises PermissionDenied
+        for what is no session, DeviceUntrusted for `everywhere` on a device that waits to be trusted: whoever has a
+        password alone could make theirs the only one.
+        """
+        if viewer.kind is CredentialKind.API_KEY or (viewer.kind is CredentialKind.TOKEN and not everywhere):
+            raise PermissionDenied("This is no session of ours: an API key is revoked, a token is your application's.")
+        if everywhere and viewer.is_restricted:
+            viewer.check(Right.ACCOUNT)
 
         def end(tx: Transaction) -> int:
-            if everywhere:
-                return tx.run(sessions.DELETE_ALL, user=viewer.user_id)
-            return tx.run(sessions.DELETE, user=viewer.user_id, token_hash=viewer.session)
+            if not everywhere:
+                return tx.run(devices.DELETE, user=viewer.user_id, id=viewer.device_id)
+            tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms())
+            return tx.run(devices.DELETE_ALL, user=viewer.user_id)
 
         ended = await self._database.write(end)
-        self._revocations += 1
-        for session, known in list(self._live.items()):
-            if session == viewer.session or (everywhere and known.user_id == viewer.user_id):
-                del self._live[session]
-        self._pubsub.publish([Hint(viewer.user_id, 0)])
+        only = None if everywhere else [viewer.session]
+        self._authenticator.end(viewer.user_id, RevocationReason.SIGNED_OUT, only)
         return ended
 
-    async def authenticate(self, token: str | None) -> Viewer | None:
-        """Whose the token is; None only for no token at all.
+    async def change_password(self, viewer: Viewer, current: str, new: str) -> int:
+        """Gives the viewer another password and ends their other sessions; returns how many.
 
-        Raises Unauthenticated, AccountSuspended or AccountDeactivated. A good session is remembered until it is
-        revoked, and lives on for its full time whenever it is used (once a day at most, for the write that it costs).
+        Raises InvalidInput, InvalidCredentials, RateLimited; PermissionDenied for who did not come in by a password.
         """
-        if token is None:
-            return None
-        if not TOKEN.fullmatch(token):
-            raise Unauthenticated(_BAD_TOKEN)
-        session = hashlib.sha256(token.encode()).digest()
-        known = self._live.get(session)
-        if known is not None and not self._is_due(known.expires_at, now_ms()):
-            self._live.move_to_end(session)
-            return known
-        return await self._look_up(session)
+        viewer.check(Right.ACCOUNT)
+        self._changes.take(viewer.user_id)
+        if issue := password_issue(new, ("newPassword",)):
+            raise InvalidInput([issue])
+        row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL_BY_ID, id=viewer.user_id))
+        known = None if row is None else row.password_hash
+        if not await self._passwords.verify(known, current):
+            raise InvalidCredentials("The current password is wrong.")
+        password_hash = await self._passwords.hash(new)
 
-    async def check_live(self, viewer: Viewer) -> None:
-        """Raises as `authenticate` does when the viewer's session has ended since."""
-        known = self._live.get(viewer.session)
-        if known is None or self._is_due(known.expires_at, now_ms()):
-            await self._look_up(viewer.session)
+        def change(tx: Transaction) -> int:
+            standing_of(tx, viewer)
+            if not tx.run(users.REHASH, id=viewer.user_id, known=known, password_hash=password_hash):
+                raise InvalidCredentials("The current password is wrong.")  # it was changed meanwhile
+            return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
 
-    async def _look_up(self, session: bytes) -> Viewer:
-        self._live.pop(session, None)
-        revocations = self._revocations
-        row = await self._database.read(lambda tx: tx.first(sessions.FIND, token_hash=session))
-        now = now_ms()
-        if row is None or row.expires_at <= now:
-            raise Unauthenticated(_BAD_TOKEN)
-        _check_state(row.state)
-        if self._is_due(row.expires_at, now):
-            expires_at = now + self._limits.session_life_seconds * 1000
-            await self._database.write(lambda tx: tx.run(sessions.EXTEND, token_hash=session, expires_at=expires_at))
-        else:
-            expires_at = row.expires_at
-        viewer = Viewer(row.user_id, session, expires_at)
-        if revocations != self._revocations:  # what was read may have been revoked since: it is not remembered
-            return viewer
-        return self._remember(viewer)
+        ended = await self._database.write(change)
+        log.info("password changed", user=viewer.user_id)
+        self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, but=viewer.session)
+        return ended
 
-    def _is_due(self, expires_at: int, now: int) -> bool:
-        """Whether a session that is used now has to be looked up, and given its full time again: once a day."""
-        life = self._limits.session_life_seconds * 1000
-        return expires_at < now + life - min(86_400_000, life // 10)
+    async def set_password(self, username: str, password: str) -> None:
+        """Gives somebody another password and ends all their sessions; raises NotFound. For the operator."""
+        password_hash = await self._passwords.hash(password)
 
-    def _remember(self, viewer: Viewer) -> Viewer:
-        self._live[viewer.session] = viewer
-        if len(self._live) > _CACHED_SESSIONS:
-            self._live.popitem(last=False)
-        return viewer
+        def change(tx: Transaction) -> int:
+            user_id = get_id(tx, username)
+            tx.run(users.SET_PASSWORD, id=user_id, password_hash=password_hash)
+            tx.run(devices.DELETE_ALL, user=user_id)
+            return user_id
 
-    async def _open_session(self, user_id: int, device_name: str | None) -> SignedIn:
+        self._authenticator.end(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
+
+    async def set_state(self, username: str, state: int) -> None:
+        """Suspends, restores or deactivates somebody, which ends what they have open; raises NotFound.
+
+        A suspended account keeps its sessions and keys for the day when it is restored; a deactivated one loses them.
+        For the operator.
+        """
+
+        def change(tx: Transaction) -> int:
+            user_id = get_id(tx, username)
+            tx.run(users.SET_STATE, id=user_id, state=state)
+            if state == users.DEACTIVATED:
+                tx.run(devices.DELETE_ALL, user=user_id)
+                tx.run(keys.DELETE_ALL, user=user_id)
+                tx.run(users.END_TOKENS, id=user_id, now=now_ms())
+            return user_id
+
+        user_id = await self._database.write(change)
+        reasons = {
+            users.SUSPENDED: RevocationReason.ACCOUNT_SUSPENDED,
+            users.DEACTIVATED: RevocationReason.ACCOUNT_DEACTIVATED,
+        }
+        log.info("account state changed", user=user_id, state=state)
+        self._authenticator.end(user_id, reasons.get(state))
+
+    async def _open_session(self, user_id: int, device_name: str | None, known: str | None = None) -> SignedIn:
+        """A session with its device; `known` is the password's hash that was checked, and must be the one still."""
         token = f"sot_{secrets.token_urlsafe(32)}"
         session = hashlib.sha256(token.encode()).digest()
-        now = now_ms()
-        expires_at = now + self._limits.session_life_seconds * 1000
-        await self._database.write(
-            lambda tx: tx.run(
-                sessions.PUT,
-                token_hash=session,
-                user=user_id,
-                device_name=device_name,
-                created_at=now,
-                expires_at=expires_at,
-            )
-        )
-        return SignedIn(token, self._remember(Viewer(user_id, session, expires_at)))
+        expires_at = now_ms() + self._limits.session_life_seconds * 1000
+
+        def write(tx: Transaction) -> tuple[int, bool, list[Hint]]:
+            row = tx.first(users.CREDENTIAL_BY_ID, id=user_id)
+            if row is None or (known is not None and row.password_hash != known):
+                raise InvalidCredentials(_WRONG)
+            check_state(row.state)
+            is_trusted = self._limits.device_trust is DeviceTrust.OFF or tx.value(devices.TRUSTED, user=user_id) is None
+            tx.run(devices.MAKE_ROOM, user=user_id, most=MOST_DEVICES - 1)
+            device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
+            return device_id, is_trusted, [] if is_trusted else tell_of(tx, user_id, device_id).hints
+
+        device_id, is_trusted, hints = await self._database.write(write)
+        viewer = session_viewer(self._limits, user_id, session, expires_at, device_id, is_trusted)
+        self._authenticator.remember(token, viewer)
+        self._pubsub.publish(hints)
+        return SignedIn(token, viewer)
+
+
+def get_id(tx: Transaction, username: str) -> int:
+    """Who has this user name; raises NotFound."""
+    row = tx.first(users.CREDENTIAL, key=users.fold(username))
+    if row is None:
+        raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+    return row.id
 
 
 def check_sign_up(form: SignUp, limits: Limits) -> None:
@@ -246,10 +273,3 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
         issues.append(name_issue(("deviceName",), form.device_name, limits.max_display_name_length))
     if found := [issue for issue in issues if issue]:
         raise InvalidInput(found)
-
-
-def _check_state(state: int) -> None:
-    if state == users.SUSPENDED:
-        raise AccountSuspended("This account is suspended.")
-    if state == users.DEACTIVATED:
-        raise AccountDeactivated("This account was deactivated.")

@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 
 from models import attachment as attachments
 from models import user as users
 from models.attachment import AttachmentRow
 from models.base import new_id, now_ms
-from models.database import Database
 from models.message import MessageKind
 from models.prepared import id_list, text_list
 from models.transaction import Transaction
@@ -25,12 +23,15 @@ from services.error import (
     ServerUnavailable,
     SottoError,
 )
+from services.file import Download, KeptFiles, ReceivedFile
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.media_type import AttachmentKind
 from services.picture import Picture, PictureDecoder, UnsafePicture
+from services.rate import RateLimiter
 from services.text import clean_filename
-from services.viewer import Viewer
-from storage.base import StagedFile, Storage, StorageError, StorageFull, StorageNotFound
+from services.viewer import Right, Viewer
+from storage.base import Storage, StorageError, StorageFull, StorageNotFound
 
 Reason = AttachmentRejectionReason
 
@@ -42,48 +43,21 @@ KIND_NUMBERS = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class ReceivedFile:
-    """A part of a request, on the disk and in nobody's message yet; `rejection` says why it cannot be attached."""
-
-    filename: str
-    staged: StagedFile | None = None
-    byte_size: int = 0
-    sha256: str = ""
-    mime_type: str = media_type.OCTET_STREAM
-    rejection: tuple[Reason, str] | None = None
-
-    @property
-    def kind(self) -> AttachmentKind:
-        """By the content, as it was detected."""
-        return media_type.kind_of(self.mime_type)
-
-
-@dataclass(slots=True)
-class KeptFiles:
-    """Files whose bytes are in the storage and whose rows are staged, in the order of the message."""
-
-    upload_ids: list[int] = field(default_factory=list)
-    storage_keys: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file that the bearer of a URL may read now; `is_inline` only for a decoded picture asked for as such."""
-
-    row: AttachmentRow
-    is_inline: bool
-
-
 class AttachmentService:
     """The way of a file: receive, check, keep, claim (in services/send.py), download."""
 
-    def __init__(self, database: Database, storage: Storage, seal: Seal, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, storage: Storage, seal: Seal, limits: Limits) -> None:
         self._database = database
         self._storage = storage
         self._seal = seal
         self._limits = limits
         self._pictures = PictureDecoder()
+        self._uploads = RateLimiter(limits.uploads_per_minute, "files")
+
+    def admit(self, viewer: Viewer) -> None:
+        """Before a file of the viewer's is received; raises RateLimited, DeviceUntrusted, PermissionDenied."""
+        viewer.check(Right.WRITE)
+        self._uploads.take(viewer.user_id)
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
         """Streams a part to disk and says what it is by its bytes; nobody asks what the client claims.

@@ -3,12 +3,12 @@
 from models import block as blocks
 from models import event as events
 from models.base import now_ms
-from models.database import Database
 from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, Hint, PubSub
 from services.cursor import Seal
 from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
 from services.recipient import not_found
 from services.user import Person, Reference, UserService
@@ -20,7 +20,7 @@ _FOREVER = (1 << 63) - 1
 class BlockService:
     """Only the blocker ever learns of a block; the other side sees an inbox that is closed."""
 
-    def __init__(self, database: Database, pubsub: PubSub, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, users: UserService, seal: Seal) -> None:
         self._database = database
         self._pubsub = pubsub
         self._users = users
@@ -43,14 +43,16 @@ class BlockService:
         at, user_id = (_FOREVER, _FOREVER)
         if request.after is not None:
             at, user_id = self._seal.read("block", viewer.user_id, request.after, 2)
-        return await self._database.read(self._page, viewer.user_id, at, user_id, request.size)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
 
     def cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
         """The cursor of a block in `page_of`."""
         return self._seal.write("block", viewer.user_id, at, person.row.id)
 
     async def _change(self, viewer: Viewer, reference: Reference, *, is_blocked: bool) -> Person:
-        person, hints = await self._database.write(self._store, viewer.user_id, reference, is_blocked=is_blocked)
+        person, hints = await self._database.write_for(
+            viewer, self._store, viewer.user_id, reference, is_blocked=is_blocked
+        )
         self._pubsub.publish(hints)
         # Presence ends both ways at once: each has another look at the other, and sees nothing, as of somebody private.
         pair = (viewer.user_id, person.row.id)

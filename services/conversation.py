@@ -10,12 +10,12 @@ from models import message as messages
 from models.attachment import AttachmentRow
 from models.base import conversation_of, message_id, now_ms
 from models.conversation import ConversationKind, ConversationRow
-from models.database import Database
 from models.member import UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
+from services.guard import GuardedDatabase
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, backward, forward
 from services.participant import ParticipantView, participants_of
@@ -80,7 +80,7 @@ class ConversationFilter:
 class ConversationService:
     """Reads conversations, each of which is its members' alone."""
 
-    def __init__(self, database: Database, users: UserService, messages: MessageService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, seal: Seal) -> None:
         self._database = database
         self._users = users
         self._messages = messages
@@ -88,7 +88,7 @@ class ConversationService:
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
         """Those of the ids that exist and have the viewer as a member."""
-        return await self._database.read(self.load_by_id, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self.load_by_id, viewer.user_id, list(ids))
 
     async def find(self, viewer: Viewer, id_: int) -> ConversationView | None:
         """The conversation, or None also where the viewer is no member."""
@@ -96,11 +96,11 @@ class ConversationService:
 
     async def find_with(self, viewer: Viewer, references: Sequence[Reference]) -> ConversationView | None:
         """The conversation of the viewer with exactly these people; None before the first message."""
-        return await self._database.read(self._find_with, viewer.user_id, references)
+        return await self._database.read_for(viewer, self._find_with, viewer.user_id, references)
 
     async def find_directs(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, ConversationView]:
         """The direct conversation with each of these people, by user id, where there is one."""
-        return await self._database.read(self._find_directs, viewer.user_id, list(user_ids))
+        return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids))
 
     async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
         """The inbox, newest activity first; raises BadRequest and CursorInvalid."""
@@ -113,21 +113,21 @@ class ConversationService:
             None if cursor is None else self._seal.read("conversation", viewer.user_id, cursor, 2)
             for cursor in (request.after, request.before)
         )
-        return await self._database.read(self._page, viewer.user_id, wanted, request, after, before)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
 
     async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
         """How many conversations the filter lets through."""
-        return await self._database.read(self._count, viewer.user_id, wanted)
+        return await self._database.read_for(viewer, self._count, viewer.user_id, wanted)
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
         """What waits for the viewer in all."""
-        row = await self._database.read(lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
+        row = await self._database.read_for(viewer, lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
         assert row is not None
         return row
 
     async def count_requests(self, viewer: Viewer) -> int:
         """How many conversations wait for the viewer's answer."""
-        return await self._database.read(lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
+        return await self._database.read_for(viewer, lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
 
     async def page_of_attachments(
         self, viewer: Viewer, conversation_id: int, kinds: Sequence[int] | None, request: PageRequest
@@ -135,8 +135,8 @@ class ConversationService:
         """The files of a conversation with their messages, newest first; `kinds` None means all of them."""
         request.check()
         after = None if request.after is None else self._seal.read("attachment", viewer.user_id, request.after, 2)
-        return await self._database.read(
-            self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
+        return await self._database.read_for(
+            viewer, self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
         )
 
     def page_of_members(

@@ -8,13 +8,13 @@ from models import hidden, job, reaction
 from models import member as members
 from models import message as messages
 from models.base import conversation_of, seq_of
-from models.database import Database
 from models.event import Change, EventKind, Removal
 from models.prepared import id_list, text_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import Subject, check_own, check_window, forget_unread, get_subject, hide
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.viewer import Viewer
@@ -27,7 +27,7 @@ class DeletionService:
     """What a member deletes for themselves leaves the others'; what its sender deletes for everyone is gone."""
 
     def __init__(
-        self, database: Database, pubsub: PubSub, storage: Storage, messages: MessageService, limits: Limits
+        self, database: GuardedDatabase, pubsub: PubSub, storage: Storage, messages: MessageService, limits: Limits
     ) -> None:
         self._database = database
         self._pubsub = pubsub
@@ -37,7 +37,7 @@ class DeletionService:
 
     async def delete_for_me(self, viewer: Viewer, id_: int) -> None:
         """Hides the message from the viewer, on all of their devices, for good. Raises NotFound."""
-        self._pubsub.publish(await self._database.write(self._hide, viewer.user_id, id_))
+        self._pubsub.publish(await self._database.write_for(viewer, self._hide, viewer.user_id, id_))
 
     async def delete_for_everyone(self, viewer: Viewer, id_: int) -> MessageView | None:
         """Takes the message from all; returns its tombstone, None where no trace is left (SelfCommunity: 60 s).
@@ -46,7 +46,7 @@ class DeletionService:
         message has. A crash in between leaves bytes without an owner, for the sweeper; their URLs are dead before.
         Raises NotFound, PermissionDenied for what is not one's own, TooLate past the operator's window.
         """
-        view, hints, keys = await self._database.write(self._delete, viewer.user_id, id_)
+        view, hints, keys = await self._database.write_for(viewer, self._delete, viewer.user_id, id_)
         self._pubsub.publish(hints)
         for key in keys:
             try:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from models.message import MessageKind
-from services.attachment import KIND_NUMBERS, ReceivedFile
+from services.attachment import KIND_NUMBERS
 from services.error import InvalidInput, Issue, IssueReason
+from services.file import ReceivedFile
 from services.limit import Limits
 from services.text import is_blank, text_issues
 from services.user import Person, Reference

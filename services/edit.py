@@ -4,7 +4,6 @@ from models import edit as edits
 from models import job
 from models import message as messages
 from models.block import BLOCKERS
-from models.database import Database
 from models.edit import EditRow
 from models.event import Change
 from models.prepared import id_list
@@ -14,6 +13,7 @@ from services.announcement import Announcement
 from services.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
 from services.cursor import Seal
 from services.error import Conflict, InvalidInput, Issue, IssueReason, NotFound
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, forward
@@ -27,7 +27,7 @@ class EditService:
 
     def __init__(
         self,
-        database: Database,
+        database: GuardedDatabase,
         pubsub: PubSub,
         users: UserService,
         messages: MessageService,
@@ -49,7 +49,7 @@ class EditService:
         """
         if issues := text_issues(text, self._limits):
             raise InvalidInput(issues)
-        view, hints = await self._database.write(self._edit, viewer.user_id, id_, text, expected_revision)
+        view, hints = await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
         self._pubsub.publish(hints)
         return view
 
@@ -60,7 +60,7 @@ class EditService:
         """
         request.check()
         after = 0 if request.after is None else self._seal.read("edit", viewer.user_id, request.after, 1)[0]
-        return await self._database.read(_page, viewer.user_id, id_, after, request.size)
+        return await self._database.read_for(viewer, _page, viewer.user_id, id_, after, request.size)
 
     def cursor_of(self, viewer: Viewer, row: EditRow) -> str:
         """The cursor of a text in `page_of`."""

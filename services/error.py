@@ -17,19 +17,22 @@ SottoError
     ├── Unauthenticated      UNAUTHENTICATED; HTTP 401, WebSocket 4401
     ├── AccountSuspended     ACCOUNT_SUSPENDED; HTTP 403, WebSocket 4403
     ├── AccountDeactivated   ACCOUNT_DEACTIVATED; HTTP 403, WebSocket 4403
+    ├── DeviceUntrusted      DEVICE_UNTRUSTED; HTTP 403, WebSocket 4403
+    ├── Forbidden            PERMISSION_DENIED; HTTP 403, WebSocket 4403
     ├── BadRequest           BAD_REQUEST
     ├── CursorInvalid        CURSOR_INVALID
     ├── CursorExpired        CURSOR_EXPIRED
     ├── StorageFull          STORAGE_FULL
     └── ServerUnavailable    UNAVAILABLE; retry_after_seconds
 
-Each has a sentence for a person (`detail`) that says what is wrong and what would be right. The cause, where there is
-one, is chained and goes to the log alone.
+Each has a sentence for a person (`detail`): what is wrong, what would be right. A cause is chained, for the log alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+
+from services.revocation import RevocationReason
 
 
 class IssueReason(Enum):
@@ -217,11 +220,15 @@ class RequestError(SottoError):
 
 
 class Unauthenticated(RequestError):
-    """No token, or one that is not good (any more)."""
+    """No token, or one that is not good (any more); `reason` is why it ended, where that is known."""
 
     code = "UNAUTHENTICATED"
     http_status = 401
     close_code = 4401
+
+    def __init__(self, detail: str, reason: RevocationReason = RevocationReason.TOKEN_REVOKED) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class AccountSuspended(RequestError):
@@ -230,12 +237,30 @@ class AccountSuspended(RequestError):
     code = "ACCOUNT_SUSPENDED"
     http_status = 403
     close_code = 4403
+    reason = RevocationReason.ACCOUNT_SUSPENDED
 
 
 class AccountDeactivated(RequestError):
     """The token is good and its account was deactivated."""
 
     code = "ACCOUNT_DEACTIVATED"
+    http_status = 403
+    close_code = 4403
+    reason = RevocationReason.ACCOUNT_DEACTIVATED
+
+
+class DeviceUntrusted(RequestError):
+    """The session is good and its device waits to be trusted: it sees its viewer and can sign out, no more."""
+
+    code = "DEVICE_UNTRUSTED"
+    http_status = 403
+    close_code = 4403
+
+
+class Forbidden(RequestError):
+    """The credential is good, and not for coming in like this; see PermissionDenied for what ends one operation."""
+
+    code = "PERMISSION_DENIED"
     http_status = 403
     close_code = 4403
 

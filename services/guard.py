@@ -7,13 +7,42 @@ from models.database import Database
 from models.error import DatabaseFull, Unavailable
 from models.transaction import Transaction
 from services.error import ServerUnavailable, StorageFull
+from services.standing import standing_of
+from services.viewer import Right, Viewer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class GuardedDatabase(Database):
-    """Raises ServerUnavailable and StorageFull for what the data layer could not do; nothing was stored then."""
+    """Raises ServerUnavailable and StorageFull for what the data layer could not do; nothing was stored then.
+
+    `read_for` and `write_for` are the doors for whatever is done in somebody's name: no road leads around them, which
+    tests/contract/test_access.py keeps.
+    """
+
+    async def read_for(
+        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`; raises DeviceUntrusted or PermissionDenied where the viewer's credential may not read."""
+        viewer.check(Right.READ)
+        return await self.read(fn, *args, **kwargs)
+
+    async def write_for(
+        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `write`; the credential is looked at again in the same transaction.
+
+        So nothing is stored for a session after its end was acknowledged. Raises DeviceUntrusted, PermissionDenied,
+        Unauthenticated, AccountSuspended, AccountDeactivated.
+        """
+        viewer.check(Right.WRITE)
+
+        def write(tx: Transaction) -> T:
+            standing_of(tx, viewer)
+            return fn(tx, *args, **kwargs)
+
+        return await self.write(write)
 
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.write`."""

@@ -1,10 +1,19 @@
 """The numbers of the house, as the operator has set them; `serverInfo.limits` shows them."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from models.setting import Audience, OutsideAction
 
 MIB = 1 << 20
+
+
+class DeviceTrust(Enum):
+    """What a device that is not trusted means: nothing; the others are told; or it sees its own viewer alone."""
+
+    OFF = "off"
+    NOTIFY = "notify"
+    REQUIRE = "require"  # MongoDB chat: an untrusted device is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,9 @@ class Limits:
     url_life_seconds: int = 300
     event_retention_seconds: int = 30 * 86_400
     session_life_seconds: int = 30 * 86_400
+    session_max_life_seconds: int = 90 * 86_400
+    device_trust: DeviceTrust = DeviceTrust.OFF
+    max_api_keys: int = 50  # of one user
     sends_per_minute: int = 600  # 0: no limit
     sign_ins_per_minute: int = 10
     sign_ups_per_minute: int = 10
@@ -44,3 +56,9 @@ class Limits:
     typing_seconds: int = 6  # OSSN
     max_reactions: int = 20  # different emoji on one message
     reports_per_minute: int = 10
+    uploads_per_minute: int = 600  # files
+    searches_per_minute: int = 120
+    typing_per_minute: int = 120
+    streams_per_minute: int = 120
+    max_streams: int = 100  # of one user, at once
+    max_sockets: int = 50  # of one user, at once

@@ -9,16 +9,18 @@ from models import conversation as conversations
 from models import message as messages
 from models.attachment import AttachmentRow
 from models.base import SEQ_BITS, message_id, now_ms, seq_of
-from models.database import Database
 from models.message import FoundRow, MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
+from services.guard import GuardedDatabase
+from services.limit import Limits
 from services.page import Page, PageRequest, backward, forward
+from services.rate import RateLimiter
 from services.text import is_blank
 from services.user import Person, Reference, UserService
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 _WORD = re.compile(r"[\w]+", re.UNICODE)
 _FOREVER = (1 << 63) - 1
@@ -62,14 +64,15 @@ class SearchFilter:
 class MessageService:
     """Reads messages; the right to see one is a condition of every statement."""
 
-    def __init__(self, database: Database, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal, limits: Limits) -> None:
         self._database = database
         self._users = users
         self._seal = seal
+        self._searches = RateLimiter(limits.searches_per_minute, "searches")
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
         """Those of the messages that exist and that the viewer may see."""
-        return await self._database.read(self.load_visible, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self.load_visible, viewer.user_id, list(ids))
 
     async def find(self, viewer: Viewer, id_: int) -> MessageView | None:
         """The message, or None also where it is not the viewer's to see."""
@@ -90,23 +93,28 @@ class MessageService:
             None if cursor is None else self._seal.read("message", viewer.user_id, cursor, 1)[0]
             for cursor in (request.after, request.before)
         )
-        return await self._database.read(self._page, viewer.user_id, conversation_id, request, after, before, around)
+        return await self._database.read_for(
+            viewer, self._page, viewer.user_id, conversation_id, request, after, before, around
+        )
 
     async def search(
         self, viewer: Viewer, query: str, wanted: SearchFilter, first: int | None, after: str | None
     ) -> Page[MessageView]:
         """The viewer's messages that hold every word of `query` (the last may be a beginning), newest first.
 
-        Raises BadRequest where the query has no word. A message is found within about a second of being sent.
+        A single letter is no beginning: it would be looked up in nearly every message. Raises BadRequest where the
+        query has no word, RateLimited. A message is found within about a second of being sent.
         """
         PageRequest(first=first).check()
+        viewer.check(Right.READ)
+        self._searches.take(viewer.user_id)
         words = _WORD.findall(query[:1000])
         if not words:
             raise BadRequest("`query` needs at least one letter or digit.")
-        match = " ".join(f'"{word}"' for word in words[:32]) + "*"
+        match = " ".join(f'"{word}"' for word in words[:32]) + "*" * (len(words[-1]) > 1)
         at, id_ = self._seal.read("found", viewer.user_id, after, 2) if after is not None else (_FOREVER, _FOREVER)
         size = PageRequest(first=first).size
-        return await self._database.read(self._search, viewer.user_id, match, wanted, (at, id_), size)
+        return await self._database.read_for(viewer, self._search, viewer.user_id, match, wanted, (at, id_), size)
 
     def cursor_of(self, viewer: Viewer, view: MessageView) -> str:
         """The cursor of a message in `page_of`."""

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from models import device as devices
 from models.base import conversation_of, seq_of
+from models.device import DeviceRow
 from models.event import EventKind, EventRow, Receipt
+from models.prepared import id_list
 from models.transaction import Transaction
 from services.conversation import ConversationService, ConversationView
 from services.message import MessageService, MessageView
@@ -31,11 +34,12 @@ class Occurrence:
     conversation: ConversationView | None = None
     person: Person | None = None
     settings: Settings | None = None
+    device: DeviceRow | None = None
 
     @property
     def conversation_id(self) -> int | None:
         """The conversation that it is about; None for what concerns the viewer as a whole."""
-        if self.kind in _PEOPLE or self.kind is EventKind.SETTINGS_CHANGED:
+        if self.kind in _PEOPLE or self.kind in {EventKind.SETTINGS_CHANGED, EventKind.DEVICE_ADDED}:
             return None
         is_of_conversation = self.kind in _CONVERSATIONS or self.kind is EventKind.CONVERSATION_REMOVED
         return self.subject_id if is_of_conversation else conversation_of(self.subject_id)
@@ -49,6 +53,7 @@ class _Found:
     conversations: dict[int, ConversationView] = field(default_factory=dict)
     people: dict[int, Person] = field(default_factory=dict)
     settings: Settings | None = None
+    devices: dict[int, DeviceRow] = field(default_factory=dict)
 
 
 class OccurrenceLoader:
@@ -88,6 +93,9 @@ class OccurrenceLoader:
             found.people = self._users.load(tx, viewer_id, people)
         if EventKind.SETTINGS_CHANGED in kinds:
             found.settings = self._settings.load(tx, viewer_id)
+        if added := kinds.get(EventKind.DEVICE_ADDED):
+            rows_ = tx.all(devices.BY_IDS, user=viewer_id, ids=id_list(added))
+            found.devices = {row.id: row for row in rows_}
         return found
 
 
@@ -103,9 +111,10 @@ def _occurrence_of(row: EventRow, found: _Found) -> Occurrence | None:
     conversation = found.conversations.get(id_) if kind in _CONVERSATIONS else None
     person = found.people.get(id_) if kind in _PEOPLE else None
     settings = found.settings if kind is EventKind.SETTINGS_CHANGED else None
-    if kind not in _BARE and not (message or conversation or person or settings):
+    device = found.devices.get(id_) if kind is EventKind.DEVICE_ADDED else None
+    if kind not in _BARE and not (message or conversation or person or settings or device):
         return None
-    return Occurrence(row.n, kind, row.at, id_, row.detail, message, conversation, person, settings)
+    return Occurrence(row.n, kind, row.at, id_, row.detail, message, conversation, person, settings, device)
 
 
 def _receipt_of(row: EventRow, found: _Found) -> Occurrence | None:

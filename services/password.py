@@ -33,20 +33,24 @@ class Passwords:
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
 
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether it was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown(wait=False)
 
 
-def password_issue(password: str) -> Issue | None:
+def password_issue(password: str, path: tuple[str, ...] = ("password",)) -> Issue | None:
     """What is wrong with a password: 8 to 1,024 bytes, and nothing else is asked of it."""
     size = len(password.encode("utf-8", "surrogatepass"))
     if size < 8:
-        return Issue(("password",), IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)
+        return Issue(path, IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)
     if size > 1024:
-        return Issue(("password",), IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", 1024)
+        return Issue(path, IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", 1024)
     try:
         password.encode()
     except UnicodeEncodeError:
-        return Issue(("password",), IssueReason.MALFORMED, "The password holds half a character (a lone surrogate).")
+        return Issue(path, IssueReason.MALFORMED, "The password holds half a character (a lone surrogate).")
     return None

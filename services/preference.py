@@ -7,7 +7,6 @@ from models import member as members
 from models import message as messages
 from models.base import conversation_of, message_id, seq_of
 from models.conversation import ConversationKind, ConversationRow
-from models.database import Database
 from models.event import EventKind, Removal
 from models.member import FOR_GOOD
 from models.prepared import id_list
@@ -16,6 +15,7 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.conversation import ConversationService, ConversationView
 from services.error import InvalidInput, Issue, IssueReason, NotFound, PermissionDenied
+from services.guard import GuardedDatabase
 from services.viewer import Viewer
 
 
@@ -32,7 +32,7 @@ class PreferenceChange:
 class PreferenceService:
     """Each of these concerns the viewer alone; the other members notice nothing but a leave."""
 
-    def __init__(self, database: Database, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
         self._database = database
         self._pubsub = pubsub
         self._conversations = conversations
@@ -42,7 +42,7 @@ class PreferenceService:
 
         An archived conversation comes back with its next message, unless it is muted then.
         """
-        view, hints = await self._database.write(self._prefer, viewer.user_id, conversation_id, change)
+        view, hints = await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
         self._pubsub.publish(hints)
         return view
 
@@ -51,7 +51,7 @@ class PreferenceService:
 
         Raises NotFound.
         """
-        view, hints = await self._database.write(self._clear, viewer.user_id, conversation_id, up_to_id)
+        view, hints = await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
         self._pubsub.publish(hints)
         return view
 
@@ -61,7 +61,7 @@ class PreferenceService:
         The same people can make a new group, without the old one's messages. Raises NotFound, and PermissionDenied for
         a conversation that is no group.
         """
-        self._pubsub.publish(await self._database.write(_leave, viewer.user_id, conversation_id))
+        self._pubsub.publish(await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id))
 
     def _prefer(
         self, tx: Transaction, viewer_id: int, conversation_id: int, change: PreferenceChange

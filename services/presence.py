@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from models import member as members
 from models.base import now_ms
-from models.database import Database
 from models.member import RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, PubSub
 from services.conversation import ConversationService, ConversationView
 from services.error import NotFound, ServerUnavailable
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rate import RateLimiter
 from services.setting import SettingService
 from services.user import Person, UserService
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 TYPING_PER_MINUTE = 120
 _ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}
@@ -37,7 +37,7 @@ class PresenceService:
 
     def __init__(
         self,
-        database: Database,
+        database: GuardedDatabase,
         pubsub: PubSub,
         users: UserService,
         conversations: ConversationService,
@@ -53,7 +53,7 @@ class PresenceService:
         self._streams: dict[int, int] = {}
         self._last_active: dict[int, int] = {}
         self._typing: dict[tuple[int, int], int] = {}
-        self._rate = RateLimiter(TYPING_PER_MINUTE, "typing signals")
+        self._rate = RateLimiter(limits.typing_per_minute, "typing signals")
 
     @asynccontextmanager
     async def streaming(self, user_id: int) -> AsyncIterator[None]:
@@ -79,7 +79,7 @@ class PresenceService:
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Presence]:
         """Of those of the people whose presence the viewer may see: they share it, neither has blocked the other, and
         they have a conversation that is no unanswered request."""
-        return await self._database.read(self.load, viewer.user_id, list(user_ids))
+        return await self._database.read_for(viewer, self.load, viewer.user_id, list(user_ids))
 
     def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Presence]:
         """Runs inside a transaction; see `find_many`."""
@@ -95,8 +95,9 @@ class PresenceService:
         Passes to nobody who has blocked the viewer or was blocked, not into an unanswered request, and not where the
         viewer keeps it private; none of which the answer tells. Raises NotFound and RateLimited.
         """
+        viewer.check(Right.WRITE)
         self._rate.take(viewer.user_id)
-        view, hearers = await self._database.read(self._hearers, viewer.user_id, conversation_id)
+        view, hearers = await self._database.read_for(viewer, self._hearers, viewer.user_id, conversation_id)
         until = now_ms() + self._limits.typing_seconds * 1000 if is_typing else 0
         self._typing.pop((conversation_id, viewer.user_id), None)
         if is_typing and hearers:

@@ -1,8 +1,10 @@
-"""Rates: a token bucket for each key, on monotonic time."""
+"""Rates: a token bucket for each key, on monotonic time; and how many things somebody has open at once."""
 
+import ipaddress
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from services.error import RateLimited
 
@@ -34,3 +36,64 @@ class RateLimiter:
         if refused:
             wait = (1 - tokens) / self._per_second
             raise RateLimited(f"Too many {self._what}; try again in {wait:.1f} seconds.", round(wait, 3))
+
+
+class SignInRates:
+    """Sign-ins by address and by name.
+
+    Somebody who tries a stranger's passwords empties the bucket of the name; a place from which that name has signed
+    in before has one of its own, so its owner is not kept out.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._limiter = RateLimiter(per_minute, "sign-ins")
+        self._places: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def take(self, name: str, remote: str) -> None:
+        """Counts one attempt; raises RateLimited."""
+        network = network_of(remote)
+        self._limiter.take(("address", network))
+        self._limiter.take(("name", name, network if (name, network) in self._places else None))
+
+    def know(self, name: str, remote: str) -> None:
+        """The attempt was good."""
+        place = (name, network_of(remote))
+        self._places[place] = None
+        self._places.move_to_end(place)
+        if len(self._places) > 10_000:
+            self._places.popitem(last=False)
+
+
+class Turnstile:
+    """Lets each key have at most so many open at once; 0 lets all in."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most = most
+        self._what = what
+        self._open: Counter[object] = Counter()
+
+    @contextmanager
+    def entered(self, key: object) -> Iterator[None]:
+        """One is open inside the block; raises RateLimited where there are as many already."""
+        if self._most and self._open[key] >= self._most:
+            raise RateLimited(f"At most {self._most} {self._what} at once: close one first.", 1.0)
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+
+
+def network_of(remote: str) -> str:
+    """Whom an address stands for: itself, or with IPv6 its /64, for one customer has 2 ** 64 of them."""
+    try:
+        address = ipaddress.ip_address(remote)
+    except ValueError:
+        return remote
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
+    return remote

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import emoji as emojis
 
 from models import reaction as reactions
-from models.database import Database
 from models.event import Change
 from models.prepared import id_list
 from models.transaction import Transaction
@@ -14,6 +13,7 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import check_reach, check_standing, get_subject
 from services.error import InvalidInput, Issue, IssueReason
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.user import Person, UserService
@@ -35,7 +35,7 @@ class ReactionService:
     """Whoever can see a message and write to its conversation can react to it."""
 
     def __init__(
-        self, database: Database, pubsub: PubSub, users: UserService, messages: MessageService, limits: Limits
+        self, database: GuardedDatabase, pubsub: PubSub, users: UserService, messages: MessageService, limits: Limits
     ) -> None:
         self._database = database
         self._pubsub = pubsub
@@ -51,13 +51,13 @@ class ReactionService:
         """
         if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one emoji, as Unicode has it.")])
-        view, hints = await self._database.write(self._react, viewer.user_id, id_, emoji, is_set)
+        view, hints = await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
         self._pubsub.publish(hints)
         return view
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, list[ReactionGroup]]:
         """The reactions to messages that the viewer sees, the oldest emoji first; two statements in all."""
-        return await self._database.read(self._load, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
 
     def _react(
         self, tx: Transaction, viewer_id: int, id_: int, emoji: str, is_set: bool

@@ -8,7 +8,6 @@ from models import member as members
 from models import message as messages
 from models.base import conversation_of, message_id, seq_of
 from models.conversation import ConversationRow
-from models.database import Database
 from models.event import EventKind, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
@@ -16,6 +15,7 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.conversation import ConversationService, ConversationView
 from services.error import NotFound
+from services.guard import GuardedDatabase
 from services.viewer import Viewer
 
 
@@ -30,7 +30,7 @@ class Marked:
 class ReceiptService:
     """Moves positions. What others are told only goes forward; what is unread to oneself may be set back."""
 
-    def __init__(self, database: Database, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
         self._database = database
         self._pubsub = pubsub
         self._conversations = conversations
@@ -51,7 +51,7 @@ class ReceiptService:
         return await self._mark(viewer, conversation_id, from_id, _unread)
 
     async def _mark(self, viewer: Viewer, conversation_id: int, id_: int | None, move: "_Move") -> Marked:
-        marked, hints = await self._database.write(self._move, viewer.user_id, conversation_id, id_, move)
+        marked, hints = await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move)
         self._pubsub.publish(hints)
         return marked
 

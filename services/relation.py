@@ -2,11 +2,11 @@
 
 from models import follow, mute
 from models.base import now_ms
-from models.database import Database
 from models.prepared import Prepared
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
 from services.recipient import not_found
 from services.user import Person, Reference, UserService
@@ -18,26 +18,26 @@ _FOREVER = (1 << 63) - 1
 class RelationService:
     """Each of these is one person's own; the other side is never told of a mute."""
 
-    def __init__(self, database: Database, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
         self._database = database
         self._users = users
         self._seal = seal
 
     async def follow(self, viewer: Viewer, reference: Reference) -> Person:
         """Follows; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
-        return await self._database.write(self._put, viewer.user_id, reference, follow.PUT, "follow")
+        return await self._database.write_for(viewer, self._put, viewer.user_id, reference, follow.PUT, "follow")
 
     async def unfollow(self, viewer: Viewer, reference: Reference) -> Person:
         """Follows no longer; does nothing where the viewer did not. Raises NotFound."""
-        return await self._database.write(self._delete, viewer.user_id, reference, follow.DELETE)
+        return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, follow.DELETE)
 
     async def mute(self, viewer: Viewer, reference: Reference) -> Person:
         """Mutes; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
-        return await self._database.write(self._put, viewer.user_id, reference, mute.PUT, "mute")
+        return await self._database.write_for(viewer, self._put, viewer.user_id, reference, mute.PUT, "mute")
 
     async def unmute(self, viewer: Viewer, reference: Reference) -> Person:
         """Takes a mute back; does nothing where there is none. Raises NotFound."""
-        return await self._database.write(self._delete, viewer.user_id, reference, mute.DELETE)
+        return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, mute.DELETE)
 
     async def page_of_muted(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
         """Whom the viewer has muted and when (ms since 1970), newest first."""
@@ -45,7 +45,7 @@ class RelationService:
         at, user_id = _FOREVER, _FOREVER
         if request.after is not None:
             at, user_id = self._seal.read("mute", viewer.user_id, request.after, 2)
-        return await self._database.read(self._page, viewer.user_id, at, user_id, request.size)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
 
     def muted_cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
         """The cursor of a person in `page_of_muted`."""

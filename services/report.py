@@ -9,7 +9,6 @@ from models import block as blocks
 from models import message as messages
 from models import report as reports
 from models.base import conversation_of, message_id, new_id, now_ms
-from models.database import Database
 from models.event import EventKind
 from models.message import MessageRow
 from models.transaction import Transaction
@@ -17,6 +16,7 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import get_subject
 from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rate import RateLimiter
 from services.text import text_issues
@@ -41,7 +41,7 @@ class ReportReason(IntEnum):
 class ReportService:
     """Takes reports; `./sotto report` lists and resolves them. The one who is reported is not told."""
 
-    def __init__(self, database: Database, pubsub: PubSub, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, limits: Limits) -> None:
         self._database = database
         self._pubsub = pubsub
         self._limits = limits
@@ -58,8 +58,8 @@ class ReportService:
         if issues := self._issues_of(comment, preceding):
             raise InvalidInput(issues)
         self._rate.take(viewer.user_id)
-        report_id, hints = await self._database.write(
-            _store, viewer.user_id, id_, reason, comment or None, preceding, block
+        report_id, hints = await self._database.write_for(
+            viewer, _store, viewer.user_id, id_, reason, comment or None, preceding, block
         )
         self._pubsub.publish(hints)
         return report_id

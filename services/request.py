@@ -3,7 +3,6 @@
 from models import block as blocks
 from models import conversation as conversations
 from models import member as members
-from models.database import Database
 from models.event import EventKind
 from models.member import RequestState
 from models.prepared import id_list
@@ -12,13 +11,14 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.conversation import ConversationService, ConversationView
 from services.error import Conflict, NotFound
+from services.guard import GuardedDatabase
 from services.viewer import Viewer
 
 
 class RequestService:
     """Answers requests; the sender is told of an acceptance, and never of a refusal."""
 
-    def __init__(self, database: Database, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
         self._database = database
         self._pubsub = pubsub
         self._conversations = conversations
@@ -28,7 +28,7 @@ class RequestService:
 
         Raises NotFound, and Conflict where there is no request to answer.
         """
-        view, hints = await self._database.write(self._accept, viewer.user_id, conversation_id)
+        view, hints = await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
         self._pubsub.publish(hints)
         return view
 
@@ -37,7 +37,9 @@ class RequestService:
 
         Raises NotFound, and Conflict where no request waits.
         """
-        self._pubsub.publish(await self._database.write(self._decline, viewer.user_id, conversation_id, block))
+        self._pubsub.publish(
+            await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
+        )
 
     def _accept(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[Hint]]:
         _check(tx, viewer_id, conversation_id, {RequestState.PENDING, RequestState.DECLINED})

@@ -12,15 +12,16 @@ from models import member as members
 from models import message as messages
 from models.base import message_id
 from models.block import BLOCKERS
-from models.database import Database
 from models.event import EventKind, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import PubSub
 from services.announcement import Announcement
-from services.attachment import AttachmentService, KeptFiles
+from services.attachment import AttachmentService
 from services.draft import Draft
 from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
+from services.file import KeptFiles
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.plan import Addressees, Outcome, Plan, Written
@@ -28,7 +29,7 @@ from services.policy import Eligibility
 from services.rate import RateLimiter
 from services.recipient import rejection_of
 from services.user import UserService
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SendService:
 
     def __init__(
         self,
-        database: Database,
+        database: GuardedDatabase,
         pubsub: PubSub,
         users: UserService,
         messages: MessageService,
@@ -85,6 +86,7 @@ class SendService:
         return (await self._send(Plan(self._users, viewer.user_id, each, is_for_each=True), viewer)).outcomes
 
     async def _send(self, plan: Plan, viewer: Viewer) -> Written:
+        viewer.check(Right.WRITE)
         self._rate.take(viewer.user_id)
         draft = plan.draft
         if (replay := await self._database.read(self._prepare, plan)) is not None:
@@ -92,7 +94,7 @@ class SendService:
         pictures = await self._files.check(draft.files)
         kept = await self._files.keep(viewer, draft.files, pictures)
         try:
-            written = await self._database.write(self._store, plan, kept)
+            written = await self._database.write_for(viewer, self._store, plan, kept)
         except BaseException:
             await self._files.abandon(kept)
             raise

@@ -1,17 +1,25 @@
 """All services of a running server, made together and closed together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models import secret
-from models.database import Database
 from pubsub.base import PubSub
 from services.account import AccountService
+from services.api_key import ApiKeyService
 from services.attachment import AttachmentService
+from services.authentication import Authenticator
 from services.block import BlockService
 from services.conversation import ConversationService
 from services.cursor import Seal
 from services.deletion import DeletionService
+from services.device import DeviceService
 from services.edit import EditService
+from services.guard import GuardedDatabase
+from services.host_user import HostUsers
+from services.issuer import Issuers, IssuerSettings
+from services.key_holder import KeyHolders
+from services.key_ring import Fetch
 from services.limit import Limits
 from services.message import MessageService
 from services.occurrence import OccurrenceLoader
@@ -34,11 +42,14 @@ from storage.base import Storage
 class Services:
     """What the GraphQL face and the process may ask for."""
 
-    database: Database
+    database: GuardedDatabase
     storage: Storage
     pubsub: PubSub
     limits: Limits
+    authenticator: Authenticator
     account: AccountService
+    device: DeviceService
+    api_key: ApiKeyService
     user: UserService
     conversation: ConversationService
     message: MessageService
@@ -59,8 +70,19 @@ class Services:
     sweeper: Sweeper
 
     @classmethod
-    async def open(cls, database: Database, storage: Storage, pubsub: PubSub, limits: Limits) -> "Services":
-        """Opens the database and the storage; raises what they raise, with nothing left open."""
+    async def open(
+        cls,
+        database: GuardedDatabase,
+        storage: Storage,
+        pubsub: PubSub,
+        limits: Limits,
+        issuers: Sequence[IssuerSettings] = (),
+        fetch: Fetch | None = None,
+    ) -> "Services":
+        """Opens the database and the storage; raises what they raise, with nothing left open.
+
+        `fetch` gets the content of a URL, for the keys of those issuers that publish them.
+        """
         await database.open()
         try:
             await storage.open()
@@ -68,9 +90,10 @@ class Services:
         except BaseException:
             await database.close()
             raise
-        account = AccountService(database, pubsub, limits)
         user = UserService(database, seal, limits)
-        message = MessageService(database, user, seal)
+        host_users = HostUsers(database, Issuers(issuers, fetch), limits)
+        authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user), limits)
+        message = MessageService(database, user, seal, limits)
         conversation = ConversationService(database, user, message, seal)
         attachment = AttachmentService(database, storage, seal, limits)
         setting = SettingService(database, pubsub, user.policy)
@@ -81,7 +104,10 @@ class Services:
             storage,
             pubsub,
             limits,
-            account,
+            authenticator,
+            AccountService(database, pubsub, authenticator, limits),
+            DeviceService(database, pubsub, authenticator),
+            ApiKeyService(database, authenticator, limits),
             user,
             conversation,
             message,
@@ -98,7 +124,7 @@ class Services:
             ReportService(database, pubsub, limits),
             BlockService(database, pubsub, user, seal),
             attachment,
-            StreamService(database, pubsub, account, user, conversation, presence, occurrences, seal),
+            StreamService(database, pubsub, authenticator, user, conversation, presence, occurrences, seal, limits),
             Sweeper(database, storage, limits),
         )
 

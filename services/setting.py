@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from models import setting as settings
-from models.database import Database
 from models.event import EventKind
 from models.prepared import id_list
 from models.setting import Audience, OutsideAction, SettingRow
@@ -11,6 +10,7 @@ from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.error import PermissionDenied
+from services.guard import GuardedDatabase
 from services.policy import Policy
 from services.viewer import Viewer
 
@@ -44,14 +44,14 @@ class SettingsChange:
 class SettingService:
     """Reads and changes one's own."""
 
-    def __init__(self, database: Database, pubsub: PubSub, policy: Policy) -> None:
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, policy: Policy) -> None:
         self._database = database
         self._pubsub = pubsub
         self._policy = policy
 
     async def get(self, viewer: Viewer) -> Settings:
         """What holds for the viewer."""
-        return await self._database.read(self.load, viewer.user_id)
+        return await self._database.read_for(viewer, self.load, viewer.user_id)
 
     async def change(self, viewer: Viewer, change: SettingsChange) -> Settings:
         """Changes what is given; the viewer's other devices hear of it.
@@ -62,7 +62,7 @@ class SettingService:
             if audience is not None and audience < self._policy.widest_audience:
                 widest = self._policy.widest_audience.name
                 raise PermissionDenied(f"This server allows no audience wider than {widest}.")
-        found, hints = await self._database.write(self._change, viewer.user_id, change)
+        found, hints = await self._database.write_for(viewer, self._change, viewer.user_id, change)
         self._pubsub.publish(hints)
         return found
 

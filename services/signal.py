@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from services.conversation import ConversationView
-from services.error import AccountDeactivated, AccountSuspended, RequestError
 from services.occurrence import Occurrence
 from services.presence import Presence
+from services.revocation import RevocationReason
 from services.user import Person
 
 
@@ -16,17 +16,6 @@ class ResetReason(Enum):
     CURSOR_EXPIRED = auto()
     CURSOR_INVALID = auto()
     TOO_MANY_EVENTS = auto()
-
-
-class RevocationReason(Enum):
-    """Why a session ended."""
-
-    SIGNED_OUT = auto()
-    TOKEN_EXPIRED = auto()
-    TOKEN_REVOKED = auto()
-    DEVICE_REVOKED = auto()
-    ACCOUNT_SUSPENDED = auto()
-    ACCOUNT_DEACTIVATED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +73,3 @@ class Revoked:
 
 
 Signal = Occurrence | Ready | CaughtUp | Reset | Heartbeat | Typing | PresenceChange | Revoked
-
-
-def revocation_of(error: RequestError, *, is_expired: bool) -> RevocationReason:
-    """The reason behind what a look at the session raised."""
-    if isinstance(error, AccountSuspended):
-        return RevocationReason.ACCOUNT_SUSPENDED
-    if isinstance(error, AccountDeactivated):
-        return RevocationReason.ACCOUNT_DEACTIVATED
-    return RevocationReason.TOKEN_EXPIRED if is_expired else RevocationReason.TOKEN_REVOKED

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 from models import event as events
 from models.base import now_ms
-from models.database import Database
 from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, Mailbox, PubSub
-from services.account import AccountService
+from services.authentication import Authenticator
 from services.conversation import ConversationService
 from services.cursor import Seal
 from services.error import CursorExpired, CursorInvalid, NotFound, RequestError, ServerUnavailable
+from services.guard import GuardedDatabase
+from services.limit import Limits
 from services.message import MessageView
 from services.occurrence import Occurrence, OccurrenceLoader
 from services.page import PageRequest
 from services.presence import PresenceService
+from services.rate import RateLimiter, Turnstile
+from services.revocation import RevocationReason
 from services.signal import (
     CaughtUp,
     Heartbeat,
@@ -29,10 +32,9 @@ from services.signal import (
     Revoked,
     Signal,
     Typing,
-    revocation_of,
 )
 from services.user import UserService
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 LOT = 100  # events read at once
 TURNS = 64  # streams that read at once: a message to thousands leaves room for requests
@@ -64,28 +66,31 @@ class StreamService:
 
     def __init__(
         self,
-        database: Database,
+        database: GuardedDatabase,
         pubsub: PubSub,
-        account: AccountService,
+        authenticator: Authenticator,
         users: UserService,
         conversations: ConversationService,
         presence: PresenceService,
         loader: OccurrenceLoader,
         seal: Seal,
+        limits: Limits,
     ) -> None:
         self._database = database
         self._pubsub = pubsub
-        self._account = account
+        self._authenticator = authenticator
         self._users = users
         self._conversations = conversations
         self._presence = presence
         self._loader = loader
         self._seal = seal
         self._turns = asyncio.Semaphore(TURNS)
+        self._begun = RateLimiter(limits.streams_per_minute, "subscriptions")
+        self._open = Turnstile(limits.max_streams, "subscriptions")
 
     async def position(self, viewer: Viewer) -> int:
         """Where the viewer's log ends now."""
-        return (await self._database.read(events.edges_of, viewer.user_id)).last
+        return (await self._database.read_for(viewer, events.edges_of, viewer.user_id)).last
 
     def cursor_of(self, viewer: Viewer, n: int) -> str:
         """The cursor behind the event n: going on from it begins with n + 1."""
@@ -96,7 +101,7 @@ class StreamService:
         request = PageRequest(first=first)
         request.check()
         n = await self._resume_from(viewer, cursor)
-        return await self._database.read(self._load, viewer.user_id, n, request.size)
+        return await self._database.read_for(viewer, self._load, viewer.user_id, n, request.size)
 
     async def messages(
         self, viewer: Viewer, cursor: str | None, conversation_id: int | None = None
@@ -107,7 +112,8 @@ class StreamService:
         then again from 3. Never ends by itself; raises CursorInvalid, CursorExpired, and Unauthenticated (or its kin)
         once the session has ended. A slow reader holds up nobody: hints that it misses are in the log.
         """
-        with self._pubsub.listen(viewer.user_id) as mailbox:
+        self._check(viewer)
+        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
             began_at = await self.position(viewer)
             n = began_at if cursor is None else await self._resume_from(viewer, cursor)
             while True:
@@ -118,7 +124,7 @@ class StreamService:
                         yield Delivery(each.n, each.message, each.n <= began_at)
                 n = lot.n
                 if not lot.has_more:
-                    await mailbox.wait(RECHECK_SECONDS)
+                    await mailbox.wait(await self._patience(viewer))
 
     async def events(
         self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_flashes: bool
@@ -129,10 +135,11 @@ class StreamService:
         Reset, after which it goes on from now. Ends after Revoked; raises NotFound for a conversation that is not the
         viewer's.
         """
+        self._check(viewer)
         wanted = None if conversation_ids is None else set(conversation_ids)
         if wanted is not None and set(await self._conversations.find_many(viewer, wanted)) != wanted:
             raise NotFound("There is no such conversation.")
-        with self._pubsub.listen(viewer.user_id) as mailbox:
+        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
             async with (
                 self._presence.streaming(viewer.user_id),
                 aclosing(self._signals(viewer, cursor, mailbox, with_flashes=with_flashes)) as signals,
@@ -170,8 +177,21 @@ class StreamService:
                 is_replaying, settled = False, [CaughtUp(n, replayed)]
             for signal in [*settled, *await self._load_flashes(viewer, mailbox if with_flashes else None)]:
                 yield signal
-            if not await mailbox.wait(RECHECK_SECONDS):
+            if not await mailbox.wait(await self._patience(viewer)):
                 yield Heartbeat(n)
+
+    def _check(self, viewer: Viewer) -> None:
+        viewer.check(Right.READ)
+        viewer.check(Right.STREAM)
+        self._begun.take(viewer.user_id)
+
+    async def _patience(self, viewer: Viewer) -> float:
+        """How long to wait for a hint: not beyond the end of the session, which is a reason to look."""
+        try:
+            left_ms = await self._authenticator.check_live(viewer) - now_ms()
+        except RequestError:  # to be seen by the next look
+            return 0.0
+        return min(RECHECK_SECONDS, max(left_ms, 0) / 1000 + 0.01)
 
     async def _begin(self, viewer: Viewer, cursor: str | None, last: int) -> Ready | Reset:
         """Where to begin: Ready also stands for a cursor that is good."""
@@ -192,21 +212,21 @@ class StreamService:
         except CursorExpired:
             return Reset(await self.position(viewer), ResetReason.CURSOR_EXPIRED)
         except RequestError as error:
-            return Revoked(revocation_of(error, is_expired=viewer.expires_at <= now_ms()))
+            return Revoked(getattr(error, "reason", RevocationReason.TOKEN_REVOKED))
 
     async def _next_lot(self, viewer: Viewer, n: int) -> Occurrences:
         """The events after n, for a session that is still good; waits where a request would be refused."""
         while True:
             try:
                 async with self._turns:
-                    await self._account.check_live(viewer)
-                    return await self._database.read(self._load, viewer.user_id, n, LOT)
+                    await self._authenticator.check_live(viewer)
+                    return await self._database.read_for(viewer, self._load, viewer.user_id, n, LOT)
             except ServerUnavailable as error:
                 await asyncio.sleep(error.retry_after_seconds)
 
     async def _resume_from(self, viewer: Viewer, cursor: str) -> int:
         n = self._seal.read("event", viewer.user_id, cursor, 1)[0]
-        edges = await self._database.read(events.edges_of, viewer.user_id)
+        edges = await self._database.read_for(viewer, events.edges_of, viewer.user_id)
         if n < edges.first - 1 or n > edges.last:
             raise CursorExpired(_EXPIRED)
         return n
@@ -221,7 +241,7 @@ class StreamService:
     async def _load_flashes(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
         flashes = mailbox.take_flashes() if mailbox is not None else []
         try:
-            return await self._database.read(self._see, viewer.user_id, flashes) if flashes else []
+            return await self._database.read_for(viewer, self._see, viewer.user_id, flashes) if flashes else []
         except ServerUnavailable:  # they pass anyway
             return []
 

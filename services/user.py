@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from models import user as users
-from models.database import Database
 from models.transaction import Transaction
 from models.user import UserRow
 from services.cursor import Seal
 from services.error import BadRequest
+from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.page import Page, PageRequest
 from services.policy import Eligibility, Policy
-from services.viewer import Viewer
+from services.rate import RateLimiter
+from services.viewer import Right, Viewer
 
 MAX_ID = (1 << 63) - 1
 
@@ -52,10 +53,11 @@ class Person:
 class UserService:
     """Finds people; never tells who blocked whom."""
 
-    def __init__(self, database: Database, seal: Seal, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, seal: Seal, limits: Limits) -> None:
         self._database = database
         self._seal = seal
         self._limits = limits
+        self._searches = RateLimiter(limits.searches_per_minute, "searches")
         self.policy = Policy(
             limits.accept_messages_from,
             limits.from_others,
@@ -67,15 +69,26 @@ class UserService:
 
     async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
         """The person named, or None."""
+        viewer.check(Right.PEOPLE)
         return (await self._database.read(self.resolve, viewer.user_id, [reference]))[0]
 
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Person]:
         """Those of the ids that exist."""
+        viewer.check(Right.PEOPLE)
         return await self._database.read(self.load, viewer.user_id, list(user_ids))
 
+    async def get_self(self, viewer: Viewer) -> Person:
+        """The viewer's own person, for whatever credential: a device that waits to be trusted sees this much."""
+        return (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
+
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
-        """People whose user name begins with `search`, without case, and whom the viewer may write to; by name."""
+        """People whose user name begins with `search`, without case, and whom the viewer may write to; by name.
+
+        Raises BadRequest and RateLimited.
+        """
         request.check()
+        viewer.check(Right.PEOPLE)
+        self._searches.take(viewer.user_id)
         prefix = users.fold(search.strip())
         if not prefix:
             raise BadRequest("`search` needs at least one character of a user name.")
@@ -111,7 +124,7 @@ class UserService:
         return Person(row, self.policy.eligibility_of(viewer_id, row))
 
     def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
-        if len(reference.text) > 254 or not reference.text.isprintable():
+        if len(reference.text) > 320 or not reference.text.isprintable():
             return None
         row = None
         if reference.kind is ReferenceKind.USERNAME:

@@ -58,14 +58,8 @@ class Site:
         def put(tx: Transaction) -> str:
             user_id = users.put(tx, username, display_name=username.title(), password_hash=None)
             token = f"sot_{secrets.token_urlsafe(32)}"
-            tx.run(
-                sessions.PUT,
-                token_hash=hashlib.sha256(token.encode()).digest(),
-                user=user_id,
-                device_name=None,
-                created_at=now_ms(),
-                expires_at=now_ms() + 86_400_000 * 30,
-            )
+            assert user_id is not None
+            sessions.put(tx, user_id, hashlib.sha256(token.encode()).digest(), now_ms() + 86_400_000 * 30)
             return token
 
         return await self.services.database.write(put)
@@ -96,14 +90,16 @@ class Site:
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The defaults, but for the folder and the origins."""
     monkeypatch.chdir(tmp_path)
-    return load_settings(data=tmp_path / "data", allowed_origins=("https://app.example.org",), body_timeout_seconds=2)
+    return load_settings(
+        data=tmp_path / "data", allowed_origins=("https://app.example.org",), body_timeout_seconds=2, max_sockets=0
+    )
 
 
 @pytest.fixture
 async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     """Running on a free port."""
     folder = tmp_path / "files"
-    limits = Limits(sends_per_minute=0)
+    limits = Limits(sends_per_minute=0, streams_per_minute=0, searches_per_minute=0, max_streams=0)
     services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
     app, view, *_ = build_app(settings, services)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)

@@ -15,6 +15,7 @@ from gql.context import Context
 from gql.error import SottoSchema
 from gql.scalar import SCALAR_MAP, Upload
 from gql.view import View, ViewOptions
+from services.credentials import Credentials
 from services.viewer import Viewer
 
 PROTOCOL = ["graphql-transport-ws"]
@@ -30,11 +31,20 @@ class World:
         self.refusal: Exception | None = None
         self.contexts: list[Context] = []
 
-    async def authenticate(self, token: str | None) -> Viewer | None:
+        self.on_end: list[object] = []
+
+    async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         """Anybody with a token, until `refusal` is set."""
         if self.refusal is not None:
             raise self.refusal
-        return Viewer(1, b"s", 0) if token else None
+        return Viewer(1, b"s", 2**53) if credentials else None
+
+    async def check_live(self, viewer: Viewer) -> int:
+        """As good as ever."""
+        return viewer.expires_at
+
+    def admit(self, viewer: Viewer) -> None:
+        """Any file."""
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> object:
         """Takes every byte."""
@@ -65,7 +75,7 @@ class World:
 
 def world_of(info: Info) -> World:
     """The fake behind the context; remembers the context as well."""
-    world = cast("World", info.context.services.account)
+    world = cast("World", info.context.services.authenticator)
     world.contexts.append(info.context)
     return world
 
@@ -151,7 +161,7 @@ class GatedSite:
 async def gated_site(**options: Any) -> AsyncIterator[GatedSite]:
     """Handlers are cancelled when their client leaves, which aiohttp leaves to the application to want."""
     world = World()
-    services = cast("Any", SimpleNamespace(account=world, attachment=world))
+    services = cast("Any", SimpleNamespace(authenticator=world, attachment=world))
     options = {"connection_init_seconds": 0.2, "send_timeout_seconds": 0.5, **options}
     view = View(SCHEMA, services, ViewOptions(**options))
     app = web.Application()

@@ -20,7 +20,7 @@ WAYS = ["complete", "close", "abort", "end of file", "broken frame", "malformed 
 @pytest.fixture
 async def gated() -> AsyncIterator[GatedSite]:
     """Running on a free port."""
-    async with gated_site(connection_init_seconds=5) as found:
+    async with gated_site(connection_init_seconds=5, max_sockets_per_user=0) as found:
         yield found
 
 

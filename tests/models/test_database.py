@@ -209,7 +209,7 @@ async def test_a_commit_that_fails_acknowledges_nothing_and_the_writer_recovers(
     def poison(tx: Transaction) -> None:
         connection = tx.database.connection()
         connection.execute("PRAGMA defer_foreign_keys = ON")
-        connection.execute("INSERT INTO session VALUES (x'00', 1, NULL, 1, 1)")
+        connection.execute("INSERT INTO device VALUES (1, 1, NULL, 1, 1, 1)")
 
     task, leave = await occupied(database)
     writes = [asyncio.create_task(database.write(put, 1)), asyncio.create_task(database.write(poison))]

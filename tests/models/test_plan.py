@@ -25,8 +25,9 @@ MAY_SCAN = {
     "job.NEXT": "the oldest rows of a queue, with a limit",
     "report.OPEN": "the oldest open reports, by their index, with a limit",
 }
-# few rows: what matched, at most two of each pair, the emoji of one message, the people whom one person writes to
-MAY_SORT = re.compile(r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS")
+# few rows: what matched, at most two of each pair, the emoji of one message, the people whom one person writes to,
+# the devices of one person
+MAY_SORT = re.compile(r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS|device\.MAKE_ROOM")
 
 
 def every_query() -> Iterator[tuple[str, Prepared[Any]]]:

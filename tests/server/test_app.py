@@ -15,7 +15,7 @@ from models.setting import Audience, OutsideAction
 from server.app import limits_of
 from server.process import Running, listening
 from server.settings import Settings, load_settings
-from services.limit import Limits
+from services.limit import DeviceTrust, Limits
 
 Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]
 FRIEND = "https://chat.example.org"
@@ -25,6 +25,11 @@ RENAMED = {
     "sign_ups_per_minute": "sign_up_rate_per_minute",
     "reports_per_minute": "report_rate_per_minute",
     "allowed_mime_types": "attachment_types",
+    "uploads_per_minute": "upload_rate_per_minute",
+    "searches_per_minute": "search_rate_per_minute",
+    "typing_per_minute": "typing_rate_per_minute",
+    "streams_per_minute": "subscription_rate_per_minute",
+    "max_streams": "max_subscriptions",
 }
 CHANGED = {
     "attachment_types": "any",
@@ -32,6 +37,7 @@ CHANGED = {
     "who_may_add_to_groups": "mutual_follows",
     "widest_audience": "followed_by_me",
     "from_others": "reject",
+    "device_trust": "require",
 }
 EXPECTED: dict[Any, Any] = {
     "any": (),
@@ -39,12 +45,14 @@ EXPECTED: dict[Any, Any] = {
     "mutual_follows": Audience.MUTUAL_FOLLOWS,
     "followed_by_me": Audience.FOLLOWED_BY_ME,
     "reject": OutsideAction.REJECT,
+    "require": DeviceTrust.REQUIRE,
 }
 WITHOUT_SETTING = {
     "max_metadata_bytes",
     "max_client_message_id_length",
     "max_display_name_length",
     "max_filename_length",
+    "max_api_keys",
 }
 
 

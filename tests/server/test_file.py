@@ -20,8 +20,8 @@ from server.file import headers_of
 from server.process import Running, listening
 from server.settings import load_settings
 from services.account import SignUp
-from services.attachment import Download
 from services.draft import Draft
+from services.file import Download
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.base import StorageFailed

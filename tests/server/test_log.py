@@ -225,7 +225,7 @@ async def test_a_client_that_leaves_has_a_line_without_a_status(
         begun.set()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(site.services.account, "authenticate", wait)
+    monkeypatch.setattr(site.services.authenticator, "authenticate", wait)
     host, port = site.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET /graphql?query={__typename} HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from server.settings import DAY_SECONDS, Settings, SettingsError, describe_settings, load_settings
+from server.field import DAY_SECONDS
+from server.settings import Settings, SettingsError, describe_settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -370,7 +371,7 @@ def test_every_setting_is_described() -> None:
 
 def test_every_described_default_can_be_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever copies a line of the table into `.env` gets what the table says."""
-    words = {"storage_url", "pubsub_url", "public_url", "allowed_origins", "database_url"}
+    words = {"issuers", "trusted_proxies", "storage_url", "pubsub_url", "public_url", "allowed_origins", "database_url"}
     for line in describe_settings():
         if line.name not in words:
             monkeypatch.setenv(line.environment, line.default)

@@ -115,12 +115,18 @@ async def test_another_password_ends_the_sessions_of_the_first(folder: Path) -> 
         assert await signed_in(server.url, "dora", "better horse") == "SignInSuccess"
 
 
-async def test_while_the_server_runs_the_operator_is_told_what_to_do(folder: Path) -> None:
-    """The folder belongs to one process: stop it, or let people sign up."""
-    async with running("serve", data=folder / "data"):
-        result = await asyncio.to_thread(add, "dora")
+async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
+    """By the control socket in its folder: the operator need not stop anything, and people come in at once."""
+    async with running("serve", data=folder / "data") as server:
+        made = await asyncio.to_thread(add, "dora")
+        refused = await asyncio.to_thread(add, "dora")
+        listed = await asyncio.to_thread(user, "list")
+        answer = await signed_in(server.url, "dora", "correct horse")
+        modes = [path.stat().st_mode & 0o777 for path in (folder / "data", folder / "data" / "control.sock")]
 
-    assert result.exit_code == 2
-    [line] = result.stderr.splitlines()
-    assert "in use by process" in line
-    assert "signUp" in line
+    assert (made.exit_code, made.stdout) == (0, "dora can sign in now.\n")
+    assert (refused.exit_code, refused.stderr) == (2, "sotto: This user name or e-mail address is taken.\n")
+    assert listed.stdout.split()[0] == "dora"
+    assert answer == "SignInSuccess"
+    assert modes == [0o700, 0o600]
+    assert not (folder / "data" / "control.sock").exists()

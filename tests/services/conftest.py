@@ -13,8 +13,9 @@ from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
-from services.attachment import ReceivedFile
+from services.credentials import Credentials
 from services.draft import Draft
+from services.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
@@ -44,18 +45,14 @@ class World:
             user_id = users.put(tx, name, display_name=name.title(), password_hash=None, **columns)
             assert user_id is not None
             session, expires_at = hashlib.sha256(secrets.token_bytes()).digest(), now_ms() + 86_400_000 * 30
-            tx.run(
-                sessions.PUT,
-                token_hash=session,
-                user=user_id,
-                device_name=None,
-                created_at=now_ms(),
-                expires_at=expires_at,
-            )
-            return Viewer(user_id, session, expires_at)
+            return Viewer(user_id, session, expires_at, device_id=sessions.put(tx, user_id, session, expires_at))
 
         self.viewers[name] = await self.services.database.write(put)
         return self.viewers[name]
+
+    async def authenticate(self, token: str | None, **way: Any) -> Viewer | None:
+        """Whose a token is."""
+        return await self.services.authenticator.authenticate(None if token is None else Credentials(token, **way))
 
     async def people(self, *names: str) -> list[Viewer]:
         """Several."""

@@ -46,7 +46,7 @@ async def test_who_signs_up_is_signed_in_and_can_come_back(world: World) -> None
     again = await world.services.account.sign_in("aLiCe", "correct horse", "Phone", "10.0.0.1")
 
     for each in (first, again):
-        assert await world.services.account.authenticate(each.token) == each.viewer
+        assert await world.authenticate(each.token) == each.viewer
     assert first.viewer.user_id == again.viewer.user_id
     assert first.token != again.token
     assert await session_count(world) == 2

@@ -29,12 +29,8 @@ SESSION = hashlib.sha256(TOKEN.encode()).digest()
 async def open_session(world: World, viewer: Viewer, *, expires_at: int) -> Viewer:
     """A session whose token is TOKEN and that the services have not seen yet."""
 
-    def put(tx: Transaction) -> None:
-        columns = {"user": viewer.user_id, "device_name": None, "created_at": now_ms(), "expires_at": expires_at}
-        tx.run(sessions.PUT, token_hash=SESSION, **columns)
-
-    await world.services.database.write(put)
-    return Viewer(viewer.user_id, SESSION, expires_at)
+    device_id = await world.services.database.write(sessions.put, viewer.user_id, SESSION, expires_at)
+    return Viewer(viewer.user_id, SESSION, expires_at, device_id=device_id)
 
 
 async def set_state(world: World, viewer: Viewer, state: int) -> None:
@@ -54,31 +50,32 @@ async def test_a_token_of_an_account_that_is_not_active_is_refused(
     await set_state(world, alice, state)
 
     with pytest.raises(error):
-        await world.services.account.authenticate(TOKEN)
+        await world.authenticate(TOKEN)
 
 
 @pytest.mark.parametrize("token", ["", "sot_", TOKEN, TOKEN + "A", " " + TOKEN, TOKEN + "\n", "sok_" + "A" * 43, "é"])
 async def test_what_is_no_token_is_nobodys(world: World, token: str) -> None:
     """One answer; only no token at all is nobody without an error."""
     with pytest.raises(Unauthenticated):
-        await world.services.account.authenticate(token)
+        await world.authenticate(token)
 
-    assert await world.services.account.authenticate(None) is None
+    assert await world.authenticate(None) is None
 
 
 async def test_a_session_ends_with_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the cache as in the table; a stream asks by `check_live`."""
     (alice,) = await world.people("alice")
     viewer = await open_session(world, alice, expires_at=now_ms() + 20 * DAY)
-    seen = await world.services.account.authenticate(TOKEN)
+    seen = await world.authenticate(TOKEN)
     assert seen is not None
     later = now_ms() + 31 * DAY
-    monkeypatch.setattr("services.account.now_ms", lambda: later)
+    for module in ("authentication", "standing"):
+        monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
 
     with pytest.raises(Unauthenticated):
-        await world.services.account.authenticate(TOKEN)
+        await world.authenticate(TOKEN)
     with pytest.raises(Unauthenticated):
-        await world.services.account.check_live(viewer)
+        await world.services.authenticator.check_live(viewer)
 
 
 async def test_a_session_that_is_used_lives_on(world: World) -> None:
@@ -86,7 +83,7 @@ async def test_a_session_that_is_used_lives_on(world: World) -> None:
     (alice,) = await world.people("alice")
     await open_session(world, alice, expires_at=now_ms() + DAY)
 
-    seen = await world.services.account.authenticate(TOKEN)
+    seen = await world.authenticate(TOKEN)
 
     row = await world.services.database.read(lambda tx: tx.first(sessions.FIND, token_hash=SESSION))
     assert seen is not None
@@ -103,14 +100,14 @@ async def test_signing_out_ends_this_session_or_all(world: World) -> None:
     bob = await account.sign_up(SignUp("bob", "correct horse"))
 
     ended = [await account.sign_out(first.viewer, everywhere=False)]
-    assert await account.authenticate(others[0].token) == others[0].viewer
+    assert await world.authenticate(others[0].token) == others[0].viewer
     ended.append(await account.sign_out(others[0].viewer, everywhere=True))
 
     assert ended == [1, 2]
     for each in (first, *others):
         with pytest.raises(Unauthenticated):
-            await account.authenticate(each.token)
-    assert await account.authenticate(bob.token) == bob.viewer
+            await world.authenticate(each.token)
+    assert await world.authenticate(bob.token) == bob.viewer
 
 
 async def test_a_session_that_is_revoked_while_it_is_looked_up_is_not_remembered(world: World) -> None:
@@ -127,13 +124,13 @@ async def test_a_session_that_is_revoked_while_it_is_looked_up_is_not_remembered
     await asyncio.to_thread(entered.wait)
     leaving = asyncio.create_task(world.services.account.sign_out(viewer, everywhere=False))
     await asyncio.sleep(0.02)
-    looking = asyncio.create_task(world.services.account.authenticate(TOKEN))
+    looking = asyncio.create_task(world.authenticate(TOKEN))
     await asyncio.sleep(0.1)
     leave.set()
     await asyncio.gather(holding, leaving, looking, return_exceptions=True)
 
     with pytest.raises(Unauthenticated):
-        await world.services.account.authenticate(TOKEN)
+        await world.authenticate(TOKEN)
 
 
 async def test_another_password_ends_all_sessions(world: World) -> None:
@@ -143,7 +140,7 @@ async def test_another_password_ends_all_sessions(world: World) -> None:
     await account.set_password("ALICE", "another horse")
 
     with pytest.raises(Unauthenticated):
-        await account.authenticate(signed_in.token)
+        await world.authenticate(signed_in.token)
     with pytest.raises(InvalidCredentials):
         await account.sign_in("alice", "correct horse", None, "10.0.0.1")
     with pytest.raises(NotFound):

@@ -1,0 +1,57 @@
+"""Devices: where somebody is signed in, one for every sign-in."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, IntegerField, TextField
+
+from models.base import Base
+from models.prepared import IdList, Param, Prepared
+
+
+class Device(Base):
+    """A place of a person; it goes with its session, and its session with it."""
+
+    id = BigIntegerField(primary_key=True)
+    user_id = BigIntegerField()
+    name = TextField(null=True)
+    is_trusted = IntegerField()
+    created_at = BigIntegerField()
+    last_seen_at = BigIntegerField()
+
+
+class DeviceRow(NamedTuple):
+    """A device as its owner sees it; times in ms since 1970."""
+
+    id: int
+    name: str | None
+    is_trusted: int
+    created_at: int
+    last_seen_at: int
+
+
+_MINE = Device.user_id == Param("user")
+
+PUT = Prepared[DeviceRow](
+    Device.insert(
+        {
+            Device.id: Param("id"),
+            Device.user_id: Param("user"),
+            Device.name: Param("name"),
+            Device.is_trusted: Param("is_trusted"),
+            Device.created_at: Param("now"),
+            Device.last_seen_at: Param("now"),
+        }
+    )
+)
+_SEEN = Device.select(Device.id, Device.name, Device.is_trusted, Device.created_at, Device.last_seen_at)
+OF_USER = Prepared(_SEEN.where(_MINE).order_by(Device.created_at.desc(), Device.id.desc()), DeviceRow)
+BY_IDS = Prepared(_SEEN.where(_MINE, Device.id.in_(IdList("ids"))), DeviceRow)
+TRUSTED = Prepared[DeviceRow](Device.select(Device.id).where(_MINE, Device.is_trusted == 1).limit(1))
+TRUST = Prepared[DeviceRow](Device.update({Device.is_trusted: 1}).where(_MINE, Device.id == Param("id")))
+SEE = Prepared[DeviceRow](Device.update({Device.last_seen_at: Param("now")}).where(Device.id == Param("id")))
+DELETE = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id == Param("id")))
+DELETE_ALL = Prepared[DeviceRow](Device.delete().where(_MINE))
+DELETE_OTHERS = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id != Param("id")))
+# The trusted ones go last: somebody who has the password alone cannot push them out.
+_MOST = Device.select(Device.id).where(_MINE).order_by(Device.is_trusted.desc(), Device.last_seen_at.desc())
+MAKE_ROOM = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id.not_in(_MOST.limit(Param("most")))))

@@ -1,0 +1,44 @@
+"""The operator's commands: on the folder itself, or where a server has it, by its control socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from models.error import DatabaseError, DatabaseInUse
+from server.app import open_services
+from server.command import COMMANDS
+from server.control import ControlError, ask
+from server.process import StartError, way_out
+from server.settings import Settings
+from services.service import Services
+from storage.base import StorageError
+
+
+async def operate(settings: Settings, command: str, **arguments: Any) -> list[str]:
+    """Runs a command of `COMMANDS` and returns its lines; raises StartError, and what the command raises."""
+    try:
+        async with opened(settings) as services:
+            return await COMMANDS[command](services, **arguments)
+    except DatabaseInUse as error:
+        try:
+            return await ask(settings.database_path.parent, command, arguments)
+        except ControlError as refused:
+            raise StartError(str(refused)) from error
+        except (TimeoutError, OSError) as failure:
+            reason = f"{error}, which does not answer at its control socket"
+            raise StartError(f"{reason}; try again, or stop it first.") from failure
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Services]:
+    """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError."""
+    try:
+        services = await open_services(settings)
+    except DatabaseInUse:
+        raise
+    except (DatabaseError, StorageError, OSError) as error:
+        raise StartError(way_out(error)) from error
+    try:
+        yield services
+    finally:
+        await services.close()

@@ -1,0 +1,83 @@
+"""The host's users: whoever a trusted issuer vouches for is a user here, made when first seen."""
+
+import re
+import secrets
+
+import structlog
+
+from models import user as users
+from models.transaction import Transaction
+from services.error import Unauthenticated
+from services.guard import GuardedDatabase
+from services.issuer import Claims, Issuers
+from services.limit import Limits
+from services.revocation import RevocationReason
+from services.standing import check_state
+from services.text import name_issue
+from services.viewer import CredentialKind, Right, Viewer
+
+log = structlog.get_logger("sotto.audit")
+
+USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
+RIGHTS = Right.PEOPLE | Right.READ | Right.WRITE | Right.DEVICES | Right.STREAM
+
+
+class HostUsers:
+    """Turns a token of the host application's into a viewer."""
+
+    def __init__(self, database: GuardedDatabase, issuers: Issuers, limits: Limits) -> None:
+        self._database = database
+        self._issuers = issuers
+        self._limits = limits
+
+    async def authenticate(self, token: str, session: bytes) -> Viewer:
+        """The user whose external id the token names; `session` is the token's hash.
+
+        Raises Unauthenticated, AccountSuspended, AccountDeactivated, ServerUnavailable.
+        """
+        claims = await self._issuers.verify(token)
+        row = await self._database.read(lambda tx: tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id))
+        name = self._name_of(claims)
+        if row is None or (name is not None and name != row.display_name):
+            row = await self._database.write(_put, claims, name)
+        check_state(row.state)
+        if claims.issued_at <= row.tokens_ended_at:
+            reason = RevocationReason.SIGNED_OUT
+            raise Unauthenticated("The token was ended: get another from your application.", reason)
+        return Viewer(
+            row.id,
+            session,
+            claims.expires_at,
+            CredentialKind.TOKEN,
+            RIGHTS,
+            issued_at=claims.issued_at,
+        )
+
+    def _name_of(self, claims: Claims) -> str | None:
+        """The name to show, where the token has one that can be shown."""
+        name = claims.display_name
+        is_good = name is not None and not name_issue(("name",), name, self._limits.max_display_name_length)
+        return name if is_good else None
+
+
+def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow:
+    """Finds or makes the user, in one transaction: two first requests make one. A user name that is taken, or that
+    cannot be one, is replaced by a drawn one.
+    """
+    row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
+    if row is not None:
+        if name is not None:
+            tx.run(users.SET_DISPLAY_NAME, id=row.id, display_name=name)
+        return row
+    wanted = claims.username if claims.username and USERNAME.fullmatch(claims.username) else None
+    for username in [wanted, *(f"user-{secrets.token_hex(6)}" for _ in range(3))]:
+        if username is not None:
+            user_id = users.put(
+                tx, username, display_name=name or username, password_hash=None, external_id=claims.external_id
+            )
+            if user_id is not None:
+                log.info("user made", user=user_id, by="token")
+                break
+    row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
+    assert row is not None
+    return row

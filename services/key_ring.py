@@ -1,0 +1,128 @@
+"""Key rings: the public keys of one issuer, fetched from its JWKS (RFC 7517) and kept while they are good."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+from jwt import PyJWK
+from jwt.exceptions import PyJWTError
+
+from services.cause import causes_of
+from services.error import ServerUnavailable
+
+log = structlog.get_logger("sotto.keys")
+
+Fetch = Callable[[str], Awaitable[bytes]]
+
+FRESH_SECONDS = 600.0  # then they are fetched again, beside whatever goes on
+RETRY_SECONDS = 30.0  # an unknown `kid`, or a failure, makes no more fetches than this
+KEPT_SECONDS = 86_400.0  # how long good keys serve while the issuer cannot be reached
+MAX_KEYS = 100
+RSA_BITS = range(2048, 8193)  # RFC 7518 §3.3 asks for 2048; beyond 8192 a check takes milliseconds
+
+
+class Family(NamedTuple):
+    """The kind of key that an algorithm works with (RFC 7518 §6, RFC 8037)."""
+
+    kty: str
+    crv: str | None = None
+
+
+ASYMMETRIC = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), Family("RSA")),
+    "ES256": Family("EC", "P-256"),
+    "ES384": Family("EC", "P-384"),
+    "ES512": Family("EC", "P-521"),
+    "EdDSA": Family("OKP", "Ed25519"),
+}
+
+
+class KeyRing:
+    """Looks keys up by `kid`; what an issuer serves is read with suspicion, because it comes over the network."""
+
+    def __init__(self, url: str, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: dict[str | None, dict[str, Any]] = {}
+        self._made: dict[tuple[str | None, str], PyJWK] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def find(self, kid: str | None, algorithm: str) -> PyJWK | None:
+        """The key for an algorithm of `ASYMMETRIC`; None where the issuer has none that fits.
+
+        Without a `kid` the only key, where there is one only. Raises ServerUnavailable while no good keys are there.
+        """
+        age = self._clock() - self._fetched_at
+        if age > FRESH_SECONDS or (kid not in self._keys and not self._is_only(kid)):
+            fetching = self._refresh()
+            if fetching is not None and (age > KEPT_SECONDS or kid not in self._keys):
+                await asyncio.shield(fetching)
+        if self._clock() - self._fetched_at > KEPT_SECONDS:
+            raise ServerUnavailable("The keys of the token's issuer cannot be had just now.", RETRY_SECONDS)
+        found = kid if kid is not None or not self._is_only(kid) else next(iter(self._keys))
+        return self._make(found, algorithm)
+
+    def _is_only(self, kid: str | None) -> bool:
+        return kid is None and len(self._keys) == 1
+
+    def _refresh(self) -> asyncio.Task[None] | None:
+        """The fetch that is under way, or a new one; None where the last is too young."""
+        if self._fetching is None and self._clock() - self._tried_at >= RETRY_SECONDS:
+            self._tried_at = self._clock()
+            self._fetching = asyncio.create_task(self._load())
+        return self._fetching
+
+    async def _load(self) -> None:
+        try:
+            self._keys = keys_of(await self._fetch(self._url))
+            self._made.clear()
+            self._fetched_at = self._clock()
+        except Exception as error:  # noqa: BLE001 - the last good keys are kept
+            log.warning("keys not fetched", keys=len(self._keys), causes=causes_of(error))
+        finally:
+            self._fetching = None
+
+    def _make(self, kid: str | None, algorithm: str) -> PyJWK | None:
+        data = self._keys.get(kid)
+        if data is None or not _fits(data, algorithm):
+            return None
+        if (kid, algorithm) not in self._made:
+            try:
+                key = PyJWK(data, algorithm=algorithm)
+            except (PyJWTError, ValueError, TypeError, KeyError):
+                return None
+            if data["kty"] == "RSA" and key.key.key_size not in RSA_BITS:
+                return None
+            self._made[kid, algorithm] = key
+        return self._made[kid, algorithm]
+
+
+def keys_of(content: bytes) -> dict[str | None, dict[str, Any]]:
+    """The keys of a JWKS by `kid`: those for signatures, public ones alone; raises ValueError where none is left."""
+    document = orjson.loads(content)
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+        raise ValueError("not a JWKS")
+    families = {family.kty for family in ASYMMETRIC.values()}
+    found: dict[str | None, dict[str, Any]] = {}
+    for key in listed:
+        if not isinstance(key, dict) or key.get("kty") not in families or key.get("use", "sig") != "sig":
+            continue
+        kid = key.get("kid")
+        if (kid is None or isinstance(kid, str)) and "d" not in key:  # a private key that was published is no secret
+            found[kid] = key
+    if not found:
+        raise ValueError("a JWKS without a key for signatures")
+    return found
+
+
+def _fits(data: dict[str, Any], algorithm: str) -> bool:
+    family = ASYMMETRIC[algorithm]
+    if data.get("kty") != family.kty or (family.crv is not None and data.get("crv") != family.crv):
+        return False
+    return bool(data.get("alg", algorithm) == algorithm)

@@ -1,0 +1,73 @@
+"""Standing: whether a credential that was good is good now; asked again inside every transaction that writes for it."""
+
+from typing import NamedTuple
+
+from models import api_key as keys
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.transaction import Transaction
+from services.error import AccountDeactivated, AccountSuspended, Unauthenticated
+from services.revocation import RevocationReason
+from services.viewer import CredentialKind, Viewer
+
+ENDED = "The session has ended: sign in again."
+
+
+class Standing(NamedTuple):
+    """What a look at a credential finds; times in ms since 1970."""
+
+    expires_at: int
+    created_at: int = 0
+    last_seen_at: int | None = None
+    is_trusted: bool = True
+
+
+def standing_of(tx: Transaction, viewer: Viewer) -> Standing:
+    """Raises Unauthenticated, AccountSuspended or AccountDeactivated; runs inside a transaction."""
+    if viewer.kind is CredentialKind.SESSION:
+        standing = _of_session(tx, viewer)
+    elif viewer.kind is CredentialKind.API_KEY:
+        standing = _of_key(tx, viewer)
+    else:
+        standing = _of_token(tx, viewer)
+    if standing.expires_at <= now_ms():
+        raise Unauthenticated(ENDED, RevocationReason.TOKEN_EXPIRED)
+    return standing
+
+
+def check_state(state: int | None) -> None:
+    """Raises for whoever may not come in; None is nobody."""
+    if state is None:
+        raise Unauthenticated(ENDED)
+    if state == users.SUSPENDED:
+        raise AccountSuspended("This account is suspended.")
+    if state == users.DEACTIVATED:
+        raise AccountDeactivated("This account was deactivated.")
+
+
+def _of_session(tx: Transaction, viewer: Viewer) -> Standing:
+    row = tx.first(sessions.FIND, token_hash=viewer.session)
+    if row is None:
+        raise Unauthenticated(ENDED)
+    check_state(row.state)
+    return Standing(row.expires_at, row.created_at, row.last_seen_at, bool(row.is_trusted))
+
+
+def _of_key(tx: Transaction, viewer: Viewer) -> Standing:
+    """A key that acts for somebody is good as long as both of them may come in."""
+    row = tx.first(keys.FIND, secret_hash=viewer.session)
+    if row is None:
+        raise Unauthenticated("The API key is not valid (any more).")
+    check_state(row.state)
+    if viewer.acting_id:
+        check_state(tx.value(users.STATE, id=viewer.user_id))
+    return Standing(viewer.expires_at, last_seen_at=row.last_used_at)
+
+
+def _of_token(tx: Transaction, viewer: Viewer) -> Standing:
+    row = tx.first(users.STANDING, id=viewer.user_id)
+    check_state(None if row is None else row.state)
+    if row is not None and viewer.issued_at <= row.tokens_ended_at:
+        raise Unauthenticated(ENDED, RevocationReason.SIGNED_OUT)
+    return Standing(viewer.expires_at)
