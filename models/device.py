@@ -52,6 +52,3 @@ SEE = Prepared[DeviceRow](Device.update({Device.last_seen_at: Param("now")}).whe
 DELETE = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id == Param("id")))
 DELETE_ALL = Prepared[DeviceRow](Device.delete().where(_MINE))
 DELETE_OTHERS = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id != Param("id")))
-# The trusted ones go last: somebody who has the password alone cannot push them out.
-_MOST = Device.select(Device.id).where(_MINE).order_by(Device.is_trusted.desc(), Device.last_seen_at.desc())
-MAKE_ROOM = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id.not_in(_MOST.limit(Param("most")))))

@@ -60,17 +60,40 @@ FIND = Prepared(
     .where(Session.token_hash == Param("token_hash")),
     SessionRow,
 )
+DELETE = Prepared[SessionRow](
+    Device.delete().where(
+        Device.id.in_(Session.select(Session.device_id).where(Session.token_hash == Param("token_hash")))
+    )
+)
 EXTEND = Prepared[SessionRow](
     Session.update({Session.expires_at: Param("expires_at")}).where(Session.token_hash == Param("token_hash"))
 )
 OF_DEVICE = Prepared[SessionRow](
     Session.select(Session.token_hash).where(Session.user_id == Param("user"), Session.device_id == Param("device"))
 )
+# Beyond so many, the one that was unseen for longest first; the trusted ones go last, so that somebody who has the
+# password alone cannot push them out.
+BEYOND = Prepared[SessionRow](
+    Session.select(Session.token_hash)
+    .join(Device, on=(Device.id == Session.device_id))
+    .where(Session.user_id == Param("user"))
+    .order_by(Device.is_trusted.desc(), Device.last_seen_at.desc(), Device.id)
+    .limit(-1)
+    .offset(Param("most"))
+)
 DELETE_EXPIRED = Prepared[SessionRow](
     Device.delete().where(
         Device.id.in_(Session.select(Session.device_id).where(Session.expires_at < Param("now")))  # with its session
     )
 )
+
+
+def make_room(transaction: Transaction, user_id: int, most: int) -> list[bytes]:
+    """Ends the sessions of a user beyond `most`, with their devices; returns the hashes of their tokens."""
+    hashes: list[bytes] = transaction.values(BEYOND, user=user_id, most=most)
+    for token_hash in hashes:
+        transaction.run(DELETE, token_hash=token_hash)
+    return hashes
 
 
 def put(

@@ -228,17 +228,19 @@ class AccountService:
         session = hashlib.sha256(token.encode()).digest()
         expires_at = now_ms() + self._limits.session_life_seconds * 1000
 
-        def write(tx: Transaction) -> tuple[int, bool, list[Hint]]:
+        def write(tx: Transaction) -> tuple[int, bool, list[bytes], list[Hint]]:
             row = tx.first(users.CREDENTIAL_BY_ID, id=user_id)
             if row is None or (known is not None and row.password_hash != known):
                 raise InvalidCredentials(_WRONG)
             check_state(row.state)
             is_trusted = self._limits.device_trust is DeviceTrust.OFF or tx.value(devices.TRUSTED, user=user_id) is None
-            tx.run(devices.MAKE_ROOM, user=user_id, most=MOST_DEVICES - 1)
+            ended = sessions.make_room(tx, user_id, MOST_DEVICES - 1)
             device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
-            return device_id, is_trusted, [] if is_trusted else tell_of(tx, user_id, device_id).hints
+            return device_id, is_trusted, ended, [] if is_trusted else tell_of(tx, user_id, device_id).hints
 
-        device_id, is_trusted, hints = await self._database.write(write)
+        device_id, is_trusted, ended, hints = await self._database.write(write)
+        if ended:
+            self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=ended)
         viewer = session_viewer(self._limits, user_id, session, expires_at, device_id, is_trusted)
         self._authenticator.remember(token, viewer)
         self._pubsub.publish(hints)

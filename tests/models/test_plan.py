@@ -27,7 +27,7 @@ MAY_SCAN = {
 }
 # few rows: what matched, at most two of each pair, the emoji of one message, the people whom one person writes to,
 # the devices of one person
-MAY_SORT = re.compile(r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS|device\.MAKE_ROOM")
+MAY_SORT = re.compile(r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS|session\.BEYOND")
 
 
 def every_query() -> Iterator[tuple[str, Prepared[Any]]]:
