@@ -1,0 +1,350 @@
+"""API keys: what a program may do with one, for its owner and for somebody else."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models import api_key as keys
+from models import user as users
+from models.api_key import Scope
+from models.base import now_ms
+from models.transaction import Transaction
+from services.account import SignUp
+from services.api_key import OPERATORS
+from services.error import (
+    AccountDeactivated,
+    AccountSuspended,
+    BadRequest,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RecipientsRejected,
+    Unauthenticated,
+)
+from services.page import PageRequest
+from services.user import Reference, ReferenceKind
+from services.viewer import CredentialKind, Right, Viewer
+from tests.services.conftest import MakeWorld, World
+
+BOTH = Scope.READ_MESSAGES | Scope.SEND_MESSAGES
+
+
+async def key_of(world: World, owner: Viewer, scopes: Scope = BOTH, expires_at: int | None = None) -> str:
+    """The secret of a key of any scope, as the operator makes one."""
+
+    def put(tx: Transaction) -> str:
+        return world.services.api_key.put(tx, owner.user_id, "key", scopes, expires_at)[1]
+
+    return await world.services.database.write(put)
+
+
+async def through(world: World, secret: str, **way: Any) -> Viewer:
+    """Who comes in with it."""
+    viewer = await world.authenticate(secret, **way)
+    assert viewer is not None
+    return viewer
+
+
+def name(username: str) -> Reference:
+    """By user name."""
+    return Reference(ReferenceKind.USERNAME, username)
+
+
+async def test_a_key_is_its_owners_way_in(world: World) -> None:
+    """Shown once; the table holds its hash alone, and the list shows no secret."""
+    (alice,) = await world.people("alice")
+
+    row, secret = await world.services.api_key.create(alice, "bot", BOTH, None)
+    viewer = await through(world, secret)
+
+    assert secret.startswith("sok_")
+    assert len(secret) == 47
+    assert (viewer.user_id, viewer.kind, viewer.key_id) == (alice.user_id, CredentialKind.API_KEY, row.id)
+    assert await world.services.api_key.list_of(alice) != []
+    stored = b"".join(path.read_bytes() for path in world.folder.glob("sotto.db*"))
+    assert secret.encode() not in stored
+    assert secret[4:].encode() not in stored
+
+
+@pytest.mark.parametrize("shown", ["alice", "ALICE", "alice@example.org", "Alice@Example.org", None])
+async def test_basic_credentials_name_the_keys_owner(world: World, shown: str | None) -> None:
+    """Zulip: HTTP Basic `email:key`; a user name does as well, and a bearer needs neither."""
+    alice = await world.person("alice", email="alice@example.org")
+    secret = await key_of(world, alice)
+
+    assert (await through(world, secret, name=shown)).user_id == alice.user_id
+
+
+@pytest.mark.parametrize("shown", ["bob", "", "alice@example.com", "\ud800", "alice\n"])
+async def test_a_key_with_another_name_is_refused(world: World, shown: str) -> None:
+    """Zulip: a wrong key is refused, and so is a right one with a wrong name; also after it was good once."""
+    alice = await world.person("alice", email="alice@example.org")
+    await world.people("bob")
+    secret = await key_of(world, alice)
+    await through(world, secret)
+
+    with pytest.raises(Unauthenticated):
+        await through(world, secret, name=shown)
+
+
+@pytest.mark.parametrize("token", ["sok_", "sok_" + "A" * 43, "sok_" + "A" * 42, "sok_" + "A" * 44, "sok_é" + "A" * 42])
+async def test_what_is_no_key_is_nobodys(world: World, token: str) -> None:
+    """One answer for all."""
+    with pytest.raises(Unauthenticated, match="not valid"):
+        await world.authenticate(token)
+
+
+async def test_a_key_ends_with_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it was good a moment ago, and remembered."""
+    (alice,) = await world.people("alice")
+    secret = await key_of(world, alice, expires_at=now_ms() + 60_000)
+    viewer = await through(world, secret)
+    later = now_ms() + 60_001
+    for module in ("authentication", "standing", "key_holder"):
+        monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
+
+    with pytest.raises(Unauthenticated):
+        await through(world, secret)
+    with pytest.raises(Unauthenticated):
+        await world.services.authenticator.check_live(viewer)
+
+
+async def test_a_key_that_is_revoked_is_worth_nothing_at_once(world: World) -> None:
+    """Nobody else can revoke it: the same answer as for one that never was."""
+    alice, bob = await world.people("alice", "bob")
+    row, secret = await world.services.api_key.create(alice, "bot", BOTH, None)
+    viewer = await through(world, secret)
+
+    for id_ in (row.id, 12345):
+        with pytest.raises(NotFound, match="no such API key"):
+            await world.services.api_key.revoke(bob, id_)
+    assert await world.services.api_key.find_many(bob, [row.id]) == {}
+    assert await through(world, secret) == viewer
+    await world.services.api_key.revoke(alice, row.id)
+
+    with pytest.raises(Unauthenticated):
+        await through(world, secret)
+    with pytest.raises(Unauthenticated):
+        await world.send(viewer, "bob")
+    assert (await world.stored())[0]["message"] == 0
+
+
+async def test_last_use_is_shown(world: World) -> None:
+    """Null before the first time."""
+    (alice,) = await world.people("alice")
+    _, secret = await world.services.api_key.create(alice, "bot", BOTH, None)
+    [before] = await world.services.api_key.list_of(alice)
+    await through(world, secret)
+    [after] = await world.services.api_key.list_of(alice)
+
+    assert before.last_used_at is None
+    assert after.last_used_at is not None
+    assert abs(after.last_used_at - now_ms()) < 10_000
+
+
+async def test_a_reading_key_sends_nothing(world: World) -> None:
+    """And changes nothing that is its owner's; nothing is stored."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await world.send(bob, "alice")
+    viewer = await through(world, await key_of(world, alice, Scope.READ_MESSAGES))
+    before = await world.stored()
+
+    assert set(await world.services.message.find_many(viewer, [id_])) == {id_}
+    for attempt in (
+        world.send(viewer, "bob"),
+        world.services.block.block(viewer, name("bob")),
+        world.services.reaction.react(viewer, id_, "👍", is_set=True),
+        world.services.presence.type(viewer, 1, is_typing=True),
+    ):
+        with pytest.raises(PermissionDenied, match="SEND_MESSAGES"):
+            await attempt
+    with pytest.raises(PermissionDenied):
+        world.services.attachment.admit(viewer)
+    assert await world.stored() == before
+
+
+async def test_a_sending_key_reads_nothing(world: World) -> None:
+    """It sees its own message in the answer to a send, and people, because it names them."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await world.send(bob, "alice")
+    viewer = await through(world, await key_of(world, alice, Scope.SEND_MESSAGES))
+
+    assert await world.send(viewer, "bob")
+    assert await world.services.user.find(viewer, name("bob")) is not None
+    for attempt in (
+        world.services.message.find_many(viewer, [id_]),
+        world.services.message.page_of(viewer, 1, PageRequest()),
+        world.services.stream.position(viewer),
+        anext(world.services.stream.messages(viewer, None)),
+    ):
+        with pytest.raises(PermissionDenied, match="READ_MESSAGES"):
+            await attempt
+
+
+@pytest.mark.parametrize("scopes", [BOTH, Scope.ACT_AS_ANY_USER | BOTH, Scope.ADMIN, Scope(15)])
+async def test_no_key_changes_passwords_devices_or_keys(world: World, scopes: Scope) -> None:
+    """A leaked key must not become a second one, or an account."""
+    alice, _ = await world.people("alice", "bob")
+    viewer = await through(world, await key_of(world, alice, scopes))
+
+    for attempt in (
+        world.services.api_key.create(viewer, "more", BOTH, None),
+        world.services.api_key.list_of(viewer),
+        world.services.api_key.revoke(viewer, viewer.key_id),
+        world.services.device.list_of(viewer),
+        world.services.device.revoke(viewer, alice.device_id),
+        world.services.account.change_password(viewer, "", "another horse"),
+        world.services.account.sign_out(viewer, everywhere=True),
+        world.services.account.sign_out(viewer, everywhere=False),
+    ):
+        with pytest.raises(PermissionDenied):
+            await attempt
+    assert await world.services.authenticator.check_live(alice)
+
+
+async def test_a_key_acts_for_whom_it_names(world: World) -> None:
+    """OSSN: the host's key sends as any of its users, `from`; a block stands in its way as in theirs."""
+    host = await world.person("host")
+    alice = await world.person("alice", external_id="42")
+    await world.people("bob", "carol")
+    secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+
+    viewer = await through(world, secret, act_as=Reference(ReferenceKind.EXTERNAL_ID, "42"))
+    id_ = await world.send(viewer, "bob")
+    bob = world.viewers["bob"]
+    [message] = (await world.services.message.find_many(bob, [id_])).values()
+    await world.services.block.block(bob, name("alice"))
+
+    assert message.row.sender_id == alice.user_id
+    assert (viewer.user_id, viewer.acting_id) == (alice.user_id, host.user_id)
+    with pytest.raises(RecipientsRejected):
+        await world.send(viewer, "bob")
+    assert (await through(world, secret)).user_id == host.user_id
+
+
+async def test_without_the_scope_nobody_acts_for_others(world: World) -> None:
+    """Also not after the key was good for its owner, and not for its owner's own name."""
+    alice, _ = await world.people("alice", "bob")
+    secret = await key_of(world, alice)
+    await through(world, secret)
+
+    for whom in ("bob", "alice", "nobody"):
+        with pytest.raises(Forbidden, match="ACT_AS_ANY_USER"):
+            await through(world, secret, act_as=name(whom))
+
+
+async def test_a_session_acts_for_nobody(world: World) -> None:
+    """The header is refused, not ignored: who sends it believes to be somebody else."""
+    alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    await world.people("bob")
+
+    with pytest.raises(Forbidden):
+        await world.authenticate(alice.token, act_as=name("bob"))
+
+
+async def test_to_act_for_nobody_is_refused_with_its_own_reason(world: World) -> None:
+    """OSSN: an unknown user."""
+    (host,) = await world.people("host")
+    secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+
+    with pytest.raises(BadRequest, match="names nobody"):
+        await through(world, secret, act_as=name("nobody"))
+
+
+@pytest.mark.parametrize("who", ["host", "alice"])
+@pytest.mark.parametrize(
+    ("state", "error"), [(users.SUSPENDED, AccountSuspended), (users.DEACTIVATED, AccountDeactivated)]
+)
+async def test_a_key_that_acts_needs_both_to_be_active(
+    world: World, who: str, state: int, error: type[Exception]
+) -> None:
+    """Its owner, and whom it acts for; at once, though it was remembered."""
+    host, _, _ = await world.people("host", "alice", "bob")
+    secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+    viewer = await through(world, secret, act_as=name("alice"))
+
+    await world.services.account.set_state(who, state)
+
+    with pytest.raises((error, Unauthenticated)):
+        await through(world, secret, act_as=name("alice"))
+    with pytest.raises((error, Unauthenticated)):
+        await world.send(viewer, "bob")
+    assert (await world.stored())[0]["message"] == 0
+
+
+async def test_a_key_is_refused_in_a_page_and_on_a_socket_where_it_acts(world: World) -> None:
+    """A key in a page belongs to its visitors; also when it is remembered already."""
+    (host,) = await world.people("host")
+    secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+    acting = await through(world, secret, act_as=name("host"))
+    await through(world, secret)
+
+    with pytest.raises(Forbidden, match="page"):
+        await through(world, secret, is_from_page=True)
+    with pytest.raises(Forbidden, match="WebSocket"):
+        await through(world, secret, is_from_socket=True, act_as=name("host"))
+    assert (await through(world, secret, is_from_socket=True)).user_id == host.user_id
+    for stream in (
+        world.services.stream.messages(acting, None),
+        world.services.stream.events(acting, None, None, with_flashes=True),
+    ):
+        with pytest.raises(PermissionDenied, match="does not listen"):
+            await anext(stream)
+
+
+@pytest.mark.parametrize("scope", [Scope.ACT_AS_ANY_USER, Scope.ADMIN, OPERATORS | Scope.READ_MESSAGES])
+async def test_power_over_others_is_the_operators_to_give(world: World, scope: Scope) -> None:
+    """Nobody makes such a key for themselves."""
+    (alice,) = await world.people("alice")
+
+    with pytest.raises(PermissionDenied, match="operator"):
+        await world.services.api_key.create(alice, "bot", scope, None)
+    assert await world.services.api_key.list_of(alice) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (("", BOTH, None), [("name", "EMPTY")]),
+        (("x" * 65, BOTH, None), [("name", "TOO_LONG")]),
+        (("a\u202eb", BOTH, None), [("name", "MALFORMED")]),
+        (("bot", Scope(0), None), [("scopes", "EMPTY")]),
+        (("bot", BOTH, 1), [("expiresAt", "OUT_OF_RANGE")]),
+        (("", Scope(0), 0), [("name", "EMPTY"), ("scopes", "EMPTY"), ("expiresAt", "OUT_OF_RANGE")]),
+    ],
+)
+async def test_everything_wrong_with_a_key_is_named(
+    world: World, form: tuple[str, Scope, int | None], expected: list[tuple[str, str]]
+) -> None:
+    """And none is made."""
+    (alice,) = await world.people("alice")
+
+    with pytest.raises(InvalidInput) as caught:
+        await world.services.api_key.create(alice, *form)
+
+    assert [(issue.path[0], issue.reason.name) for issue in caught.value.issues] == expected
+    assert await world.services.api_key.list_of(alice) == []
+
+
+async def test_there_is_a_most_of_keys(make_world: MakeWorld) -> None:
+    """Also for fifty who ask at once: it is counted where they are stored."""
+    world = await make_world(max_api_keys=5)
+    (alice,) = await world.people("alice")
+
+    made = await asyncio.gather(
+        *(world.services.api_key.create(alice, "bot", BOTH, None) for _ in range(50)), return_exceptions=True
+    )
+
+    assert sum(isinstance(each, PermissionDenied) for each in made) == 45
+    assert await world.services.database.read(lambda tx: tx.value(keys.COUNT, user=alice.user_id)) == 5
+
+
+def test_every_right_has_a_sentence() -> None:
+    """For who lacks it."""
+    nobody = Viewer(1, b"", 0, CredentialKind.API_KEY, Right(0))
+    for right in Right:
+        if right is not Right.ALL:
+            with pytest.raises(PermissionDenied):
+                nobody.check(right)
