@@ -183,7 +183,7 @@ def user_restore(username: str, data: Data = None) -> None:
 
 @user.command("deactivate")
 def user_deactivate(username: str, data: Data = None) -> None:
-    """Close an account: its sessions and keys are gone, its messages stay with the others."""
+    """Close an account; its messages stay with the others."""
     _operate("user deactivate", data, username=username)
 
 

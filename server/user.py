@@ -64,7 +64,7 @@ async def restore_user(services: Services, username: str) -> list[str]:
 async def deactivate_user(services: Services, username: str) -> list[str]:
     """Closes an account; raises NotFound."""
     await services.account.set_state(username, users.DEACTIVATED)
-    return [f"{username} is deactivated; their sessions and keys are gone, their messages stay with the others."]
+    return [f"{username} is deactivated; their messages stay with the others."]
 
 
 async def trust_user(services: Services, username: str) -> list[str]:

@@ -201,14 +201,16 @@ class AccountService:
     async def set_state(self, username: str, state: int) -> None:
         """Suspends, restores or deactivates somebody, which ends what they have open; raises NotFound.
 
-        A suspended account keeps its sessions and keys for the day when it is restored; a deactivated one loses them.
-        For the operator.
+        Who is restored from a suspension finds their sessions and keys as they were; from a deactivation they begin
+        anew. Until then the sessions of both stay, so that whoever shows one is told why it is refused. For the
+        operator.
         """
 
         def change(tx: Transaction) -> int:
             user_id = get_id(tx, username)
+            was = tx.value(users.STATE, id=user_id)
             tx.run(users.SET_STATE, id=user_id, state=state)
-            if state == users.DEACTIVATED:
+            if was == users.DEACTIVATED and state != was:
                 tx.run(devices.DELETE_ALL, user=user_id)
                 tx.run(keys.DELETE_ALL, user=user_id)
                 tx.run(users.END_TOKENS, id=user_id, now=now_ms())

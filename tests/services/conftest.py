@@ -50,6 +50,13 @@ class World:
         self.viewers[name] = await self.services.database.write(put)
         return self.viewers[name]
 
+    async def again(self, name: str) -> Viewer:
+        """Another session of somebody."""
+        user_id, session = self.viewers[name].user_id, hashlib.sha256(secrets.token_bytes()).digest()
+        expires_at = now_ms() + 86_400_000 * 30
+        device_id = await self.services.database.write(sessions.put, user_id, session, expires_at)
+        return Viewer(user_id, session, expires_at, device_id=device_id)
+
     async def authenticate(self, token: str | None, **way: Any) -> Viewer | None:
         """Whose a token is."""
         return await self.services.authenticator.authenticate(None if token is None else Credentials(token, **way))

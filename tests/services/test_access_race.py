@@ -1,0 +1,159 @@
+"""Races for access: once the end of a right was acknowledged, nothing comes of what was under way. RACES=1000 in CI."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+from argon2 import PasswordHasher
+
+from models import user as users
+from models.api_key import Scope
+from models.transaction import Transaction
+from services.account import SignUp
+from services.api_key import ApiKeyService
+from services.draft import Draft
+from services.error import InvalidCredentials, SottoError
+from services.user import Reference, ReferenceKind
+from services.viewer import Viewer
+from tests.services.conftest import MakeWorld, World, named
+
+RACES = int(os.environ.get("RACES", "100"))
+SENDS = 4
+
+End = Callable[[World, dict[str, Viewer], int], Awaitable[object]]
+
+
+async def count(world: World, table: str, where: str = "1") -> int:
+    """Rows that are committed now."""
+
+    def read(tx: Transaction) -> int:
+        query = f"SELECT count(*) FROM {table} WHERE {where}"
+        return int(tx.database.connection().execute(query).fetchone()[0])
+
+    return await world.services.database.read(read)
+
+
+async def race(world: World, sends: list[Awaitable[object]], end: Awaitable[object], table: str, where: str) -> bool:
+    """Runs all at once; asserts that nothing was stored after the end was acknowledged. Whether a send was refused."""
+    tasks = [asyncio.ensure_future(each) for each in sends]
+    ending = asyncio.ensure_future(end)
+    await ending
+    seen = await count(world, table, where)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert await count(world, table, where) == seen
+    assert all(isinstance(each, SottoError) for each in results if isinstance(each, BaseException)), results
+    return any(isinstance(each, SottoError) for each in results)
+
+
+def block(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The recipient blocks the sender."""
+    return world.services.block.block(people["bob"], Reference(ReferenceKind.USERNAME, "alice"))
+
+
+def revoke(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The sender's device is revoked from another one of theirs."""
+    return world.services.device.revoke(people["desk"], people["alice"].device_id)
+
+
+def sign_out(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The sender signs out."""
+    return world.services.account.sign_out(people["alice"], everywhere=False)
+
+
+def suspend(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The operator suspends the sender."""
+    return world.services.account.set_state("alice", users.SUSPENDED)
+
+
+def unavailable(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The operator suspends the recipient."""
+    return world.services.account.set_state("bob", users.SUSPENDED)
+
+
+def own_block(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[object]:
+    """The sender blocks the recipient, from another device."""
+    return world.services.block.block(people["alice"], Reference(ReferenceKind.USERNAME, "bob"))
+
+
+@pytest.mark.parametrize(
+    "end", [block, revoke, sign_out, suspend, unavailable, own_block], ids=lambda end: end.__name__
+)
+async def test_nothing_is_sent_after_the_right_to_it_has_ended(make_world: MakeWorld, end: End) -> None:
+    """Not one message more, in RACES runs; and in some of them a send was under way and refused."""
+    world = await make_world(max_request_messages=10_000, sign_ins_per_minute=0)
+    bob, alice = await world.people("bob", "alice")
+    await world.send(bob, "alice")  # so that alice may answer, as often as she likes
+    refused = 0
+    for run in range(RACES):
+        people = {"bob": bob, "alice": await world.again("alice"), "desk": alice}
+        text = f"run {run}"
+        sends = [world.services.send.send(people["alice"], Draft(text=text, users=named("bob"))) for _ in range(SENDS)]
+        for _ in range(run % 3):  # now one is first, now the other
+            await asyncio.sleep(0)
+        refused += await race(world, list(sends), end(world, people, run), "message", f"body = '{text}'")
+        for name in ("alice", "bob"):
+            await world.services.account.set_state(name, users.ACTIVE)
+        await world.services.block.unblock(bob, Reference(ReferenceKind.USERNAME, "alice"))
+        await world.services.block.unblock(alice, Reference(ReferenceKind.USERNAME, "bob"))
+
+    assert refused or RACES < 20
+
+
+async def test_nothing_reaches_who_has_left(world: World) -> None:
+    """Not one event more, once leaving was acknowledged."""
+    alice, bob, carol = await world.people("alice", "bob", "carol")
+    for run in range(RACES):
+        first = await world.send(alice, "bob", "carol", text=f"group {run}")
+        [view] = (await world.services.message.find_many(alice, [first])).values()
+        conversation_id = view.row.id >> 27
+        sends = [
+            world.services.send.send(alice, Draft(text="more", conversation_id=conversation_id)) for _ in range(SENDS)
+        ]
+        end = world.services.preference.leave(carol, conversation_id)
+        await race(world, list(sends), end, "event", f"user_id = {carol.user_id}")
+    assert bob
+
+
+async def test_no_session_is_opened_with_a_password_that_was_changed(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of a password takes its time; what was changed meanwhile counts. With cheap hashes, for the number."""
+    world = await make_world(sign_ins_per_minute=0, sign_ups_per_minute=0)
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(world.services.account._passwords, "_hasher", cheap)
+    alice = await world.services.account.sign_up(SignUp("alice", "password 0"))
+    for run in range(RACES):
+        sign_in = world.services.account.sign_in
+        tasks = [asyncio.ensure_future(sign_in("alice", f"password {run}", "Thief", "")) for _ in range(SENDS)]
+        await world.services.account.change_password(alice.viewer, f"password {run}", f"password {run + 1}")
+        seen = await count(world, "session")
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert seen == 1
+        assert await count(world, "session") == 1
+        for each in results:
+            assert isinstance(each, InvalidCredentials) or await is_refused(world, each)
+
+
+async def is_refused(world: World, signed_in: object) -> bool:
+    """Whether a session that was opened before the change is worth nothing after it."""
+    try:
+        await world.authenticate(signed_in.token)  # type: ignore[attr-defined]
+    except SottoError:
+        return True
+    return False
+
+
+async def test_a_key_is_worth_nothing_once_it_was_revoked(world: World) -> None:
+    """A program that sends without a pause."""
+    alice, _ = await world.people("alice", "bob")
+    keys: ApiKeyService = world.services.api_key
+    for run in range(RACES):
+        row, secret = await keys.create(alice, "bot", Scope.SEND_MESSAGES, None)
+        viewer = await world.authenticate(secret)
+        assert viewer is not None
+        text = f"run {run}"
+        sends = [world.services.send.send(viewer, Draft(text=text, users=named("bob"))) for _ in range(SENDS)]
+        await race(world, list(sends), keys.revoke(alice, row.id), "message", f"body = '{text}'")
