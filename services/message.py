@@ -15,9 +15,7 @@ from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
-from services.limit import Limits
 from services.page import Page, PageRequest, backward, forward
-from services.rate import RateLimiter
 from services.text import is_blank
 from services.user import Person, Reference, UserService
 from services.viewer import Right, Viewer
@@ -64,11 +62,10 @@ class SearchFilter:
 class MessageService:
     """Reads messages; the right to see one is a condition of every statement."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
         self._database = database
         self._users = users
         self._seal = seal
-        self._searches = RateLimiter(limits.searches_per_minute, "searches")
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
         """Those of the messages that exist and that the viewer may see."""
@@ -107,7 +104,7 @@ class MessageService:
         """
         PageRequest(first=first).check()
         viewer.check(Right.READ)
-        self._searches.take(viewer.user_id)
+        self._users.searches.take(viewer.user_id)
         words = _WORD.findall(query[:1000])
         if not words:
             raise BadRequest("`query` needs at least one letter or digit.")

@@ -93,7 +93,7 @@ class Services:
         user = UserService(database, seal, limits)
         host_users = HostUsers(database, Issuers(issuers, fetch), limits)
         authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user), limits)
-        message = MessageService(database, user, seal, limits)
+        message = MessageService(database, user, seal)
         conversation = ConversationService(database, user, message, seal)
         attachment = AttachmentService(database, storage, seal, limits)
         setting = SettingService(database, pubsub, user.policy)

@@ -57,7 +57,7 @@ class UserService:
         self._database = database
         self._seal = seal
         self._limits = limits
-        self._searches = RateLimiter(limits.searches_per_minute, "searches")
+        self.searches = RateLimiter(limits.searches_per_minute, "searches")
         self.policy = Policy(
             limits.accept_messages_from,
             limits.from_others,
@@ -88,7 +88,7 @@ class UserService:
         """
         request.check()
         viewer.check(Right.PEOPLE)
-        self._searches.take(viewer.user_id)
+        self.searches.take(viewer.user_id)
         prefix = users.fold(search.strip())
         if not prefix:
             raise BadRequest("`search` needs at least one character of a user name.")

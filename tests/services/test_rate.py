@@ -1,9 +1,15 @@
 """Rates: bursts up to the bound, then as many as time brings, for each key by itself."""
 
+from contextlib import ExitStack
+
 import pytest
 
+from models.base import conversation_of
 from services.error import RateLimited
-from services.rate import RateLimiter
+from services.message import SearchFilter
+from services.page import PageRequest
+from services.rate import RateLimiter, SignInRates, Turnstile, network_of
+from tests.services.conftest import MakeWorld
 
 
 class Clock:
@@ -87,3 +93,95 @@ def test_keys_are_forgotten_beyond_a_bound() -> None:
         limiter.take(number)
 
     assert len(limiter._buckets) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("", "192.0.2.1", False),
+        ("unix", "unix", True),
+    ],
+)
+def test_a_customers_addresses_are_one(one: str, other: str, is_same: bool) -> None:
+    """With IPv6 everybody has 2 ** 64 of them: the /64 counts (RFC 6177); an IPv4 address is one in either form."""
+    assert (network_of(one) == network_of(other)) is is_same
+
+
+def test_who_guesses_a_strangers_password_does_not_keep_its_owner_out() -> None:
+    """A place where the name has signed in before has a bucket of its own."""
+    rates = SignInRates(3)
+    rates.take("alice", "192.0.2.1")
+    rates.know("alice", "192.0.2.1")
+    for number in range(2):
+        rates.take("alice", f"198.51.100.{number}")
+
+    with pytest.raises(RateLimited):
+        rates.take("alice", "198.51.100.9")
+    rates.take("alice", "192.0.2.1")
+    rates.take("alice", "192.0.2.1")
+    with pytest.raises(RateLimited):
+        rates.take("alice", "192.0.2.1")
+
+
+def test_a_turnstile_counts_what_is_open() -> None:
+    """Each key by itself; what was closed makes room, also when it failed; 0 lets all in."""
+    turnstile = Turnstile(2, "sockets")
+    with turnstile.entered("alice"), turnstile.entered("bob"):
+        with (
+            turnstile.entered("alice"),
+            pytest.raises(RateLimited, match="At most 2 sockets"),
+            turnstile.entered("alice"),
+        ):
+            raise AssertionError
+        with pytest.raises(LookupError), turnstile.entered("alice"):
+            raise LookupError
+        with turnstile.entered("alice"):
+            pass
+    assert not turnstile._open
+    with ExitStack() as stack:
+        for _ in range(1000):
+            stack.enter_context(Turnstile(0, "sockets").entered("alice"))
+
+
+async def test_searches_and_subscriptions_are_counted_for_each_call(make_world: MakeWorld) -> None:
+    """By user, whatever the device; and only so many subscriptions are open at once."""
+    world = await make_world(searches_per_minute=2, streams_per_minute=4, max_streams=2)
+    alice, bob = await world.people("alice", "bob")
+    services = world.services
+    for viewer in (alice, bob):
+        await services.message.search(viewer, "word", SearchFilter(), None, None)
+        await services.user.page_of_messageable(viewer, "b", PageRequest())
+        with pytest.raises(RateLimited, match="searches"):
+            await services.message.search(viewer, "word", SearchFilter(), None, None)
+
+    streams = [services.stream.events(alice, None, None, with_flashes=False) for _ in range(5)]
+    await anext(streams[0])
+    await anext(streams[1])
+    with pytest.raises(RateLimited, match="At most 2 subscriptions at once"):
+        await anext(streams[2])
+    await streams[0].aclose()
+    await anext(streams[3])
+    with pytest.raises(RateLimited, match="Too many subscriptions"):
+        await anext(streams[4])
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_files_and_typing_are_counted(make_world: MakeWorld) -> None:
+    """Before a byte of the file is read."""
+    world = await make_world(uploads_per_minute=2, typing_per_minute=1)
+    alice, _ = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob")
+    world.services.attachment.admit(alice)
+    world.services.attachment.admit(alice)
+
+    with pytest.raises(RateLimited, match="files"):
+        world.services.attachment.admit(alice)
+    await world.services.presence.type(alice, conversation_of(id_), is_typing=True)
+    with pytest.raises(RateLimited, match="typing"):
+        await world.services.presence.type(alice, conversation_of(id_), is_typing=True)
