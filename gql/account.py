@@ -90,8 +90,8 @@ class Viewer:
     async def event_cursor(self, info: Info) -> EventCursor:
         """Taken by `gql.operation.execute`; after a sign-up or sign-in in this very request, now."""
         stream = info.context.services.stream
-        position = info.context.event_position
-        if position is None:
+        position, asker = info.context.event_position, info.context.viewer
+        if position is None or asker is None or asker.user_id != self.viewer.user_id:
             position = await stream.position(self.viewer)
         return EventCursor(stream.cursor_of(self.viewer, position))
 

@@ -19,7 +19,7 @@ described(
     "What an API key may do.",
     {
         "READ_MESSAGES": "Read what its owner can read, and listen.",
-        "SEND_MESSAGES": "Send, and change what is its owner's.",
+        "SEND_MESSAGES": "Send. With READ_MESSAGES as well: edit, react, mark as read, and change what is its owner's.",
         "ACT_AS_ANY_USER": "Do what its other scopes allow for anybody, named by the header `X-Act-As`. Only the "
         "operator gives it.",
         "ADMIN": "Kept for what an operator will be able to do by the API. Only the operator gives it.",

@@ -26,14 +26,22 @@ NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # 
 
 
 def describe(context: Context) -> dict[str, object]:
-    """Who asks (the global id; null when nobody signed in) and what is executed (null until that is known)."""
+    """Who asks (the global id; null when nobody signed in) and what is executed (null until that is known).
+
+    With `key`, the API key that was used, and `acting`, its owner, where it acts for the user: the audit of keys.
+    """
     viewer, name, kind = context.viewer, context.operation_name, context.operation_type
-    return {
+    described: dict[str, object] = {
         "request_id": context.request_id,
         "user": None if viewer is None else encode(Kind.USER, viewer.user_id),
         "operation": None if name is None else name[:MAX_NAME_LENGTH],
         "kind": None if kind is None else kind.value,
     }
+    if viewer is not None and viewer.key_id:
+        described["key"] = encode(Kind.API_KEY, viewer.key_id)
+        if viewer.acting_id:
+            described["acting"] = encode(Kind.USER, viewer.acting_id)
+    return described
 
 
 def milliseconds_since(began: float) -> float:

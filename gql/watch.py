@@ -6,13 +6,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
+import structlog
+
 from services.authentication import Authenticator
+from services.cause import causes_of
 from services.error import RequestError, ServerUnavailable
 from services.rate import Turnstile, network_of
 from services.viewer import Viewer
 
 if TYPE_CHECKING:
     from gql.socket import SocketHandler
+
+log = structlog.get_logger("sotto.watch")
 
 WATCH_SECONDS = 0.25  # an expiry is seen within this time
 RECHECK_SECONDS = 30.0  # a lost hint is made good within this time
@@ -48,7 +53,10 @@ class Sockets:
 
     def seat(self, viewer: Viewer | None, remote: str) -> AbstractContextManager[None]:
         """A place for a socket of this person, or without one of this network; RateLimited if all are taken."""
-        return self._turnstile.entered(network_of(remote) if viewer is None else viewer.user_id)
+        if viewer is None:
+            return self._turnstile.entered(network_of(remote))
+        # A device that waits to be trusted takes no place of its owner's.
+        return self._turnstile.entered(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
         """Close every socket, or those of the viewers that are meant; returns when all have said goodbye."""
@@ -85,3 +93,6 @@ class Sockets:
         except RequestError as error:
             with suppress(ConnectionError):
                 await handler.end_session(error)
+        except Exception as error:  # noqa: BLE001 - or one fault would end the watch over all the others
+            log.warning("socket not looked at", causes=causes_of(error))
+            handler.expires_at = time.time() * 1000 + 1000

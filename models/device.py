@@ -46,7 +46,6 @@ PUT = Prepared[DeviceRow](
 _SEEN = Device.select(Device.id, Device.name, Device.is_trusted, Device.created_at, Device.last_seen_at)
 OF_USER = Prepared(_SEEN.where(_MINE).order_by(Device.created_at.desc(), Device.id.desc()), DeviceRow)
 BY_IDS = Prepared(_SEEN.where(_MINE, Device.id.in_(IdList("ids"))), DeviceRow)
-TRUSTED = Prepared[DeviceRow](Device.select(Device.id).where(_MINE, Device.is_trusted == 1).limit(1))
 TRUST = Prepared[DeviceRow](Device.update({Device.is_trusted: 1}).where(_MINE, Device.id == Param("id")))
 SEE = Prepared[DeviceRow](Device.update({Device.last_seen_at: Param("now")}).where(Device.id == Param("id")))
 DELETE = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id == Param("id")))

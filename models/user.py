@@ -34,6 +34,7 @@ class User(Base):
     state = IntegerField()
     created_at = BigIntegerField()
     tokens_ended_at = BigIntegerField()
+    has_had_device = IntegerField()
 
 
 class UserRow(NamedTuple):
@@ -186,6 +187,7 @@ PUT = Prepared[UserRow](
             User.state: ACTIVE,
             User.created_at: Param("created_at"),
             User.tokens_ended_at: 0,
+            User.has_had_device: 0,
         }
     ).on_conflict_ignore()
 )
@@ -201,6 +203,10 @@ SET_STATE = Prepared[UserRow](User.update({User.state: Param("state")}).where(Us
 SET_DISPLAY_NAME = Prepared[UserRow](
     User.update({User.display_name: Param("display_name")}).where(User.id == Param("id"))
 )
+TAKE_FIRST_DEVICE = Prepared[UserRow](
+    User.update({User.has_had_device: 1}).where(User.id == Param("id"), User.has_had_device == 0)
+)
+GIVE_FIRST_DEVICE = Prepared[UserRow](User.update({User.has_had_device: 0}).where(User.id == Param("id")))
 END_TOKENS = Prepared[UserRow](User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
 _STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name)
 STANDING = Prepared(_STANDING.where(User.id == Param("id")), StandingRow)

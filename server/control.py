@@ -21,7 +21,6 @@ from services.error import SottoError
 
 log = structlog.get_logger("sotto.control")
 
-NAME = "control.sock"
 ANSWER_SECONDS = 30.0
 MAX_LINE_BYTES = 256 * 1024
 _MAX_PATH_BYTES = 100  # sun_path has 108 on Linux, 104 elsewhere
@@ -36,8 +35,8 @@ class ControlError(Exception):
 class Control:
     """The server's end."""
 
-    def __init__(self, folder: Path, commands: Commands, services: object) -> None:
-        self._folder = folder
+    def __init__(self, database: Path, commands: Commands, services: object) -> None:
+        self._path = path_of(database)
         self._commands = commands
         self._services = services
         self._server: asyncio.Server | None = None
@@ -45,7 +44,7 @@ class Control:
     async def start(self) -> None:
         """Listens; without a socket the server runs all the same, and a line of the log says why."""
         try:
-            with _reachable(self._folder) as path:
+            with _reachable(self._path) as path:
                 # one that a killed process left there is replaced: the lock of the folder is ours
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=MAX_LINE_BYTES)
                 await asyncio.to_thread(os.chmod, path, 0o600)
@@ -57,7 +56,7 @@ class Control:
         if self._server is not None:
             self._server.close()
             with suppress(OSError):
-                (self._folder / NAME).unlink()
+                self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -85,10 +84,10 @@ class Control:
             return {"error": "the command failed; the server's log says why"}
 
 
-async def ask(folder: Path, command: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Has the server on this folder run a command; returns its lines. Raises ControlError, OSError, TimeoutError."""
+async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> list[str]:
+    """Has the server on this database run a command; returns its lines. Raises ControlError, OSError, TimeoutError."""
     async with asyncio.timeout(ANSWER_SECONDS):
-        with _reachable(folder) as path:
+        with _reachable(path_of(database)) as path:
             reader, writer = await asyncio.open_unix_connection(path, limit=16 * MAX_LINE_BYTES)
         try:
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
@@ -101,16 +100,21 @@ async def ask(folder: Path, command: str, arguments: Mapping[str, Any]) -> list[
     return lines
 
 
+def path_of(database: Path) -> Path:
+    """The socket of a database: beside it, under its name."""
+    return database.with_name(database.name + ".sock")
+
+
 @contextmanager
-def _reachable(folder: Path) -> Iterator[str]:
+def _reachable(socket_path: Path) -> Iterator[str]:
     """The socket's path, short enough for the kernel: through a descriptor of the folder where it is too long."""
-    path = str(folder.absolute() / NAME)
+    path = str(socket_path.absolute())
     if len(os.fsencode(path)) <= _MAX_PATH_BYTES:
         yield path
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(socket_path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{descriptor}/{NAME}"
+        yield f"/proc/self/fd/{descriptor}/{socket_path.name}"
     finally:
         os.close(descriptor)
 

@@ -21,7 +21,7 @@ async def operate(settings: Settings, command: str, **arguments: Any) -> list[st
             return await COMMANDS[command](services, **arguments)
     except DatabaseInUse as error:
         try:
-            return await ask(settings.database_path.parent, command, arguments)
+            return await ask(settings.database_path, command, arguments)
         except ControlError as refused:
             raise StartError(str(refused)) from error
         except (TimeoutError, OSError) as failure:

@@ -72,7 +72,7 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         except OSError as error:
             reason = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error})"
             raise StartError(f"{reason}; choose another with --port.") from error
-        control = Control(settings.database_path.parent, COMMANDS, services)
+        control = Control(settings.database_path, COMMANDS, services)
         await control.start()
         stack.push_async_callback(control.stop)
         services.sweeper.start()

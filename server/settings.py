@@ -71,7 +71,8 @@ class Settings(BaseSettings):
         (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects, see below."
     )
     device_trust: Annotated[Literal["off", "notify", "require"], BeforeValidator(lower)] = Field(
-        "off", description="Whether a new device of somebody is told to the others, or waits until one confirms it."
+        "off",
+        description="Whether a new device (by password) is told to the others, or waits until one confirms it.",
     )
     self_conversations: bool = Field(default=False, description="Whether people may write to themselves.")
     email_lookup: bool = Field(default=False, description="Whether people can be found by their e-mail address.")

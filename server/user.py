@@ -68,16 +68,18 @@ async def deactivate_user(services: Services, username: str) -> list[str]:
 
 
 async def trust_user(services: Services, username: str) -> list[str]:
-    """Trusts all devices of somebody who has none left to confirm one with; raises NotFound."""
+    """Trusts all devices of somebody who has none left to confirm one with, or else their next; raises NotFound."""
 
     def trust(tx: Transaction) -> tuple[int, int]:
         user_id = get_id(tx, username)
         rows = tx.all(devices.OF_USER, user=user_id)
+        if not rows:
+            tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
         return user_id, sum(tx.run(devices.TRUST, user=user_id, id=row.id) for row in rows if not row.is_trusted)
 
     user_id, count = await services.database.write(trust)
     services.authenticator.end(user_id, None)
-    return [f"{count} device(s) of {username} are trusted now."]
+    return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no device that waits."]
 
 
 async def create_key(

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,6 +28,7 @@ from services.error import (
 )
 from services.guard import GuardedDatabase
 from services.host_user import USERNAME
+from services.issuer import LEEWAY_SECONDS
 from services.limit import DeviceTrust, Limits
 from services.password import Passwords, password_issue
 from services.rate import RateLimiter, SignInRates, network_of
@@ -48,7 +49,7 @@ class SignUp:
     """What a person says who joins; `remote` is the address they come from."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
     display_name: str | None = None
     email: str | None = None
     device_name: str | None = None
@@ -60,7 +61,7 @@ class SignUp:
 class SignedIn:
     """A fresh session; the token is shown here and kept nowhere."""
 
-    token: str
+    token: str = field(repr=False)
     viewer: Viewer
 
 
@@ -152,7 +153,7 @@ class AccountService:
         def end(tx: Transaction) -> int:
             if not everywhere:
                 return tx.run(devices.DELETE, user=viewer.user_id, id=viewer.device_id)
-            tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms())
+            tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
             return tx.run(devices.DELETE_ALL, user=viewer.user_id)
 
         ended = await self._database.write(end)
@@ -187,13 +188,18 @@ class AccountService:
         return ended
 
     async def set_password(self, username: str, password: str) -> None:
-        """Gives somebody another password and ends all their sessions; raises NotFound. For the operator."""
+        """Gives somebody another password, and ends all their sessions and keys; raises NotFound.
+
+        For the operator, who vouches for them: their next device is trusted.
+        """
         password_hash = await self._passwords.hash(password)
 
         def change(tx: Transaction) -> int:
             user_id = get_id(tx, username)
             tx.run(users.SET_PASSWORD, id=user_id, password_hash=password_hash)
+            tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
             tx.run(devices.DELETE_ALL, user=user_id)
+            tx.run(keys.DELETE_ALL, user=user_id)
             return user_id
 
         self._authenticator.end(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
@@ -213,7 +219,8 @@ class AccountService:
             if was == users.DEACTIVATED and state != was:
                 tx.run(devices.DELETE_ALL, user=user_id)
                 tx.run(keys.DELETE_ALL, user=user_id)
-                tx.run(users.END_TOKENS, id=user_id, now=now_ms())
+                tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
+                tx.run(users.END_TOKENS, id=user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
             return user_id
 
         user_id = await self._database.write(change)
@@ -235,7 +242,8 @@ class AccountService:
             if row is None or (known is not None and row.password_hash != known):
                 raise InvalidCredentials(_WRONG)
             check_state(row.state)
-            is_trusted = self._limits.device_trust is DeviceTrust.OFF or tx.value(devices.TRUSTED, user=user_id) is None
+            is_first = tx.run(users.TAKE_FIRST_DEVICE, id=user_id) > 0
+            is_trusted = is_first or self._limits.device_trust is DeviceTrust.OFF
             ended = sessions.make_room(tx, user_id, MOST_DEVICES - 1)
             device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
             return device_id, is_trusted, ended, [] if is_trusted else tell_of(tx, user_id, device_id).hints

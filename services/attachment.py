@@ -56,7 +56,7 @@ class AttachmentService:
 
     def admit(self, viewer: Viewer) -> None:
         """Before a file of the viewer's is received; raises RateLimited, DeviceUntrusted, PermissionDenied."""
-        viewer.check(Right.WRITE)
+        viewer.check(Right.SEND)
         self._uploads.take(viewer.user_id)
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:

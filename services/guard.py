@@ -17,8 +17,8 @@ T = TypeVar("T")
 class GuardedDatabase(Database):
     """Raises ServerUnavailable and StorageFull for what the data layer could not do; nothing was stored then.
 
-    `read_for` and `write_for` are the doors for whatever is done in somebody's name: no road leads around them, which
-    tests/contract/test_access.py keeps.
+    `read_for`, `write_for` and `send_for` are the doors for whatever is done in somebody's name: no road leads around
+    them, which tests/contract/test_access.py keeps.
     """
 
     async def read_for(
@@ -37,7 +37,18 @@ class GuardedDatabase(Database):
         Unauthenticated, AccountSuspended, AccountDeactivated.
         """
         viewer.check(Right.WRITE)
+        return await self._write_as(viewer, fn, *args, **kwargs)
 
+    async def send_for(
+        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `write_for`, for who may send and perhaps not read: what comes of it shows only what the viewer wrote."""
+        viewer.check(Right.SEND)
+        return await self._write_as(viewer, fn, *args, **kwargs)
+
+    async def _write_as(
+        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         def write(tx: Transaction) -> T:
             standing_of(tx, viewer)
             return fn(tx, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections import OrderedDict
 
 import structlog
 
@@ -19,7 +20,7 @@ from services.viewer import CredentialKind, Right, Viewer
 log = structlog.get_logger("sotto.audit")
 
 USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
-RIGHTS = Right.PEOPLE | Right.READ | Right.WRITE | Right.DEVICES | Right.STREAM
+RIGHTS = Right.PEOPLE | Right.READ | Right.SEND | Right.WRITE | Right.DEVICES | Right.STREAM
 
 
 class HostUsers:
@@ -29,6 +30,7 @@ class HostUsers:
         self._database = database
         self._issuers = issuers
         self._limits = limits
+        self._named: OrderedDict[int, int] = OrderedDict()
 
     async def authenticate(self, token: str, session: bytes) -> Viewer:
         """The user whose external id the token names; `session` is the token's hash.
@@ -37,13 +39,15 @@ class HostUsers:
         """
         claims = await self._issuers.verify(token)
         row = await self._database.read(lambda tx: tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id))
+        if row is not None:
+            check_state(row.state)
+            if claims.issued_at <= row.tokens_ended_at:
+                reason = RevocationReason.SIGNED_OUT
+                raise Unauthenticated("The token was ended: get another from your application.", reason)
         name = self._name_of(claims)
-        if row is None or (name is not None and name != row.display_name):
+        if row is None or (name is not None and name != row.display_name and self._is_news(row.id, claims)):
             row = await self._database.write(_put, claims, name)
-        check_state(row.state)
-        if claims.issued_at <= row.tokens_ended_at:
-            reason = RevocationReason.SIGNED_OUT
-            raise Unauthenticated("The token was ended: get another from your application.", reason)
+            check_state(row.state)
         return Viewer(
             row.id,
             session,
@@ -52,6 +56,14 @@ class HostUsers:
             RIGHTS,
             issued_at=claims.issued_at,
         )
+
+    def _is_news(self, user_id: int, claims: Claims) -> bool:
+        """Whether no younger token has named this person: an older one on another device does not rename them back."""
+        is_news = claims.issued_at > self._named.get(user_id, 0)
+        self._named[user_id] = max(claims.issued_at, self._named.pop(user_id, 0))
+        if len(self._named) > 50_000:
+            self._named.popitem(last=False)
+        return is_news
 
     def _name_of(self, claims: Claims) -> str | None:
         """The name to show, where the token has one that can be shown."""

@@ -4,7 +4,7 @@ import base64
 import binascii
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -17,7 +17,9 @@ from services.key_ring import ASYMMETRIC, Fetch, KeyRing
 SYMMETRIC = ("HS256", "HS384", "HS512")
 MAX_TOKEN_BYTES = 8192
 MAX_SUBJECT_LENGTH = 255
-LEEWAY_SECONDS = 30  # for clocks that are ahead of ours; what has expired has expired
+# For clocks that are ahead of ours; what has expired has expired. A sign-out reaches as far into the future, or a token
+# from such a clock would outlive it.
+LEEWAY_SECONDS = 30
 MAX_SECONDS = 2**40  # times beyond are no times: PyJWT takes an exp of 10 ** 30
 _REFUSED = "The token is not one that this server takes, or not any more: get another from your application."
 
@@ -32,7 +34,7 @@ class IssuerSettings:
     issuer: str
     audience: tuple[str, ...]
     jwks_url: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     algorithms: tuple[str, ...] = ()
     prefix: str = ""
     max_life_seconds: int = 86_400

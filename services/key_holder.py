@@ -92,5 +92,7 @@ def rights_of(scopes: Scope) -> Right:
     if scopes & Scope.READ_MESSAGES:
         rights |= Right.PEOPLE | Right.READ | Right.STREAM
     if scopes & Scope.SEND_MESSAGES:
-        rights |= Right.PEOPLE | Right.WRITE
+        rights |= Right.PEOPLE | Right.SEND
+    if rights & Right.READ and rights & Right.SEND:
+        rights |= Right.WRITE
     return rights

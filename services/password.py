@@ -1,15 +1,24 @@
 """Passwords: what may be one, and how it is kept and checked."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.error import Issue, IssueReason
+from services.error import Issue, IssueReason, ServerUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_BYTES = 1024
+MOST_WAITING = 64  # about a second of work for two threads
 
 # A hash of a password that nobody knows, with the parameters below: what an unknown name is checked against.
-_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$7k6qM/MhG6wzSnGgzjhdYQ$0OQv/oedHUjqtfHOD0FqK6Znpd2ulayBfu+B9bQz/Ak"
+NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$7k6qM/MhG6wzSnGgzjhdYQ$0OQv/oedHUjqtfHOD0FqK6Znpd2ulayBfu+B9bQz/Ak"
 
 
 class Passwords:
@@ -18,18 +27,33 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="sotto-password")
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
-        """The encoded hash to store."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+        """The encoded hash to store; raises ServerUnavailable where too many wait."""
+        return await self._run(self._hasher.hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Takes as long for a missing hash as for a wrong password."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, password_hash, password)
+        """Takes as long for a missing hash as for a wrong password; raises ServerUnavailable where too many wait.
+
+        What is too long to be a password is a wrong one, and is not hashed whole.
+        """
+        if len(password) > MAX_BYTES or len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+            password_hash, password = None, ""
+        return await self._run(self._verify, password_hash, password)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._waiting >= MOST_WAITING:
+            raise ServerUnavailable("Too many people sign in just now; try again.", 2.0)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
+        finally:
+            self._waiting -= 1
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash or _NOBODY, password) and password_hash is not None
+            return self._hasher.verify(password_hash or NOBODY, password) and password_hash is not None
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
 
@@ -47,8 +71,8 @@ def password_issue(password: str, path: tuple[str, ...] = ("password",)) -> Issu
     size = len(password.encode("utf-8", "surrogatepass"))
     if size < 8:
         return Issue(path, IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)
-    if size > 1024:
-        return Issue(path, IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", 1024)
+    if size > MAX_BYTES:
+        return Issue(path, IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", MAX_BYTES)
     try:
         password.encode()
     except UnicodeEncodeError:

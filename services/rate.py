@@ -2,7 +2,7 @@
 
 import ipaddress
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -47,19 +47,21 @@ class SignInRates:
 
     def __init__(self, per_minute: int) -> None:
         self._limiter = RateLimiter(per_minute, "sign-ins")
-        self._places: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._places: OrderedDict[str, deque[str]] = OrderedDict()
 
     def take(self, name: str, remote: str) -> None:
         """Counts one attempt; raises RateLimited."""
         network = network_of(remote)
         self._limiter.take(("address", network))
-        self._limiter.take(("name", name, network if (name, network) in self._places else None))
+        self._limiter.take(("name", name, network if network in self._places.get(name, ()) else None))
 
     def know(self, name: str, remote: str) -> None:
         """The attempt was good."""
-        place = (name, network_of(remote))
-        self._places[place] = None
-        self._places.move_to_end(place)
+        network = network_of(remote)
+        places = self._places.setdefault(name, deque(maxlen=8))
+        self._places.move_to_end(name)
+        if network not in places:
+            places.append(network)
         if len(self._places) > 10_000:
             self._places.popitem(last=False)
 

@@ -20,7 +20,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rate import RateLimiter
 from services.text import text_issues
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 MAX_PRECEDING = 20
 MAX_COMMENT_LENGTH = 1000
@@ -55,6 +55,7 @@ class ReportService:
         The copies stay whatever becomes of the messages. `block` blocks the sender as well. Raises InvalidInput (one's
         own message, counts, comment), NotFound, RateLimited.
         """
+        viewer.check(Right.WRITE)
         if issues := self._issues_of(comment, preceding):
             raise InvalidInput(issues)
         self._rate.take(viewer.user_id)

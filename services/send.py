@@ -86,7 +86,7 @@ class SendService:
         return (await self._send(Plan(self._users, viewer.user_id, each, is_for_each=True), viewer)).outcomes
 
     async def _send(self, plan: Plan, viewer: Viewer) -> Written:
-        viewer.check(Right.WRITE)
+        viewer.check(Right.SEND)
         self._rate.take(viewer.user_id)
         draft = plan.draft
         if (replay := await self._database.read(self._prepare, plan)) is not None:
@@ -94,7 +94,7 @@ class SendService:
         pictures = await self._files.check(draft.files)
         kept = await self._files.keep(viewer, draft.files, pictures)
         try:
-            written = await self._database.write_for(viewer, self._store, plan, kept)
+            written = await self._database.send_for(viewer, self._store, plan, kept)
         except BaseException:
             await self._files.abandon(kept)
             raise

@@ -101,7 +101,7 @@ class StreamService:
         request = PageRequest(first=first)
         request.check()
         n = await self._resume_from(viewer, cursor)
-        return await self._database.read_for(viewer, self._load, viewer.user_id, n, request.size)
+        return _known_to(viewer, await self._database.read_for(viewer, self._load, viewer.user_id, n, request.size))
 
     async def messages(
         self, viewer: Viewer, cursor: str | None, conversation_id: int | None = None
@@ -220,7 +220,8 @@ class StreamService:
             try:
                 async with self._turns:
                     await self._authenticator.check_live(viewer)
-                    return await self._database.read_for(viewer, self._load, viewer.user_id, n, LOT)
+                    lot = await self._database.read_for(viewer, self._load, viewer.user_id, n, LOT)
+                    return _known_to(viewer, lot)
             except ServerUnavailable as error:
                 await asyncio.sleep(error.retry_after_seconds)
 
@@ -259,6 +260,13 @@ class StreamService:
             if place in places and actor in people and not people[actor].is_blocked
         ]
         return signals + [PresenceChange(people[id_], presences.get(id_)) for id_ in sorted(came & set(people))]
+
+
+def _known_to(viewer: Viewer, lot: Occurrences) -> Occurrences:
+    """Without what the viewer's credential does not show: a program's key hears of no devices."""
+    if viewer.may(Right.DEVICES):
+        return lot
+    return Occurrences([each for each in lot.items if each.device is None], lot.n, lot.has_more)
 
 
 def _conversation_of(signal: Signal) -> int | None:

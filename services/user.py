@@ -78,8 +78,16 @@ class UserService:
         return await self._database.read(self.load, viewer.user_id, list(user_ids))
 
     async def get_self(self, viewer: Viewer) -> Person:
-        """The viewer's own person, for whatever credential: a device that waits to be trusted sees this much."""
-        return (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
+        """The viewer's own person: a device that waits to be trusted sees this much.
+
+        A key that does not read gets no e-mail address: it may act for anybody.
+        """
+        if not viewer.is_restricted:
+            viewer.check(Right.PEOPLE)
+        person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
+        if viewer.is_restricted or viewer.may(Right.READ):
+            return person
+        return Person(person.row._replace(email=None), person.eligibility)
 
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
         """People whose user name begins with `search`, without case, and whom the viewer may write to; by name.

@@ -19,17 +19,19 @@ class Right(IntFlag):
 
     PEOPLE = 1  # to find people
     READ = 2  # to read messages, and whatever is about them
-    WRITE = 4  # to send, and to change what is the viewer's
-    DEVICES = 8  # to see where they are signed in, and their keys
-    ACCOUNT = 16  # to change their password, devices and keys
-    STREAM = 32  # to listen
-    ALL = 63
+    SEND = 4  # to send messages with their files, and to see those
+    WRITE = 8  # to change what is the viewer's; the answers show it, so READ goes with it
+    DEVICES = 16  # to see where they are signed in, and their keys
+    ACCOUNT = 32  # to change their password, devices and keys
+    STREAM = 64  # to listen
+    ALL = 127
 
 
 _LACKS = {
     Right.PEOPLE: "This API key has no scope that lets it look at people: it needs READ_MESSAGES or SEND_MESSAGES.",
     Right.READ: "This API key lacks the scope READ_MESSAGES.",
-    Right.WRITE: "This API key lacks the scope SEND_MESSAGES.",
+    Right.SEND: "This API key lacks the scope SEND_MESSAGES.",
+    Right.WRITE: "This API key cannot change anything: it needs READ_MESSAGES and SEND_MESSAGES.",
     Right.DEVICES: "An API key does not show devices and keys: sign in.",
     Right.ACCOUNT: "Passwords, devices and API keys are changed by somebody who has signed in with a password.",
     Right.STREAM: "An API key that acts for somebody does not listen: let them connect themselves.",

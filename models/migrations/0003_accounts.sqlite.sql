@@ -38,5 +38,9 @@ CREATE TABLE api_key (
 ) STRICT;
 CREATE INDEX api_key_user ON api_key (user_id, created_at, id);
 
+-- Whether a device has signed in ever: the first one is trusted, and never another for that reason alone.
+ALTER TABLE "user" ADD COLUMN has_had_device INTEGER NOT NULL DEFAULT 0;
+UPDATE "user" SET has_had_device = 1 WHERE id IN (SELECT user_id FROM device);
+
 -- Tokens of the host's that were issued up to this time are not taken any more.
 ALTER TABLE "user" ADD COLUMN tokens_ended_at INTEGER NOT NULL DEFAULT 0;

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SERVICES = Path(__file__).parents[2] / "services"
-DOORS = {"read_for", "write_for"}  # they ask themselves
+DOORS = {"read_for", "write_for", "send_for"}  # they ask themselves
 BARE = {"read", "write"}
 # What may touch the database for a viewer without a right, and why.
 FREE = {

@@ -122,11 +122,95 @@ async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
         refused = await asyncio.to_thread(add, "dora")
         listed = await asyncio.to_thread(user, "list")
         answer = await signed_in(server.url, "dora", "correct horse")
-        modes = [path.stat().st_mode & 0o777 for path in (folder / "data", folder / "data" / "control.sock")]
+        modes = [path.stat().st_mode & 0o777 for path in (folder / "data", folder / "data" / "sotto.db.sock")]
 
     assert (made.exit_code, made.stdout) == (0, "dora can sign in now.\n")
     assert (refused.exit_code, refused.stderr) == (2, "sotto: This user name or e-mail address is taken.\n")
     assert listed.stdout.split()[0] == "dora"
     assert answer == "SignInSuccess"
     assert modes == [0o700, 0o600]
-    assert not (folder / "data" / "control.sock").exists()
+    assert not (folder / "data" / "sotto.db.sock").exists()
+
+
+def key(*arguments: str) -> Result:
+    """`./sotto key …` on ./data."""
+    return CliRunner().invoke(cli, ["key", *arguments, "--data", "data"])
+
+
+async def status_of(url: str, **headers: str) -> tuple[int, object]:
+    """Who somebody is, over HTTP: the status, and the user name or the code of the refusal."""
+    query = {"query": "{ viewer { user { username } } }"}
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/graphql", json=query, headers=names) as response:
+        answer = await response.json()
+        if "errors" in answer:
+            return response.status, answer["errors"][0]["extensions"]["code"]
+        return response.status, answer["data"]["viewer"]["user"]["username"]
+
+
+async def test_the_operator_suspends_and_restores_while_the_server_runs(folder: Path) -> None:
+    """At once, with the session as it was; deactivated, it is gone for good."""
+    async with running("serve", data=folder / "data") as server, aiohttp.ClientSession() as http:
+        await asyncio.to_thread(add, "dora")
+        dora = await Person.sign_in(server, http, "dora", "correct horse")
+        seen = []
+        for command in ("suspend", "restore", "deactivate", "restore"):
+            result = await asyncio.to_thread(user, command, "DORA")
+            assert result.exit_code == 0, result.output
+            seen.append(await status_of(server.url, **dora.headers))
+        nobody = await asyncio.to_thread(user, "suspend", "nobody")
+
+    assert seen == [(403, "ACCOUNT_SUSPENDED"), (200, "dora"), (403, "ACCOUNT_DEACTIVATED"), (401, "UNAUTHENTICATED")]
+    assert nobody.exit_code == 2
+    assert "nobody" in nobody.stderr
+
+
+async def test_the_operator_makes_the_hosts_key(folder: Path) -> None:
+    """With power over others, which nobody gives themselves; shown once, listed without its secret, ended at once."""
+    async with running("serve", data=folder / "data") as server:
+        for name in ("host", "dora"):
+            await asyncio.to_thread(add, name)
+        scopes = ("--scope", "act_as_any_user", "--scope", "read_messages")
+        made = await asyncio.to_thread(key, "create", "host", *scopes, "--name", "backend", "--days", "30")
+        secret = made.stdout.strip()
+        acting = await status_of(server.url, Authorization=f"Bearer {secret}", X_Act_As="dora")
+        listed = await asyncio.to_thread(key, "list", "host")
+        revoked = await asyncio.to_thread(key, "revoke", "host", listed.stdout.split()[0])
+        after = await status_of(server.url, Authorization=f"Bearer {secret}")
+
+    assert (made.exit_code, len(secret)) == (0, 47)
+    assert acting == (200, "dora")
+    assert "READ_MESSAGES,ACT_AS_ANY_USER" in listed.stdout
+    assert secret not in listed.stdout
+    assert revoked.exit_code == 0
+    assert after == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("create", "nobody", "--scope", "admin"), "nobody"),
+        (("create", "dora", "--scope", "all"), "scope"),
+        (("create", "dora"), "scope"),
+        (("create", "dora", "--scope", "admin", "--name", ""), "visible"),
+        (("list", "nobody"), "nobody"),
+        (("revoke", "dora", "x"), "no such API key"),
+    ],
+)
+def test_a_key_that_cannot_be_made_is_a_line(arguments: tuple[str, ...], expected: str) -> None:
+    """And exit status 2."""
+    add("dora")
+
+    result = key(*arguments)
+
+    assert result.exit_code == 2
+    assert expected in result.stderr
+
+
+def test_who_lost_every_trusted_device_is_let_in_by_the_operator() -> None:
+    """`./sotto user trust`."""
+    add("dora")
+
+    result = user("trust", "dora")
+
+    assert (result.exit_code, result.stdout) == (0, "dora has no device that waits.\n")

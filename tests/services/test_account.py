@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
+from argon2 import PasswordHasher
 
 from models import user as users
 from services.account import SignUp
@@ -16,8 +17,9 @@ from services.error import (
     InvalidInput,
     PermissionDenied,
     RateLimited,
+    ServerUnavailable,
 )
-from services.password import password_issue
+from services.password import NOBODY, Passwords, password_issue
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World
 
@@ -212,3 +214,70 @@ async def test_an_account_that_is_not_active_gets_no_session(world: World, state
         await world.services.account.sign_in("alice", "wrong horse", None, "10.0.0.1")
 
     assert await session_count(world) == 1
+
+
+async def test_who_waits_for_a_hash_waits_in_a_bounded_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UNAVAILABLE beyond it: a flood of sign-ins from everywhere costs its senders, not everybody's memory."""
+    monkeypatch.setattr("services.password.MOST_WAITING", 3)
+    await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    tasks = [
+        world.services.account.sign_in("alice", "wrong horse", None, f"2001:db8:{number}::1") for number in range(8)
+    ]
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert {type(each) for each in results} == {InvalidCredentials, ServerUnavailable}
+    assert sum(isinstance(each, InvalidCredentials) for each in results) == 3
+    assert await world.services.account.sign_in("alice", "correct horse", None, "10.0.0.1")
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 1024, 1025, 90_000])
+async def test_a_wrong_password_of_any_length_is_a_wrong_password(world: World, size: int) -> None:
+    """One answer; and what is too long to be one is not hashed whole."""
+    await world.services.account.sign_up(SignUp("alice", "correct horse"))
+
+    with pytest.raises(InvalidCredentials, match="The user name or the password is wrong"):
+        await world.services.account.sign_in("alice", "x" * size, None, "10.0.0.1")
+
+
+async def test_a_hash_of_yesterdays_parameters_is_made_anew(world: World) -> None:
+    """At the next sign-in with the right password, and only then; nothing else of the account is touched."""
+    alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("correct horse")
+    id_ = alice.viewer.user_id
+    await world.services.database.write(lambda tx: tx.run(users.SET_PASSWORD, id=id_, password_hash=old))
+
+    async def stored() -> str:
+        row = await world.services.database.read(lambda tx: tx.first(users.CREDENTIAL_BY_ID, id=id_))
+        assert row is not None
+        return str(row.password_hash)
+
+    with pytest.raises(InvalidCredentials):
+        await world.services.account.sign_in("alice", "wrong horse", None, "10.0.0.1")
+    assert await stored() == old
+    await world.services.account.sign_in("alice", "correct horse", None, "10.0.0.1")
+
+    assert "m=19456,t=2,p=1" in await stored()
+    await world.services.account.sign_in("alice", "correct horse", None, "10.0.0.1")
+    assert await world.authenticate(alice.token)
+
+
+def test_the_hash_for_nobody_is_as_much_work_as_any() -> None:
+    """An unknown name is checked against it: with other parameters its time would tell."""
+    passwords = Passwords()
+    nobody = passwords.is_outdated(NOBODY)
+    passwords.close()
+
+    assert not nobody
+
+
+@pytest.mark.parametrize(
+    "name", ["аlice", "ａlice", "al\u200bice", "al\u202eice", "al\nice", "al\x00ice", "ali\u0307ce"], ids=ascii
+)
+async def test_a_user_name_that_looks_like_another_is_refused(world: World, name: str) -> None:
+    """Cyrillic and full-width letters, invisible and bidi characters: a user name is ASCII."""
+    with pytest.raises(InvalidInput) as caught:
+        await world.services.account.sign_up(SignUp(name, "correct horse"))
+
+    assert [issue.path for issue in caught.value.issues] == [("username",)]
+    assert (await world.stored())[0]["user"] == 0

@@ -23,6 +23,7 @@ from services.error import (
     RecipientsRejected,
     Unauthenticated,
 )
+from services.limit import DeviceTrust
 from services.page import PageRequest
 from services.user import Reference, ReferenceKind
 from services.viewer import CredentialKind, Right, Viewer
@@ -166,8 +167,12 @@ async def test_a_reading_key_sends_nothing(world: World) -> None:
 
 
 async def test_a_sending_key_reads_nothing(world: World) -> None:
-    """It sees its own message in the answer to a send, and people, because it names them."""
-    alice, bob = await world.people("alice", "bob")
+    """It sees its own message in the answer to a send, and people, because it names them.
+
+    What changes something shows it in the answer, so that is not for it either: an emoji on the message before its own
+    would be a way to read that.
+    """
+    alice, bob = await world.person("alice", email="alice@example.org"), await world.person("bob")
     id_ = await world.send(bob, "alice")
     viewer = await through(world, await key_of(world, alice, Scope.SEND_MESSAGES))
 
@@ -178,9 +183,14 @@ async def test_a_sending_key_reads_nothing(world: World) -> None:
         world.services.message.page_of(viewer, 1, PageRequest()),
         world.services.stream.position(viewer),
         anext(world.services.stream.messages(viewer, None)),
+        world.services.reaction.react(viewer, id_, "👍", is_set=True),
+        world.services.receipt.mark_unread(viewer, id_ >> 27, None),
+        world.services.presence.type(viewer, id_ >> 27, is_typing=True),
+        world.services.block.block(viewer, name("bob")),
     ):
         with pytest.raises(PermissionDenied, match="READ_MESSAGES"):
             await attempt
+    assert (await world.services.user.get_self(viewer)).row.email is None
 
 
 @pytest.mark.parametrize("scopes", [BOTH, Scope.ACT_AS_ANY_USER | BOTH, Scope.ADMIN, Scope(15)])
@@ -348,3 +358,43 @@ def test_every_right_has_a_sentence() -> None:
         if right is not Right.ALL:
             with pytest.raises(PermissionDenied):
                 nobody.check(right)
+
+
+async def test_a_key_hears_of_no_devices(make_world: MakeWorld) -> None:
+    """Neither by `viewer.devices` nor by the log, in which its owner's others are told of a new one."""
+    world = await make_world(device_trust=DeviceTrust.NOTIFY, sign_ins_per_minute=0)
+    alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    key = await through(world, await key_of(world, alice.viewer))
+    await world.services.account.sign_in("alice", "correct horse", "Phone", "")
+    stream = world.services.stream
+
+    pages = [await stream.page_after(each, stream.cursor_of(each, 0), None) for each in (alice.viewer, key)]
+
+    assert [(len(page.items), page.n) for page in pages] == [(1, 1), (0, 1)]
+
+
+@pytest.mark.parametrize("scope", [Scope.ACT_AS_ANY_USER, Scope.ADMIN, OPERATORS])
+async def test_a_key_with_power_alone_shows_nobody(world: World, scope: Scope) -> None:
+    """What it may do for others is what its other scopes allow: nothing."""
+    host = await world.person("host")
+    await world.person("bob", email="bob@example.org")
+    secret = await key_of(world, host, scope)
+    viewers = [await through(world, secret)]
+    if scope & Scope.ACT_AS_ANY_USER:
+        viewers.append(await through(world, secret, act_as=name("bob")))
+
+    for viewer in viewers:
+        with pytest.raises(PermissionDenied):
+            await world.services.user.get_self(viewer)
+
+
+async def test_the_operators_new_password_ends_keys_as_well(world: World) -> None:
+    """The way out of a stolen account: what a thief made in it must not stay."""
+    alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    _, secret = await world.services.api_key.create(alice.viewer, "thief", BOTH, None)
+    await through(world, secret)
+
+    await world.services.account.set_password("alice", "another horse")
+
+    with pytest.raises(Unauthenticated):
+        await through(world, secret)

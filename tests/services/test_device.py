@@ -123,13 +123,15 @@ async def test_a_trusted_device_lets_another_in(make_world: MakeWorld) -> None:
     assert await world.send(phone, "bob")
 
 
-async def test_the_first_device_is_trusted_and_so_is_the_next_when_none_is_left(make_world: MakeWorld) -> None:
-    """Or nobody could confirm anything: who signs out of their only device comes back."""
+async def test_only_the_first_device_ever_is_trusted_by_itself(make_world: MakeWorld) -> None:
+    """Or whoever has the password alone waits until the owner has signed out. The operator can vouch for the next."""
     world, first, second = await trusting(make_world, DeviceTrust.REQUIRE)
     await world.services.account.sign_out(second.viewer, everywhere=False)
     await world.services.account.sign_out(first.viewer, everywhere=False)
 
     assert not first.viewer.is_restricted
+    assert (await sign_in(world, "alice")).viewer.is_restricted
+    await world.services.account.set_password("alice", PASSWORD)
     assert not (await sign_in(world, "alice")).viewer.is_restricted
     assert (await sign_in(world, "alice")).viewer.is_restricted
 
