@@ -35,6 +35,7 @@ class User(Base):
     created_at = BigIntegerField()
     tokens_ended_at = BigIntegerField()
     has_had_device = IntegerField()
+    named_at = BigIntegerField()
 
 
 class UserRow(NamedTuple):
@@ -88,6 +89,7 @@ class StandingRow(NamedTuple):
     tokens_ended_at: int
     username: str
     display_name: str
+    named_at: int
 
 
 class AccountRow(NamedTuple):
@@ -188,6 +190,7 @@ PUT = Prepared[UserRow](
             User.created_at: Param("created_at"),
             User.tokens_ended_at: 0,
             User.has_had_device: 0,
+            User.named_at: 0,
         }
     ).on_conflict_ignore()
 )
@@ -201,14 +204,16 @@ REHASH = Prepared[UserRow](  # only as long as the password is still the one tha
 )
 SET_STATE = Prepared[UserRow](User.update({User.state: Param("state")}).where(User.id == Param("id")))
 SET_DISPLAY_NAME = Prepared[UserRow](
-    User.update({User.display_name: Param("display_name")}).where(User.id == Param("id"))
+    User.update({User.display_name: Param("display_name"), User.named_at: Param("named_at")}).where(
+        User.id == Param("id"), User.named_at <= Param("named_at")
+    )
 )
 TAKE_FIRST_DEVICE = Prepared[UserRow](
     User.update({User.has_had_device: 1}).where(User.id == Param("id"), User.has_had_device == 0)
 )
 GIVE_FIRST_DEVICE = Prepared[UserRow](User.update({User.has_had_device: 0}).where(User.id == Param("id")))
 END_TOKENS = Prepared[UserRow](User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
-_STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name)
+_STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name, User.named_at)
 STANDING = Prepared(_STANDING.where(User.id == Param("id")), StandingRow)
 STANDING_BY_USERNAME = Prepared(_STANDING.where(User.username_key == Param("key")), StandingRow)
 STANDING_BY_EXTERNAL_ID = Prepared(_STANDING.where(User.external_id == Param("key")), StandingRow)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from services.issuer import SYMMETRIC, IssuerSettings
 from services.key_ring import ASYMMETRIC
 
-MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: as long as the hash
+MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518 §3.2: as long as the hash
 
 
 def _tuple_of(value: object) -> object:
@@ -47,8 +47,9 @@ class Issuer(BaseModel):
             raise ValueError(
                 f"`algorithms` holds {unknown[0][:20]!r}; with these keys it may hold {', '.join(allowed)}"
             )
-        if secret and len(secret.encode()) < MIN_SECRET_BYTES:
-            raise ValueError(f"`secret` needs at least {MIN_SECRET_BYTES} bytes")
+        least = max(MIN_SECRET_BYTES[each] for each in self.algorithms or ("HS256",)) if secret else 0
+        if len(secret.encode()) < least:
+            raise ValueError(f"`secret` needs at least {least} bytes")
         if self.jwks_url and not _is_safe(self.jwks_url):
             raise ValueError("`jwks_url` must be an https URL, or http on this machine")
         return self

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from collections import OrderedDict
 
 import structlog
 
@@ -30,7 +29,6 @@ class HostUsers:
         self._database = database
         self._issuers = issuers
         self._limits = limits
-        self._named: OrderedDict[int, int] = OrderedDict()
 
     async def authenticate(self, token: str, session: bytes) -> Viewer:
         """The user whose external id the token names; `session` is the token's hash.
@@ -45,7 +43,8 @@ class HostUsers:
                 reason = RevocationReason.SIGNED_OUT
                 raise Unauthenticated("The token was ended: get another from your application.", reason)
         name = self._name_of(claims)
-        if row is None or (name is not None and name != row.display_name and self._is_news(row.id, claims)):
+        is_renamed = row is not None and name not in (None, row.display_name) and claims.issued_at >= row.named_at
+        if row is None or is_renamed:
             row = await self._database.write(_put, claims, name)
             check_state(row.state)
         return Viewer(
@@ -56,14 +55,6 @@ class HostUsers:
             RIGHTS,
             issued_at=claims.issued_at,
         )
-
-    def _is_news(self, user_id: int, claims: Claims) -> bool:
-        """Whether no younger token has named this person: an older one on another device does not rename them back."""
-        is_news = claims.issued_at > self._named.get(user_id, 0)
-        self._named[user_id] = max(claims.issued_at, self._named.pop(user_id, 0))
-        if len(self._named) > 50_000:
-            self._named.popitem(last=False)
-        return is_news
 
     def _name_of(self, claims: Claims) -> str | None:
         """The name to show, where the token has one that can be shown."""
@@ -78,8 +69,8 @@ def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow
     """
     row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
     if row is not None:
-        if name is not None:
-            tx.run(users.SET_DISPLAY_NAME, id=row.id, display_name=name)
+        if name is not None:  # an older token than the one that named them does not name them back
+            tx.run(users.SET_DISPLAY_NAME, id=row.id, display_name=name, named_at=claims.issued_at)
         return row
     wanted = claims.username if claims.username and USERNAME.fullmatch(claims.username) else None
     for username in [wanted, *(f"user-{secrets.token_hex(6)}" for _ in range(3))]:
@@ -88,6 +79,7 @@ def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow
                 tx, username, display_name=name or username, password_hash=None, external_id=claims.external_id
             )
             if user_id is not None:
+                tx.run(users.SET_DISPLAY_NAME, id=user_id, display_name=name or username, named_at=claims.issued_at)
                 log.info("user made", user=user_id, by="token")
                 break
     row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)

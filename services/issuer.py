@@ -13,6 +13,7 @@ from jwt.exceptions import PyJWTError
 
 from services.error import Unauthenticated
 from services.key_ring import ASYMMETRIC, Fetch, KeyRing
+from services.text import is_blank
 
 SYMMETRIC = ("HS256", "HS384", "HS512")
 MAX_TOKEN_BYTES = 8192
@@ -58,7 +59,7 @@ class Issuers:
 
     def __init__(self, known: Sequence[IssuerSettings], fetch: Fetch | None = None) -> None:
         self._known = {each.issuer: each for each in known}
-        self._rings = {each.issuer: KeyRing(each.jwks_url, fetch) for each in known if each.jwks_url and fetch}
+        self._rings = {each.issuer: KeyRing(each.jwks_url, fetch or _fetch_nothing) for each in known if each.jwks_url}
 
     async def verify(self, token: str) -> Claims:
         """Raises Unauthenticated, with one sentence for whatever is wrong, and ServerUnavailable without keys.
@@ -88,8 +89,8 @@ class Issuers:
 
     def _look(self, token: str) -> tuple[dict[str, Any], IssuerSettings]:
         """The header and the issuer that an unverified token names: what to verify it with."""
-        parts = token.split(".")
-        if len(token) > MAX_TOKEN_BYTES or len(parts) != 3:
+        parts = token.split(".") if len(token) <= MAX_TOKEN_BYTES else []
+        if len(parts) != 3:
             raise Unauthenticated(_REFUSED)
         header, payload = _object_of(parts[0]), _object_of(parts[1])
         name = payload.get("iss")
@@ -99,6 +100,10 @@ class Issuers:
         if not isinstance(header.get("kid"), str | None):
             raise Unauthenticated(_REFUSED)
         return header, issuer
+
+
+async def _fetch_nothing(_url: str) -> bytes:
+    raise OSError("nobody fetches keys here")
 
 
 def _algorithms_of(issuer: IssuerSettings) -> Sequence[str]:
@@ -122,7 +127,12 @@ def _claims_of(claims: dict[str, Any], issuer: IssuerSettings) -> Claims:
         raise Unauthenticated(_REFUSED)
     if expires_at <= time.time() or not 0 < expires_at - issued_at <= issuer.max_life_seconds:
         raise Unauthenticated(_REFUSED)
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH or not subject.isprintable():
+    if (
+        not isinstance(subject, str)
+        or not 0 < len(subject) <= MAX_SUBJECT_LENGTH
+        or not subject.isprintable()
+        or is_blank(subject)
+    ):
         raise Unauthenticated(_REFUSED)
     return Claims(
         external_id=issuer.prefix + subject,

@@ -60,7 +60,7 @@ class KeyRing:
         age = self._clock() - self._fetched_at
         if age > FRESH_SECONDS or (kid not in self._keys and not self._is_only(kid)):
             fetching = self._refresh()
-            if fetching is not None and (age > KEPT_SECONDS or kid not in self._keys):
+            if fetching is not None and (age > KEPT_SECONDS or (kid not in self._keys and not self._is_only(kid))):
                 await asyncio.shield(fetching)
         if self._clock() - self._fetched_at > KEPT_SECONDS:
             raise ServerUnavailable("The keys of the token's issuer cannot be had just now.", RETRY_SECONDS)
@@ -111,7 +111,9 @@ def keys_of(content: bytes) -> dict[str | None, dict[str, Any]]:
     families = {family.kty for family in ASYMMETRIC.values()}
     found: dict[str | None, dict[str, Any]] = {}
     for key in listed:
-        if not isinstance(key, dict) or key.get("kty") not in families or key.get("use", "sig") != "sig":
+        if not isinstance(key, dict) or not isinstance(key.get("kty"), str):
+            continue  # RFC 7517 §5: what is not understood is ignored, key by key
+        if key["kty"] not in families or key.get("use", "sig") != "sig":
             continue
         kid = key.get("kid")
         if (kid is None or isinstance(kid, str)) and "d" not in key:  # a private key that was published is no secret

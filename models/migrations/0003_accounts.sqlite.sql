@@ -42,5 +42,8 @@ CREATE INDEX api_key_user ON api_key (user_id, created_at, id);
 ALTER TABLE "user" ADD COLUMN has_had_device INTEGER NOT NULL DEFAULT 0;
 UPDATE "user" SET has_had_device = 1 WHERE id IN (SELECT user_id FROM device);
 
+-- When the token was issued that named the user: an older one does not name them back.
+ALTER TABLE "user" ADD COLUMN named_at INTEGER NOT NULL DEFAULT 0;
+
 -- Tokens of the host's that were issued up to this time are not taken any more.
 ALTER TABLE "user" ADD COLUMN tokens_ended_at INTEGER NOT NULL DEFAULT 0;

@@ -1,12 +1,14 @@
 """Global ids: what `encode` writes comes back, and whatever it would not have written names nothing."""
 
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.id import Kind, decode, encode, number_of
+from models.base import new_conversation_id, new_id
 
 NUMBERS = st.integers(0, 2**63 - 1)
 ROWS = [kind for kind in Kind if kind is not Kind.ATTACHMENT]
@@ -85,3 +87,14 @@ def test_what_was_never_written_names_nothing(text: str) -> None:
     """Another alphabet, padding, a length of another type, a number that SQLite cannot hold."""
     assert decode(text) is None
     assert {number_of(kind, text) for kind in Kind} == {-1}
+
+
+@pytest.mark.parametrize(("make", "bits"), [(new_id, 62), (new_conversation_id, 36)])
+def test_ids_tell_no_counts(make: Callable[[], int], bits: int) -> None:
+    """They are drawn at random: neither an order in time nor a number of rows can be read from them."""
+    drawn = [make() for _ in range(200)]
+
+    assert len(set(drawn)) == 200
+    assert drawn not in (sorted(drawn), sorted(drawn, reverse=True))
+    assert max(drawn) - min(drawn) > 2 ** (bits - 1)
+    assert max(drawn) < 2**bits

@@ -35,6 +35,7 @@ def load(monkeypatch: pytest.MonkeyPatch, value: object) -> Any:
         ("{", "JSON"),
         ('"x"', "tuple"),
         ([{**GOOD, "secret": "short"}], "at least 32 bytes"),
+        ([{**GOOD, "algorithms": "HS512"}], "at least 64 bytes"),
         ([{**GOOD, "jwks_url": "https://x.example.org"}], "never mixed"),
         ([{"issuer": "a", "audience": "b"}], "never mixed"),
         ([{**GOOD, "algorithms": ["RS256"]}], "algorithms"),

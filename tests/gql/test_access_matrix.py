@@ -1,0 +1,365 @@
+"""The access matrix: 9 kinds of actor, 12 kinds of object, 5 doors; each of the 540 cells is looked at.
+
+Whoever may see an object finds its mark in the answer. Whoever may not gets the answer for an id that never existed,
+byte for byte but for the id that they sent themselves.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gql.id import Kind, encode
+from models import session as sessions
+from models import user as users
+from models.api_key import Scope
+from models.base import conversation_of, now_ms
+from models.transaction import Transaction
+from pubsub.memory import MemoryPubSub
+from server.app import build_app
+from server.settings import Settings
+from services.account import get_id
+from services.credentials import Credentials
+from services.draft import Draft
+from services.guard import GuardedDatabase
+from services.limit import DeviceTrust, Limits
+from services.service import Services
+from services.user import Reference, ReferenceKind
+from services.viewer import Viewer
+from storage.local import LocalStorage
+from tests.gql.conftest import Site
+from tests.gql.wire import CLOSE, TEXT, Wire
+
+OBJECTS = (
+    "message", "conversation", "attachment", "bytes", "receipt", "message of a group", "message after leaving",
+    "group", "block", "presence", "device", "key",
+)  # fmt: skip
+OF_THE_PAIR = {"message", "conversation", "attachment", "bytes", "receipt", "presence"}
+OF_THE_GROUP = {"message of a group", "message after leaving", "group"}
+SEES: dict[str, set[str]] = {
+    "sender": OF_THE_PAIR | OF_THE_GROUP,
+    "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not asked for
+    "blocked": set(),
+    "ex-participant": set(),
+    "suspended": set(),
+    "untrusted device": set(),
+    "admin key": set(),
+    "service key": set(),
+    "anonymous": set(),
+}
+# Where an object can stand at all: what is not here has no such door, and its cell says that nothing comes of trying.
+HAS: dict[str, set[str]] = {
+    "by id": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group", "device",
+              "key"},
+    "in a list": set(OBJECTS) - {"bytes", "presence"},
+    "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key"},
+    "by subscription": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group",
+                        "block"},
+    "by file URL": {"bytes", "attachment"},
+}  # fmt: skip
+
+NODE = """... on Message { text attachments { filename } } ... on Conversation { lastMessage { text } }
+  ... on Attachment { filename } ... on Device { device: name } ... on ApiKey { key: name }"""
+MESSAGE = "id text attachments { id filename } seenBy { edges { node { username } at } } deliveryStatus"
+BY_ID = f"query ($id: ID!) {{ node(id: $id) {{ __typename id {NODE} }} nodes(ids: [$id]) {{ id {NODE} }} }}"
+LIST = f"""query ($conversation: ID!, $id: ID!) {{
+  conversation(id: $conversation) {{ id messages(last: 50) {{ nodes {{ {MESSAGE} }} }}
+    attachments {{ edges {{ node {{ filename }} }} }} }}
+  searchMessages(query: "secret", filter: {{ conversationId: $conversation }}) {{ nodes {{ text }} }}
+  nodes(ids: [$id, $conversation]) {{ id }}
+}}"""
+OWN = """{ conversations { nodes { id title: lastMessage { text } } }
+  viewer { devices { id name } apiKeys { id name } blockedUsers { edges { node { username } } } } }"""
+NEIGHBOUR = f"""query ($message: ID!, $reply: ID!) {{
+  message(id: $message) {{ {MESSAGE} conversation {{ id lastMessage {{ text }} messages {{ nodes {{ text }} }}
+    participants {{ nodes {{ user {{ username presence {{ status }} }} lastReadAt }} }} }} replyTo {{ text }} }}
+  reply: message(id: $reply) {{ replyTo {{ {MESSAGE} conversation {{ id }} }} }}
+}}"""
+PRESENCE = "query ($user: ID!) { user(by: { id: $user }) { presence { status } } }"
+EVENTS = """subscription ($after: EventCursor, $conversation: ID!) {
+  events(after: $after, conversationIds: [$conversation], includeEphemeral: false) { event { __typename
+    ... on MessageCreated { message { id text attachments { id filename } conversation { id } } }
+    ... on ConversationCreated { conversation { id lastMessage { text } } } } } }"""
+ALL_EVENTS = """subscription ($after: EventCursor) { events(after: $after, includeEphemeral: false) { event { __typename
+    ... on BlocksChanged { user { username } isBlocked } ... on MessageCreated { message { text } } } } }"""
+
+
+@dataclass
+class Actor:
+    """Somebody who asks; `user_id` is whose cursors and signed paths they would have."""
+
+    headers: dict[str, str]
+    user_id: int = 0
+    has_paths: bool = True  # a device that waits to be trusted gets none, and its owner's are not its own
+
+
+@dataclass
+class World:
+    """A site with everything in it; `ids` and `marks` by object, `never` the ids of what never was."""
+
+    site: Site
+    actors: dict[str, Actor] = field(default_factory=dict)
+    ids: dict[str, dict[str, str]] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    async def ask(self, actor: Actor, query: str, **variables: str) -> str:
+        """The whole answer, as text."""
+        status, answer = await self.site.post({"query": query, "variables": variables}, headers=actor.headers)
+        return f"{status} {json.dumps(answer, ensure_ascii=False)}"
+
+
+NEVER = {
+    "id": "",  # of the kind that is asked for
+    "message": encode(Kind.MESSAGE, (5 << 27) | 1),
+    "reply": encode(Kind.MESSAGE, (5 << 27) | 2),
+    "conversation": encode(Kind.CONVERSATION, 5),
+}
+
+
+def never_like(id_: str, kind: Kind) -> str:
+    """An id of the same kind, of nothing."""
+    return encode(kind, (5 << 27) | 3, 0) if kind is Kind.ATTACHMENT else encode(kind, (5 << 27) | 3)
+
+
+async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """`node` and `nodes`."""
+    kinds = {"device": Kind.DEVICE, "key": Kind.API_KEY, "conversation": Kind.CONVERSATION, "group": Kind.CONVERSATION,
+             "attachment": Kind.ATTACHMENT, "bytes": Kind.ATTACHMENT}  # fmt: skip
+    id_ = world.ids[name]["id"]
+    other = never_like(id_, kinds.get(name, Kind.MESSAGE))
+    return await world.ask(actor, BY_ID, id=id_), (await world.ask(actor, BY_ID, id=other)).replace(other, id_)
+
+
+async def in_a_list(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """Pages of a conversation, the search in it, and the lists that are one's own."""
+    if name in {"block", "device", "key"}:
+        return await world.ask(actor, OWN), None
+    ids = {"conversation": world.ids[name]["conversation"], "id": world.ids[name]["id"]}
+    others = {"conversation": NEVER["conversation"], "id": NEVER["message"]}
+    found, none = await world.ask(actor, LIST, **ids), await world.ask(actor, LIST, **others)
+    return found + await world.ask(actor, OWN), none + await world.ask(actor, OWN)
+
+
+async def through_a_neighbour(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """From a message to its conversation and what it replies to; from a person to their presence."""
+    if name == "presence":
+        users_ = world.ids["presence"]
+        found = await world.ask(actor, PRESENCE, user=users_["id"])
+        return found, await world.ask(actor, PRESENCE, user=users_["other"])
+    ids = {"message": world.ids[name].get("message", NEVER["message"]), "reply": world.ids[name].get("reply", "x")}
+    others = {"message": NEVER["message"], "reply": NEVER["reply"]}
+    return await world.ask(actor, NEIGHBOUR, **ids), await world.ask(actor, NEIGHBOUR, **others)
+
+
+async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """The log from its beginning: of one conversation, or whole."""
+    cursor = world.site.services.stream._seal.write("event", actor.user_id or 1, 0)
+    if name in {"block", "presence", "device", "key"}:
+        return await listen(world, actor, ALL_EVENTS, after=cursor), None
+    conversation = world.ids[name]["conversation"]
+    found = await listen(world, actor, EVENTS, after=cursor, conversation=conversation)
+    return found, await listen(world, actor, EVENTS, after=cursor, conversation=NEVER["conversation"])
+
+
+async def by_file_url(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """A path signed for this actor, as if the server had made a mistake, or a seal were known."""
+    seal, expires_at = world.site.services.stream._seal, now_ms() // 1000 + 60
+    answers = []
+    for message_id in (world.numbers.get(name, 7), (5 << 27) | 3):
+        signer = actor.user_id if actor.has_paths else 0
+        path = f"/files/{seal.write('file', 0, signer, message_id, 0, expires_at, 0)}"
+        async with world.site.http.get(f"{world.site.url}{path}") as response:
+            answers.append(f"{response.status} {(await response.read()).decode()}")
+    return answers[0], answers[1]
+
+
+DOORS: dict[str, Callable[[World, Actor, str], Awaitable[tuple[str, str | None]]]] = {
+    "by id": by_id,
+    "in a list": in_a_list,
+    "through a neighbour": through_a_neighbour,
+    "by subscription": by_subscription,
+    "by file URL": by_file_url,
+}
+
+
+async def listen(world: World, actor: Actor, query: str, **variables: str) -> str:
+    """All that a subscription says until it has caught up, ends, or the socket is closed."""
+    wire = await Wire.open(world.site.url)
+    try:
+        await wire.shake()
+        payload = {"authorization": actor.headers["Authorization"]} if actor.headers else {}
+        wire.send({"type": "connection_init", "payload": payload})
+        wire.send({"id": "1", "type": "subscribe", "payload": {"query": query, "variables": variables}})
+        said = ""
+        while True:
+            opcode, content = await wire.read()
+            if opcode == CLOSE:
+                return f"{said} closed {int.from_bytes(content[:2], 'big')}"
+            if opcode == TEXT:
+                said += content.decode()
+                if re.search('StreamCaughtUp|StreamReset|StreamReady|"type":"(error|complete)"', content.decode()):
+                    return said
+    finally:
+        wire.abort()
+
+
+@pytest.fixture
+async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
+    """Everybody, and everything that some of them may see."""
+    folder = tmp_path / "files"
+    limits = Limits(device_trust=DeviceTrust.REQUIRE, sends_per_minute=0, searches_per_minute=0)
+    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
+    app, view, *_ = build_app(settings, services)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as http:
+        site = Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, view, folder, http)
+        made = World(site)
+        await people(made)
+        await things(made)
+        yield made
+        await view.drain(1)
+    await runner.cleanup()
+    await services.close()
+
+
+async def viewer_of(world: World, name: str) -> Viewer:
+    """Somebody's session, in the services."""
+    token = world.actors[name].headers["Authorization"].removeprefix("Bearer ")
+    viewer = await world.site.services.authenticator.authenticate(Credentials(token))
+    assert viewer is not None
+    return viewer
+
+
+NAMES = {"sender": "alice", "recipient": "bob", "blocked": "dave", "ex-participant": "carol", "suspended": "erin"}
+
+
+async def people(world: World) -> None:
+    """The nine."""
+    services = world.site.services
+
+    async def id_of(name: str) -> int:
+        return await services.database.read(get_id, name)
+
+    for actor, name in NAMES.items():
+        token = await world.site.token_of(name)
+        world.actors[actor] = Actor({"Authorization": f"Bearer {token}"}, await id_of(name))
+    for name in ("host", "zoe"):
+        await world.site.token_of(name)
+    alice = world.actors["sender"].user_id
+
+    def put(tx: Transaction) -> tuple[str, str, str]:
+        token = "sot_" + "U" * 43
+        hash_ = hashlib.sha256(token.encode()).digest()
+        sessions.put(tx, alice, hash_, now_ms() + 86_400_000 * 20, device_name="new", is_trusted=False)
+        host = get_id(tx, "host")
+        every = Scope.READ_MESSAGES | Scope.SEND_MESSAGES | Scope.ACT_AS_ANY_USER
+        keys = services.api_key
+        return token, keys.put(tx, host, "admin", Scope.ADMIN, None)[1], keys.put(tx, host, "host", every, None)[1]
+
+    token, admin, service = await services.database.write(put)
+    host = await id_of("host")
+    world.actors["untrusted device"] = Actor({"Authorization": f"Bearer {token}"}, alice, has_paths=False)
+    world.actors["admin key"] = Actor({"Authorization": f"Bearer {admin}"}, host)
+    world.actors["service key"] = Actor({"Authorization": f"Bearer {service}"}, host)
+    world.actors["anonymous"] = Actor({})
+
+
+async def things(world: World) -> None:
+    """The twelve: made by the services, as by any client."""
+    services = world.site.services
+    alice, bob, dave, carol, erin = [await viewer_of(world, actor) for actor in NAMES]
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"bytes-secret"
+
+    def named(*names: str) -> list[Reference]:
+        return [Reference(ReferenceKind.USERNAME, name) for name in names]
+
+    received = await services.attachment.receive(content(), "file-secret.txt")
+    message = (
+        await services.send.send(alice, Draft(text="message secret pair", users=named("bob"), files=[received]))
+    ).message_id
+    reply = (await services.send.send(bob, Draft(text="re", users=named("alice"), reply_to_id=message))).message_id
+    await services.receipt.mark_read(bob, conversation_of(message), message)
+    group = (await services.send.send(alice, Draft(text="group secret before", users=named("bob", "carol")))).message_id
+    place = conversation_of(group)
+    await services.preference.leave(carol, place)
+    after = (await services.send.send(bob, Draft(text="group secret after", conversation_id=place))).message_id
+    for other, name in ((dave, "dave"), (erin, "erin")):
+        await services.send.send(other, Draft(text="hello", users=named("bob")))
+        await services.send.send(bob, Draft(text="hello", users=named(name)))
+    await services.block.block(bob, named("dave")[0])
+    await services.account.set_state("erin", users.SUSPENDED)
+    row, _ = await services.api_key.create(bob, "key-secret", Scope.READ_MESSAGES, None)
+    rename = "UPDATE device SET name = 'device-secret' WHERE id = ?"
+    await services.database.write(lambda tx: tx.database.connection().execute(rename, [bob.device_id]).rowcount)
+    await services.sweeper.index()
+    zoe = await services.database.read(get_id, "zoe")
+
+    def conversation(id_: int) -> str:
+        return encode(Kind.CONVERSATION, id_)
+
+    def of_message(id_: int, **more: str) -> dict[str, str]:
+        text = encode(Kind.MESSAGE, id_)
+        return {"id": text, "message": text, "conversation": conversation(conversation_of(id_)), **more}
+
+    pair, again = of_message(message), encode(Kind.MESSAGE, reply)
+    attachment = {**pair, "id": encode(Kind.ATTACHMENT, message, 0), "reply": again}
+    world.ids = {
+        "message": {**pair, "reply": again},
+        "conversation": {**pair, "id": pair["conversation"], "reply": again},
+        "attachment": attachment,
+        "bytes": attachment,
+        "receipt": {**pair, "reply": again},
+        "message of a group": of_message(group),
+        "message after leaving": of_message(after),
+        "group": {**of_message(group), "id": conversation(place)},
+        "block": {**pair, "id": encode(Kind.USER, dave.user_id)},
+        "presence": {**pair, "id": encode(Kind.USER, bob.user_id), "other": encode(Kind.USER, zoe)},
+        "device": {**pair, "id": encode(Kind.DEVICE, bob.device_id)},
+        "key": {**pair, "id": encode(Kind.API_KEY, row.id)},
+    }
+    world.marks = {
+        "message": "message secret pair",
+        "conversation": pair["conversation"],
+        "attachment": "file-secret.txt",
+        "bytes": "bytes-secret",
+        "receipt": '"seenBy": {"edges": [{"node": {"username": "bob"}',
+        "message of a group": "group secret before",
+        "message after leaving": "group secret after",
+        "group": conversation(place),
+        "block": "dave",
+        "presence": '"presence": {"status"',
+        "device": "device-secret",
+        "key": "key-secret",
+    }
+    world.numbers = {"bytes": message, "attachment": message}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("actor", SEES)
+async def test_the_matrix(world: World, actor: str, door: str) -> None:
+    """Twelve cells each."""
+    asked = world.actors[actor]
+    wrong = []
+    for name in OBJECTS:
+        mark = world.marks["bytes"] if door == "by file URL" else world.marks[name]
+        found, never = await DOORS[door](world, asked, name)
+        may_see = name in SEES[actor] and name in HAS[door]
+        if may_see != (mark in found):
+            wrong.append((name, "seen" if mark in found else "not seen", found, ""))
+        if name in {"presence", "block"} and name not in HAS[door]:
+            continue  # the person themselves may be seen by anybody who has signed in
+        if not may_see and never is not None and found != never and (name in HAS[door] or not SEES[actor]):
+            wrong.append((name, "not as what never was", found, never))
+
+    assert wrong == []
