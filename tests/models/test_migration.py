@@ -24,8 +24,8 @@ def old(tmp_path: Path) -> peewee.SqliteDatabase:
             values = (number, name, name, name.title(), 1)
             columns = "id, username, username_key, display_name, created_at"
             database.execute_sql(f'INSERT INTO "user" ({columns}) VALUES (?, ?, ?, ?, ?)', values)
-        for token, name in ((b"one", "Phone"), (b"two", None)):
-            database.execute_sql("INSERT INTO session VALUES (?, 1, ?, 1000, 2000)", (token, name))
+        for token, device in ((b"one", "Phone"), (b"two", None)):
+            database.execute_sql("INSERT INTO session VALUES (?, 1, ?, 1000, 2000)", (token, device))
     return database
 
 
