@@ -234,7 +234,7 @@ class View(HandshakeView):
             device_name=request.headers.get("User-Agent", "")[:200] or None,
             base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
             authorization=", ".join(request.headers.getall("Authorization", ())) or None,
-            act_as=", ".join(request.headers.getall(ACT_AS, ())) or None,
+            act_as=", ".join(request.headers.getall(ACT_AS)) if ACT_AS in request.headers else None,
             is_from_page="Origin" in request.headers,
         )
         return context

@@ -127,7 +127,7 @@ def config() -> None:
 
     settings = _settings()
     for line in describe_settings():
-        value = getattr(settings, line.name)
+        value = settings.may_sign_up if line.name == "sign_up" else getattr(settings, line.name)
         shown = "(set)" if (line.name.endswith("_url") or line.name == "issuers") and value else value
         typer.echo(f"{line.environment}={shown}  # {line.description}")
 
@@ -143,12 +143,12 @@ def user_add(
     password_stdin: PasswordFromInput = False,
     data: Data = None,
 ) -> None:
-    """Make an account; asks for the password."""
+    """Make an account; asks for the password, but for a bot's, which comes by an API key."""
     _operate(
         "user add",
         data,
         username=username,
-        password=_password(from_input=password_stdin),
+        password=None if is_bot and not password_stdin else _password(from_input=password_stdin),
         display_name=display_name,
         email=email,
         external_id=external_id,
@@ -227,8 +227,12 @@ def token(
     """Print a token (JWT) as the host application would make it for its user; for development."""
     from server.issuer import token_for  # noqa: PLC0415
 
+    if not subject.strip():
+        _fail("name the user: what your application calls them.")
     known = [each for each in _settings().issuers if each.secret.get_secret_value()]
     found = next((each for each in known if issuer in (None, each.issuer)), None)
+    if found is None and known:
+        _fail(f"there is no such issuer with a secret; there is {', '.join(each.issuer for each in known)}.")
     if found is None:
         _fail(
             "no issuer with a secret is configured; for one, set SOTTO_ISSUERS="
@@ -269,4 +273,4 @@ def _password(*, from_input: bool) -> str:
 
 
 if __name__ == "__main__":
-    cli()
+    cli(prog_name="./sotto")

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         default=True, description="Whether anybody may make an account; false with `issuers` unless it is set."
     )
     issuers: Issuers = Field(
-        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects, see below."
+        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects; see above."
     )
     device_trust: Annotated[Literal["off", "notify", "require"], BeforeValidator(lower)] = Field(
         "off",
@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     max_json_bytes: Bytes = Field(ByteSize(256 * 1024), description="Largest JSON request, in bytes.")
     attachment_types: Literal["default", "ossn", "any"] = Field(
         "default", description="Which kinds of files may be attached: a careful list, that of OSSN, or any."
+    )
+    quota_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
+        ByteSize(0), description="Most bytes of files of one user, those of their messages included; 0 = no limit."
     )
     upload_life_seconds: Seconds = Field(DAY_SECONDS, description="How long an upload waits to be sent, in seconds.")
     url_life_seconds: Seconds = Field(300, description="How long the URL of a file is good, in seconds.")
@@ -205,7 +208,9 @@ def _sentences(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
     for detail in error.errors(include_url=False, include_context=True):
         key = str(detail["loc"][0])
         layer = next(layer for layer in layers if key in layer.values)
-        complaint = _complaint(detail["type"], detail["msg"]) + _found(key, layer.values[key])
+        place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in detail["loc"][1:])
+        complaint = (f"`{place}`: " if place and key == "issuers" else "") + _complaint(detail["type"], detail["msg"])
+        complaint += _found(key, layer.values[key])
         sentences.append(f"{layer.names[key]} ({layer.origin}): {complaint}.")
     return list(dict.fromkeys(sentences))
 
@@ -214,7 +219,8 @@ def _complaint(kind: str, message: str) -> str:
     """Return pydantic's message as the middle of a sentence."""
     if kind == "byte_size":
         return "must be a number of bytes, such as 26214400 or 25MiB"
-    return message.removeprefix("Value error, ").replace("Input should", "should", 1)
+    words = message.removeprefix("Value error, ").replace("Input should", "should", 1)
+    return words.replace("a valid dictionary or instance of Issuer", "an object")
 
 
 def _found(key: str, value: object) -> str:

@@ -18,7 +18,7 @@ STATES = {users.ACTIVE: "active", users.SUSPENDED: "suspended", users.DEACTIVATE
 async def add_user(
     services: Services,
     username: str,
-    password: str,
+    password: str | None,
     display_name: str | None = None,
     email: str | None = None,
     external_id: str | None = None,
@@ -29,7 +29,8 @@ async def add_user(
     form = SignUp(username, password, display_name, email, external_id=external_id)
     check_sign_up(form, services.limits)
     await services.account.create(form, is_bot=is_bot, avatar_url=avatar_url)
-    return [f"{username} can sign in now."]
+    how = "can sign in now" if password is not None else "comes by an API key: see `./sotto key create`"
+    return [f"{username} {how}."]
 
 
 async def list_users(services: Services) -> list[str]:
@@ -37,7 +38,9 @@ async def list_users(services: Services) -> list[str]:
     rows = await services.database.read(lambda tx: tx.all(users.ALL))
     kinds = ("person", "bot")
     return [
-        f"{row.username:32} {STATES[row.state]:12} {kinds[row.is_bot]:7} {harmless(row.display_name)}" for row in rows
+        f"{row.username:32} {STATES[row.state]:12} {kinds[row.is_bot]:7} {harmless(row.display_name)}"
+        + ("" if row.external_id is None else f"  externalId:{harmless(row.external_id)}")
+        for row in rows
     ]
 
 

@@ -21,8 +21,6 @@ from services.error import (
     BadRequest,
     InvalidCredentials,
     InvalidInput,
-    Issue,
-    IssueReason,
     NotFound,
     PermissionDenied,
 )
@@ -32,6 +30,7 @@ from services.issuer import LEEWAY_SECONDS
 from services.limit import DeviceTrust, Limits
 from services.password import Passwords, password_issue
 from services.rate import RateLimiter, SignInRates, network_of
+from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.standing import check_state, standing_of
 from services.text import name_issue
@@ -49,7 +48,7 @@ class SignUp:
     """What a person says who joins; `remote` is the address they come from."""
 
     username: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)  # None is the operator's to say: a bot that comes by a key
     display_name: str | None = None
     email: str | None = None
     device_name: str | None = None
@@ -96,7 +95,7 @@ class AccountService:
 
     async def create(self, form: SignUp, *, is_bot: bool = False, avatar_url: str | None = None) -> int:
         """Stores a checked account and returns its id; raises AlreadyExists."""
-        password_hash = await self._passwords.hash(form.password)
+        password_hash = None if form.password is None else await self._passwords.hash(form.password)
         user_id = await self._database.write(
             users.put,
             form.username,
@@ -258,8 +257,13 @@ class AccountService:
 
 
 def get_id(tx: Transaction, username: str) -> int:
-    """Who has this user name; raises NotFound."""
-    row = tx.first(users.CREDENTIAL, key=users.fold(username))
+    """Who has this user name, or after `externalId:` this external id; raises NotFound."""
+    way, _, external_id = username.partition(":")
+    row = (
+        tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
+        if way == "externalId"
+        else tx.first(users.CREDENTIAL, key=users.fold(username))
+    )
     if row is None:
         raise NotFound(f"Nobody has the user name '{username[:64]}'.")
     return row.id
@@ -276,7 +280,8 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
         elif len(form.username) > 32:
             reason = IssueReason.TOO_LONG
         issues.append(Issue(("username",), reason, detail))
-    issues.append(password_issue(form.password))
+    if form.password is not None:
+        issues.append(password_issue(form.password))
     if form.display_name is not None:
         issues.append(name_issue(("displayName",), form.display_name, limits.max_display_name_length))
     if form.email is not None and not EMAIL.fullmatch(form.email):

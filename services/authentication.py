@@ -97,7 +97,7 @@ class Authenticator:
     async def _look(self, credentials: Credentials, session: bytes) -> Viewer:
         if credentials.token.startswith("sok_"):
             viewer = await self._key_holders.authenticate(credentials, session)
-        elif SESSION_TOKEN.fullmatch(credentials.token):
+        elif SESSION_TOKEN.fullmatch(credentials.token) or not self._host_users.are_known:
             viewer = await self._find_session(session)
         else:
             viewer = await self._host_users.authenticate(credentials.token, session)

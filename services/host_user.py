@@ -30,6 +30,11 @@ class HostUsers:
         self._issuers = issuers
         self._limits = limits
 
+    @property
+    def are_known(self) -> bool:
+        """Whether there is any issuer: if not, no token is one of theirs."""
+        return self._issuers.are_known
+
     async def authenticate(self, token: str, session: bytes) -> Viewer:
         """The user whose external id the token names; `session` is the token's hash.
 

@@ -61,6 +61,11 @@ class Issuers:
         self._known = {each.issuer: each for each in known}
         self._rings = {each.issuer: KeyRing(each.jwks_url, fetch or _fetch_nothing) for each in known if each.jwks_url}
 
+    @property
+    def are_known(self) -> bool:
+        """Whether there is any."""
+        return bool(self._known)
+
     async def verify(self, token: str) -> Claims:
         """Raises Unauthenticated, with one sentence for whatever is wrong, and ServerUnavailable without keys.
 

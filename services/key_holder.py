@@ -14,7 +14,7 @@ from services.error import BadRequest, Forbidden, Unauthenticated
 from services.guard import GuardedDatabase
 from services.revocation import RevocationReason
 from services.standing import check_state
-from services.user import Reference, UserService
+from services.user import Reference, ReferenceKind, UserService
 from services.viewer import CredentialKind, Right, Viewer
 
 log = structlog.get_logger("sotto.audit")
@@ -77,6 +77,8 @@ class KeyHolders:
         row = tx.first(keys.FIND, secret_hash=session)
         if row is None or act_as is None:
             return row, None
+        if act_as.kind is ReferenceKind.EMAIL:  # also where people cannot find each other by it
+            return row, tx.first(users.BY_EMAIL, viewer=row.user_id, key=users.fold(act_as.text))
         person = self._people.resolve(tx, row.user_id, [act_as])[0]
         return row, None if person is None else person.row
 

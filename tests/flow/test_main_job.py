@@ -190,14 +190,16 @@ async def test_a_stopped_server_lets_live_subscriptions_go_and_keeps_everything(
         cursor = (await bob.query(CURSOR))["viewer"]["eventCursor"]
         async with http.ws_connect(server.graphql, protocols=["graphql-transport-ws"]) as socket:
             await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {bob.token}"}})
-            await socket.receive_json()
-            query = "subscription { privateMessageReceived { cursor } }"
-            await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": query}})
+            await socket.receive_json(timeout=10)
+            # After the cursor: whether the subscription or the message is first, it is delivered.
+            query = "subscription ($after: EventCursor) { privateMessageReceived(after: $after) { cursor } }"
+            payload = {"query": query, "variables": {"after": cursor}}
+            await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
             sent = await alice.send("Before the end", to={"users": [{"username": "bob"}]})
-            await socket.receive_json()
+            await socket.receive_json(timeout=10)
             began = time.monotonic()
             stopping = asyncio.create_task(server.stop())
-            closing = await socket.receive()
+            closing = await socket.receive(timeout=10)
             status = await stopping
             took = time.monotonic() - began
 

@@ -104,7 +104,7 @@ async def test_a_token_for_development_is_good(monkeypatch: pytest.MonkeyPatch) 
     [
         ([], (), "SOTTO_ISSUERS="),
         ([KEYS], (), "SOTTO_ISSUERS="),
-        ([GOOD], ("--issuer", "other"), "SOTTO_ISSUERS="),
+        ([GOOD], ("--issuer", "other"), "there is https://host.example.org"),
         ([GOOD], ("--seconds", "86401"), "at most 86400"),
     ],
 )
