@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gql.enum import described
-from gql.id import Kind, encode
+from gql.id import Kind, encode, number_of
 from gql.node import Info, Node, PageInfo, given
 from gql.scalar import URL, ByteSize, Upload
-from models.attachment import AttachmentRow
+from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
+from services.file import ChosenFile, ChosenUpload, ReceivedFile
 from services.media_type import AttachmentKind
 
 if TYPE_CHECKING:
@@ -45,6 +46,27 @@ class ContentDisposition(Enum):
     ATTACHMENT = strawberry.enum_value("attachment", description="Save it under its name.")
 
 
+described(
+    FileState,
+    "AttachmentState",
+    "Whether all is known of a file.",
+    {
+        "PROCESSING": "Its thumbnail is being made; `MessageUpdated` with ATTACHMENTS follows. The file can be read.",
+        "READY": "All is there.",
+        "FAILED": "There will be no thumbnail. The file can be read.",
+    },
+)
+
+
+@strawberry.type(description="A small picture of a file.")
+class Thumbnail:
+    """Built from an AttachmentRow."""
+
+    url: URL = strawberry.field(description="Where to read it: signed as the file's own URL.")
+    width: int = strawberry.field(description="The width in pixels.")
+    height: int = strawberry.field(description="The height in pixels.")
+
+
 @strawberry.type(description="A file of a message. It is there as long as its message is.")
 class Attachment(Node):
     """Built from an AttachmentRow; the right to see it is the right to see its message."""
@@ -57,6 +79,13 @@ class Attachment(Node):
     width: int | None = strawberry.field(description="The width in pixels, as shown; null where it is no picture.")
     height: int | None = strawberry.field(description="The height in pixels, as shown; null where it is no picture.")
     is_animated: bool | None = strawberry.field(description="Whether a picture moves; null where it is no picture.")
+    state: FileState = strawberry.field(description="Whether all is known of it: a picture's thumbnail comes later.")
+    duration_seconds: float | None = strawberry.field(
+        description="How long it lasts; null where its container does not say, and its sender did not."
+    )
+    blurhash: str | None = strawberry.field(
+        description="A BlurHash of a picture, to show until it has come; null until `state` is READY."
+    )
     row: strawberry.Private[AttachmentRow]
 
     @classmethod
@@ -72,8 +101,23 @@ class Attachment(Node):
             width=row.width,
             height=row.height,
             is_animated=None if row.is_animated is None else bool(row.is_animated),
+            state=FileState(row.state),
+            duration_seconds=None if row.duration_ms is None else row.duration_ms / 1000,
+            blurhash=row.blurhash,
             row=row,
         )
+
+    @strawberry.field(description="A small WebP of a picture, or what its sender gave; null until `state` is READY.")
+    def thumbnail(self, info: Info) -> "Thumbnail | None":
+        """Signing is cheap and reads nothing."""
+        row = self.row
+        if row.thumbnail_key is None or row.thumbnail_width is None or row.thumbnail_height is None:
+            return None
+        context = info.context
+        seconds = context.services.limits.url_life_seconds
+        path = context.services.attachment.url_path(context.signed_in(), row, seconds, inline=True, is_thumbnail=True)
+        url = URL(f"{context.base_url}{path}")
+        return Thumbnail(url=url, width=row.thumbnail_width, height=row.thumbnail_height)
 
     @strawberry.field(
         description="Where to read the file: signed, short-lived, for this viewer. The right to see the message is "
@@ -130,8 +174,14 @@ class AttachmentInput:
         default=strawberry.UNSET,
         description="A part of this request, as the GraphQL multipart request specification has it.",
     )
+    upload_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="A finished upload of the viewer's, from `createUpload`; it is used once."
+    )
 
-    def to_file(self) -> Upload:
-        """The received part."""
-        received: Upload = given(self.file)
+    def to_file(self) -> ChosenFile:
+        """The received part, or the upload; which one is there, its schema has checked."""
+        upload_id = given(self.upload_id)
+        if upload_id is not None:
+            return ChosenUpload(number_of(Kind.UPLOAD, upload_id))
+        received: ReceivedFile = given(self.file)
         return received

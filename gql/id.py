@@ -17,6 +17,7 @@ class Kind(Enum):
     REPORT = b"r"
     DEVICE = b"d"
     API_KEY = b"k"
+    UPLOAD = b"s"
 
 
 def encode(kind: Kind, number: int, position: int | None = None) -> strawberry.ID:

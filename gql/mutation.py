@@ -55,6 +55,7 @@ from gql.send import (
     send_private_message_to_each,
 )
 from gql.setting import UpdateMessagingSettingsResult, update_messaging_settings
+from gql.staged import CancelUploadResult, CreateUploadResult, cancel_upload, create_upload
 
 
 @strawberry.type(description="Everything that can be done. Each answers with a union: a success, or a typed refusal.")
@@ -145,4 +146,11 @@ class Mutation:
     )
     revoke_api_key: RevokeApiKeyResult = strawberry.mutation(
         resolver=revoke_api_key, description="Ends an API key of the viewer's."
+    )
+    create_upload: CreateUploadResult = strawberry.mutation(
+        resolver=create_upload,
+        description="Begins a file that comes in parts and goes on where it broke off: for large ones, for bad lines.",
+    )
+    cancel_upload: CancelUploadResult = strawberry.mutation(
+        resolver=cancel_upload, description="Forgets an upload of the viewer's."
     )

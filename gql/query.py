@@ -17,6 +17,7 @@ from gql.loader import loader_of
 from gql.message import Message, MessageConnection
 from gql.node import After, Before, First, Info, Last, Node, given, ms_of, page_info_of
 from gql.server_info import ServerInfo, server_info
+from gql.staged import UploadSession
 from gql.stream import EventPage, events
 from gql.user import User, UserConnection, UserReference
 from services.conversation import ConversationFilter as ServiceFilter
@@ -64,6 +65,7 @@ async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         Kind.CONVERSATION: services.conversation.find_many,
         Kind.DEVICE: services.device.find_many,
         Kind.API_KEY: services.api_key.find_many,
+        Kind.UPLOAD: services.upload.find_many,
     }
     types: dict[Kind, Callable[[Any], Node]] = {
         Kind.USER: User.of,
@@ -71,6 +73,7 @@ async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         Kind.CONVERSATION: Conversation.of,
         Kind.DEVICE: partial(Device.of, viewer_device_id=viewer.device_id),
         Kind.API_KEY: ApiKey.of,
+        Kind.UPLOAD: partial(UploadSession.of, context=info.context),
     }
     found = {kind: await find(viewer, numbers[kind]) for kind, find in finders.items() if numbers[kind]}
 

@@ -8,8 +8,8 @@ import strawberry
 from gql.enum import described
 from gql.scalar import ByteSize
 from gql.user import User
-from services import error as refusals
-from services.error import AttachmentRejectionReason, IssueReason, RecipientRejectionReason
+from services import rejection as rejections
+from services.rejection import AttachmentRejectionReason, IssueReason, RecipientRejectionReason
 from services.user import Person
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ described(
         "TOO_LARGE": "It has more bytes than `limitBytes`.",
         "UNSAFE": "It is not what it claims to be, or costs too much to open.",
         "STORAGE_FAILED": "The server could not keep it; try again.",
+        "NOT_READY": "The upload has not come to its end yet.",
+        "EXPIRED": "The upload's time is over; begin again.",
+        "CHECKSUM_MISMATCH": "It is not what its SHA-256 says.",
     },
 )
 
@@ -118,7 +121,7 @@ class RecipientRejection:
     detail: str = strawberry.field(description=_DETAIL)
 
     @classmethod
-    def of(cls, rejection: refusals.RecipientRejection, people: dict[int, Person]) -> "RecipientRejection":
+    def of(cls, rejection: rejections.RecipientRejection, people: dict[int, Person]) -> "RecipientRejection":
         """The type for a rejection, with the people that were loaded for all of them."""
         person = people.get(rejection.user_id or 0)
         return cls(

@@ -1,6 +1,7 @@
 """Files: staged ones that wait for their message, and those that a message carries."""
 
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import NamedTuple
 
 from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, fn
@@ -8,7 +9,7 @@ from peewee import BigIntegerField, BlobField, CompositeKey, Expression, Integer
 from models.base import SEQ_BITS, Base
 from models.hidden import Hidden
 from models.member import Member
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import IdList, Param, Prepared, id_list, text_list
 from models.transaction import Transaction
 
 
@@ -26,6 +27,8 @@ class Upload(Base):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
     is_animated = IntegerField(null=True)
+    duration_ms = IntegerField(null=True)
+    thumbnail_for = BigIntegerField(null=True)
     message_id = BigIntegerField(null=True)
     expires_at = BigIntegerField()
 
@@ -44,9 +47,23 @@ class Attachment(Base):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
     is_animated = IntegerField(null=True)
+    duration_ms = IntegerField(null=True)
+    state = IntegerField()
+    blurhash = TextField(null=True)
+    thumbnail_key = TextField(null=True)
+    thumbnail_width = IntegerField(null=True)
+    thumbnail_height = IntegerField(null=True)
 
     class Meta:
         primary_key = CompositeKey("message_id", "position")
+
+
+class FileState(IntEnum):
+    """Whether all is known of a file."""
+
+    PROCESSING = 0  # its thumbnail is being made
+    READY = 1
+    FAILED = 2  # there will be no thumbnail; the file itself is good
 
 
 class AttachmentRow(NamedTuple):
@@ -63,6 +80,28 @@ class AttachmentRow(NamedTuple):
     width: int | None
     height: int | None
     is_animated: int | None
+    duration_ms: int | None
+    state: int
+    blurhash: str | None
+    thumbnail_key: str | None
+    thumbnail_width: int | None
+    thumbnail_height: int | None
+
+
+class UploadRow(NamedTuple):
+    """A staged file of its owner's; `message_id` is the message that has claimed it."""
+
+    id: int
+    storage_key: str
+    kind: int
+    filename: str
+    mime_type: str
+    byte_size: int
+    width: int | None
+    height: int | None
+    thumbnail_for: int | None
+    message_id: int | None
+    expires_at: int
 
 
 class StagedRow(NamedTuple):
@@ -84,13 +123,22 @@ _ALL = (
     Attachment.width,
     Attachment.height,
     Attachment.is_animated,
+    Attachment.duration_ms,
+    Attachment.state,
+    Attachment.blurhash,
+    Attachment.thumbnail_key,
+    Attachment.thumbnail_width,
+    Attachment.thumbnail_height,
 )
 IS_SHOWN = ~fn.EXISTS(
     Hidden.select(Hidden.message_id).where(
         Hidden.user_id == Param("viewer"), Hidden.message_id == Attachment.message_id
     )
 )
-_CONTENT = ("storage_key", "kind", "filename", "mime_type", "byte_size", "sha256", "width", "height", "is_animated")
+_CONTENT = (
+    "storage_key", "kind", "filename", "mime_type", "byte_size", "sha256", "width", "height", "is_animated",
+    "duration_ms",
+)  # fmt: skip
 
 PUT_UPLOAD = Prepared[StagedRow](
     Upload.insert(
@@ -98,6 +146,7 @@ PUT_UPLOAD = Prepared[StagedRow](
             Upload.id: Param("id"),
             Upload.owner_id: Param("owner"),
             Upload.expires_at: Param("expires_at"),
+            Upload.thumbnail_for: Param("thumbnail_for"),
             **{getattr(Upload, name): Param(name) for name in _CONTENT},
         }
     )
@@ -105,15 +154,28 @@ PUT_UPLOAD = Prepared[StagedRow](
 # The row count is the answer: each of these files is the sender's and unused.
 CLAIM = Prepared[StagedRow](
     Upload.update({Upload.message_id: Param("message")}).where(
-        Upload.id.in_(IdList("ids")), Upload.owner_id == Param("owner"), Upload.message_id.is_null()
+        Upload.id.in_(IdList("ids")),
+        Upload.owner_id == Param("owner"),
+        Upload.message_id.is_null(),
+        Upload.expires_at > Param("now"),
+    )
+)
+CLAIM_THUMBNAILS = Prepared[StagedRow](
+    Upload.update({Upload.message_id: Param("message")}).where(
+        Upload.thumbnail_for.in_(IdList("ids")), Upload.owner_id == Param("owner"), Upload.message_id.is_null()
     )
 )
 PUT = Prepared[AttachmentRow](
     Attachment.insert_from(
-        Upload.select(Param("message"), Param("position"), *(getattr(Upload, name) for name in _CONTENT)).where(
-            Upload.id == Param("upload")
-        ),
-        [Attachment.message_id, Attachment.position, *(getattr(Attachment, name) for name in _CONTENT)],
+        Upload.select(
+            Param("message"), Param("position"), Param("state"), *(getattr(Upload, name) for name in _CONTENT)
+        ).where(Upload.id == Param("upload")),
+        [
+            Attachment.message_id,
+            Attachment.position,
+            Attachment.state,
+            *(getattr(Attachment, name) for name in _CONTENT),
+        ],
     )
 )
 OF_MESSAGES = Prepared(
@@ -158,12 +220,50 @@ EXPIRED = Prepared(
 )
 DELETE_STAGED = Prepared[StagedRow](Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
 DELETE = Prepared[AttachmentRow](Attachment.delete().where(Attachment.message_id == Param("message")))
-# Several messages may share bytes: those of the keys that some message still has.
-IN_USE = Prepared[AttachmentRow](
-    Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
+DELETE_UPLOADS = Prepared[StagedRow](Upload.delete().where(Upload.message_id == Param("message")))
+_OF_UPLOADS = Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys")))
+_OF_FILES = Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
+_OF_THUMBNAILS = Attachment.select(Attachment.thumbnail_key).where(Attachment.thumbnail_key.in_(IdList("keys")))
+# Those of the keys that anything still points at: a staged file, a message, a thumbnail.
+KNOWN_KEYS = Prepared[StagedRow](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS)
+# Equal bytes are kept once: under this key.
+SAME = Prepared[StagedRow](
+    Upload.select(Upload.storage_key)
+    .where(Upload.sha256 == Param("sha256"), Upload.byte_size == Param("byte_size"))
+    .limit(1)
 )
-DELETE_UPLOADS = Prepared[StagedRow](Upload.delete().where(Upload.storage_key.in_(IdList("keys"))))
-KNOWN_KEYS = Prepared[StagedRow](Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys"))))
+USED_BYTES = Prepared[StagedRow](
+    Upload.select(fn.COALESCE(fn.SUM(Upload.byte_size), 0)).where(Upload.owner_id == Param("owner"))
+)
+_MINE = Upload.select(
+    Upload.id,
+    Upload.storage_key,
+    Upload.kind,
+    Upload.filename,
+    Upload.mime_type,
+    Upload.byte_size,
+    Upload.width,
+    Upload.height,
+    Upload.thumbnail_for,
+    Upload.message_id,
+    Upload.expires_at,
+).where(Upload.owner_id == Param("owner"))
+MINE = Prepared(_MINE.where(Upload.id.in_(IdList("ids"))), UploadRow)
+THUMBNAILS_FOR = Prepared(_MINE.where(Upload.thumbnail_for.in_(IdList("ids"))), UploadRow)
+CANCEL = Prepared[StagedRow](
+    Upload.delete().where(Upload.id == Param("id"), Upload.owner_id == Param("owner"), Upload.message_id.is_null())
+)
+SET_THUMBNAIL = Prepared[AttachmentRow](
+    Attachment.update(
+        {
+            Attachment.state: Param("state"),
+            Attachment.blurhash: Param("blurhash"),
+            Attachment.thumbnail_key: Param("key"),
+            Attachment.thumbnail_width: Param("width"),
+            Attachment.thumbnail_height: Param("height"),
+        }
+    ).where(Attachment.message_id == Param("message"), Attachment.position == Param("position"))
+)
 
 
 def of_messages(transaction: Transaction, message_ids: Iterable[int]) -> dict[int, list[AttachmentRow]]:
@@ -174,8 +274,14 @@ def of_messages(transaction: Transaction, message_ids: Iterable[int]) -> dict[in
     return files
 
 
-def take_expired(transaction: Transaction, now: int) -> list[StagedRow]:
-    """Deletes up to 100 staged files past their time and returns them: their bytes are the caller's to delete."""
+def take_expired(transaction: Transaction, now: int) -> tuple[int, list[str]]:
+    """Deletes up to 100 staged files past their time; returns how many, and the keys of bytes that nobody has now."""
     rows = transaction.all(EXPIRED, now=now)
     transaction.run(DELETE_STAGED, ids=id_list(row.id for row in rows))
-    return rows
+    return len(rows), unused(transaction, [row.storage_key for row in rows])
+
+
+def unused(transaction: Transaction, keys: Iterable[str]) -> list[str]:
+    """Those of the keys that nothing points at."""
+    wanted = set(keys)
+    return sorted(wanted - set(transaction.values(KNOWN_KEYS, keys=text_list(wanted)))) if wanted else []

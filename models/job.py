@@ -15,6 +15,7 @@ class JobKind(IntEnum):
     """What is to be done; the comment says what `ref` names."""
 
     INDEX_MESSAGE = 0  # a message whose text goes into the full-text index
+    MAKE_THUMBNAILS = 1  # a message whose pictures get a thumbnail
 
 
 class Job(Base):
@@ -33,20 +34,26 @@ class JobRow(NamedTuple):
 
 
 PUT = Prepared[JobRow](Job.insert({Job.kind: Param("kind"), Job.ref: Param("ref")}))
-NEXT = Prepared(Job.select(Job.n, Job.ref).order_by(Job.n).limit(Param("count")), JobRow)
-DONE = Prepared[JobRow](Job.delete().where(Job.n <= Param("n")))
+NEXT = Prepared(
+    Job.select(Job.n, Job.ref).where(Job.kind == Param("kind")).order_by(Job.n).limit(Param("count")), JobRow
+)
+DONE = Prepared[JobRow](Job.delete().where(Job.kind == Param("kind"), Job.n <= Param("n")))
+FINISHED = Prepared[JobRow](Job.delete().where(Job.n == Param("n")))
 
 
 def index_messages(transaction: Transaction, limit: int) -> int:
     """Moves up to `limit` waiting texts into the full-text index, sorted by id, and returns how many.
 
-    Inline, the index would cost a send 45 to 78 %: ids that arrive out of order flush FTS5's hash each time.
+    Inline, the index would cost a send 45 to 78 %: ids that arrive out of order flush FTS5's hash each time. A text may
+    be waited for twice, and is indexed once: FTS5 would keep both and call itself corrupt.
     """
-    jobs = transaction.all(NEXT, count=limit)
+    kind = int(JobKind.INDEX_MESSAGE)
+    jobs = transaction.all(NEXT, kind=kind, count=limit)
     if jobs:
         for row in sorted(transaction.all(messages.TEXTS, ids=id_list(job.ref for job in jobs))):
-            transaction.run(messages.INDEX, id=row.id, body=row.body)
-        transaction.run(DONE, n=jobs[-1].n)
+            if transaction.value(messages.INDEXED, id=row.id) is None:
+                transaction.run(messages.INDEX, id=row.id, body=row.body)
+        transaction.run(DONE, kind=kind, n=jobs[-1].n)
     return len(jobs)
 
 

@@ -99,6 +99,7 @@ class AccountRow(NamedTuple):
     username: str
     display_name: str
     email: str | None
+    external_id: str | None
     state: int
     is_bot: int
 
@@ -168,9 +169,9 @@ CREDENTIAL = Prepared(
 )
 STATE = Prepared[UserRow](User.select(User.state).where(User.id == Param("id")))
 ALL = Prepared(
-    User.select(User.id, User.username, User.display_name, User.email, User.state, User.is_bot).order_by(
-        User.username_key
-    ),
+    User.select(
+        User.id, User.username, User.display_name, User.email, User.external_id, User.state, User.is_bot
+    ).order_by(User.username_key),
     AccountRow,
 )
 PUT = Prepared[UserRow](

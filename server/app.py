@@ -22,6 +22,7 @@ from server.log import log_request
 from server.proxy import remote_of
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
+from server.upload import TusHandler
 from services.error import NotFound, SottoError
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
@@ -33,13 +34,15 @@ from storage.url import storage_for
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _CORS = {
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Require-Preflight",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS, HEAD, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Require-Preflight, Tus-Resumable, "
+    "Upload-Offset, Upload-Checksum",
     "Access-Control-Max-Age": "86400",
 }
 
 # GraphiQL as Strawberry serves it loads its scripts from another host, so its page can only be kept out of frames.
 _PAGE = {"Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+_EXPOSED = "Retry-After, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only where clients come by https
 
 # RFC 3986 §3.2.2, without what only URLs of other programs have; RFC 9112 §3.2: any other Host must be refused, and
@@ -57,6 +60,7 @@ def limits_of(settings: Settings) -> Limits:
         max_attachment_bytes=settings.max_attachment_bytes,
         max_inline_request_bytes=settings.max_inline_request_bytes,
         upload_life_seconds=settings.upload_life_seconds,
+        quota_bytes=settings.quota_bytes,
         url_life_seconds=settings.url_life_seconds,
         event_retention_seconds=settings.event_retention_seconds,
         session_life_seconds=settings.session_life_seconds,
@@ -144,6 +148,12 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions
     app.router.add_get("/files/{token}", files.download)
     app.router.add_get("/files/{token}/{filename}", files.download)
+    uploads = TusHandler(services, view, settings.body_timeout_seconds)
+    app.router.add_route("OPTIONS", "/uploads", uploads.options)
+    app.router.add_route("OPTIONS", "/uploads/{id}", uploads.options)
+    app.router.add_route("HEAD", "/uploads/{id}", uploads.head)
+    app.router.add_route("PATCH", "/uploads/{id}", uploads.patch)
+    app.router.add_route("DELETE", "/uploads/{id}", uploads.delete)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/", _explore if settings.explorer else _greet)
@@ -184,7 +194,7 @@ def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamRespons
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() in allowed_origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
             if request.method == "OPTIONS":
                 response.headers.update(_CORS)
 

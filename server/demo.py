@@ -51,6 +51,7 @@ class Demo:
         alice, bob, carol = [await sign_in(username, PASSWORD, "Demo", "demo") for username in PEOPLE]
         await self._write_first_messages(alice.viewer, bob.viewer, carol.viewer)
         await self._services.sweeper.index()
+        await self._services.sweeper.shrink()
         bot = (await sign_in(BOT, bot_password, "Demo", "demo")).viewer
         self._bot = asyncio.create_task(self._answer_for_ever(bot))
         return alice.token

@@ -47,7 +47,7 @@ class FileHandler:
         headers = headers_of(download)
         if _names_etag(request.headers.get("If-None-Match"), headers["ETag"]):
             return web.Response(status=304, headers=headers)
-        size = download.row.byte_size
+        size = download.byte_size
         try:
             wanted = range_of(request, headers["ETag"], size)
         except Unsatisfiable:
@@ -100,14 +100,14 @@ def headers_of(download: Download) -> dict[str, str]:
     # RFC 6266 section 4.3: both forms; the second is the name, the first is for who cannot read it
     ascii_name = re.sub(r'[^ !#-\[\]-~]|[%"\\]', "_", row.filename)
     return {
-        "Content-Type": row.mime_type,
+        "Content-Type": download.mime_type,
         "Content-Disposition": f'{disposition}; filename="{ascii_name}"; {_extended(row.filename)}',
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "private, no-store",
         "Accept-Ranges": "bytes",
-        "ETag": f'"{row.sha256.hex()}"',
+        "ETag": f'"{download.etag}"',
     }
 
 

@@ -12,9 +12,10 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from services.account import get_id
 from services.authentication import Authenticator
-from services.error import InvalidInput, Issue, IssueReason, NotFound, PermissionDenied
+from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.standing import standing_of
 from services.text import name_issue

@@ -1,21 +1,19 @@
-"""Files: received in the request, inspected, kept, and given out again to whoever may see their message."""
+"""Files: received with a request or uploaded before, kept, and given out again to whoever may see their message."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 
 from models import attachment as attachments
+from models import upload_session as sessions
 from models import user as users
 from models.attachment import AttachmentRow
 from models.base import new_id, now_ms
 from models.message import MessageKind
 from models.prepared import id_list, text_list
 from models.transaction import Transaction
-from services import media_type
+from services.chosen import chosen_rejection
 from services.cursor import Seal
 from services.error import (
-    AttachmentRejection,
-    AttachmentRejectionReason,
     AttachmentsRejected,
     BadRequest,
     CursorInvalid,
@@ -23,17 +21,17 @@ from services.error import (
     ServerUnavailable,
     SottoError,
 )
-from services.file import Download, KeptFiles, ReceivedFile
+from services.file import ChosenFile, ChosenUpload, Download, KeptFiles, ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.media_type import AttachmentKind
-from services.picture import Picture, PictureDecoder, UnsafePicture
+from services.picture import Picture
 from services.rate import RateLimiter
-from services.text import clean_filename
+from services.reception import Reception, storage_rejection
+from services.rejection import AttachmentRejection
+from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Right, Viewer
-from storage.base import Storage, StorageError, StorageFull, StorageNotFound
-
-Reason = AttachmentRejectionReason
+from storage.base import Storage, StorageError, StorageNotFound
 
 KIND_NUMBERS = {
     AttachmentKind.IMAGE: MessageKind.IMAGE,
@@ -46,12 +44,14 @@ KIND_NUMBERS = {
 class AttachmentService:
     """The way of a file: receive, check, keep, claim (in services/send.py), download."""
 
-    def __init__(self, database: GuardedDatabase, storage: Storage, seal: Seal, limits: Limits) -> None:
+    def __init__(
+        self, database: GuardedDatabase, storage: Storage, seal: Seal, reception: Reception, limits: Limits
+    ) -> None:
         self._database = database
         self._storage = storage
         self._seal = seal
+        self._reception = reception
         self._limits = limits
-        self._pictures = PictureDecoder()
         self._uploads = RateLimiter(limits.uploads_per_minute, "files")
 
     def admit(self, viewer: Viewer) -> None:
@@ -60,60 +60,62 @@ class AttachmentService:
         self._uploads.take(viewer.user_id)
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
-        """Streams a part to disk and says what it is by its bytes; nobody asks what the client claims.
-
-        Consumes every chunk, whatever happens: a file that is too large, or that the disk has no room for, is marked
-        and its bytes are dropped. The caller hands the result to a send, and in any case to `discard`.
-        """
-        received = ReceivedFile(clean_filename(filename, self._limits.max_filename_length))
-        try:
-            await self._stream(received, chunks)
-            if received.rejection is None:
-                await self._inspect(received)
-        except BaseException:
-            await self.discard(received)
-            raise
-        return received
+        """See `Reception.receive`."""
+        return await self._reception.receive(chunks, filename)
 
     async def discard(self, received: ReceivedFile) -> None:
-        """Lets go of what was received; after a send kept it, and a second time, this does nothing."""
-        if received.staged is not None:
-            staged, received.staged = received.staged, None
-            await staged.discard()
+        """See `Reception.discard`."""
+        await self._reception.discard(received)
 
-    async def check(self, files: Sequence[ReceivedFile]) -> list[Picture | None]:
-        """Decodes the pictures among the files; raises AttachmentsRejected with every offender."""
+    async def check(self, files: Sequence[ChosenFile]) -> list[Picture | None]:
+        """Decodes and cleans the pictures among the files; raises AttachmentsRejected with every offender."""
         pictures: list[Picture | None] = []
         rejections: list[AttachmentRejection] = []
-        for index, received in enumerate(files):
-            picture = await self._decode(received)
-            if received.rejection is not None:
-                rejections.append(self._rejection(index, received))
+        for index, file in enumerate(files):
+            picture = None
+            if isinstance(file, ReceivedFile):
+                picture = await self._reception.prove(file)
+                if file.rejection is not None:
+                    rejections.append(self._reception.rejection_of(index, file))
+            elif file.rejection is not None:
+                rejections.append(chosen_rejection(index, file))
             pictures.append(picture)
         if rejections:
             raise AttachmentsRejected(rejections)
         return pictures
 
-    async def keep(
-        self, viewer: Viewer, files: Sequence[ReceivedFile], pictures: Sequence[Picture | None]
-    ) -> KeptFiles:
-        """Puts the bytes into the storage, then their rows: staged, the viewer's own, waiting to be claimed.
+    async def keep(self, viewer: Viewer, files: Sequence[ChosenFile], pictures: Sequence[Picture | None]) -> KeptFiles:
+        """Puts received bytes into the storage, then their rows: staged, the viewer's own, waiting to be claimed.
 
-        All or nothing; raises AttachmentsRejected (STORAGE_FAILED, retryable). A crash in between leaves bytes without
-        a row, which the sweeper takes.
+        All or nothing; raises AttachmentsRejected (STORAGE_FAILED, retryable; TOO_LARGE past the viewer's quota). A
+        crash in between leaves bytes without a row, which the sweeper takes.
         """
         kept = KeptFiles()
+        rows: list[tuple[int, dict[str, object]]] = []
         try:
-            for index, received in enumerate(files):
-                kept.storage_keys.append(await self._keep_bytes(index, received))
-            rows = [self._row(viewer, *each) for each in zip(files, kept.storage_keys, pictures, strict=True)]
-            kept.upload_ids += [upload_id for upload_id, _ in rows]  # before the write, which may be cancelled
+            for index, (file, picture) in enumerate(zip(files, pictures, strict=True)):
+                id_ = file.upload_id if isinstance(file, ChosenUpload) else new_id()
+                kept.upload_ids.append(id_)  # before the write, which may be cancelled
+                if file.kind is AttachmentKind.IMAGE:
+                    kept.picture_ids.add(id_)
+                if isinstance(file, ReceivedFile):
+                    key = await self.keep_bytes(index, file)
+                    kept.storage_keys.append(key)
+                    kept.own_ids.append(id_)
+                    rows.append((id_, self.columns_of(viewer.user_id, file, key, picture)))
             if rows:
-                await self._database.write(_put_uploads, rows)
+                spare = await self._database.write(put_uploads, viewer.user_id, rows, self._limits.quota_bytes)
+                await self.forget(spare)
         except BaseException:
             await self.abandon(kept)
             raise
         return kept
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Deletes bytes that are kept elsewhere already; what cannot be deleted now is the sweeper's."""
+        for key in keys:
+            with suppress(StorageError):
+                await self._storage.delete(key)
 
     async def abandon(self, kept: KeptFiles) -> None:
         """Deletes what `keep` kept, rows before bytes; what a message has claimed in spite of all stays.
@@ -128,8 +130,16 @@ class AttachmentService:
                 if key not in owned:
                     await self._storage.delete(key)
 
-    def url_path(self, viewer: Viewer, row: AttachmentRow, expires_in_seconds: int, *, inline: bool) -> str:
-        """The signed path of a file, for this viewer and that long, or as long as the limit allows.
+    def url_path(
+        self,
+        viewer: Viewer,
+        row: AttachmentRow,
+        expires_in_seconds: int,
+        *,
+        inline: bool,
+        is_thumbnail: bool = False,
+    ) -> str:
+        """The signed path of a file or its thumbnail, for this viewer and that long, or as long as the limit allows.
 
         Raises BadRequest for less than a second.
         """
@@ -137,7 +147,7 @@ class AttachmentService:
             raise BadRequest(f"`expiresInSeconds` must be at least 1; it is {expires_in_seconds}.")
         expires_in_seconds = min(expires_in_seconds, self._limits.url_life_seconds)
         expires_at = now_ms() // 1000 + expires_in_seconds
-        numbers = (viewer.user_id, row.message_id, row.position, expires_at, int(inline))
+        numbers = (viewer.user_id, row.message_id, row.position, expires_at, inline + 2 * is_thumbnail)
         return f"/files/{self._seal.write('file', 0, *numbers)}"
 
     async def open(self, token: str) -> Download:
@@ -146,19 +156,31 @@ class AttachmentService:
         Raises NotFound for every reason alike: changed, expired, no longer visible, account not active.
         """
         try:
-            viewer_id, message_id, position, expires_at, inline = self._seal.read("file", 0, token, 5)
+            viewer_id, message_id, position, expires_at, form = self._seal.read("file", 0, token, 5)
         except CursorInvalid:
             raise NotFound("There is no such file.") from None
         row = await self._database.read(_find_for, viewer_id, message_id, position)
         if row is None or expires_at < now_ms() / 1000:
             raise NotFound("There is no such file.")
+        if form & 2:
+            return Download(row, is_inline=True, thumbnail_bytes=await self._size_of(row.thumbnail_key))
         is_picture = row.kind == MessageKind.IMAGE and row.width is not None
-        return Download(row, is_inline=bool(inline) and is_picture)
+        return Download(row, is_inline=bool(form & 1) and is_picture)
+
+    async def _size_of(self, key: str | None) -> int:
+        try:
+            if key is not None:
+                return await self._storage.size_of(key)
+        except StorageNotFound:
+            pass
+        except StorageError as error:
+            raise ServerUnavailable("The file cannot be read just now.") from error
+        raise NotFound("There is no such file.")
 
     async def read(self, download: Download, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` to `end`, exclusive; raises NotFound, before the first, and ServerUnavailable."""
         try:
-            async with aclosing(self._storage.read(download.row.storage_key, start, end)) as chunks:
+            async with aclosing(self._storage.read(download.storage_key, start, end)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except StorageNotFound:
@@ -166,78 +188,21 @@ class AttachmentService:
         except StorageError as error:
             raise ServerUnavailable("The file cannot be read just now.") from error
 
-    async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
-        limit = self._limits.max_attachment_bytes
-        try:
-            received.staged = await self._storage.stage()
-        except StorageError as error:
-            received.rejection = _storage_rejection(error)
-        async for chunk in chunks:
-            received.byte_size += len(chunk)
-            if received.rejection is None and received.byte_size > limit:
-                received.rejection = (Reason.TOO_LARGE, f"`{received.filename}` is larger than {limit} bytes.")
-            if received.rejection is None and received.staged is not None:
-                try:
-                    await received.staged.write(chunk)
-                except StorageError as error:
-                    received.rejection = _storage_rejection(error)
-            elif received.staged is not None:
-                await self.discard(received)
-
-    async def _inspect(self, received: ReceivedFile) -> None:
-        assert received.staged is not None
-        if not received.byte_size:
-            received.rejection = (Reason.EMPTY, f"`{received.filename}` is empty.")
-            return
-        try:
-            await received.staged.finish()
-        except StorageError as error:
-            received.rejection = _storage_rejection(error)
-            return
-        received.sha256 = received.staged.sha256
-        received.mime_type = await asyncio.to_thread(media_type.detect, received.staged.path)
-        allowed = self._limits.allowed_mime_types
-        if allowed and received.mime_type not in allowed:
-            detail = f"`{received.filename}` is {received.mime_type} by its content, which is not accepted here."
-            received.rejection = (Reason.TYPE_NOT_ALLOWED, detail)
-
-    async def _decode(self, received: ReceivedFile) -> Picture | None:
-        if received.rejection is not None or received.kind is not AttachmentKind.IMAGE or received.staged is None:
-            return None
-        try:
-            return await self._pictures.decode(received.staged.path, received.mime_type)
-        except UnsafePicture as error:
-            received.rejection = (Reason.UNSAFE, f"`{received.filename}`: {error.reason}")
-        except OSError:
-            received.rejection = (Reason.STORAGE_FAILED, f"`{received.filename}` could not be inspected; try again.")
-        return None
-
-    async def _keep_bytes(self, index: int, received: ReceivedFile) -> str:
+    async def keep_bytes(self, index: int, received: ReceivedFile) -> str:
+        """Puts the bytes into the storage; raises AttachmentsRejected."""
         assert received.staged is not None
         try:
             return await self._storage.keep(received.staged)
         except StorageError as error:
-            received.rejection = _storage_rejection(error)
-            raise AttachmentsRejected([self._rejection(index, received)]) from error
+            received.rejection = storage_rejection(error)
+            raise AttachmentsRejected([self._reception.rejection_of(index, received)]) from error
 
-    def _rejection(self, index: int, received: ReceivedFile) -> AttachmentRejection:
-        assert received.rejection is not None
-        reason, detail = received.rejection
-        return AttachmentRejection(
-            index,
-            reason,
-            detail,
-            filename=received.filename,
-            limit_bytes=self._limits.max_attachment_bytes if reason is Reason.TOO_LARGE else None,
-            allowed_mime_types=self._limits.allowed_mime_types if reason is Reason.TYPE_NOT_ALLOWED else None,
-            is_retryable=reason is Reason.STORAGE_FAILED,
-        )
-
-    def _row(
-        self, viewer: Viewer, received: ReceivedFile, storage_key: str, picture: Picture | None
-    ) -> tuple[int, dict[str, object]]:
-        return new_id(), {
-            "owner": viewer.user_id,
+    def columns_of(
+        self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None
+    ) -> dict[str, object]:
+        """The row of a staged file."""
+        return {
+            "owner": owner_id,
             "storage_key": storage_key,
             "kind": int(KIND_NUMBERS[received.kind]),
             "filename": received.filename,
@@ -247,18 +212,50 @@ class AttachmentService:
             "width": picture.width if picture else None,
             "height": picture.height if picture else None,
             "is_animated": int(picture.is_animated) if picture else None,
+            "duration_ms": received.duration_ms,
+            "thumbnail_for": None,
             "expires_at": now_ms() + self._limits.upload_life_seconds * 1000,
         }
 
 
-def _put_uploads(tx: Transaction, rows: list[tuple[int, dict[str, object]]]) -> None:
+def put_uploads(
+    tx: Transaction, owner_id: int, rows: Sequence[tuple[int, dict[str, object]]], quota_bytes: int
+) -> list[str]:
+    """Stores the rows of staged files; equal bytes that are kept already are used instead, and the new keys returned.
+
+    Runs inside `Database.write`, which orders it against the deletion of those bytes. Raises AttachmentsRejected for
+    all of them past the owner's quota.
+    """
+    spare: list[str] = []
+    sizes = [int(str(columns["byte_size"])) for _, columns in rows]
+    check_quota(tx, owner_id, sizes, quota_bytes)
     for upload_id, columns in rows:
+        same = tx.value(attachments.SAME, sha256=columns["sha256"], byte_size=columns["byte_size"])
+        if same is not None:
+            spare.append(str(columns["storage_key"]))
+            columns["storage_key"] = same
         tx.run(attachments.PUT_UPLOAD, id=upload_id, **columns)
+    return spare
+
+
+def check_quota(tx: Transaction, owner_id: int, sizes: Sequence[int], quota_bytes: int) -> None:
+    """Raises AttachmentsRejected where these files would be more than a user may have; 0: no quota."""
+    if not quota_bytes:
+        return
+    used = tx.value(attachments.USED_BYTES, owner=owner_id) + tx.value(sessions.EXPECTED_BYTES, owner=owner_id)
+    if used + sum(sizes) > quota_bytes:
+        detail = f"Your files take {used} of {quota_bytes} bytes: delete some, or send less."
+        raise AttachmentsRejected(
+            [
+                AttachmentRejection(index, Reason.TOO_LARGE, detail, limit_bytes=max(0, quota_bytes - used))
+                for index in range(len(sizes))
+            ]
+        )
 
 
 def _forget_staged(tx: Transaction, kept: KeptFiles) -> set[str]:
-    """Deletes the rows that no message has claimed; returns the keys that a row still points at."""
-    tx.run(attachments.DELETE_STAGED, ids=id_list(kept.upload_ids))
+    """Deletes the rows that no message has claimed; returns the keys that something still points at."""
+    tx.run(attachments.DELETE_STAGED, ids=id_list(kept.own_ids))
     return set(tx.values(attachments.KNOWN_KEYS, keys=text_list(kept.storage_keys)))
 
 
@@ -266,8 +263,3 @@ def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -
     if tx.value(users.STATE, id=viewer_id) != users.ACTIVE:
         return None
     return tx.first(attachments.VISIBLE, viewer=viewer_id, message=message_id, position=position)
-
-
-def _storage_rejection(error: StorageError) -> tuple[Reason, str]:
-    what = "The disk is full" if isinstance(error, StorageFull) else "The storage failed"
-    return Reason.STORAGE_FAILED, f"{what}; nothing was stored, try again later."

@@ -7,10 +7,11 @@ from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, Hint, PubSub
 from services.cursor import Seal
-from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
 from services.recipient import not_found
+from services.rejection import Issue, IssueReason
 from services.user import Person, Reference, UserService
 from services.viewer import Viewer
 

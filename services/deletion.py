@@ -9,7 +9,7 @@ from models import member as members
 from models import message as messages
 from models.base import conversation_of, seq_of
 from models.event import Change, EventKind, Removal
-from models.prepared import id_list, text_list
+from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
@@ -89,14 +89,13 @@ def _take_content(tx: Transaction, subject: Subject) -> list[str]:
     tx.run(reaction.DELETE_ALL, message=id_)
     tx.run(edits.DELETE, message=id_)
     job.index_anew(tx, id_, subject.row.body, None)
-    keys = {row.storage_key for row in attachments.of_messages(tx, [id_]).get(id_, ())}
-    if not keys:
+    rows = attachments.of_messages(tx, [id_]).get(id_, ())
+    if not rows:
         return []
+    keys = {key for row in rows for key in (row.storage_key, row.thumbnail_key) if key}
     tx.run(attachments.DELETE, message=id_)
-    still = set(tx.values(attachments.IN_USE, keys=text_list(keys)))
-    gone = sorted(keys - still)
-    tx.run(attachments.DELETE_UPLOADS, keys=text_list(gone))
-    return gone
+    tx.run(attachments.DELETE_UPLOADS, message=id_)
+    return attachments.unused(tx, keys)
 
 
 def _fall_back(tx: Transaction, subject: Subject, seers: frozenset[int], told: Announcement) -> None:

@@ -9,9 +9,10 @@ import orjson
 
 from models.message import MessageKind
 from services.attachment import KIND_NUMBERS
-from services.error import InvalidInput, Issue, IssueReason
-from services.file import ReceivedFile
+from services.error import InvalidInput
+from services.file import ChosenFile
 from services.limit import Limits
+from services.rejection import Issue, IssueReason
 from services.text import is_blank, text_issues
 from services.user import Person, Reference
 
@@ -25,7 +26,7 @@ class Draft:
     """
 
     text: str | None = None
-    files: Sequence[ReceivedFile] = ()
+    files: Sequence[ChosenFile] = ()
     users: Sequence[Reference] | None = None
     conversation_id: int | None = None
     reply_to_id: int | None = None

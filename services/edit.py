@@ -12,11 +12,12 @@ from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
 from services.cursor import Seal
-from services.error import Conflict, InvalidInput, Issue, IssueReason, NotFound
+from services.error import Conflict, InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, forward
+from services.rejection import Issue, IssueReason
 from services.text import is_blank, text_issues
 from services.user import UserService
 from services.viewer import Viewer

@@ -31,6 +31,8 @@ class Limits:
     max_display_name_length: int = 64
     max_filename_length: int = 255
     upload_life_seconds: int = 86_400
+    max_uploads: int = 100  # of one user, begun and not ended
+    quota_bytes: int = 0  # of one user's files; 0: no limit
     url_life_seconds: int = 300
     event_retention_seconds: int = 30 * 86_400
     session_life_seconds: int = 30 * 86_400

@@ -9,7 +9,8 @@ from typing import ParamSpec, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.error import Issue, IssueReason, ServerUnavailable
+from services.error import ServerUnavailable
+from services.rejection import Issue, IssueReason
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,9 +1,14 @@
-"""The process that decodes one picture and prints one JSON line; it runs alone and imports nothing of Sotto."""
+"""The process that works on one picture: prints a JSON line, then bytes; it runs alone and imports nothing of Sotto.
+
+`decode` proves the picture, `clean` writes it without what a camera put into it, `thumbnail` writes a small one.
+"""
 
 import json
+import math
 import resource
 import sys
 import warnings
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +18,19 @@ MAX_PIXELS = 25_000_000
 MAX_FRAMES = 1_000
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 10
+THUMBNAIL_PIXELS = 400  # the longer side
+JPEG_QUALITY = 92  # of a picture that has to be turned; what need not be turned keeps its every bit
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4: 5 to 8 turn the picture by a quarter
+
+# What a picture needs to be shown; all else is left out: EXIF and its place, XMP, comments, thumbnails, text.
+_PNG_CHUNKS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD pHYs hIST acTL fcTL fdAT".split()
+)
+_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_WEBP_METADATA_FLAGS = 0x08 | 0x04  # RFC 9649 §2.7.1: Exif, XMP
+_GIF_APPLICATIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 class Refused(Exception):
@@ -30,19 +45,25 @@ def limit_process() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def decode(path: str, mime_type: str) -> dict[str, object]:
-    """Decode every frame; raises Refused, or whatever Pillow raises for a file that is broken."""
+def opened(path: str, mime_type: str) -> "Image.Image":
+    """The picture by its header alone; raises Refused where it is too large."""
     from PIL import Image  # noqa: PLC0415 (only after the limits are set)
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the second fence: the warning that it raises is an error here
-    with Image.open(path, formats=[_FORMATS[mime_type]]) as image:
-        check_pixels(image)
+    image = Image.open(path, formats=[_FORMATS[mime_type]])
+    check_pixels(image)
+    return image
+
+
+def decode(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
+    """Decode every frame; raises Refused, or whatever Pillow raises for a file that is broken."""
+    with opened(path, mime_type) as image:
         image.load()
         turned = image.getexif().get(_ORIENTATION, 1) in {5, 6, 7, 8}
         width, height = reversed(image.size) if turned else image.size
         # A JPEG's further pictures (MPO: previews, the other eye) are never shown.
         frame_count = 1 if mime_type == "image/jpeg" else decode_frames(image)
-    return {"width": width, "height": height, "is_animated": frame_count > 1}
+    return {"width": width, "height": height, "is_animated": frame_count > 1}, b""
 
 
 def decode_frames(image: "Image.Image") -> int:
@@ -63,21 +84,197 @@ def check_pixels(image: "Image.Image") -> None:
         raise Refused("pixels")
 
 
-def main(path: str, mime_type: str) -> None:
+def clean(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
+    """The same picture without metadata, as it is to be shown; no bytes where there is nothing to take away."""
+    with opened(path, mime_type) as image:
+        turn = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        is_animated = getattr(image, "n_frames", 1) > 1 and mime_type != "image/jpeg"
+        if turn and not is_animated:
+            return {}, turned(image, mime_type)
+    with open(path, "rb") as file:  # noqa: PTH123
+        content = file.read()
+    cleaned = _CLEANERS[mime_type](content)
+    return {}, b"" if cleaned == content else cleaned
+
+
+def turned(image: "Image.Image", mime_type: str) -> bytes:
+    """The picture with its orientation applied: decoded and encoded again, with its colours' profile and no more."""
+    from PIL import ImageOps  # noqa: PLC0415
+
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    out = BytesIO()
+    options: dict[str, object] = {"quality": JPEG_QUALITY} if mime_type != "image/png" else {}
+    if profile:
+        options["icc_profile"] = profile
+    upright.info.clear()
+    upright.save(out, _FORMATS[mime_type], exif=b"", **options)
+    return _CLEANERS[mime_type](out.getvalue())
+
+
+def clean_jpeg(content: bytes) -> bytes:
+    """ITU-T T.81 Annex B: markers up to the end of the picture; APP0 (JFIF), ICC profiles and APP14 (Adobe) stay."""
+    out, at = bytearray(content[:2]), 2
+    while at + 4 <= len(content):
+        if content[at] != 0xFF:
+            raise ValueError("a marker was expected")
+        marker = content[at + 1]
+        if marker == 0xFF:  # fill
+            at += 1
+            continue
+        if marker == 0xD9:
+            break
+        end = at + 2 + int.from_bytes(content[at + 2 : at + 4])
+        body = content[at + 4 : end]
+        is_app = 0xE0 <= marker <= 0xEF
+        is_wanted = (marker == 0xE0 and body.startswith(b"JFIF\0")) or (
+            marker == 0xE2 and body.startswith(b"ICC_PROFILE\0")
+        )
+        if marker == 0xEE or is_wanted or not (is_app or marker == 0xFE):
+            out += content[at:end]
+        at = end
+        if marker == 0xDA:  # the scan goes on to the next marker that is neither a stuffed byte nor a restart
+            start = at
+            while (
+                (at := content.find(b"\xff", at)) >= 0
+                and content[at + 1 : at + 2]
+                and (content[at + 1] == 0 or 0xD0 <= content[at + 1] <= 0xD7)
+            ):
+                at += 2
+            at = len(content) if at < 0 else at
+            out += content[start:at]
+    return bytes(out + b"\xff\xd9")
+
+
+def clean_png(content: bytes) -> bytes:
+    """W3C PNG §5.3: chunks with their checksums; what follows IEND is no part of the picture."""
+    out, at = bytearray(content[:8]), 8
+    while at + 12 <= len(content):
+        end = at + 12 + int.from_bytes(content[at : at + 4])
+        kind = content[at + 4 : at + 8]
+        if kind in _PNG_CHUNKS:
+            out += content[at:end]
+        at = end
+        if kind == b"IEND":
+            break
+    return bytes(out)
+
+
+def clean_gif(content: bytes) -> bytes:
+    """GIF89a: pictures and their controls, and how often to repeat; no comment, no text, no other application's."""
+    at = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
+    out = bytearray(content[:at])
+    while at < len(content) and content[at] != 0x3B:
+        start = at
+        if content[at] == 0x2C:
+            at += 10 + (3 << (content[at + 9] & 7) + 1 if content[at + 9] & 0x80 else 0) + 1
+            is_wanted = True
+        elif content[at] == 0x21:
+            label = content[at + 1]
+            is_wanted = label == 0xF9 or (label == 0xFF and content[at + 3 : at + 14] in _GIF_APPLICATIONS)
+            at += 2
+        else:
+            raise ValueError("a block was expected")
+        while content[at]:
+            at += content[at] + 1
+        at += 1
+        if is_wanted:
+            out += content[start:at]
+    return bytes(out + b"\x3b")
+
+
+def clean_webp(content: bytes) -> bytes:
+    """RFC 9649 §2: chunks of even length; the flags say what is left."""
+    out, at = bytearray(), 12
+    last = min(len(content), 8 + int.from_bytes(content[4:8], "little"))
+    while at + 8 <= last:
+        end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")
+        end += end & 1
+        kind, chunk = content[at : at + 4], bytearray(content[at:end])
+        if kind == b"VP8X":
+            chunk[8] &= ~_WEBP_METADATA_FLAGS & 0xFF
+        if kind in _WEBP_CHUNKS:
+            out += chunk
+        at = end
+    return b"RIFF" + (len(out) + 4).to_bytes(4, "little") + b"WEBP" + bytes(out)
+
+
+_CLEANERS = {"image/png": clean_png, "image/jpeg": clean_jpeg, "image/gif": clean_gif, "image/webp": clean_webp}
+
+
+def thumbnail(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
+    """A WebP of at most 400 pixels a side, of the first frame, and the BlurHash of the whole."""
+    with opened(path, mime_type) as image:
+        image.draft("RGB", (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+        image.load()
+        small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    out = BytesIO()
+    small.save(out, "WEBP", quality=80)
+    found = {"width": small.width, "height": small.height, "blurhash": blurhash(small)}
+    return found, out.getvalue()
+
+
+def blurhash(image: "Image.Image", across: int = 4, down: int = 3) -> str:
+    """The BlurHash (woltapp/blurhash, Algorithm.md) of 4 × 3 components, over 32 × 32 pixels."""
+    side = 32
+    tiny = image.convert("RGB").resize((side, side))
+    pixels = [[_linear(value) for value in tiny.getpixel((x, y))] for y in range(side) for x in range(side)]  # type: ignore[union-attr]
+    factors = []
+    for j in range(down):
+        for i in range(across):
+            waves = [
+                math.cos(math.pi * i * x / side) * math.cos(math.pi * j * y / side) * (2 if i or j else 1)
+                for y in range(side)
+                for x in range(side)
+            ]
+            factors.append([sum(w * p[c] for w, p in zip(waves, pixels, strict=True)) / side**2 for c in range(3)])
+    dc, ac = factors[0], factors[1:]
+    most = max(abs(value) for factor in ac for value in factor)
+    quantised = max(0, min(82, math.floor(most * 166 - 0.5)))
+    scale = (quantised + 1) / 166
+    text = _base83((across - 1) + (down - 1) * 9, 1) + _base83(quantised, 1)
+    text += _base83((_srgb(dc[0]) << 16) + (_srgb(dc[1]) << 8) + _srgb(dc[2]), 4)
+    for factor in ac:
+        digits = [
+            max(0, min(18, math.floor(math.copysign(abs(value / scale) ** 0.5, value) * 9 + 9.5))) for value in factor
+        ]
+        text += _base83(digits[0] * 19 * 19 + digits[1] * 19 + digits[2], 2)
+    return text
+
+
+def _linear(value: int) -> float:
+    share = value / 255
+    return share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)
+
+
+def _srgb(value: float) -> int:
+    share = max(0.0, min(1.0, value))
+    return round((share * 12.92 if share <= 0.0031308 else 1.055 * share ** (1 / 2.4) - 0.055) * 255)
+
+
+def _base83(value: int, length: int) -> str:
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
+    return "".join(digits[value // 83**place % 83] for place in reversed(range(length)))
+
+
+def main(command: str, path: str, mime_type: str) -> None:
     """Print the answer; whatever goes wrong is an answer too."""
     limit_process()
     warnings.simplefilter("error")
     # Broken metadata is common in honest photographs, and nobody is shown it.
     warnings.filterwarnings("ignore", module=r"PIL\.(Tiff|Jpeg)ImagePlugin")
+    content = b""
     try:
-        answer = decode(path, mime_type)
+        answer, content = {"decode": decode, "clean": clean, "thumbnail": thumbnail}[command](path, mime_type)
+        answer["bytes"] = len(content)
     except Refused as refused:
         answer = {"refused": str(refused)}
     except Exception as error:  # noqa: BLE001 (Pillow's plugins raise anything, and none of it is a person's to read)
         is_bomb = type(error).__name__.startswith("DecompressionBomb")
         answer = {"refused": "pixels" if is_bomb else "broken"}
-    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + content)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], sys.argv[3])

@@ -16,17 +16,12 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint
 from services.draft import Draft, check_draft
-from services.error import (
-    IdempotencyConflict,
-    NotFound,
-    RecipientRejection,
-    RecipientRejectionReason,
-    RecipientsRejected,
-)
+from services.error import IdempotencyConflict, NotFound, RecipientsRejected
 from services.limit import Limits
 from services.message import MessageView
 from services.policy import Eligibility
 from services.recipient import rejection_of, rejections_of
+from services.rejection import RecipientRejection, RecipientRejectionReason
 from services.user import Person, Reference, ReferenceKind, UserService
 
 _KEY_OF_EACH = "each\x1f"  # no printable clientMessageId begins so: the two mutations have keys of their own

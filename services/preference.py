@@ -14,8 +14,9 @@ from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.conversation import ConversationService, ConversationView
-from services.error import InvalidInput, Issue, IssueReason, NotFound, PermissionDenied
+from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
+from services.rejection import Issue, IssueReason
 from services.viewer import Viewer
 
 

@@ -12,10 +12,11 @@ from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import check_reach, check_standing, get_subject
-from services.error import InvalidInput, Issue, IssueReason
+from services.error import InvalidInput
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
+from services.rejection import Issue, IssueReason
 from services.user import Person, UserService
 from services.viewer import Viewer
 

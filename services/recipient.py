@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from models.member import RequestState
-from services.error import RecipientRejection, RecipientRejectionReason
 from services.policy import Eligibility, Policy
+from services.rejection import RecipientRejection, RecipientRejectionReason
 from services.user import Person, Reference, ReferenceKind
 
 Reason = RecipientRejectionReason

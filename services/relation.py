@@ -5,10 +5,11 @@ from models.base import now_ms
 from models.prepared import Prepared
 from models.transaction import Transaction
 from services.cursor import Seal
-from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
 from services.recipient import not_found
+from services.rejection import Issue, IssueReason
 from services.user import Person, Reference, UserService
 from services.viewer import Viewer
 

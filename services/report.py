@@ -15,10 +15,11 @@ from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.change import get_subject
-from services.error import InvalidInput, Issue, IssueReason, NotFound
+from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rate import RateLimiter
+from services.rejection import Issue, IssueReason
 from services.text import text_issues
 from services.viewer import Right, Viewer
 

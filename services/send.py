@@ -1,6 +1,5 @@
 """Sending: checked early for a quick refusal, decided and stored in one transaction, announced after its commit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -10,17 +9,20 @@ from models import conversation as conversations
 from models import hidden, idempotency, job
 from models import member as members
 from models import message as messages
-from models.base import message_id
+from models.attachment import FileState
+from models.base import message_id, now_ms
 from models.block import BLOCKERS
 from models.event import EventKind, Receipt
+from models.job import JobKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import PubSub
 from services.announcement import Announcement
 from services.attachment import AttachmentService
+from services.chosen import chosen_rejection, find_uploads
 from services.draft import Draft
-from services.error import AttachmentRejection, AttachmentRejectionReason, AttachmentsRejected
-from services.file import KeptFiles
+from services.error import AttachmentsRejected
+from services.file import ChosenUpload, KeptFiles
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message import MessageService, MessageView
@@ -28,6 +30,7 @@ from services.plan import Addressees, Outcome, Plan, Written
 from services.policy import Eligibility
 from services.rate import RateLimiter
 from services.recipient import rejection_of
+from services.rejection import AttachmentRejection, AttachmentRejectionReason
 from services.user import UserService
 from services.viewer import Right, Viewer
 
@@ -104,6 +107,7 @@ class SendService:
         return written
 
     def _prepare(self, tx: Transaction, plan: Plan) -> Written | None:
+        find_uploads(tx, plan.viewer_id, plan.draft.files)
         replay = plan.prepare(tx, self._limits)
         return None if replay is None else self._with_views(tx, plan, replay)
 
@@ -126,7 +130,7 @@ def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
     told = Announcement(tx)
     id_ = _put_message(tx, plan, to, told)
     if kept.upload_ids:
-        _claim(tx, plan.viewer_id, id_, kept.upload_ids)
+        _claim(tx, plan, id_, kept)
     written.outcomes.append(Outcome(0, id_))
     written.hints = told.hints
     _remember(tx, plan, written, told.at)
@@ -151,9 +155,9 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
             sent[person.row.id] = _put_message(tx, plan, to, told)
         written.outcomes.append(Outcome(index, sent[person.row.id]))
     if kept.upload_ids and sent:
-        _claim(tx, plan.viewer_id, next(iter(sent.values())), kept.upload_ids)
+        _claim(tx, plan, next(iter(sent.values())), kept)
         for id_ in list(sent.values())[1:]:
-            _copy_files(tx, id_, kept.upload_ids)
+            _copy_files(tx, plan.viewer_id, id_, kept)
     written.hints = told.hints
     _remember(tx, plan, written, told.at)
     return written
@@ -216,19 +220,48 @@ def _advance(
     tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(deaf))
 
 
-def _claim(tx: Transaction, owner_id: int, id_: int, upload_ids: Sequence[int]) -> None:
+def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> None:
     """One conditional UPDATE whose count is the answer: each file is the sender's and unused."""
-    claimed = tx.run(attachments.CLAIM, message=id_, owner=owner_id, ids=id_list(upload_ids))
-    if claimed != len(upload_ids):
+    ids, now = id_list(kept.upload_ids), now_ms()
+    claimed = tx.run(attachments.CLAIM, message=id_, owner=plan.viewer_id, ids=ids, now=now)
+    if claimed != len(kept.upload_ids):
+        find_uploads(tx, plan.viewer_id, plan.draft.files, but=id_)
+        lost = [
+            chosen_rejection(index, file)
+            for index, file in enumerate(plan.draft.files)
+            if isinstance(file, ChosenUpload) and file.rejection is not None
+        ]
         detail = "A file is no longer there to be attached; send it again."
-        reason = AttachmentRejectionReason.ALREADY_USED
-        raise AttachmentsRejected([AttachmentRejection(index, reason, detail) for index in range(len(upload_ids))])
-    _copy_files(tx, id_, upload_ids)
+        reason = AttachmentRejectionReason.EXPIRED
+        raise AttachmentsRejected(lost or [AttachmentRejection(0, reason, detail)])
+    tx.run(attachments.CLAIM_THUMBNAILS, message=id_, owner=plan.viewer_id, ids=ids)
+    _copy_files(tx, plan.viewer_id, id_, kept)
 
 
-def _copy_files(tx: Transaction, id_: int, upload_ids: Sequence[int]) -> None:
-    for position, upload_id in enumerate(upload_ids):
-        tx.run(attachments.PUT, message=id_, position=position, upload=upload_id)
+def _copy_files(tx: Transaction, owner_id: int, id_: int, kept: KeptFiles) -> None:
+    """The files of a message; a thumbnail that came with one is its own, other pictures get theirs by a job."""
+    given = tx.all(attachments.THUMBNAILS_FOR, owner=owner_id, ids=id_list(kept.upload_ids))
+    thumbnails = {row.thumbnail_for: row for row in given}
+    is_waiting = False
+    for position, upload_id in enumerate(kept.upload_ids):
+        small = thumbnails.get(upload_id)
+        waits = small is None and upload_id in kept.picture_ids
+        state = FileState.PROCESSING if waits else FileState.READY
+        tx.run(attachments.PUT, message=id_, position=position, state=int(state), upload=upload_id)
+        if small is not None:
+            tx.run(
+                attachments.SET_THUMBNAIL,
+                message=id_,
+                position=position,
+                state=int(FileState.READY),
+                blurhash=None,
+                key=small.storage_key,
+                width=small.width,
+                height=small.height,
+            )
+        is_waiting |= waits
+    if is_waiting:
+        tx.run(job.PUT, kind=int(JobKind.MAKE_THUMBNAILS), ref=id_)
 
 
 def _remember(tx: Transaction, plan: Plan, written: Written, at: int) -> None:

@@ -23,10 +23,12 @@ from services.key_ring import Fetch
 from services.limit import Limits
 from services.message import MessageService
 from services.occurrence import OccurrenceLoader
+from services.picture import PictureDecoder
 from services.preference import PreferenceService
 from services.presence import PresenceService
 from services.reaction import ReactionService
 from services.receipt import ReceiptService
+from services.reception import Reception
 from services.relation import RelationService
 from services.report import ReportService
 from services.request import RequestService
@@ -34,6 +36,8 @@ from services.send import SendService
 from services.setting import SettingService
 from services.stream import StreamService
 from services.sweep import Sweeper
+from services.thumbnail import Thumbnailer
+from services.upload import UploadService
 from services.user import UserService
 from storage.base import Storage
 
@@ -66,6 +70,7 @@ class Services:
     report: ReportService
     block: BlockService
     attachment: AttachmentService
+    upload: UploadService
     stream: StreamService
     sweeper: Sweeper
 
@@ -90,12 +95,29 @@ class Services:
         except BaseException:
             await database.close()
             raise
+        return cls.build(database, storage, pubsub, limits, seal, Issuers(issuers, fetch))
+
+    @classmethod
+    def build(
+        cls,
+        database: GuardedDatabase,
+        storage: Storage,
+        pubsub: PubSub,
+        limits: Limits,
+        seal: Seal,
+        issuers: Issuers,
+    ) -> "Services":
+        """Puts them together; the database and the storage are open."""
         user = UserService(database, seal, limits)
-        host_users = HostUsers(database, Issuers(issuers, fetch), limits)
+        host_users = HostUsers(database, issuers, limits)
         authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user), limits)
         message = MessageService(database, user, seal)
         conversation = ConversationService(database, user, message, seal)
-        attachment = AttachmentService(database, storage, seal, limits)
+        pictures = PictureDecoder()
+        reception = Reception(storage, pictures, limits)
+        attachment = AttachmentService(database, storage, seal, reception, limits)
+        upload = UploadService(database, storage, attachment, reception, limits)
+        thumbnailer = Thumbnailer(database, pubsub, storage, pictures)
         setting = SettingService(database, pubsub, user.policy)
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)
         occurrences = OccurrenceLoader(user, message, conversation, setting)
@@ -124,8 +146,9 @@ class Services:
             ReportService(database, pubsub, limits),
             BlockService(database, pubsub, user, seal),
             attachment,
+            upload,
             StreamService(database, pubsub, authenticator, user, conversation, presence, occurrences, seal, limits),
-            Sweeper(database, storage, limits),
+            Sweeper(database, storage, upload, thumbnailer, limits),
         )
 
     async def close(self) -> None:

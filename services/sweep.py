@@ -11,13 +11,15 @@ from models import attachment as attachments
 from models import event as events
 from models import session as sessions
 from models.base import now_ms
-from models.database import Database
 from models.error import DatabaseError
 from models.job import index_messages
 from models.prepared import text_list
 from services.cause import causes_of
 from services.error import SottoError
+from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.thumbnail import Thumbnailer
+from services.upload import UploadService
 from storage.base import Storage, StorageError
 
 _log = structlog.get_logger("sotto.sweep")
@@ -29,9 +31,18 @@ ORPHAN_SECONDS = 3600.0  # bytes without a row, older than any send can take
 
 
 class Sweeper:
-    """Two tasks: the search index follows messages within a second; every ten minutes old things go."""
+    """Three tasks: search index and thumbnails follow messages within a second; every ten minutes old things go."""
 
-    def __init__(self, database: Database, storage: Storage, limits: Limits) -> None:
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        storage: Storage,
+        uploads: UploadService,
+        thumbnailer: Thumbnailer,
+        limits: Limits,
+    ) -> None:
+        self._uploads = uploads
+        self._thumbnailer = thumbnailer
         self._database = database
         self._storage = storage
         self._limits = limits
@@ -41,6 +52,7 @@ class Sweeper:
         """Begins; to be called on the event loop."""
         self._tasks = [
             asyncio.create_task(self._every(INDEX_SECONDS, self.index)),
+            asyncio.create_task(self._every(INDEX_SECONDS, self.shrink)),
             asyncio.create_task(self._every(SWEEP_SECONDS, self.sweep)),
         ]
 
@@ -58,10 +70,15 @@ class Sweeper:
         while await self._database.write(index_messages, INDEX_LOT) == INDEX_LOT:
             await asyncio.sleep(0)
 
+    async def shrink(self) -> None:
+        """Makes the thumbnails that are waited for."""
+        await self._thumbnailer.work()
+
     async def sweep(self) -> None:
         """Takes staged files that expired, bytes that nobody owns, sessions that ended, events past their time."""
         now = now_ms()
         await self._sweep_staged(now)
+        await self._uploads.sweep()
         await self._sweep_orphans()
         await self._database.write(lambda tx: tx.run(sessions.DELETE_EXPIRED, now=now))
         await self._trim_events(now - self._limits.event_retention_seconds * 1000)
@@ -77,9 +94,11 @@ class Sweeper:
             await asyncio.sleep(seconds)
 
     async def _sweep_staged(self, now: int) -> None:
-        while staged := await self._database.write(attachments.take_expired, now):
-            for row in staged:
-                await self._storage.delete(row.storage_key)
+        count = 1
+        while count:
+            count, keys = await self._database.write(attachments.take_expired, now)
+            for key in keys:
+                await self._storage.delete(key)
 
     async def _sweep_orphans(self) -> None:
         lot: list[str] = []

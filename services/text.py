@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-from services.error import Issue, IssueReason
 from services.limit import Limits
+from services.rejection import Issue, IssueReason
 
 # C0 but tab and newline (and CR, which Windows sends before it), DEL, lone surrogates, noncharacters.
 _REFUSED = re.compile(

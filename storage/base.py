@@ -19,7 +19,10 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from storage.partial import PartialFiles
 
 CHUNK_BYTES = 256 * 1024
 PARTIAL_SUFFIX = ".partial"
@@ -179,7 +182,15 @@ class StagedFile:
 
 
 class Storage(Protocol):
-    """Keeps bytes under random keys. Bytes never change once they are kept; a root or bucket belongs to one server."""
+    """Keeps bytes under random keys. Bytes never change once they are kept; a root or bucket belongs to one server.
+
+    `partials` are files that come in parts: they wait on a local disk, whatever the backend, and outlive a restart.
+    """
+
+    @property
+    def partials(self) -> "PartialFiles":
+        """Opened with the storage."""
+        ...
 
     async def open(self) -> None:
         """Make what is missing, remove what a former run had staged, and prove that bytes can be written.

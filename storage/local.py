@@ -21,6 +21,7 @@ from storage.base import (
     is_key,
     new_key,
 )
+from storage.partial import PartialFiles
 
 
 class LocalStorage(Storage):
@@ -30,11 +31,18 @@ class LocalStorage(Storage):
         self._root = root
         self._files = root / "files"
         self._staging = root / "staging"
+        self._partials = PartialFiles(root / "partial")
+
+    @property
+    def partials(self) -> PartialFiles:
+        """Fulfil `Storage.partials`."""
+        return self._partials
 
     async def open(self) -> None:
         """Fulfil `Storage.open`. Folders that exist keep the mode that the operator gave them."""
         with failing_as(f"The folder {self._root} cannot be used"):
             await asyncio.to_thread(self._prepare)
+        await self._partials.open()
         probe = await self.stage()
         try:
             await probe.write(b"0")

@@ -257,7 +257,9 @@ async def test_a_large_file_costs_constant_memory(site: Site) -> None:
     alice = await site.token_of("alice")
     await site.token_of("bob")
     site.view._upload_limits = replace(site.view._upload_limits, request_bytes=65 << 20)
-    site.services.attachment._limits = Limits(max_attachment_bytes=64 << 20, allowed_mime_types=PRESETS["any"])
+    site.services.attachment._reception._limits = Limits(
+        max_attachment_bytes=64 << 20, allowed_mime_types=PRESETS["any"]
+    )
     chunk = secrets.token_bytes(1 << 16)
     sent = hashlib.sha256()
     peak = 0

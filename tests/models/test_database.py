@@ -50,7 +50,7 @@ def put_then_fail(tx: Transaction, ref: int) -> None:
 
 def refs(tx: Transaction) -> list[int]:
     """All rows."""
-    return [row.ref for row in tx.all(job.NEXT, count=10_000)]
+    return [row.ref for row in tx.all(job.NEXT, kind=0, count=10_000)]
 
 
 def hold(_tx: Transaction, entered: threading.Event, leave: threading.Event) -> None:

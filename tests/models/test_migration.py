@@ -38,7 +38,7 @@ def rows(database: peewee.SqliteDatabase, query: str) -> list[tuple[object, ...]
 def test_who_was_signed_in_stays_so_on_a_trusted_device(old: peewee.SqliteDatabase) -> None:
     """Each session becomes a device of its own; whoever has none yet has their first still before them."""
     with old.connection_context():
-        assert migrate(old) == ["0003_accounts"]
+        assert migrate(old)[0] == "0003_accounts"
         sessions = rows(
             old,
             "SELECT token_hash, session.user_id, name, is_trusted, session.created_at, expires_at, last_seen_at "

@@ -26,8 +26,10 @@ MAY_SCAN = {
     "report.OPEN": "the oldest open reports, by their index, with a limit",
 }
 # few rows: what matched, at most two of each pair, the emoji of one message, the people whom one person writes to,
-# the devices of one person
-MAY_SORT = re.compile(r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS|session\.BEYOND")
+# the devices of one person, the keys of one message
+MAY_SORT = re.compile(
+    r"message\.search|conversation\.DIRECTS_OF|reaction\.COUNT|member\.CONTACTS|session\.BEYOND|attachment\.KNOWN_KEYS"
+)
 
 
 def every_query() -> Iterator[tuple[str, Prepared[Any]]]:

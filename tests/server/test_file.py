@@ -137,7 +137,7 @@ async def test_anything_but_a_picture_that_is_asked_for_inline_is_saved(
 )
 def test_a_file_name_is_given_in_both_forms(filename: str, expected: str) -> None:
     """RFC 6266, section 4.3 and appendix D: an ASCII name without quotes and escapes, and the name itself."""
-    row = AttachmentRow(1, 0, "key", 5, filename, "text/plain", 1, bytes(32), None, None, None)
+    row = AttachmentRow(1, 0, "key", 5, filename, "text/plain", 1, bytes(32), *(None,) * 4, 1, *(None,) * 4)
 
     assert headers_of(Download(row, is_inline=False))["Content-Disposition"] == f"attachment; {expected}"
 

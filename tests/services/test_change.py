@@ -7,9 +7,17 @@ import pytest
 from models.event import Change, EventKind, Removal
 from services.conversation import ConversationFilter
 from services.draft import Draft
-from services.error import Conflict, InvalidInput, IssueReason, NotFound, PermissionDenied, Refusal, TooLate
+from services.error import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    Refusal,
+    TooLate,
+)
 from services.message import SearchFilter
 from services.page import PageRequest
+from services.rejection import IssueReason
 from services.stream import Occurrences
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World, named

@@ -6,9 +6,10 @@ import pytest
 
 from models.setting import Audience, OutsideAction
 from services.draft import Draft
-from services.error import NotFound, PermissionDenied, RecipientRejectionReason, RecipientsRejected
+from services.error import NotFound, PermissionDenied, RecipientsRejected
 from services.page import PageRequest
 from services.policy import Eligibility
+from services.rejection import RecipientRejectionReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World, named

@@ -7,10 +7,11 @@ import pytest
 from models.base import now_ms
 from models.member import FOR_GOOD
 from services.conversation import ConversationFilter, ConversationView
-from services.error import InvalidInput, IssueReason, NotFound, PermissionDenied
+from services.error import InvalidInput, NotFound, PermissionDenied
 from services.message import SearchFilter
 from services.page import PageRequest
 from services.preference import PreferenceChange
+from services.rejection import IssueReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
 from tests.services.conftest import World, named

@@ -5,8 +5,9 @@ import pytest
 from models import report as reports
 from models.report import ReportedRow
 from models.transaction import Transaction
-from services.error import InvalidInput, IssueReason, NotFound, RateLimited
+from services.error import InvalidInput, NotFound, RateLimited
 from services.page import PageRequest
+from services.rejection import IssueReason
 from services.report import ReportReason
 from tests.services.conftest import MakeWorld, World
 

@@ -8,8 +8,14 @@ from models.event import EventKind
 from models.member import RequestState
 from models.setting import Audience
 from services.conversation import ConversationFilter
-from services.error import Conflict, NotFound, RecipientRejectionReason, RecipientsRejected, Refusal
+from services.error import (
+    Conflict,
+    NotFound,
+    RecipientsRejected,
+    Refusal,
+)
 from services.page import PageRequest
+from services.rejection import RecipientRejectionReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
 from tests.services.conftest import World, named

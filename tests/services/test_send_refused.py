@@ -15,6 +15,7 @@ from services.error import (
     RecipientsRejected,
     Refusal,
 )
+from services.file import ReceivedFile
 from services.limit import Limits
 from services.media_type import PRESETS
 from services.user import Reference, ReferenceKind
@@ -28,6 +29,7 @@ async def refused(world: World, viewer: Viewer, draft: Draft) -> Refusal:
     with pytest.raises(Refusal) as caught:
         await world.services.send.send(viewer, draft)
     for each in draft.files:
+        assert isinstance(each, ReceivedFile)
         await world.services.attachment.discard(each)
     assert await world.stored() == before
     assert world.staged() == []

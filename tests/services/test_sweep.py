@@ -125,7 +125,7 @@ async def test_twenty_claims_of_one_file_and_one_wins(world: World) -> None:
     upload_id, _ = await stage(world, alice)
 
     def claim(tx: Transaction, message: int) -> int:
-        return tx.run(attachments.CLAIM, message=message, owner=alice.user_id, ids=id_list([upload_id]))
+        return tx.run(attachments.CLAIM, message=message, owner=alice.user_id, ids=id_list([upload_id]), now=0)
 
     won = await asyncio.gather(*(world.services.database.write(claim, number) for number in range(1, 21)))
 
@@ -138,7 +138,7 @@ async def test_a_file_is_its_uploaders_to_claim(world: World) -> None:
     upload_id, _ = await stage(world, alice)
 
     def claim(tx: Transaction) -> int:
-        return tx.run(attachments.CLAIM, message=1, owner=bob.user_id, ids=id_list([upload_id]))
+        return tx.run(attachments.CLAIM, message=1, owner=bob.user_id, ids=id_list([upload_id]), now=0)
 
     assert await world.services.database.write(claim) == 0
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.error import IssueReason
 from services.limit import Limits
+from services.rejection import IssueReason
 from services.text import clean_filename, is_blank, name_issue, text_issues
 
 BLANK = ["", " ", "\t\n\r", "\u00a0", "\u2003", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u034f", "\u115f",

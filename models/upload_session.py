@@ -1,0 +1,76 @@
+"""Upload sessions: files that come in parts, and what is known of them before the last byte."""
+
+from typing import NamedTuple
+
+from peewee import BigIntegerField, BlobField, IntegerField, TextField, fn
+
+from models.base import Base
+from models.prepared import IdList, Param, Prepared, id_list
+from models.transaction import Transaction
+
+
+class UploadSession(Base):
+    """A file on its way; it is gone when it has become an upload, was cancelled, or its time was over."""
+
+    id = BigIntegerField(primary_key=True)
+    owner_id = BigIntegerField()
+    filename = TextField()
+    byte_size = BigIntegerField()
+    sha256 = BlobField(null=True)
+    duration_ms = IntegerField(null=True)
+    thumbnail_for = BigIntegerField(null=True)
+    failure = IntegerField(null=True)
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField()
+
+
+class SessionRow(NamedTuple):
+    """A file on its way; `failure` is the number of a reason, None while nothing is wrong."""
+
+    id: int
+    owner_id: int
+    filename: str
+    byte_size: int
+    sha256: bytes | None
+    duration_ms: int | None
+    thumbnail_for: int | None
+    failure: int | None
+    expires_at: int
+
+
+_ID = UploadSession.id == Param("id")
+_COLUMNS = ("id", "owner_id", "filename", "byte_size", "sha256", "duration_ms", "thumbnail_for", "failure")
+
+PUT = Prepared[SessionRow](
+    UploadSession.insert(
+        {
+            **{getattr(UploadSession, name): Param(name) for name in _COLUMNS if name != "failure"},
+            UploadSession.created_at: Param("created_at"),
+            UploadSession.expires_at: Param("expires_at"),
+        }
+    )
+)
+_SEEN = UploadSession.select(*(getattr(UploadSession, name) for name in _COLUMNS), UploadSession.expires_at)
+FIND = Prepared(_SEEN.where(_ID, UploadSession.owner_id == Param("owner")), SessionRow)
+FAIL = Prepared[SessionRow](UploadSession.update({UploadSession.failure: Param("failure")}).where(_ID))
+DELETE = Prepared[SessionRow](UploadSession.delete().where(_ID, UploadSession.owner_id == Param("owner")))
+EXPECTED_BYTES = Prepared[SessionRow](
+    UploadSession.select(fn.COALESCE(fn.SUM(UploadSession.byte_size), 0)).where(
+        UploadSession.owner_id == Param("owner")
+    )
+)
+COUNT = Prepared[SessionRow](
+    UploadSession.select(fn.COUNT(UploadSession.id)).where(UploadSession.owner_id == Param("owner"))
+)
+EXPIRED = Prepared[SessionRow](
+    UploadSession.select(UploadSession.id).where(UploadSession.expires_at < Param("now")).limit(100)
+)
+KNOWN = Prepared[SessionRow](UploadSession.select(UploadSession.id).where(UploadSession.id.in_(IdList("ids"))))
+DELETE_MANY = Prepared[SessionRow](UploadSession.delete().where(UploadSession.id.in_(IdList("ids"))))
+
+
+def take_expired(transaction: Transaction, now: int) -> list[int]:
+    """Deletes up to 100 sessions past their time and returns their ids: their bytes are the caller's to delete."""
+    ids: list[int] = transaction.values(EXPIRED, now=now)
+    transaction.run(DELETE_MANY, ids=id_list(ids))
+    return ids

@@ -1,0 +1,182 @@
+"""Uploads in parts over tus 1.0 (tus.io/protocols/resumable-upload): core, checksum, expiration, termination.
+
+Creation is ours: the mutation `createUpload` gives the address. Whoever asks shows the same bearer as everywhere.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import formatdate
+
+from aiohttp import web
+
+from gql.credentials import ACT_AS, HOW_TO_SIGN_IN, credentials_of
+from gql.id import Kind, number_of
+from gql.log import CONTEXT
+from gql.view import View
+from server.refusal import refuse
+from services.error import AttachmentsRejected, NotFound, RateLimited, Unauthenticated
+from services.service import Services
+from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadState, UploadView
+from services.viewer import Viewer
+
+VERSION = "1.0.0"
+CONTENT_TYPE = "application/offset+octet-stream"
+ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
+READ_BYTES = 64 * 1024
+_CHECKSUM_STATUS = 460  # tus 1.0, "Checksum": Checksum Mismatch
+_ALWAYS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class TusRefusal(Exception):
+    """Ends a request: a status, a code and a sentence."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class TusHandler:
+    """The handler of `/uploads/{id}`."""
+
+    def __init__(self, services: Services, view: View, idle_seconds: float) -> None:
+        self._services = services
+        self._view = view
+        self._idle_seconds = idle_seconds
+
+    async def options(self, _request: web.Request) -> web.Response:
+        """What this server speaks; no bearer is needed."""
+        return web.Response(
+            status=204,
+            headers={
+                **_ALWAYS,
+                "Tus-Version": VERSION,
+                "Tus-Extension": "checksum,expiration,termination",
+                "Tus-Max-Size": str(self._services.limits.max_attachment_bytes),
+                "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
+            },
+        )
+
+    async def head(self, request: web.Request) -> web.StreamResponse:
+        """Where to go on."""
+        return await self._answer(request, self._head)
+
+    async def patch(self, request: web.Request) -> web.StreamResponse:
+        """A part."""
+        return await self._answer(request, self._patch)
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """No more of it."""
+        return await self._answer(request, self._delete)
+
+    async def _answer(
+        self, request: web.Request, act: Callable[[web.Request, Viewer, int], Awaitable[web.Response]]
+    ) -> web.StreamResponse:
+        """1 the protocol's version; 2 who asks; 3 the deed; whatever goes wrong has a status, a code and a sentence."""
+        try:
+            _check_version(request)
+            viewer = await self._viewer_of(request)
+            response = await act(request, viewer, number_of(Kind.UPLOAD, request.match_info["id"]))
+        except TusRefusal as refusal:
+            response = refuse(refusal.status, refusal.code, refusal.detail, refusal.headers)
+        except NotFound as error:
+            response = refuse(404, error.code, error.detail)
+        except RateLimited as error:
+            seconds = str(max(1, round(error.retry_after_seconds)))
+            response = refuse(429, error.code, error.detail, {"Retry-After": seconds})
+        except OffsetMismatch as error:
+            detail = f"The next part begins at {error.offset}."
+            response = refuse(409, "CONFLICT", detail, {"Upload-Offset": str(error.offset)})
+        except TooLong:
+            response = refuse(413, "PAYLOAD_TOO_LARGE", "The part goes beyond the size that the upload was to have.")
+        except ChecksumMismatch:
+            response = refuse(_CHECKSUM_STATUS, "CHECKSUM_MISMATCH", "The part is not what its checksum says.")
+        except AttachmentsRejected as error:
+            [rejection] = error.rejections
+            status = 503 if rejection.is_retryable else 422
+            response = refuse(status, rejection.reason.name, rejection.detail)
+        response.headers.update(_ALWAYS)
+        return response
+
+    async def _viewer_of(self, request: web.Request) -> Viewer:
+        context = request[CONTEXT] = await self._view.get_context(request, None)
+        is_from_page = "Origin" in request.headers
+        act_as = request.headers.get(ACT_AS)
+        context.credentials = credentials_of(
+            context.authorization, act_as, is_from_page=is_from_page, is_from_socket=False
+        )
+        await self._view.refresh(context)
+        if context.viewer is None:
+            raise Unauthenticated(f"Sign in first, then {HOW_TO_SIGN_IN}.")
+        return context.viewer
+
+    async def _head(self, _request: web.Request, viewer: Viewer, id_: int) -> web.Response:
+        return web.Response(status=200, headers=_headers_of(await self._services.upload.offset(viewer, id_)))
+
+    async def _patch(self, request: web.Request, viewer: Viewer, id_: int) -> web.Response:
+        if request.content_type != CONTENT_TYPE:
+            raise TusRefusal(415, "BAD_REQUEST", f"Send `Content-Type: {CONTENT_TYPE}`.")
+        offset = request.headers.get("Upload-Offset", "")
+        if not offset.isascii() or not offset.isdigit() or len(offset) > 18:
+            raise TusRefusal(400, "BAD_REQUEST", "Send `Upload-Offset`: where the part begins.")
+        checksum = _checksum_of(request.headers.get("Upload-Checksum"))
+        chunks = self._chunks_of(request)
+        end = await self._services.upload.append(viewer, id_, int(offset), chunks, checksum)
+        return web.Response(status=204, headers={"Upload-Offset": str(end)})
+
+    async def _delete(self, _request: web.Request, viewer: Viewer, id_: int) -> web.Response:
+        await self._services.upload.cancel(viewer, id_)
+        return web.Response(status=204)
+
+    async def _chunks_of(self, request: web.Request) -> AsyncIterator[bytes]:
+        """The body as it comes; a client that falls silent is cut off, with what came before kept."""
+        while True:
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    chunk = await request.content.read(READ_BYTES)
+            except TimeoutError:
+                raise TusRefusal(408, "TIMEOUT", "No byte came for too long; go on from the offset.") from None
+            if not chunk:
+                return
+            yield chunk
+
+
+def _check_version(request: web.Request) -> None:
+    """tus 1.0, "Tus-Resumable": 412 for any other version, with those that there are."""
+    if request.headers.get("Tus-Resumable") != VERSION:
+        raise TusRefusal(412, "BAD_REQUEST", f"Send `Tus-Resumable: {VERSION}`.", {"Tus-Version": VERSION})
+
+
+def _headers_of(view: UploadView) -> dict[str, str]:
+    headers = {
+        "Upload-Offset": str(view.received_bytes),
+        "Upload-Length": str(view.byte_size),
+        "Upload-Expires": formatdate(view.expires_at / 1000, usegmt=True),  # RFC 9110 §5.6.7
+    }
+    if view.state is UploadState.EXPIRED:
+        raise TusRefusal(410, "NOT_FOUND", "The upload's time is over: begin again.")
+    if view.state is UploadState.FAILED:
+        reason = "STORAGE_FAILED" if view.failure is None else view.failure.name
+        raise TusRefusal(422, reason, "The upload failed: begin again.")
+    return headers
+
+
+def _checksum_of(header: str | None) -> tuple[str, bytes] | None:
+    """tus 1.0, "Upload-Checksum": the algorithm, a space, the digest in base64; raises TusRefusal."""
+    if header is None:
+        return None
+    algorithm, _, encoded = header.partition(" ")
+    try:
+        digest = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if algorithm not in ALGORITHMS or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+        raise TusRefusal(400, "BAD_REQUEST", f"`Upload-Checksum` is one of {', '.join(ALGORITHMS)}, and base64.")
+    return algorithm, digest

@@ -1,0 +1,79 @@
+"""Rejections: what is wrong with one part of an input, one recipient, one file; a refusal holds all of them."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class IssueReason(Enum):
+    """Why a part of the input was refused; the names are those of the GraphQL enum."""
+
+    REQUIRED = "required"
+    EMPTY = "empty"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+    OUT_OF_RANGE = "out_of_range"
+    MALFORMED = "malformed"
+    MISMATCH = "mismatch"
+    DUPLICATE = "duplicate"
+    NOT_SUPPORTED = "not_supported"
+
+
+class RecipientRejectionReason(Enum):
+    """Why a recipient cannot be written to; a block by the other side is NOT_ACCEPTING_MESSAGES."""
+
+    NOT_FOUND = "not_found"
+    SELF = "self"
+    BLOCKED_BY_VIEWER = "blocked_by_viewer"
+    NOT_ACCEPTING_MESSAGES = "not_accepting_messages"
+    MUST_BE_FOLLOWED = "must_be_followed"
+    REQUEST_PENDING = "request_pending"
+    UNAVAILABLE = "unavailable"
+
+
+class AttachmentRejectionReason(Enum):
+    """Why a file cannot be attached."""
+
+    NOT_FOUND = "not_found"
+    ALREADY_USED = "already_used"
+    TYPE_NOT_ALLOWED = "type_not_allowed"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSAFE = "unsafe"
+    STORAGE_FAILED = "storage_failed"
+    NOT_READY = "not_ready"
+    EXPIRED = "expired"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing wrong with the input: `path` names the field below `input`, `limit` the bound that it broke."""
+
+    path: tuple[str, ...]
+    reason: IssueReason
+    detail: str
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRejection:
+    """One recipient refused: `index` counts from 0 in the list as given; `user_id` is None where none was found."""
+
+    index: int
+    reason: RecipientRejectionReason
+    detail: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRejection:
+    """One file refused: `index` counts from 0 in the list as given; a retryable one may pass unchanged later."""
+
+    index: int
+    reason: AttachmentRejectionReason
+    detail: str
+    filename: str | None = None
+    limit_bytes: int | None = None
+    allowed_mime_types: tuple[str, ...] | None = None
+    is_retryable: bool = False

@@ -1,0 +1,293 @@
+"""Uploads in parts: begun by a mutation, continued over tus 1.0 wherever they broke off, and attached by their id."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from models import attachment as attachments
+from models import upload_session as sessions
+from models.base import new_id, now_ms
+from models.prepared import id_list
+from models.transaction import Transaction
+from models.upload_session import SessionRow
+from services.attachment import AttachmentService, check_quota, put_uploads
+from services.chosen import number_of
+from services.error import AttachmentsRejected, InvalidInput, NotFound, RateLimited, ServerUnavailable
+from services.file import ReceivedFile
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.picture import Picture
+from services.rate import RateLimiter
+from services.reception import Reception
+from services.rejection import AttachmentRejectionReason as Reason
+from services.staged_upload import (
+    ChecksumMismatch,
+    OffsetMismatch,
+    TooLong,
+    UploadForm,
+    UploadState,
+    UploadView,
+    check_promise,
+    check_target,
+    failure_of,
+    find_upload,
+    issues_of,
+    view_of,
+)
+from services.standing import standing_of
+from services.text import clean_filename
+from services.viewer import Right, Viewer
+from storage.base import Storage, StorageError
+
+_NONE = "There is no such upload."
+YIELD_SECONDS = 5.0  # how long a part that another connection continues may take to let go
+
+
+class UploadService:
+    """Belongs to its uploader, is used once, expires, and survives a restart."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        storage: Storage,
+        files: AttachmentService,
+        reception: Reception,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._files = files
+        self._reception = reception
+        self._limits = limits
+        self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
+        self._busy: dict[int, asyncio.Task[int]] = {}
+
+    async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
+        """Begins an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
+        viewer.check(Right.SEND)
+        self._rate.take(viewer.user_id)
+        if issues := issues_of(form):
+            raise InvalidInput(issues)
+        check_promise(form, self._limits)
+        now = now_ms()
+        row = SessionRow(
+            new_id(),
+            viewer.user_id,
+            clean_filename(form.filename, self._limits.max_filename_length),
+            form.byte_size,
+            None if form.sha256 is None else bytes.fromhex(form.sha256),
+            None if form.duration_seconds is None else round(form.duration_seconds * 1000),
+            form.thumbnail_for,
+            None,
+            now + self._limits.upload_life_seconds * 1000,
+        )
+
+        def write(tx: Transaction) -> None:
+            if form.thumbnail_for is not None:
+                check_target(tx, viewer.user_id, form.thumbnail_for)
+            if tx.value(sessions.COUNT, owner=viewer.user_id) >= self._limits.max_uploads:
+                detail = f"At most {self._limits.max_uploads} uploads at once: finish or cancel one first."
+                raise RateLimited(detail, 60.0)
+            check_quota(tx, viewer.user_id, [form.byte_size], self._limits.quota_bytes)
+            tx.run(sessions.PUT, created_at=now, **row._asdict())
+
+        await self._database.send_for(viewer, write)
+        return UploadView(row.id, UploadState.PENDING, 0, row.byte_size, row.expires_at)
+
+    async def find(self, viewer: Viewer, id_: int) -> UploadView | None:
+        """An upload of the viewer's that no message has; None for any other id."""
+        viewer.check(Right.SEND)
+        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        return ready if session is None else await self._view_of(session)
+
+    async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, UploadView]:
+        """As `find`, for several."""
+        found = {id_: await self.find(viewer, id_) for id_ in ids}
+        return {id_: view for id_, view in found.items() if view is not None}
+
+    async def offset(self, viewer: Viewer, id_: int) -> UploadView:
+        """Where to go on: asked by whoever was cut off, so a part that is still on its way is ended first.
+
+        A file whose last byte came just before the server stopped is finished now. Raises NotFound, and what a file
+        turned out to be.
+        """
+        viewer.check(Right.SEND)
+        await self._take_over(id_)
+        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        if session is None:
+            if ready is None:
+                raise NotFound(_NONE)
+            return ready
+        view = await self._view_of(session)
+        if view.received_bytes == session.byte_size and view.state is UploadState.UPLOADING:
+            await self._run(id_, self._finish(viewer, session))
+        return view
+
+    async def append(
+        self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+    ) -> int:
+        """Appends a part that begins at `offset`; returns where the next begins. With the last byte the file is ready.
+
+        What came before the client was cut off is kept, unless the part has a checksum (algorithm and digest), which is
+        then not known. Raises NotFound, OffsetMismatch, TooLong, ChecksumMismatch, AttachmentsRejected for what the
+        file turned out to be, ServerUnavailable where the storage failed.
+        """
+        viewer.check(Right.SEND)
+        await self._take_over(id_)
+        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        if ready is not None:
+            raise OffsetMismatch(ready.received_bytes)
+        if session is None or session.expires_at <= now_ms():
+            raise NotFound(_NONE)
+        if session.failure is not None:
+            raise AttachmentsRejected([failure_of(session)])
+        return await self._run(id_, self._append(viewer, session, offset, chunks, checksum))
+
+    async def cancel(self, viewer: Viewer, id_: int) -> None:
+        """Forgets an upload that no message has, with its bytes; raises NotFound."""
+        viewer.check(Right.SEND)
+
+        def write(tx: Transaction) -> list[str]:
+            keys = [row.storage_key for row in tx.all(attachments.MINE, owner=viewer.user_id, ids=id_list([id_]))]
+            gone = tx.run(attachments.CANCEL, id=id_, owner=viewer.user_id)
+            gone += tx.run(sessions.DELETE, id=id_, owner=viewer.user_id)
+            if not gone:
+                raise NotFound(_NONE)
+            return attachments.unused(tx, keys)
+
+        spare = await self._database.send_for(viewer, write)
+        await self._take_over(id_)
+        await self._storage.partials.delete(id_)
+        await self._files.forget(spare)
+
+    async def sweep(self) -> None:
+        """Forgets uploads whose time is over, and bytes of none."""
+        while ids := await self._database.write(sessions.take_expired, now_ms()):
+            for id_ in ids:
+                await self._storage.partials.delete(id_)
+        numbers = await self._storage.partials.numbers()
+        known = await self._database.read(lambda tx: set(tx.values(sessions.KNOWN, ids=id_list(numbers))))
+        for number in set(numbers) - known - set(self._busy):
+            await self._storage.partials.delete(number)
+
+    async def _take_over(self, id_: int) -> None:
+        """Ends a part of the same upload that is on its way on another connection: who asks now is who was cut off."""
+        while (task := self._busy.get(id_)) is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=YIELD_SECONDS)
+            if self._busy.get(id_) is task and not task.done():
+                raise ServerUnavailable("The upload is busy; try again.", 1.0)
+            await asyncio.sleep(0)  # its callback takes it out
+
+    async def _run(self, id_: int, work: Coroutine[Any, Any, int]) -> int:
+        """Does it in a task that another connection can end; it ends with this one too, once its bytes are kept."""
+        task = asyncio.create_task(work)
+        self._busy[id_] = task
+        task.add_done_callback(lambda _: self._busy.pop(id_, None))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():  # another connection has taken over
+                raise OffsetMismatch(await self._storage.partials.size_of(id_)) from None
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+
+    async def _append(
+        self,
+        viewer: Viewer,
+        session: SessionRow,
+        offset: int,
+        chunks: AsyncIterator[bytes],
+        checksum: tuple[str, bytes] | None,
+    ) -> int:
+        partials = self._storage.partials
+        try:
+            at = await partials.size_of(session.id)
+            if offset != at:
+                raise OffsetMismatch(at)
+            digest = None if checksum is None else hashlib.new(checksum[0], usedforsecurity=False)
+            update = None if digest is None else digest.update
+            try:
+                await partials.append(session.id, _at_most(chunks, session.byte_size - at, update))
+            except BaseException as error:
+                if digest is not None or isinstance(error, TooLong):
+                    await asyncio.shield(partials.cut(session.id, at))
+                raise
+            if digest is not None and checksum is not None and digest.digest() != checksum[1]:
+                await partials.cut(session.id, at)
+                raise ChecksumMismatch
+            at = await partials.size_of(session.id)
+        except StorageError as error:
+            raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
+        if at == session.byte_size:
+            await self._finish(viewer, session)
+        return at
+
+    async def _finish(self, viewer: Viewer, session: SessionRow) -> int:
+        """The last byte is there: the hash, the type, the picture; then the file is kept, and is an upload."""
+        try:
+            found = await self._storage.partials.finished(session.id)
+        except StorageError as error:
+            raise ServerUnavailable("The file could not be finished; try again.", 5.0) from error
+        received = ReceivedFile(session.filename, found, found.byte_size, duration_ms=session.duration_ms)
+        if session.sha256 is not None and found.sha256 != session.sha256.hex():
+            received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
+        else:
+            await self._reception.inspect(received)
+        picture = await self._reception.prove(received)
+        if session.thumbnail_for is not None and picture is None and received.rejection is None:
+            received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
+        if received.rejection is not None:
+            await self._fail(session, received)
+        await asyncio.shield(self._keep(viewer, session, received, picture))
+        return session.byte_size
+
+    async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
+        key = await self._files.keep_bytes(0, received)
+        columns = self._files.columns_of(viewer.user_id, received, key, picture)
+        columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
+
+        def write(tx: Transaction) -> list[str]:
+            standing_of(tx, viewer)
+            if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
+                raise NotFound(_NONE)  # cancelled meanwhile
+            return put_uploads(tx, viewer.user_id, [(session.id, columns)], quota_bytes=0)  # counted when it began
+
+        try:
+            spare = await self._database.write(write)
+        except BaseException:
+            await self._files.forget([key])
+            raise
+        await self._files.forget(spare)
+        await self._storage.partials.delete(session.id)
+
+    async def _fail(self, session: SessionRow, received: ReceivedFile) -> None:
+        """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
+        rejection = self._reception.rejection_of(0, received)
+        if not rejection.is_retryable:
+            failure = number_of(rejection.reason)
+            await self._database.write(lambda tx: tx.run(sessions.FAIL, id=session.id, failure=failure))
+            await self._reception.discard(received)
+            await self._storage.partials.delete(session.id)
+        raise AttachmentsRejected([rejection])
+
+    async def _view_of(self, session: SessionRow) -> UploadView:
+        try:
+            return view_of(session, await self._storage.partials.size_of(session.id))
+        except StorageError as error:
+            raise ServerUnavailable("The upload cannot be read just now.", 5.0) from error
+
+
+async def _at_most(
+    chunks: AsyncIterator[bytes], size: int, update: Callable[[bytes], None] | None
+) -> AsyncIterator[bytes]:
+    """The chunks, hashed on their way; raises TooLong past `size` bytes."""
+    async for chunk in chunks:
+        size -= len(chunk)
+        if size < 0:
+            raise TooLong
+        if update is not None:
+            update(chunk)
+        yield chunk

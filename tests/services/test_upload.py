@@ -1,0 +1,475 @@
+"""Uploads in parts: whose they are, how they end, and that one message has each of them."""
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from models.attachment import FileState
+from models.event import EventKind
+from models.transaction import Transaction
+from services.draft import Draft
+from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited
+from services.file import ChosenUpload
+from services.media_type import PRESETS
+from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
+from services.viewer import Right, Viewer
+from tests.services.conftest import MakeWorld, World, named
+
+TEXT = b"The tide is out. " * 100
+
+
+def png(size: tuple[int, int] = (60, 40), colour: str = "navy") -> bytes:
+    """A small picture."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()
+
+
+async def pieces(content: bytes, size: int = 1000) -> AsyncIterator[bytes]:
+    """As they come over the network."""
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+        await asyncio.sleep(0)
+
+
+async def begun(world: World, viewer: Viewer, content: bytes = TEXT, name: str = "tide.txt", **form: Any) -> int:
+    """The id of an upload of which no byte has come."""
+    view = await world.services.upload.create(viewer, UploadForm(name, len(content), **form))
+    assert (view.state, view.received_bytes, view.byte_size) == (UploadState.PENDING, 0, len(content))
+    return view.id
+
+
+async def append(world: World, viewer: Viewer, id_: int, offset: int, content: bytes, **more: Any) -> int:
+    """One part."""
+    return await world.services.upload.append(viewer, id_, offset, pieces(content), more.get("checksum"))
+
+
+async def uploaded(world: World, viewer: Viewer, content: bytes = TEXT, name: str = "tide.txt", **form: Any) -> int:
+    """One that is ready."""
+    id_ = await begun(world, viewer, content, name, **form)
+    assert await append(world, viewer, id_, 0, content) == len(content)
+    return id_
+
+
+async def send(world: World, viewer: Viewer, *ids: int, **draft: Any) -> Any:
+    """A message with these uploads; returns its view."""
+    draft = {"users": named("bob"), **draft}
+    sent = await world.services.send.send(viewer, Draft(files=[ChosenUpload(id_) for id_ in ids], **draft))
+    return sent.view
+
+
+async def reasons(world: World, viewer: Viewer, *ids: int) -> list[tuple[int, str]]:
+    """Why a send with these is refused; nothing is stored then."""
+    before = await world.stored()
+    with pytest.raises(AttachmentsRejected) as caught:
+        await send(world, viewer, *ids)
+    assert await world.stored() == before
+    return [(each.index, each.reason.name) for each in caught.value.rejections]
+
+
+async def test_a_file_in_parts_goes_with_a_message(world: World) -> None:
+    """SelfCommunity: `file_uuid`, also in parts with a checksum. The bytes are what was sent."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice, sha256=hashlib.sha256(TEXT).hexdigest())
+    offsets = [await append(world, alice, id_, start, TEXT[start : start + 700]) for start in (0, 700, 1400)]
+    view = await send(world, alice, id_)
+    [file] = view.attachments
+
+    assert offsets == [700, 1400, 1700]
+    assert (file.filename, file.byte_size, file.sha256) == ("tide.txt", 1700, hashlib.sha256(TEXT).digest())
+    path = world.services.attachment.url_path(bob, file, 60, inline=False)
+    download = await world.services.attachment.open(path.removeprefix("/files/"))
+    assert b"".join([chunk async for chunk in world.services.attachment.read(download, 0, 1700)]) == TEXT
+    assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
+async def test_what_came_before_a_cut_is_kept(world: World) -> None:
+    """The client asks where to go on; a part elsewhere is refused, and says where."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+
+    async def cut() -> AsyncIterator[bytes]:
+        yield TEXT[:900]
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await world.services.upload.append(alice, id_, 0, cut(), None)
+    view = await world.services.upload.offset(alice, id_)
+    with pytest.raises(OffsetMismatch) as caught:
+        await append(world, alice, id_, 0, TEXT)
+
+    assert (view.state, view.received_bytes, caught.value.offset) == (UploadState.UPLOADING, 900, 900)
+    assert await append(world, alice, id_, 900, TEXT[900:]) == len(TEXT)
+
+
+async def test_who_was_cut_off_takes_over_from_a_dead_connection(world: World) -> None:
+    """The old one hangs still: it is ended, with what it brought, and never writes again."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    hanging = asyncio.Event()
+
+    async def hang() -> AsyncIterator[bytes]:
+        yield TEXT[:300]
+        await hanging.wait()
+        yield TEXT[:300]
+
+    old = asyncio.create_task(world.services.upload.append(alice, id_, 0, hang(), None))
+    await asyncio.sleep(0.05)
+    view = await world.services.upload.offset(alice, id_)
+    hanging.set()
+    [result] = await asyncio.gather(old, return_exceptions=True)
+
+    assert view.received_bytes == 300
+    assert isinstance(result, OffsetMismatch)
+    assert (await world.services.upload.offset(alice, id_)).received_bytes == 300
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512", "md5"])
+async def test_a_part_that_is_not_what_its_checksum_says_is_forgotten(world: World, algorithm: str) -> None:
+    """tus 1.0, checksum: also one that was cut short, whose checksum nobody can know."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    good = (algorithm, hashlib.new(algorithm, TEXT[:500]).digest())
+    await append(world, alice, id_, 0, TEXT[:500], checksum=good)
+
+    with pytest.raises(ChecksumMismatch):
+        await append(world, alice, id_, 500, TEXT[500:900], checksum=good)
+
+    assert (await world.services.upload.offset(alice, id_)).received_bytes == 500
+
+
+async def test_more_bytes_than_were_said_are_refused(world: World) -> None:
+    """None of the part is kept."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    await append(world, alice, id_, 0, TEXT[:100])
+
+    with pytest.raises(TooLong):
+        await append(world, alice, id_, 100, TEXT)
+
+    assert (await world.services.upload.offset(alice, id_)).received_bytes == 100
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "form", "reason"),
+    [
+        (TEXT, "a.txt", {"sha256": "0" * 64}, "CHECKSUM_MISMATCH"),
+        (b"<html><script>alert(1)</script>", "cat.png", {}, "TYPE_NOT_ALLOWED"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "cat.svg", {}, "TYPE_NOT_ALLOWED"),
+        (b"\x7fELF" + bytes(100), "cat.jpg.exe", {}, "TYPE_NOT_ALLOWED"),
+        (b"GIF89a=1;alert(1)//" + bytes(100), "cat.gif", {}, "UNSAFE"),
+        (png()[:60], "cat.png", {}, "UNSAFE"),
+    ],
+    ids=["checksum", "html", "svg", "program", "polyglot", "half a picture"],
+)
+async def test_what_a_file_turns_out_to_be_is_said_at_the_last_byte_and_at_the_send(
+    make_world: MakeWorld, content: bytes, name: str, form: dict[str, Any], reason: str
+) -> None:
+    """By its bytes; they are forgotten at once, and the reason is kept until the upload is."""
+    world = await make_world(allowed_mime_types=PRESETS["default"])
+    alice, _ = await world.people("alice", "bob")
+    id_ = await begun(world, alice, content, name, **form)
+
+    with pytest.raises(AttachmentsRejected) as caught:
+        await append(world, alice, id_, 0, content)
+    view = await world.services.upload.find(alice, id_)
+
+    assert [each.reason.name for each in caught.value.rejections] == [reason]
+    assert view is not None
+    assert view.state is UploadState.FAILED
+    assert await reasons(world, alice, id_) == [(0, reason)]
+    assert list((world.folder / "files" / "partial").iterdir()) == []
+    assert (await world.stored())[1] == 0
+
+
+async def test_every_bad_reference_is_named_and_the_good_one_stays(world: World) -> None:
+    """MongoDB chat: a bad reference fails the whole request and nothing is stored."""
+    alice, bob = await world.people("alice", "bob")
+    good, half, used = await uploaded(world, alice), await begun(world, alice), await uploaded(world, alice)
+    await append(world, alice, half, 0, TEXT[:10])
+    await send(world, alice, used)
+    theirs = await uploaded(world, bob)
+    old = await uploaded(world, alice)
+    query = "UPDATE upload SET expires_at = 1 WHERE id = ?"
+    await world.services.database.write(lambda tx: tx.database.connection().execute(query, [old]).rowcount)
+
+    found = await reasons(world, alice, good, 12345, half, used, theirs, old, good)
+
+    assert found == [
+        (1, "NOT_FOUND"), (2, "NOT_READY"), (3, "ALREADY_USED"), (4, "NOT_FOUND"), (5, "EXPIRED"), (6, "ALREADY_USED"),
+    ]  # fmt: skip
+    assert await send(world, alice, good)
+
+
+async def test_twenty_sends_claim_one_upload_and_one_wins(world: World) -> None:
+    """In the sending transaction; the others are told that it is used, and store nothing."""
+    alice, _ = await world.people("alice", "bob")
+    id_ = await uploaded(world, alice)
+
+    results = await asyncio.gather(*(send(world, alice, id_, text=f"{n}") for n in range(20)), return_exceptions=True)
+
+    refused = [each for each in results if isinstance(each, AttachmentsRejected)]
+    assert len(refused) == 19
+    assert {each.rejections[0].reason.name for each in refused} == {"ALREADY_USED"}
+    rows, files = await world.stored()
+    assert (rows["message"], rows["attachment"], files) == (1, 1, 1)
+
+
+async def test_a_repeated_send_of_an_upload_is_the_first_message(world: World) -> None:
+    """Though the upload is used: the key comes before the files."""
+    alice, _ = await world.people("alice", "bob")
+    id_ = await uploaded(world, alice)
+
+    views = [await send(world, alice, id_, client_message_id="once") for _ in range(2)]
+
+    assert views[0].row.id == views[1].row.id
+
+
+async def test_an_upload_is_its_uploaders_alone(world: World) -> None:
+    """A third person sees, continues and cancels nothing: the same answer as for one that never was."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+
+    for viewer, other in ((bob, id_), (alice, 12345)):
+        assert await world.services.upload.find(viewer, other) is None
+        for attempt in (
+            world.services.upload.offset(viewer, other),
+            append(world, viewer, other, 0, TEXT),
+            world.services.upload.cancel(viewer, other),
+        ):
+            with pytest.raises(NotFound, match="no such upload"):
+                await attempt
+    assert await append(world, alice, id_, 0, TEXT) == len(TEXT)
+
+
+async def test_a_key_that_only_reads_uploads_nothing(world: World) -> None:
+    """As it sends nothing."""
+    (alice,) = await world.people("alice")
+    reader = Viewer(alice.user_id, alice.session, alice.expires_at, rights=Right.READ | Right.PEOPLE)
+
+    with pytest.raises(PermissionDenied):
+        await world.services.upload.create(reader, UploadForm("a.txt", 1))
+
+
+async def test_a_cancelled_upload_is_gone_with_its_bytes(world: World) -> None:
+    """On its way, and ready; one that a message has is not the uploader's to take back."""
+    alice, _ = await world.people("alice", "bob")
+    half, ready, sent = await begun(world, alice), await uploaded(world, alice, b"other"), await uploaded(world, alice)
+    await append(world, alice, half, 0, TEXT[:10])
+    await send(world, alice, sent)
+
+    await world.services.upload.cancel(alice, half)
+    await world.services.upload.cancel(alice, ready)
+    with pytest.raises(NotFound):
+        await world.services.upload.cancel(alice, sent)
+
+    rows, files = await world.stored()
+    assert (rows["upload"], files) == (1, 1)
+    assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
+async def test_what_nobody_sends_is_swept(make_world: MakeWorld) -> None:
+    """Uploads whose time is over, with their bytes; and bytes of none."""
+    world = await make_world(upload_life_seconds=0)
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    await world.services.storage.partials.append(id_, pieces(TEXT))
+    await world.services.storage.partials.append(777, pieces(TEXT))
+    await asyncio.sleep(0.01)
+
+    await world.services.upload.sweep()
+
+    assert await world.services.storage.partials.numbers() == []
+    assert await world.services.upload.find(alice, id_) is None
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (UploadForm("", 1), [("filename", "EMPTY")]),
+        (UploadForm("\u200b", 0), [("filename", "EMPTY"), ("byteSize", "OUT_OF_RANGE")]),
+        (UploadForm("a", -1), [("byteSize", "OUT_OF_RANGE")]),
+        (UploadForm("a", 1, sha256="x" * 64), [("sha256", "MALFORMED")]),
+        (UploadForm("a", 1, sha256="0" * 63), [("sha256", "MALFORMED")]),
+        (UploadForm("a", 1, duration_seconds=-1), [("durationSeconds", "OUT_OF_RANGE")]),
+        (UploadForm("a", 1, duration_seconds=float("inf")), [("durationSeconds", "OUT_OF_RANGE")]),
+        (UploadForm("a", 1, duration_seconds=float("nan")), [("durationSeconds", "OUT_OF_RANGE")]),
+        (UploadForm("a", 1, thumbnail_for=12345), [("thumbnailFor", "MISMATCH")]),
+    ],
+)
+async def test_everything_wrong_with_the_form_is_named(
+    world: World, form: UploadForm, expected: list[tuple[str, str]]
+) -> None:
+    """And nothing is begun."""
+    (alice,) = await world.people("alice")
+
+    with pytest.raises(InvalidInput) as caught:
+        await world.services.upload.create(alice, form)
+
+    assert [(issue.path[0], issue.reason.name) for issue in caught.value.issues] == expected
+    assert await count(world) == 0
+
+
+async def count(world: World) -> int:
+    """Uploads on their way."""
+
+    def read(tx: Transaction) -> int:
+        return int(tx.database.connection().execute("SELECT count(*) FROM upload_session").fetchone()[0])
+
+    return await world.services.database.read(read)
+
+
+async def test_what_cannot_pass_is_refused_before_its_first_byte(make_world: MakeWorld) -> None:
+    """Too large, of another type; too many at once."""
+    world = await make_world(max_attachment_bytes=100, allowed_mime_types=("image/png",), max_uploads=2)
+    (alice,) = await world.people("alice")
+    for form, reason in ((UploadForm("a", 101), "TOO_LARGE"), (UploadForm("a", 1, "text/html"), "TYPE_NOT_ALLOWED")):
+        with pytest.raises(AttachmentsRejected) as caught:
+            await world.services.upload.create(alice, form)
+        assert [each.reason.name for each in caught.value.rejections] == [reason]
+    for _ in range(2):
+        await world.services.upload.create(alice, UploadForm("a", 100, "image/png; q=1"))
+
+    with pytest.raises(RateLimited):
+        await world.services.upload.create(alice, UploadForm("a", 1))
+    assert await count(world) == 2
+
+
+async def test_a_user_has_so_many_bytes(make_world: MakeWorld) -> None:
+    """What is promised counts from the beginning; deleting makes room again; others have their own."""
+    world = await make_world(quota_bytes=4000)
+    alice, bob = await world.people("alice", "bob")
+    first = await uploaded(world, alice)
+    view = await send(world, alice, first)
+    second = await begun(world, alice, b"x" * 2000)
+
+    for attempt in (
+        world.services.upload.create(alice, UploadForm("a", 301)),
+        world.send(alice, "bob", files=[await world.file(b"y" * 301)]),
+    ):
+        with pytest.raises(AttachmentsRejected) as caught:
+            await attempt
+        [rejection] = caught.value.rejections
+        assert (rejection.reason.name, rejection.limit_bytes) == ("TOO_LARGE", 300)
+    await world.services.upload.create(bob, UploadForm("a", 4000))
+    await world.services.upload.cancel(alice, second)
+    await world.services.deletion.delete_for_everyone(alice, view.row.id)
+
+    assert await begun(world, alice, b"z" * 4000)
+
+
+async def test_equal_bytes_are_kept_once_and_gone_with_the_last_message(world: World) -> None:
+    """Whoever sent them, in parts or with a request."""
+    alice, bob = await world.people("alice", "bob")
+    first = await send(world, alice, await uploaded(world, alice))
+    second = await world.send(bob, "alice", files=[await world.file(TEXT, "other name.txt")])
+    third = await uploaded(world, bob)
+    counts = [(await world.stored())[1]]
+
+    await world.services.deletion.delete_for_everyone(alice, first.row.id)
+    counts.append((await world.stored())[1])
+    await world.services.deletion.delete_for_everyone(bob, second)
+    counts.append((await world.stored())[1])
+    await world.services.upload.cancel(bob, third)
+    counts.append((await world.stored())[1])
+
+    assert counts == [1, 1, 1, 0]
+    rows, _ = await world.stored()
+    assert (rows["upload"], rows["attachment"]) == (0, 0)
+
+
+async def test_equal_bytes_sent_and_deleted_at_once_are_there_or_gone_whole(world: World) -> None:
+    """Fifty sends and deletes of the same bytes: what is left can be read."""
+    alice, bob = await world.people("alice", "bob")
+
+    async def send_and_delete(number: int) -> int | None:
+        id_ = await world.send(alice, "bob", files=[await world.file(TEXT)])
+        if number % 3:
+            await world.services.deletion.delete_for_everyone(alice, id_)
+            return None
+        return id_
+
+    left = [id_ for id_ in await asyncio.gather(*(send_and_delete(n) for n in range(50))) if id_]
+    views = await world.services.message.find_many(bob, left)
+
+    assert len(views) == 17
+    keys = {view.attachments[0].storage_key for view in views.values()}
+    for key in keys:
+        assert b"".join([chunk async for chunk in world.services.storage.read(key)]) == TEXT
+    assert (await world.stored())[1] == len(keys)
+
+
+async def test_a_picture_gets_a_thumbnail_later_and_everybody_hears_of_it(world: World) -> None:
+    """PROCESSING, then READY with `MessageUpdated`; the bytes of the thumbnail go with the message."""
+    alice, bob = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice, png((800, 600)), "sea.png"))
+    before = view.attachments[0]
+    n = await world.services.stream.position(bob)
+
+    await world.services.sweeper.shrink()
+
+    [after] = (await world.services.message.find_many(bob, [view.row.id]))[view.row.id].attachments
+    page = await world.services.stream.page_after(bob, world.services.stream.cursor_of(bob, n), None)
+    assert (before.state, before.thumbnail_key, before.width, before.height) == (FileState.PROCESSING, None, 800, 600)
+    assert (after.state, after.thumbnail_width, after.thumbnail_height) == (FileState.READY, 400, 300)
+    assert after.blurhash is not None
+    assert len(after.blurhash) == 28
+    assert [each.kind for each in page.items] == [EventKind.MESSAGE_UPDATED]
+    path = world.services.attachment.url_path(bob, after, 60, inline=True, is_thumbnail=True)
+    download = await world.services.attachment.open(path.removeprefix("/files/"))
+    content = b"".join([c async for c in world.services.attachment.read(download, 0, download.byte_size)])
+    assert (content[:4], content[8:12], download.mime_type) == (b"RIFF", b"WEBP", "image/webp")
+    await world.services.deletion.delete_for_everyone(alice, view.row.id)
+    assert (await world.stored())[1] == 0
+    with pytest.raises(NotFound):
+        await world.services.attachment.open(path.removeprefix("/files/"))
+
+
+async def test_a_picture_whose_bytes_are_gone_has_failed(world: World) -> None:
+    """The message stays as it is, and nobody waits for ever."""
+    alice, _ = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice, png(), "sea.png"))
+    await world.services.storage.delete(view.attachments[0].storage_key)
+
+    await world.services.sweeper.shrink()
+
+    [after] = (await world.services.message.find_many(alice, [view.row.id]))[view.row.id].attachments
+    assert (after.state, after.thumbnail_key) == (FileState.FAILED, None)
+
+
+async def test_a_clients_thumbnail_goes_with_its_file(world: World) -> None:
+    """SelfCommunity: `thumbnailFor`; of a film nobody here could make one. It is used with its file, not by itself."""
+    alice, _ = await world.people("alice", "bob")
+    film = await uploaded(world, alice, TEXT, "film.txt")
+    small = await uploaded(world, alice, png((30, 20)), "small.png", thumbnail_for=film)
+
+    assert await reasons(world, alice, small) == [(0, "NOT_FOUND")]
+    view = await send(world, alice, film)
+    [file] = view.attachments
+    assert (file.state, file.thumbnail_width, file.thumbnail_height) == (FileState.READY, 30, 20)
+    await world.services.deletion.delete_for_everyone(alice, view.row.id)
+    rows, files = await world.stored()
+    assert (rows["upload"], files) == (0, 0)
+
+
+async def test_a_thumbnail_is_a_picture(world: World) -> None:
+    """Anything else is refused at its last byte."""
+    (alice,) = await world.people("alice")
+    film = await begun(world, alice)
+    small = await begun(world, alice, TEXT, "small.txt", thumbnail_for=film)
+
+    with pytest.raises(AttachmentsRejected):
+        await append(world, alice, small, 0, TEXT)
+
+
+async def test_what_a_client_says_of_the_duration_counts_where_the_file_says_nothing(world: World) -> None:
+    """In seconds, to the millisecond."""
+    alice, _ = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice, TEXT, duration_seconds=61.5))
+
+    assert view.attachments[0].duration_ms == 61_500
