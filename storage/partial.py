@@ -79,7 +79,8 @@ class PartialFiles:
     async def cut(self, number: int, size: int) -> None:
         """Forget what lies behind the first `size` bytes. Raises StorageFailed."""
         with failing_as("The bytes could not be cut"):
-            await asyncio.to_thread(_truncate, self._path_of(number), size)
+            path = self._path_of(number)
+            await (asyncio.to_thread(_truncate, path, size) if size else asyncio.to_thread(_unlink, path))
 
     async def finished(self, number: int) -> FoundFile:
         """The whole file, on the disk and hashed. Raises StorageNotFound, StorageFull or StorageFailed."""

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,10 @@ def _installed() -> None:
         pytest.skip("The real clients are not installed: run tests/clients/run (it needs Node 20 or newer).")
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def serving(folder: Path, port: int = 0) -> Iterator[str]:
     """The API of a server that counts no sign-ups."""
-    command = [sys.executable, "-m", "server", "serve", "--port", "0"]
-    command += ["--data", str(tmp_path_factory.mktemp("clients"))]
+    command = [sys.executable, "-m", "server", "serve", "--port", str(port), "--data", str(folder)]
     environment = {**os.environ, "SOTTO_SIGN_UP_RATE_PER_MINUTE": "0"}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -54,6 +54,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found[0]
         process.terminate()
         assert process.wait(15) == 0
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a running server."""
+    with serving(tmp_path_factory.mktemp("clients")) as found:
+        yield found
 
 
 def run(*command: str) -> str:
@@ -91,3 +98,20 @@ def test_urql_subscribes_over_server_sent_events_as_well(url: str) -> None:
 def test_the_python_client_tells_the_same_story(url: str) -> None:
     """PyPI's `gql`, with files in one piece and streamed."""
     assert run(str(PYTHON), "-P", "python_client.py", url) == "told\n"
+
+
+def test_tus_goes_on_through_ten_cuts_and_a_restart(tmp_path: Path) -> None:
+    """tus-js-client: 20 MB over a line that breaks at random places, to a server that is stopped in the middle."""
+    assert NODE is not None
+    with serving(tmp_path) as url:
+        port = int(url.split(":")[2].split("/")[0])
+        command = [NODE, "tus.js", url, str(20_000_000)]
+        program = subprocess.Popen(
+            command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert program.stdout is not None
+        assert program.stdout.readline() == "half\n", program.communicate()
+    with serving(tmp_path, port):
+        said, complaints = program.communicate("go on\n", timeout=60)
+
+    assert (program.returncode, said[:10]) == (0, "told after"), said + complaints

@@ -1,0 +1,281 @@
+"""tus 1.0 over HTTP: what the protocol says, what breaks off and goes on, and what is refused."""
+
+import asyncio
+import base64
+import hashlib
+import random
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.flow.client import Person, running
+from tests.gql.conftest import SEND, Site, settings, site  # noqa: F401 - fixtures
+
+CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) { __typename
+  ... on CreateUploadSuccess { upload { id state uploadUrl receivedBytes byteSize expiresAt } }
+  ... on UserError { code detail } ... on InvalidInputError { issues { path reason } }
+  ... on AttachmentsRejectedError { attachmentRejections { reason limitBytes allowedMimeTypes } } } }"""
+TUS = {"Tus-Resumable": "1.0.0"}
+PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
+TEXT = b"The tide is out. " * 100
+
+
+class Tus:
+    """An upload of somebody's."""
+
+    def __init__(self, site_: Site, token: str) -> None:
+        self.site = site_
+        self.token = token
+        self.id = ""
+        self.url = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The bearer."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def create(self, content: bytes = TEXT, **form: Any) -> Any:
+        """The result of the mutation."""
+        given = {"filename": "tide.txt", "byteSize": len(content), **form}
+        _, answer = await self.site.post({"query": CREATE, "variables": {"input": given}}, self.token)
+        result = answer["data"]["createUpload"]
+        if "upload" in result:
+            self.id, self.url = result["upload"]["id"], result["upload"]["uploadUrl"]
+        return result
+
+    async def ask(self, method: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body; `headers` with an underscore for each hyphen, an empty one takes away."""
+        every = {**(PATCH if method == "PATCH" else TUS), **self.headers}
+        every |= {name.replace("_", "-"): value for name, value in headers.items()}
+        every = {name: value for name, value in every.items() if value}
+        async with self.site.http.request(method, self.url, data=body, headers=every) as response:
+            return response.status, dict(response.headers), await response.read()
+
+    async def patch(self, offset: int, body: bytes, **headers: str) -> tuple[int, str | None]:
+        """Status, and where the next part begins."""
+        status, found, _ = await self.ask("PATCH", body, Upload_Offset=str(offset), **headers)
+        return status, found.get("Upload-Offset")
+
+    async def offset(self) -> int:
+        """By HEAD."""
+        status, headers, _ = await self.ask("HEAD")
+        assert status == 200
+        return int(headers["Upload-Offset"])
+
+
+@pytest.fixture
+async def tus(site: Site) -> Tus:  # noqa: F811
+    """Of alice."""
+    return Tus(site, await site.token_of("alice"))
+
+
+async def test_what_is_spoken_is_told(tus: Tus) -> None:
+    """OPTIONS needs no bearer; every answer names the version."""
+    await tus.create()
+    status, headers, _ = await tus.ask("OPTIONS", Authorization="")
+
+    assert status == 204
+    assert headers["Tus-Version"] == headers["Tus-Resumable"] == "1.0.0"
+    assert set(headers["Tus-Extension"].split(",")) == {"checksum", "expiration", "termination"}
+    assert {"sha1", "sha256"} <= set(headers["Tus-Checksum-Algorithm"].split(","))
+    assert headers["Tus-Max-Size"] == str(25 * 1024**2)
+
+
+async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
+    """HEAD says where; PATCH answers with where the next part begins; `node` shows the same."""
+    created = await tus.create(sha256=hashlib.sha256(TEXT).hexdigest())
+    bob = await tus.site.token_of("bob")
+    offsets = [await tus.offset(), await tus.patch(0, TEXT[:1000]), await tus.offset()]
+    offsets.append(await tus.patch(1000, TEXT[1000:]))
+    status, headers, body = await tus.ask("HEAD")
+    query = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state receivedBytes byteSize } } }"
+    seen = [(await tus.site.post({"query": query, "variables": {"id": tus.id}}, t))[1] for t in (tus.token, bob)]
+    draft = {"to": {"users": [{"username": "bob"}]}, "attachments": [{"uploadId": tus.id}]}
+    _, sent = await tus.site.post({"query": SEND, "variables": {"input": draft}}, tus.token)
+
+    assert created["upload"]["state"] == "PENDING"
+    assert offsets == [0, (204, "1000"), 1000, (204, "1700")]
+    assert (status, headers["Upload-Length"], headers["Cache-Control"], body) == (200, "1700", "no-store", b"")
+    assert parsedate_to_datetime(headers["Upload-Expires"])
+    assert seen[0]["data"]["node"] == {"state": "READY", "receivedBytes": 1700, "byteSize": 1700}
+    assert seen[1]["data"]["node"] is None
+    [file] = sent["data"]["sendPrivateMessage"]["message"]["attachments"]
+    assert (file["filename"], file["sha256"]) == ("tide.txt", hashlib.sha256(TEXT).hexdigest())
+    assert (await tus.ask("HEAD"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "expected"),
+    [
+        ("HEAD", {"Tus_Resumable": ""}, 412),
+        ("PATCH", {"Tus_Resumable": "0.2.2"}, 412),
+        ("PATCH", {"Upload_Offset": ""}, 400),
+        ("PATCH", {"Upload_Offset": "-1"}, 400),
+        ("PATCH", {"Upload_Offset": "1e3"}, 400),
+        ("PATCH", {"Upload_Offset": "٣"}, 400),
+        ("PATCH", {"Upload_Offset": "9" * 19}, 400),
+        ("PATCH", {"Upload_Offset": "1"}, 409),
+        ("PATCH", {"Upload_Offset": "0", "Content_Type": "text/plain"}, 415),
+        ("PATCH", {"Upload_Offset": "0", "Content_Type": "application/json"}, 415),
+        ("PATCH", {"Upload_Offset": "0", "Upload_Checksum": "crc32 AAAA"}, 400),
+        ("PATCH", {"Upload_Offset": "0", "Upload_Checksum": "sha1"}, 400),
+        ("PATCH", {"Upload_Offset": "0", "Upload_Checksum": "sha1 !!!"}, 400),
+        ("PATCH", {"Upload_Offset": "0", "Upload_Checksum": "sha1 " + base64.b64encode(bytes(20)).decode()}, 460),
+        ("PATCH", {"Upload_Offset": "0", "Authorization": ""}, 401),
+        ("HEAD", {"Authorization": "Bearer sot_" + "x" * 43}, 401),
+        ("DELETE", {"Authorization": ""}, 401),
+        ("GET", {}, 405),
+        ("POST", {}, 405),
+        ("PUT", {}, 405),
+    ],
+)
+async def test_what_breaks_the_protocol_is_refused(
+    tus: Tus, method: str, headers: dict[str, str], expected: int
+) -> None:
+    """With the protocol's status and one JSON error; not a byte is kept."""
+    await tus.create()
+    before = await tus.site.stored()
+    headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}
+
+    status, found, body = await tus.ask(method, b"x" * 10 if method == "PATCH" else None, **headers)
+
+    assert status == expected
+    assert method == "HEAD" or b'"code"' in body
+    assert b"Traceback" not in body
+    assert expected != 412 or found["Tus-Version"] == "1.0.0"
+    assert await tus.offset() == 0
+    assert await tus.site.stored() == before
+
+
+async def test_a_stranger_finds_nothing(tus: Tus) -> None:
+    """Somebody else's upload, one that never was, and no id at all: one answer."""
+    await tus.create()
+    await tus.patch(0, TEXT[:10])
+    mallory, other = Tus(tus.site, await tus.site.token_of("mallory")), tus.url.rsplit("/", 1)[0]
+    answers = set()
+    for url in (tus.url, f"{other}/cwAAAAAAAAAB", f"{other}/x", f"{other}/{'x' * 500}"):
+        mallory.url = url
+        for method in ("HEAD", "PATCH", "DELETE"):
+            more = {"Upload_Offset": "10"} if method == "PATCH" else {}
+            status, _, body = await mallory.ask(method, b"evil" if method == "PATCH" else None, **more)
+            answers.add((method, status, body))
+
+    assert len(answers) == 3
+    assert {status for _, status, _ in answers} == {404}
+    assert await tus.offset() == 10
+
+
+async def test_a_file_that_is_not_what_was_said_is_refused_at_its_last_byte(tus: Tus) -> None:
+    """422 with the reason's name, then and whenever it is asked again."""
+    await tus.create(sha256="0" * 64)
+    status, _, body = await tus.ask("PATCH", TEXT, Upload_Offset="0")
+
+    assert (status, b"CHECKSUM_MISMATCH" in body) == (422, True)
+    assert (await tus.ask("HEAD"))[0] == 422
+    assert (await tus.ask("PATCH", b"", Upload_Offset=str(len(TEXT))))[0] == 422
+    assert (await tus.ask("DELETE"))[0] == 204
+
+
+async def test_a_checksum_guards_a_part(tus: Tus) -> None:
+    """tus 1.0, checksum: the part is forgotten, and can be sent again."""
+    await tus.create()
+    good = "sha256 " + base64.b64encode(hashlib.sha256(TEXT[:100]).digest()).decode()
+
+    assert await tus.patch(0, TEXT[1:101], Upload_Checksum=good) == (460, None)
+    assert await tus.offset() == 0
+    assert await tus.patch(0, TEXT[:100], Upload_Checksum=good) == (204, "100")
+
+
+async def test_more_than_was_said_is_413(tus: Tus) -> None:
+    """And nothing of it is kept."""
+    await tus.create()
+
+    assert (await tus.patch(0, TEXT + b"x"))[0] == 413
+    assert await tus.offset() == 0
+
+
+async def test_a_cancelled_upload_is_gone(tus: Tus) -> None:
+    """By DELETE as by `cancelUpload`."""
+    await tus.create()
+    await tus.patch(0, TEXT[:100])
+
+    assert (await tus.ask("DELETE"))[0] == 204
+    assert (await tus.ask("HEAD"))[0] == 404
+    assert (await tus.site.stored())["files"] == 0
+
+
+async def test_a_page_of_an_allowed_origin_may_upload(tus: Tus) -> None:
+    """A browser asks first, and may read what the protocol answers by headers."""
+    await tus.create()
+    origin = "https://app.example.org"
+    ask = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "upload-offset",
+    }
+    async with tus.site.http.options(tus.url, headers=ask) as response:
+        allowed = response.headers["Access-Control-Allow-Methods"], response.headers["Access-Control-Allow-Headers"]
+    _, headers, _ = await tus.ask("HEAD", Origin=origin)
+
+    assert "PATCH" in allowed[0]
+    assert "Upload-Offset" in allowed[1]
+    assert "Upload-Offset" in headers["Access-Control-Expose-Headers"]
+
+
+async def cut(tus: Tus, offset: int, content: bytes) -> None:
+    """A part whose connection is lost in the middle."""
+    host, port = tus.url.split("/")[2].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "".join(f"{name}: {value}\r\n" for name, value in {**PATCH, **tus.headers}.items())
+    size = len(content) + 1000
+    path = "/" + tus.url.split("/", 3)[3]
+    writer.write(
+        f"PATCH {path} HTTP/1.1\r\nHost: x\r\n{head}Upload-Offset: {offset}\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
+    writer.write(content)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.transport.abort()
+    del reader
+
+
+async def test_ten_cuts_at_random_places_lose_no_byte(tus: Tus) -> None:
+    """What came before a cut is kept: HEAD says how much, and the file is whole at the end."""
+    content = random.Random(5).randbytes(300_000)
+    await tus.create(content, filename="data.bin", sha256=hashlib.sha256(content).hexdigest())
+    places = sorted(random.Random(6).sample(range(1, len(content)), 10))
+    for place in places:
+        offset = await tus.offset()
+        if offset < place:
+            await cut(tus, offset, content[offset:place])
+    offset = await tus.offset()
+
+    assert await tus.patch(offset, content[offset:]) == (204, str(len(content)))
+    assert (await tus.ask("HEAD"))[0] == 200
+
+
+async def test_a_restart_in_the_middle_loses_no_byte(tmp_path: Path) -> None:
+    """The bytes wait in a file; the address and the offset are the same afterwards."""
+    content = random.Random(7).randbytes(100_000).hex().encode()  # noqa: S311 - a text: the demo takes no others
+    form = {"filename": "data.txt", "byteSize": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    async with aiohttp.ClientSession() as http:
+        async with running("demo", data=tmp_path / "data") as server:
+            alice = await Person.sign_in(server, http, "alice", "demo")
+            created = (await alice.query(CREATE, input=form))["createUpload"]
+            path = "/" + created["upload"]["uploadUrl"].split("/", 3)[3]
+            headers = {**PATCH, **alice.headers, "Upload-Offset": "0"}
+            async with http.patch(f"{server.url}{path}", data=content[:120_000], headers=headers) as response:
+                assert response.status == 204
+        async with running("demo", data=tmp_path / "data") as server:
+            url = f"{server.url}{path}"
+            async with http.head(url, headers={**TUS, **alice.headers}) as response:
+                offset = int(response.headers["Upload-Offset"])
+            headers["Upload-Offset"] = str(offset)
+            async with http.patch(url, data=content[offset:], headers=headers) as response:
+                status = response.status
+
+    assert offset == 120_000
+    assert status == 204
