@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 256 * 1024
 PARTIAL_SUFFIX = ".partial"
+RESERVE_BYTES = 128 * 1024**2  # or a tenth of a small disk, and at least
+LOG_BYTES = 24 * 1024**2  # what SQLite's log may take before it is folded into the database
 
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -66,6 +68,18 @@ def is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
+def check_room(descriptor: int, byte_size: int) -> None:
+    """Raise OSError (ENOSPC) where so many bytes more would leave the disk with less than the reserve.
+
+    Files stop before the disk is full: the database, which may lie on it, goes on, and with it texts and deletions.
+    """
+    disk = os.fstatvfs(descriptor)
+    size = disk.f_blocks * disk.f_frsize
+    reserve = min(RESERVE_BYTES, max(size // 10, min(LOG_BYTES, size // 2)))
+    if disk.f_bavail * disk.f_frsize - byte_size < reserve:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class _HashedFile(io.FileIO):
     """A new file that hashes what it writes; for threads only.
 
@@ -80,6 +94,7 @@ class _HashedFile(io.FileIO):
 
     def write_all(self, content: bytes | bytearray) -> None:
         with self._lock, memoryview(content) as rest:
+            check_room(self.fileno(), len(rest))
             written = 0
             while written < len(rest):
                 written += super().write(rest[written:])

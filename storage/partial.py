@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from storage.base import CHUNK_BYTES, StagedFile, StorageFailed, StorageNotFound, failing_as
+from storage.base import CHUNK_BYTES, StagedFile, StorageFailed, StorageNotFound, check_room, failing_as
 
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -71,10 +71,10 @@ class PartialFiles:
                 if len(buffer) >= CHUNK_BYTES:
                     full, buffer = buffer, bytearray()
                     with failing_as("The bytes could not be staged"):
-                        await asyncio.shield(asyncio.to_thread(_write_all, file, full))
+                        await _to_the_end(_write_all, file, full)
         finally:
             with failing_as("The bytes could not be staged"):
-                await asyncio.shield(asyncio.to_thread(_close, file, buffer))
+                await _to_the_end(_close, file, buffer)
 
     async def cut(self, number: int, size: int) -> None:
         """Forget what lies behind the first `size` bytes. Raises StorageFailed."""
@@ -109,7 +109,21 @@ class PartialFiles:
         return os.open(self._path_of(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
+async def _to_the_end(
+    work: Callable[[int, bytes | bytearray], None], descriptor: int, content: bytes | bytearray
+) -> None:
+    """Runs it in a thread, and returns when the thread has: a late write could reach a descriptor of another file."""
+    working = asyncio.ensure_future(asyncio.to_thread(work, descriptor, content))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
+
+
 def _write_all(descriptor: int, content: bytes | bytearray) -> None:
+    if content:
+        check_room(descriptor, len(content))
     with memoryview(content) as rest:
         written = 0
         while written < len(rest):
