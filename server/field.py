@@ -2,7 +2,7 @@
 
 import ipaddress
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 
@@ -44,8 +44,15 @@ def _check_database_url(text: str) -> str:
 
 
 def _check_storage_url(text: str) -> str:
-    _check_scheme(text, "file", "file:///srv/sotto/files")
     parts = _split(text)
+    if parts.scheme == "s3":
+        if not parts.hostname or "@" in parts.netloc or set(parse_qs(parts.query)) - {"endpoint", "region"}:
+            raise ValueError(
+                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other "
+                "servers than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        return text
+    _check_scheme(text, "file", "file:///srv/sotto/files or s3://bucket/prefix")
     if text and (parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/")):
         raise ValueError("a file URL has three slashes and an absolute path, as in file:///srv/sotto/files")
     return text

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder of the database and of the files.")
     database_url: DatabaseUrl = Field("", description="Database; so far only `sqlite:///` and the path of a file.")
     storage_url: StorageUrl = Field(
-        "", description="Where files are kept; so far only `file:///` and a path from the root."
+        "", description="Where files are kept; `file:///` and a path from the root, or `s3://bucket/prefix`."
     )
     pubsub_url: PubSubUrl = Field("", description="How processes tell each other of events; so far only `memory://`.")
     public_url: PublicUrl = Field(

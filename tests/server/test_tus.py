@@ -259,7 +259,7 @@ async def test_ten_cuts_at_random_places_lose_no_byte(tus: Tus) -> None:
 
 async def test_a_restart_in_the_middle_loses_no_byte(tmp_path: Path) -> None:
     """The bytes wait in a file; the address and the offset are the same afterwards."""
-    content = random.Random(7).randbytes(100_000).hex().encode()  # noqa: S311 - a text: the demo takes no others
+    content = random.Random(7).randbytes(100_000).hex().encode()
     form = {"filename": "data.txt", "byteSize": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     async with aiohttp.ClientSession() as http:
         async with running("demo", data=tmp_path / "data") as server:

@@ -1,0 +1,154 @@
+"""Bytes as objects of a bucket, over obstore (S3, and what speaks it); on their way in they wait on the local disk."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from storage.base import (
+    CHUNK_BYTES,
+    PARTIAL_SUFFIX,
+    StagedFile,
+    Storage,
+    StorageFailed,
+    StorageFull,
+    StorageNotFound,
+    failing_as,
+    is_key,
+    new_key,
+)
+from storage.partial import PartialFiles
+
+PART_BYTES = 8 * 1024**2  # of a multipart upload: memory for one file at a time
+TIMEOUT = timedelta(seconds=30)
+
+
+class S3Storage(Storage):
+    """Keeps a file as `<prefix>/<key>`. S3 answers a PUT when the object is durable, whole, and visible to all."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """`s3://bucket/prefix?endpoint=…&region=…`; credentials come from the environment, as S3's own programs do."""
+        parts = urlsplit(url)
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        endpoint = options.get("endpoint", "")
+        config: dict[str, Any] = {"bucket": parts.netloc, "region": options.get("region", "us-east-1")}
+        client: dict[str, Any] = {"timeout": TIMEOUT}
+        if endpoint:
+            config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+            client["allow_http"] = endpoint.startswith("http://")
+        retry: Any = {"max_retries": 3, "retry_timeout": TIMEOUT}
+        prefix = parts.path.strip("/")
+        self._store = S3Store(**config, prefix=prefix or None, client_options=cast("Any", client), retry_config=retry)
+        self._name = f"s3://{parts.netloc}"
+        self._staging = folder / "staging"
+        self._partials = PartialFiles(folder / "partial")
+
+    @property
+    def partials(self) -> PartialFiles:
+        """Fulfil `Storage.partials`."""
+        return self._partials
+
+    async def open(self) -> None:
+        """Fulfil `Storage.open`: proves it by an object that is written and deleted."""
+        with failing_as(f"The folder {self._staging} cannot be used"):
+            await asyncio.to_thread(self._prepare)
+        await self._partials.open()
+        with _failing_as(f"The bucket {self._name} cannot be used"):
+            await self._store.put_async("probe", b"0")
+            await self._store.delete_async("probe")
+
+    async def check(self) -> None:
+        """Fulfil `Storage.check`: one small question to the bucket."""
+        with _failing_as(f"The bucket {self._name} cannot be used"):
+            try:
+                await self._store.head_async("probe")
+            except (NotFoundError, FileNotFoundError):
+                return  # it answers
+        with failing_as("The folder of staged files cannot be used"):
+            await asyncio.to_thread(shutil.disk_usage, self._staging)
+
+    async def stage(self) -> StagedFile:
+        """Fulfil `Storage.stage`."""
+        return await StagedFile.create(self._staging)
+
+    async def keep(self, staged: StagedFile) -> str:
+        """Fulfil `Storage.keep`: the object is there whole or not at all."""
+        await staged.finish()
+        key = new_key()
+        with _failing_as("The file could not be kept"):
+            await self._store.put_async(key, staged.path, chunk_size=PART_BYTES, max_concurrency=1)
+        await staged.discard()
+        return key
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Fulfil `Storage.read`."""
+        if start < 0:
+            raise ValueError("A range starts at 0 or later.")
+        size = await self.size_of(key)
+        left = (size if end is None else min(end, size)) - start
+        if left <= 0:
+            return
+        with _failing_as("The file could not be read"):
+            found = await self._store.get_async(key, options={"range": (start, start + left)})
+            async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                content = bytes(chunk)
+                left -= len(content)
+                for at in range(0, len(content), CHUNK_BYTES):
+                    yield content[at : at + CHUNK_BYTES]
+        if left:
+            raise StorageFailed("The file ended before its size.")
+
+    async def size_of(self, key: str) -> int:
+        """Fulfil `Storage.size_of`."""
+        _check(key)
+        with _failing_as("The size could not be read"):
+            return int((await self._store.head_async(key))["size"])
+
+    async def delete(self, key: str) -> None:
+        """Fulfil `Storage.delete`."""
+        _check(key)
+        try:
+            with _failing_as("The file could not be deleted"):
+                await self._store.delete_async(key)
+        except StorageNotFound:
+            return
+
+    async def keys(self) -> AsyncIterator[tuple[str, float]]:
+        """Fulfil `Storage.keys`: a thousand at a time."""
+        with _failing_as("The files could not be listed"):
+            async for lot in self._store.list(chunk_size=1000):
+                for each in lot:
+                    name = each["path"].rsplit("/", 1)[-1]
+                    if is_key(name):
+                        yield name, each["last_modified"].timestamp()
+
+    def _prepare(self) -> None:
+        self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _failing_as(sentence: str) -> Any:
+    """Turn what obstore raises into a StorageError that begins with `sentence`, and quotes nothing of the answer."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:  # obstore raises either
+        raise StorageNotFound("There is no such file.") from error
+    except BaseError as error:
+        kind = StorageFull if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error) else StorageFailed
+        raise kind(f"{sentence}: {type(error).__name__}.") from error
+    except OSError as error:
+        raise StorageFailed(f"{sentence}: {type(error).__name__}.") from error
+
+
+def _check(key: str) -> None:
+    if not is_key(key):
+        raise StorageNotFound("There is no such file.")

@@ -1,0 +1,142 @@
+"""A bucket as a storage: the contract, by a real server of S3's protocol, and what only a network can suffer."""
+
+import asyncio
+import io
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from pubsub.memory import MemoryPubSub
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.service import Services
+from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound
+from storage.s3 import S3Storage
+from storage.url import storage_for
+from tests.services.conftest import World
+from tests.storage.contract import StorageContract, content_of, kept, keys_of
+
+SERVER = Path(__file__).parent / ".venv" / "bin" / "moto_server"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A server on a free port; CI sets REQUIRE_S3, so that nothing is skipped there without anybody noticing."""
+    if not SERVER.exists():
+        if os.environ.get("REQUIRE_S3"):
+            pytest.fail("tests/s3/run installs the server")
+        pytest.skip("No S3 server is installed: run tests/s3/run.")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(SERVER), "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest.fixture
+async def url(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """A bucket of its own for each test."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    bucket = f"b{abs(hash(request.node.nodeid)):x}"
+    async with aiohttp.ClientSession() as http:
+        for _ in range(100):
+            try:
+                async with http.put(f"{endpoint}/{bucket}") as response:
+                    assert response.status == 200
+                    break
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.1)
+    return f"s3://{bucket}/files?endpoint={endpoint}"
+
+
+@pytest.fixture
+async def storage(url: str, tmp_path: Path) -> Storage:
+    """Open and empty."""
+    found = storage_for(url, tmp_path / "local")
+    assert isinstance(found, S3Storage)
+    await found.open()
+    return found
+
+
+class TestS3Storage(StorageContract):
+    """The contract, by a bucket."""
+
+
+async def test_a_large_file_goes_up_in_parts(storage: Storage) -> None:
+    """S3's multipart upload: the memory of one part, and every byte at the end."""
+    content = os.urandom(CHUNK_BYTES) * 80
+
+    key = await kept(storage, content)
+
+    assert await storage.size_of(key) == 20 * 1024**2
+    assert await content_of(storage, key, 19 * 1024**2) == content[19 * 1024**2 :]
+
+
+async def test_only_its_own_prefix_is_listed(storage: Storage, url: str, tmp_path: Path) -> None:
+    """Two servers may share a bucket."""
+    other = storage_for(url.replace("/files?", "/other?"), tmp_path / "other")
+    await other.open()
+    keys = [await kept(each, b"x") for each in (storage, other)]
+
+    assert [await keys_of(each) for each in (storage, other)] == [{keys[0]}, {keys[1]}]
+
+
+async def test_a_bucket_that_is_not_there_is_said_at_the_start(endpoint: str, url: str, tmp_path: Path) -> None:
+    """One line, without the address or the key."""
+    missing = storage_for(f"s3://nobody/files?endpoint={endpoint}", tmp_path / "missing")
+
+    with pytest.raises((StorageFailed, StorageNotFound)):
+        await missing.open()
+    assert url
+
+
+async def test_a_server_that_is_gone_fails_and_nothing_is_lost(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """StorageFailed, within the time for retries; the staged file can be kept later."""
+    monkeypatch.setattr("storage.s3.TIMEOUT", timedelta(seconds=1))
+    gone = S3Storage(url.split("endpoint=", maxsplit=1)[0] + "endpoint=http://127.0.0.1:9", tmp_path / "local")
+    folder = tmp_path / "local" / "staging"
+    folder.mkdir(parents=True)
+    staged = await gone.stage()
+    await staged.write(b"bytes")
+
+    with pytest.raises(StorageFailed):
+        await gone.keep(staged)
+
+    assert staged.path.read_bytes() == b"bytes"
+    await staged.discard()
+
+
+async def test_a_message_with_a_picture_lives_and_dies_in_a_bucket(storage: Storage, tmp_path: Path) -> None:
+    """The services know no difference: bytes, thumbnail, download, and nothing left when the message is deleted."""
+    out = io.BytesIO()
+    Image.new("RGB", (800, 600), "navy").save(out, "PNG")
+    database = GuardedDatabase(tmp_path / "sotto.db")
+    services = await Services.open(database, storage, MemoryPubSub(), Limits())
+    world = World(services, tmp_path)
+    alice, bob = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob", files=[await world.file(out.getvalue(), "sea.png")])
+    await services.sweeper.shrink()
+    [file] = (await services.message.find_many(bob, [id_]))[id_].attachments
+    path = services.attachment.url_path(bob, file, 60, inline=True)
+    download = await services.attachment.open(path.removeprefix("/files/"))
+    content = b"".join([chunk async for chunk in services.attachment.read(download, 0, download.byte_size)])
+    kept_keys = await keys_of(storage)
+    await services.deletion.delete_for_everyone(alice, id_)
+    left = await keys_of(storage)
+    await services.close()
+
+    assert content == out.getvalue()
+    assert kept_keys == {file.storage_key, file.thumbnail_key}
+    assert left == set()
