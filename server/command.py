@@ -14,6 +14,7 @@ COMMANDS: dict[str, Command] = {
     "user restore": user.restore_user,
     "user deactivate": user.deactivate_user,
     "user trust": user.trust_user,
+    "user session": user.open_session,
     "key create": user.create_key,
     "key list": user.list_keys,
     "key revoke": user.revoke_key,

@@ -85,6 +85,11 @@ async def trust_user(services: Services, username: str) -> list[str]:
     return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no device that waits."]
 
 
+async def open_session(services: Services, username: str) -> list[str]:
+    """A token of somebody's, for `./sotto send` and `listen`; raises NotFound."""
+    return [(await services.account.open_session(username, "./sotto")).token]
+
+
 async def create_key(
     services: Services, username: str, name: str, scopes: list[str], life_days: int | None = None
 ) -> list[str]:

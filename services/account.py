@@ -137,6 +137,11 @@ class AccountService:
             )
         return signed_in
 
+    async def open_session(self, username: str, device_name: str) -> SignedIn:
+        """A session without a password, for the operator's commands; raises NotFound, AccountSuspended …"""
+        user_id = await self._database.read(get_id, username)
+        return await self._open_session(user_id, device_name)
+
     async def sign_out(self, viewer: Viewer, *, everywhere: bool) -> int:
         """Ends this session, or all that were begun so far, and returns how many; their live streams end too.
 

@@ -257,8 +257,10 @@ def test_an_origin_is_exact(origin: str) -> None:
         (
             "storage_url",
             "s3://key:hunter2@bucket",
-            "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other servers "
-            "than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+            (
+                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other "
+                "servers than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            ),
         ),
         (
             "storage_url",

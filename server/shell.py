@@ -1,0 +1,55 @@
+"""The shell's two verbs, in somebody's name: the operator of a server on this machine may speak for anybody of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import typer
+
+from server.client import Client, ClientError
+from server.control import ControlError, ask
+from server.process import StartError
+from server.settings import Settings
+
+_SIGN_OUT = "mutation { signOut(input: {}) { __typename } }"
+
+
+async def send_as(
+    settings: Settings, url: str | None, name: str, to: Sequence[str], text: str | None, files: Sequence[Path]
+) -> None:
+    """Sends one message and prints its id; raises StartError with what was refused."""
+    async with _client_of(settings, url, name) as client:
+        typer.echo(await client.send(to, text, files))
+
+
+async def listen_as(settings: Settings, url: str | None, name: str, folder: Path | None) -> None:
+    """Prints a line for each message, until the server stops; raises StartError."""
+    if folder is not None:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    async with _client_of(settings, url, name) as client:
+        async for line in client.listen(folder):
+            typer.echo(line)
+
+
+@asynccontextmanager
+async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIterator[Client]:
+    """Somebody's client, on a session of its own that ends with it."""
+    try:
+        [token] = await ask(settings.database_path, "user session", {"username": name})
+    except ControlError as error:
+        raise StartError(str(error)) from error
+    except (OSError, TimeoutError) as error:
+        where = settings.database_path.parent
+        raise StartError(f"no server runs on {where}; start it, or name its folder with --data.") from error
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - where to reach it
+    address = url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    try:
+        async with Client(address, token) as client:
+            try:
+                yield client
+            finally:
+                with suppress(ClientError):
+                    await client.ask(_SIGN_OUT)
+    except ClientError as error:
+        raise StartError(str(error)) from error
