@@ -76,8 +76,12 @@ class Attachment(Node):
     mime_type: str = strawberry.field(description="The media type, by its content.")
     byte_size: ByteSize = strawberry.field(description="The size in bytes.")
     sha256: str = strawberry.field(description="The SHA-256 of the bytes, as 64 lower-case hexadecimal digits.")
-    width: int | None = strawberry.field(description="The width in pixels, as shown; null where it is no picture.")
-    height: int | None = strawberry.field(description="The height in pixels, as shown; null where it is no picture.")
+    width: int | None = strawberry.field(
+        description="The width in pixels, as shown; null where it is no picture and no film that says."
+    )
+    height: int | None = strawberry.field(
+        description="The height in pixels, as shown; null where it is no picture and no film that says."
+    )
     is_animated: bool | None = strawberry.field(description="Whether a picture moves; null where it is no picture.")
     state: FileState = strawberry.field(description="Whether all is known of it: a picture's thumbnail comes later.")
     duration_seconds: float | None = strawberry.field(

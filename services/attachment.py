@@ -201,6 +201,7 @@ class AttachmentService:
         self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None
     ) -> dict[str, object]:
         """The row of a staged file."""
+        frame = received.frame or (None, None)
         return {
             "owner": owner_id,
             "storage_key": storage_key,
@@ -209,8 +210,8 @@ class AttachmentService:
             "mime_type": received.mime_type,
             "byte_size": received.byte_size,
             "sha256": bytes.fromhex(received.sha256),
-            "width": picture.width if picture else None,
-            "height": picture.height if picture else None,
+            "width": picture.width if picture else frame[0],
+            "height": picture.height if picture else frame[1],
             "is_animated": int(picture.is_animated) if picture else None,
             "duration_ms": received.duration_ms,
             "thumbnail_for": None,

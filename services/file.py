@@ -21,6 +21,7 @@ class ReceivedFile:
     mime_type: str = media_type.OCTET_STREAM
     rejection: tuple[AttachmentRejectionReason, str] | None = None
     duration_ms: int | None = None
+    frame: tuple[int, int] | None = None  # of a film: width and height in pixels
 
     @property
     def kind(self) -> AttachmentKind:

@@ -10,6 +10,8 @@ from typing import BinaryIO
 FFPROBE_SECONDS = 5.0
 LONGEST_MS = 7 * 86_400_000
 MOST_BOXES = 1000
+MOST_TRACKS = 20
+MOST_PIXELS = 65_535  # of a side
 
 _ISO = {"video/mp4", "video/quicktime", "audio/mp4"}
 
@@ -20,6 +22,14 @@ async def duration_of(path: Path, mime_type: str) -> int | None:
     if found is None:
         found = await asyncio.to_thread(_by_container, path, mime_type)
     return found if found is not None and 0 < found <= LONGEST_MS else None
+
+
+async def frame_of(path: Path, mime_type: str) -> tuple[int, int] | None:
+    """Width and height of a film in pixels, where its container says so; None where it does not."""
+    if mime_type not in _ISO:
+        return None
+    found = await asyncio.to_thread(_frame_of_iso, path)
+    return found if found is not None and all(0 < each <= MOST_PIXELS for each in found) else None
 
 
 async def _by_ffprobe(path: Path) -> int | None:
@@ -56,6 +66,28 @@ def _by_container(path: Path, mime_type: str) -> int | None:
             if mime_type == "audio/ogg":
                 return _ogg(file)
     except (OSError, struct.error, ValueError, ZeroDivisionError):
+        return None
+    return None
+
+
+def _frame_of_iso(path: Path) -> tuple[int, int] | None:
+    """ISO/IEC 14496-12 §8.3.2: the first track whose header has a size, in 16.16 fixed point; a sound has none."""
+    try:
+        with path.open("rb") as file:
+            movie = _box(file, b"moov", 0, file.seek(0, os.SEEK_END))
+            start, end = movie or (0, 0)
+            for _ in range(MOST_TRACKS):
+                track = _box(file, b"trak", start, end)
+                if track is None:
+                    return None
+                header = _box(file, b"tkhd", *track)
+                if header is not None and header[1] - header[0] >= 84:
+                    file.seek(header[1] - 8)
+                    width, height = struct.unpack(">II", file.read(8))
+                    if width and height:
+                        return width >> 16, height >> 16
+                start = track[1]
+    except (OSError, struct.error, ValueError):
         return None
     return None
 

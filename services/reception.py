@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from services import media_type
 from services.file import ReceivedFile
 from services.limit import Limits
-from services.media import duration_of
+from services.media import duration_of, frame_of
 from services.media_type import AttachmentKind
 from services.picture import Picture, PictureDecoder, UnsafePicture
 from services.rejection import AttachmentRejection
@@ -73,6 +73,7 @@ class Reception:
         if received.kind in {AttachmentKind.VIDEO, AttachmentKind.AUDIO}:
             found = await duration_of(received.staged.path, received.mime_type)
             received.duration_ms = received.duration_ms if found is None else found
+            received.frame = await frame_of(received.staged.path, received.mime_type)
         if received.kind is not AttachmentKind.IMAGE:
             return None
         try:
