@@ -4,8 +4,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.flow.client import Server, running
 
 ROOT = Path(__file__).parents[2]
@@ -51,25 +49,25 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
     assert len(list(folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (("send", "--as", "nobody", "bob", "hi"), "Nobody has the user name"),
-        (("send", "--as", "alice", "nobody", "hi"), "nobody"),
-        (("send", "--as", "alice", "bob", ""), "text or at least one attachment"),
-        (("send", "--as", "alice", "bob", "hi", "--attach", "missing.txt"), "cannot be read"),
-        (("listen", "--as", "nobody"), "Nobody has the user name"),
-    ],
-)
-async def test_what_is_refused_is_a_line(tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
+REFUSED = {
+    ("send", "--as", "nobody", "bob", "hi"): "Nobody has the user name",
+    ("send", "--as", "alice", "nobody", "hi"): "nobody",
+    ("send", "--as", "alice", "bob", ""): "text or at least one attachment",
+    ("send", "--as", "alice", "bob", "hi", "--attach", "missing.txt"): "cannot be read",
+    ("listen", "--as", "nobody"): "Nobody has the user name",
+}
+
+
+async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
     """Exit status 2, and no traceback."""
     async with running("demo", data=tmp_path / "data") as server:
-        status, said, complaint = await sotto(server, tmp_path / "data", *arguments)
+        results = [await sotto(server, tmp_path / "data", *arguments) for arguments in REFUSED]
 
-    assert (status, said) == (2, "")
-    assert expected in complaint
-    assert complaint.startswith("sotto: ")
-    assert len(complaint.splitlines()) == 1
+    for (status, said, complaint), expected in zip(results, REFUSED.values(), strict=True):
+        assert (status, said) == (2, "")
+        assert expected in complaint
+        assert complaint.startswith("sotto: ")
+        assert len(complaint.splitlines()) == 1
 
 
 async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
