@@ -65,7 +65,7 @@ def _by_container(path: Path, mime_type: str) -> int | None:
                 return _wav(file)
             if mime_type == "audio/ogg":
                 return _ogg(file)
-    except (OSError, struct.error, ValueError, ZeroDivisionError):
+    except (OSError, struct.error, ValueError, IndexError, ZeroDivisionError):
         return None
     return None
 
@@ -84,7 +84,7 @@ def _frame_of_iso(path: Path) -> tuple[int, int] | None:
                 if header is not None and header[1] - header[0] >= 84:
                     file.seek(header[1] - 8)
                     width, height = struct.unpack(">II", file.read(8))
-                    if width and height:
+                    if width >> 16 and height >> 16:
                         return width >> 16, height >> 16
                 start = track[1]
     except (OSError, struct.error, ValueError):
@@ -102,6 +102,8 @@ def _iso(file: BinaryIO) -> int | None:
     file.seek(header[0])
     version = file.read(4)[0]
     scale, duration = struct.unpack(">16xIQ", file.read(28)) if version == 1 else struct.unpack(">8xII", file.read(16))
+    if version != 1 and duration == 2**32 - 1:  # unknown
+        return None
     return int(duration) * 1000 // int(scale)
 
 
@@ -153,4 +155,6 @@ def _ogg(file: BinaryIO) -> int | None:
     tail = file.read()
     last = tail.rfind(b"OggS")
     (position,) = struct.unpack("<Q", tail[last + 6 : last + 14])
+    while position == 2**64 - 1 and (last := tail.rfind(b"OggS", 0, last)) >= 0:  # no packet ends on this page
+        (position,) = struct.unpack("<Q", tail[last + 6 : last + 14])
     return int((position - skip) * 1000 // rate)

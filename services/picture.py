@@ -119,16 +119,23 @@ class PictureDecoder:
             )
             assert process.stdout is not None
             try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    yield _parsed(await process.stdout.readline()), process.stdout
+                async with asyncio.timeout(self._timeout_seconds) as patience:
+                    yield await _answer_of(process.stdout), process.stdout
             except TimeoutError as error:
+                if not patience.expired():
+                    raise
                 raise UnsafePicture("The picture takes too long to decode.") from error
-            except ValueError as error:  # a line past the reader's limit: no answer of ours
-                raise UnsafePicture(_BROKEN) from error
             finally:
                 if process.returncode is None:
                     process.kill()
-                await process.wait()
+                await process.communicate()  # also what nobody has read: or it would wait for that
+
+
+async def _answer_of(reader: asyncio.StreamReader) -> object:
+    try:
+        return _parsed(await reader.readline())
+    except ValueError as error:  # a line past the reader's limit: no answer of ours
+        raise UnsafePicture(_BROKEN) from error
 
 
 async def _exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:

@@ -9,7 +9,14 @@ import resource
 import sys
 import warnings
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or __name__ != "__main__":
+    from services.picture_cleaner import CLEANERS, is_lossless_webp
+else:  # alone, as a process: its neighbour is found by its place
+    sys.path.append(str(Path(__file__).parent))
+    from picture_cleaner import CLEANERS, is_lossless_webp
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,14 +30,6 @@ JPEG_QUALITY = 92  # of a picture that has to be turned; what need not be turned
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4: 5 to 8 turn the picture by a quarter
-
-# What a picture needs to be shown; all else is left out: EXIF and its place, XMP, comments, thumbnails, text.
-_PNG_CHUNKS = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD pHYs hIST acTL fcTL fdAT".split()
-)
-_WEBP_CHUNKS = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
-_WEBP_METADATA_FLAGS = 0x08 | 0x04  # RFC 9649 §2.7.1: Exif, XMP
-_GIF_APPLICATIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 class Refused(Exception):
@@ -59,10 +58,11 @@ def decode(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
     """Decode every frame; raises Refused, or whatever Pillow raises for a file that is broken."""
     with opened(path, mime_type) as image:
         image.load()
-        turned = image.getexif().get(_ORIENTATION, 1) in {5, 6, 7, 8}
-        width, height = reversed(image.size) if turned else image.size
+        lies = image.getexif().get(_ORIENTATION, 1) in {5, 6, 7, 8}
+        size = image.size
         # A JPEG's further pictures (MPO: previews, the other eye) are never shown.
         frame_count = 1 if mime_type == "image/jpeg" else decode_frames(image)
+        width, height = reversed(size) if lies and frame_count == 1 else size  # an animation is not turned
     return {"width": width, "height": height, "is_animated": frame_count > 1}, b""
 
 
@@ -90,116 +90,27 @@ def clean(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
         turn = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
         is_animated = getattr(image, "n_frames", 1) > 1 and mime_type != "image/jpeg"
         if turn and not is_animated:
-            return {}, turned(image, mime_type)
+            return {}, turned(image, path, mime_type)
     with open(path, "rb") as file:  # noqa: PTH123
         content = file.read()
-    cleaned = _CLEANERS[mime_type](content)
+    cleaned = CLEANERS[mime_type](content)
     return {}, b"" if cleaned == content else cleaned
 
 
-def turned(image: "Image.Image", mime_type: str) -> bytes:
+def turned(image: "Image.Image", path: str, mime_type: str) -> bytes:
     """The picture with its orientation applied: decoded and encoded again, with its colours' profile and no more."""
     from PIL import ImageOps  # noqa: PLC0415
 
-    profile = image.info.get("icc_profile")
+    kept = {name: image.info[name] for name in ("icc_profile", "transparency") if name in image.info}
     upright = ImageOps.exif_transpose(image)
+    options: dict[str, object] = {} if mime_type == "image/png" else {"quality": JPEG_QUALITY}
+    if mime_type == "image/webp":
+        with open(path, "rb") as file:  # noqa: PTH123
+            options["lossless"] = is_lossless_webp(file.read())
     out = BytesIO()
-    options: dict[str, object] = {"quality": JPEG_QUALITY} if mime_type != "image/png" else {}
-    if profile:
-        options["icc_profile"] = profile
     upright.info.clear()
-    upright.save(out, _FORMATS[mime_type], exif=b"", **options)
-    return _CLEANERS[mime_type](out.getvalue())
-
-
-def clean_jpeg(content: bytes) -> bytes:
-    """ITU-T T.81 Annex B: markers up to the end of the picture; APP0 (JFIF), ICC profiles and APP14 (Adobe) stay."""
-    out, at = bytearray(content[:2]), 2
-    while at + 4 <= len(content):
-        if content[at] != 0xFF:
-            raise ValueError("a marker was expected")
-        marker = content[at + 1]
-        if marker == 0xFF:  # fill
-            at += 1
-            continue
-        if marker == 0xD9:
-            break
-        end = at + 2 + int.from_bytes(content[at + 2 : at + 4])
-        body = content[at + 4 : end]
-        is_app = 0xE0 <= marker <= 0xEF
-        is_wanted = (marker == 0xE0 and body.startswith(b"JFIF\0")) or (
-            marker == 0xE2 and body.startswith(b"ICC_PROFILE\0")
-        )
-        if marker == 0xEE or is_wanted or not (is_app or marker == 0xFE):
-            out += content[at:end]
-        at = end
-        if marker == 0xDA:  # the scan goes on to the next marker that is neither a stuffed byte nor a restart
-            start = at
-            while (
-                (at := content.find(b"\xff", at)) >= 0
-                and content[at + 1 : at + 2]
-                and (content[at + 1] == 0 or 0xD0 <= content[at + 1] <= 0xD7)
-            ):
-                at += 2
-            at = len(content) if at < 0 else at
-            out += content[start:at]
-    return bytes(out + b"\xff\xd9")
-
-
-def clean_png(content: bytes) -> bytes:
-    """W3C PNG §5.3: chunks with their checksums; what follows IEND is no part of the picture."""
-    out, at = bytearray(content[:8]), 8
-    while at + 12 <= len(content):
-        end = at + 12 + int.from_bytes(content[at : at + 4])
-        kind = content[at + 4 : at + 8]
-        if kind in _PNG_CHUNKS:
-            out += content[at:end]
-        at = end
-        if kind == b"IEND":
-            break
-    return bytes(out)
-
-
-def clean_gif(content: bytes) -> bytes:
-    """GIF89a: pictures and their controls, and how often to repeat; no comment, no text, no other application's."""
-    at = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
-    out = bytearray(content[:at])
-    while at < len(content) and content[at] != 0x3B:
-        start = at
-        if content[at] == 0x2C:
-            at += 10 + (3 << (content[at + 9] & 7) + 1 if content[at + 9] & 0x80 else 0) + 1
-            is_wanted = True
-        elif content[at] == 0x21:
-            label = content[at + 1]
-            is_wanted = label == 0xF9 or (label == 0xFF and content[at + 3 : at + 14] in _GIF_APPLICATIONS)
-            at += 2
-        else:
-            raise ValueError("a block was expected")
-        while content[at]:
-            at += content[at] + 1
-        at += 1
-        if is_wanted:
-            out += content[start:at]
-    return bytes(out + b"\x3b")
-
-
-def clean_webp(content: bytes) -> bytes:
-    """RFC 9649 §2: chunks of even length; the flags say what is left."""
-    out, at = bytearray(), 12
-    last = min(len(content), 8 + int.from_bytes(content[4:8], "little"))
-    while at + 8 <= last:
-        end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")
-        end += end & 1
-        kind, chunk = content[at : at + 4], bytearray(content[at:end])
-        if kind == b"VP8X":
-            chunk[8] &= ~_WEBP_METADATA_FLAGS & 0xFF
-        if kind in _WEBP_CHUNKS:
-            out += chunk
-        at = end
-    return b"RIFF" + (len(out) + 4).to_bytes(4, "little") + b"WEBP" + bytes(out)
-
-
-_CLEANERS = {"image/png": clean_png, "image/jpeg": clean_jpeg, "image/gif": clean_gif, "image/webp": clean_webp}
+    upright.save(out, _FORMATS[mime_type], exif=b"", **options, **kept)
+    return CLEANERS[mime_type](out.getvalue())
 
 
 def thumbnail(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
@@ -207,12 +118,19 @@ def thumbnail(path: str, mime_type: str) -> tuple[dict[str, object], bytes]:
     with opened(path, mime_type) as image:
         image.draft("RGB", (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
         image.load()
-        small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        small = eight_bits(image).convert("RGBA" if image.has_transparency_data else "RGB")
         small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     out = BytesIO()
     small.save(out, "WEBP", quality=80)
     found = {"width": small.width, "height": small.height, "blurhash": blurhash(small)}
     return found, out.getvalue()
+
+
+def eight_bits(image: "Image.Image") -> "Image.Image":
+    """Grey of 16 bits as grey of 8: Pillow would cut what is brighter."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    return image
 
 
 def blurhash(image: "Image.Image", across: int = 4, down: int = 3) -> str:
@@ -224,7 +142,9 @@ def blurhash(image: "Image.Image", across: int = 4, down: int = 3) -> str:
     for j in range(down):
         for i in range(across):
             waves = [
-                math.cos(math.pi * i * x / side) * math.cos(math.pi * j * y / side) * (2 if i or j else 1)
+                math.cos(math.pi * i * (x + 0.5) / side)
+                * math.cos(math.pi * j * (y + 0.5) / side)
+                * (2 if i or j else 1)
                 for y in range(side)
                 for x in range(side)
             ]

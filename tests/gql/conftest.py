@@ -23,6 +23,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
 from storage.local import LocalStorage
+from tests.template import put_tables
 
 SEND = """
 mutation ($input: SendPrivateMessageInput!) {
@@ -100,7 +101,9 @@ async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     """Running on a free port."""
     folder = tmp_path / "files"
     limits = Limits(sends_per_minute=0, streams_per_minute=0, searches_per_minute=0, max_streams=0)
-    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
+    services = await Services.open(
+        GuardedDatabase(put_tables(tmp_path / "sotto.db")), LocalStorage(folder), MemoryPubSub(), limits
+    )
     app, view, *_ = build_app(settings, services)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()

@@ -35,6 +35,7 @@ from services.viewer import Viewer
 from storage.local import LocalStorage
 from tests.gql.conftest import Site
 from tests.gql.wire import CLOSE, TEXT, Wire
+from tests.template import put_tables
 
 OBJECTS = (
     "message", "conversation", "attachment", "bytes", "receipt", "message of a group", "message after leaving",
@@ -215,7 +216,9 @@ async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
     """Everybody, and everything that some of them may see."""
     folder = tmp_path / "files"
     limits = Limits(device_trust=DeviceTrust.REQUIRE, sends_per_minute=0, searches_per_minute=0)
-    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(folder), MemoryPubSub(), limits)
+    services = await Services.open(
+        GuardedDatabase(put_tables(tmp_path / "sotto.db")), LocalStorage(folder), MemoryPubSub(), limits
+    )
     app, view, *_ = build_app(settings, services)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()

@@ -22,6 +22,7 @@ from services.service import Services
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.local import LocalStorage
+from tests.template import put_tables
 
 TABLES = (
     "user", "conversation", "direct", "member", "message", "upload", "attachment", "event", "idempotency", "block",
@@ -111,7 +112,7 @@ async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
     async def make(**limits: Any) -> World:
         folder = tmp_path / str(len(opened))
         numbers = Limits(**{"sends_per_minute": 0, **limits})
-        database = GuardedDatabase(folder / "sotto.db")
+        database = GuardedDatabase(put_tables(folder / "sotto.db"))
         services = await Services.open(database, LocalStorage(folder / "files"), MemoryPubSub(), numbers)
         opened.append(services)
         return World(services, folder)

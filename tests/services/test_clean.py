@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from services.draft import Draft
 from services.picture import PictureDecoder
-from services.picture_worker import clean_gif, clean_jpeg, clean_png, clean_webp
+from services.picture_cleaner import clean_gif, clean_jpeg, clean_png, clean_webp
 from tests.services.conftest import World, named
 
 SECRET = b"SECRET-PLACE"
