@@ -1,5 +1,6 @@
 """Thumbnails: made after the send, by a job that survives a restart, and announced when they are there."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import structlog
@@ -14,9 +15,11 @@ from models.job import JobKind
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
+from services.cause import causes_of
+from services.error import SottoError
 from services.guard import GuardedDatabase
 from services.picture import PictureDecoder, SmallPicture, UnsafePicture
-from storage.base import StagedFile, Storage, StorageNotFound
+from storage.base import StagedFile, Storage, StorageError, StorageNotFound
 
 log = structlog.get_logger("sotto.thumbnail")
 
@@ -35,7 +38,13 @@ class Thumbnailer:
         kind = int(JobKind.MAKE_THUMBNAILS)
         while waiting := await self._database.read(lambda tx: tx.all(job.NEXT, kind=kind, count=10)):
             for n, message_id in waiting:
-                await self._make(n, message_id)
+                try:
+                    await self._make(n, message_id)
+                except (SottoError, StorageError, OSError):
+                    raise  # for a while
+                except Exception as error:  # noqa: BLE001 - or one message would hold up all the others for ever
+                    log.warning("thumbnails failed", causes=causes_of(error))
+                    await self._give_up(n, message_id)
 
     async def _make(self, n: int, message_id: int) -> None:
         """1. bytes of the thumbnails; 2. rows, events and the end of the job, together; 3. hints."""
@@ -49,6 +58,12 @@ class Thumbnailer:
         self._pubsub.publish(hints)
         for key in spare:
             await self._storage.delete(key)
+
+    async def _give_up(self, n: int, message_id: int) -> None:
+        files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
+        failed = [(row, None, None) for row in files if row.state == FileState.PROCESSING]
+        hints, _ = await self._database.write(_store, n, message_id, failed)
+        self._pubsub.publish(hints)
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
         """From a copy on the local disk, wherever the bytes are."""
@@ -79,7 +94,7 @@ class Thumbnailer:
 
 
 def _store(
-    tx: Transaction, n: int, message_id: int, made: list[tuple[AttachmentRow, SmallPicture | None, str | None]]
+    tx: Transaction, n: int, message_id: int, made: Sequence[tuple[AttachmentRow, SmallPicture | None, str | None]]
 ) -> tuple[list[Hint], list[str]]:
     """Returns the hints, and the keys of thumbnails whose message is gone meanwhile."""
     spare: list[str] = []

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from services.draft import Draft
 from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited
 from services.file import ChosenUpload
 from services.media_type import PRESETS
+from services.picture import SmallPicture
 from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
 from services.viewer import Right, Viewer
 from tests.services.conftest import MakeWorld, World, named
@@ -440,6 +442,28 @@ async def test_a_picture_whose_bytes_are_gone_has_failed(world: World) -> None:
 
     [after] = (await world.services.message.find_many(alice, [view.row.id]))[view.row.id].attachments
     assert (after.state, after.thumbnail_key) == (FileState.FAILED, None)
+
+
+async def test_a_bug_at_one_picture_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has failed, and the next one gets its thumbnail."""
+    alice, _ = await world.people("alice", "bob")
+    views = [await send(world, alice, await uploaded(world, alice, png((9, 9), c), "a.png")) for c in ("navy", "red")]
+    thumbnailer = world.services.sweeper._thumbnailer
+    shrink = thumbnailer._pictures.shrink
+    calls: list[object] = []
+
+    async def stumble(path: Path, mime_type: str) -> SmallPicture:
+        calls.append(path)
+        if len(calls) == 1:
+            raise LookupError("a bug")
+        return await shrink(path, mime_type)
+
+    monkeypatch.setattr(thumbnailer._pictures, "shrink", stumble)
+    await world.services.sweeper.shrink()
+
+    found = await world.services.message.find_many(alice, [view.row.id for view in views])
+    states = [FileState(found[view.row.id].attachments[0].state) for view in views]
+    assert states == [FileState.FAILED, FileState.READY]
 
 
 async def test_a_clients_thumbnail_goes_with_its_file(world: World) -> None:
