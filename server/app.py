@@ -142,7 +142,7 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     )
     view = View(build_schema(introspection=settings.introspection), services, options)
     health = Health(services)
-    files = FileHandler(services.attachment)
+    files = FileHandler(services.attachment, may_redirect=settings.presigned_downloads)
     app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
     app.on_response_prepare.append(_headers_for(settings))
     app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions

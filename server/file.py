@@ -38,13 +38,17 @@ class FileHandler:
     A file name may follow the token: it is for people and for programs that look at endings, and is not read.
     """
 
-    def __init__(self, files: AttachmentService) -> None:
+    def __init__(self, files: AttachmentService, *, may_redirect: bool = False) -> None:
         self._files = files
+        self._may_redirect = may_redirect
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """200, 206, 304 or 416; 404, and never 403, for whatever may not be seen."""
         download = await self._files.open(request.match_info["token"])
         headers = headers_of(download)
+        if self._may_redirect and not download.is_inline and (url := await self._files.presigned(download)):
+            kept = {"Cache-Control": headers["Cache-Control"], "Referrer-Policy": "no-referrer"}
+            return web.Response(status=307, headers={**kept, "Location": url})
         if _names_etag(request.headers.get("If-None-Match"), headers["ETag"]):
             return web.Response(status=304, headers=headers)
         size = download.byte_size

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     attachment_types: Literal["default", "ossn", "any"] = Field(
         "default", description="Which kinds of files may be attached: a careful list, that of OSSN, or any."
     )
+    presigned_downloads: bool = Field(
+        default=False, description="Whether S3 itself gives files that are saved, by URLs that are good for a minute."
+    )
     quota_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
         ByteSize(0), description="Most bytes of files of one user, those of their messages included; 0 = no limit."
     )

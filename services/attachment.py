@@ -33,6 +33,7 @@ from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Right, Viewer
 from storage.base import Storage, StorageError, StorageNotFound
 
+PRESIGNED_SECONDS = 60  # in which nobody is asked again
 KIND_NUMBERS = {
     AttachmentKind.IMAGE: MessageKind.IMAGE,
     AttachmentKind.VIDEO: MessageKind.VIDEO,
@@ -176,6 +177,13 @@ class AttachmentService:
         except StorageError as error:
             raise ServerUnavailable("The file cannot be read just now.") from error
         raise NotFound("There is no such file.")
+
+    async def presigned(self, download: Download) -> str | None:
+        """Where the storage itself gives the bytes, for a minute; None where it does not. Raises ServerUnavailable."""
+        try:
+            return await self._storage.presigned(download.storage_key, PRESIGNED_SECONDS)
+        except StorageError as error:
+            raise ServerUnavailable("The file cannot be read just now.") from error
 
     async def read(self, download: Download, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` to `end`, exclusive; raises NotFound, before the first, and ServerUnavailable."""

@@ -251,6 +251,13 @@ class Storage(Protocol):
         """
         ...
 
+    async def presigned(self, key: str, seconds: int) -> str | None:
+        """Return a URL that reads the bytes past this server, for whoever has it and so long; None where there is none.
+
+        A browser saves what it gives, and shows nothing of it in a page of its own. Raises StorageNotFound for no key.
+        """
+        ...
+
     def keys(self) -> AsyncIterator[tuple[str, float]]:
         """Yield every key with the time of its bytes, in unix seconds, in no order; holds a small part at a time.
 

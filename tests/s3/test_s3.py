@@ -11,9 +11,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 from pubsub.memory import MemoryPubSub
+from server.file import FileHandler
+from services.error import NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
@@ -116,6 +120,61 @@ async def test_a_server_that_is_gone_fails_and_nothing_is_lost(
 
     assert staged.path.read_bytes() == b"bytes"
     await staged.discard()
+
+
+async def test_the_bucket_itself_gives_a_file_for_a_while(storage: Storage) -> None:
+    """Without credentials of the reader's, as something to be saved; a changed bit of the signature is another URL."""
+    key = await kept(storage, b"<script>alert(1)</script>")
+    url = await storage.presigned(key, 60)
+    assert url is not None
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
+        content, headers = await response.read(), response.headers
+
+    assert content == b"<script>alert(1)</script>"
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"] == "attachment"
+    assert "X-Amz-Expires=60" in url
+    assert "test" not in url.split("Signature=")[1]
+    with pytest.raises(StorageNotFound):
+        await storage.presigned("../secret", 60)
+
+
+async def test_a_download_is_sent_to_the_bucket_where_the_operator_wants_it(storage: Storage, tmp_path: Path) -> None:
+    """307 for what is saved; a picture that is shown keeps coming from the server, with its headers; nobody else's."""
+    database = GuardedDatabase(tmp_path / "sotto.db")
+    services = await Services.open(database, storage, MemoryPubSub(), Limits())
+    world = World(services, tmp_path)
+    alice, bob = await world.people("alice", "bob")
+    mallory = await world.person("mallory")
+    out = io.BytesIO()
+    Image.new("RGB", (8, 6), "navy").save(out, "PNG")
+    files = [await world.file(b"notes"), await world.file(out.getvalue(), "sea.png")]
+    id_ = await world.send(alice, "bob", files=files)
+    notes, picture = (await services.message.find_many(bob, [id_]))[id_].attachments
+    app = web.Application()
+    handler = FileHandler(services.attachment, may_redirect=True)
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler.download(request)
+        except NotFound:
+            return web.Response(status=404)
+
+    app.router.add_get("/files/{token}", download)
+    statuses, content = [], b""
+    async with TestClient(TestServer(app)) as client:
+        for viewer, row, inline in ((bob, notes, False), (bob, picture, True), (mallory, notes, False)):
+            path = services.attachment.url_path(viewer, row, 60, inline=inline)
+            async with client.get(path, allow_redirects=False) as response:
+                statuses.append(response.status)
+                location = response.headers.get("Location")
+            if location:
+                async with aiohttp.ClientSession() as http, http.get(location) as response:
+                    content = await response.read()
+    await services.close()
+
+    assert statuses == [307, 200, 404]
+    assert content == b"notes"
 
 
 async def test_a_message_with_a_picture_lives_and_dies_in_a_bucket(storage: Storage, tmp_path: Path) -> None:
