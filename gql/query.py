@@ -57,8 +57,8 @@ async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
     """Whatever the ids name and the viewer may see, in their order; one call for each type."""
     viewer, services = info.context.signed_in(), info.context.services
     named = [decode(id_) for id_ in ids]
-    numbers = {kind: [each[1] for each in named if each and each[0] is kind] for kind in Kind}
-    numbers[Kind.MESSAGE] += numbers[Kind.ATTACHMENT]  # a file is found with its message
+    numbers = {kind: {each[1] for each in named if each and each[0] is kind} for kind in Kind}
+    numbers[Kind.MESSAGE] |= numbers[Kind.ATTACHMENT]  # a file is found with its message
     finders: dict[Kind, Callable[[ServiceViewer, list[int]], Awaitable[dict[int, Any]]]] = {
         Kind.USER: services.user.find_many,
         Kind.MESSAGE: services.message.find_many,
@@ -75,7 +75,7 @@ async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         Kind.API_KEY: ApiKey.of,
         Kind.UPLOAD: partial(UploadSession.of, context=info.context),
     }
-    found = {kind: await find(viewer, numbers[kind]) for kind, find in finders.items() if numbers[kind]}
+    found = {kind: await find(viewer, list(numbers[kind])) for kind, find in finders.items() if numbers[kind]}
 
     def build(kind: Kind, number: int, position: int) -> Node | None:
         if kind is Kind.ATTACHMENT:

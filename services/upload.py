@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from models import attachment as attachments
 from models import upload_session as sessions
@@ -37,11 +38,13 @@ from services.staged_upload import (
 )
 from services.standing import standing_of
 from services.text import clean_filename
+from services.turn import TakenOver, Turns
 from services.viewer import Right, Viewer
 from storage.base import Storage, StorageError
 
+T = TypeVar("T")
+
 _NONE = "There is no such upload."
-YIELD_SECONDS = 5.0  # how long a part that another connection continues may take to let go
 
 
 class UploadService:
@@ -61,7 +64,7 @@ class UploadService:
         self._reception = reception
         self._limits = limits
         self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
-        self._busy: dict[int, asyncio.Task[int]] = {}
+        self._turns = Turns()  # by owner and upload
 
     async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
         """Begins an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
@@ -97,14 +100,16 @@ class UploadService:
 
     async def find(self, viewer: Viewer, id_: int) -> UploadView | None:
         """An upload of the viewer's that no message has; None for any other id."""
-        viewer.check(Right.SEND)
-        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
-        return ready if session is None else await self._view_of(session)
+        return (await self.find_many(viewer, [id_])).get(id_)
 
     async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, UploadView]:
-        """As `find`, for several."""
-        found = {id_: await self.find(viewer, id_) for id_ in ids}
-        return {id_: view for id_, view in found.items() if view is not None}
+        """As `find`, for several; those of the ids that there are."""
+        viewer.check(Right.SEND)
+        found = await self._database.read(lambda tx: {id_: find_upload(tx, viewer.user_id, id_) for id_ in ids})
+        views = {
+            id_: ready if session is None else await self._view_of(session) for id_, (session, ready) in found.items()
+        }
+        return {id_: view for id_, view in views.items() if view is not None}
 
     async def offset(self, viewer: Viewer, id_: int) -> UploadView:
         """Where to go on: asked by whoever was cut off, so a part that is still on its way is ended first.
@@ -113,16 +118,7 @@ class UploadService:
         turned out to be.
         """
         viewer.check(Right.SEND)
-        await self._take_over(id_)
-        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
-        if session is None:
-            if ready is None:
-                raise NotFound(_NONE)
-            return ready
-        view = await self._view_of(session)
-        if view.received_bytes == session.byte_size and view.state is UploadState.UPLOADING:
-            await self._run(id_, self._finish(viewer, session))
-        return view
+        return await self._take_turn(viewer, id_, partial(self._offset, viewer, id_))
 
     async def append(
         self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
@@ -134,15 +130,7 @@ class UploadService:
         file turned out to be, ServerUnavailable where the storage failed.
         """
         viewer.check(Right.SEND)
-        await self._take_over(id_)
-        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
-        if ready is not None:
-            raise OffsetMismatch(ready.received_bytes)
-        if session is None or session.expires_at <= now_ms():
-            raise NotFound(_NONE)
-        if session.failure is not None:
-            raise AttachmentsRejected([failure_of(session)])
-        return await self._run(id_, self._append(viewer, session, offset, chunks, checksum))
+        return await self._take_turn(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
 
     async def cancel(self, viewer: Viewer, id_: int) -> None:
         """Forgets an upload that no message has, with its bytes; raises NotFound."""
@@ -157,7 +145,7 @@ class UploadService:
             return attachments.unused(tx, keys)
 
         spare = await self._database.send_for(viewer, write)
-        await self._take_over(id_)
+        await self._turns.end((viewer.user_id, id_))
         await self._storage.partials.delete(id_)
         await self._files.forget(spare)
 
@@ -168,40 +156,47 @@ class UploadService:
                 await self._storage.partials.delete(id_)
         numbers = await self._storage.partials.numbers()
         known = await self._database.read(lambda tx: set(tx.values(sessions.KNOWN, ids=id_list(numbers))))
-        for number in set(numbers) - known - set(self._busy):
+        busy = {id_ for _, id_ in self._turns.keys}
+        for number in set(numbers) - known - busy:
             await self._storage.partials.delete(number)
 
-    async def _take_over(self, id_: int) -> None:
-        """Ends a part of the same upload that is on its way on another connection: who asks now is who was cut off."""
-        while (task := self._busy.get(id_)) is not None:
-            task.cancel()
-            await asyncio.wait([task], timeout=YIELD_SECONDS)
-            if self._busy.get(id_) is task and not task.done():
-                raise ServerUnavailable("The upload is busy; try again.", 1.0)
-            await asyncio.sleep(0)  # its callback takes it out
-
-    async def _run(self, id_: int, work: Coroutine[Any, Any, int]) -> int:
-        """Does it in a task that another connection can end; it ends with this one too, once its bytes are kept."""
-        task = asyncio.create_task(work)
-        self._busy[id_] = task
-        task.add_done_callback(lambda _: self._busy.pop(id_, None))
+    async def _take_turn(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.done():  # another connection has taken over
-                raise OffsetMismatch(await self._storage.partials.size_of(id_)) from None
-            task.cancel()
-            await asyncio.wait([task])
-            raise
+            return await self._turns.take((viewer.user_id, id_), work)
+        except TakenOver:
+            raise OffsetMismatch(await self._storage.partials.size_of(id_)) from None
+
+    async def _offset(self, viewer: Viewer, id_: int) -> UploadView:
+        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        if session is None:
+            if ready is None:
+                raise NotFound(_NONE)
+            return ready
+        view = await self._view_of(session)
+        if view.received_bytes == session.byte_size and view.state is UploadState.UPLOADING:
+            await self._finish(viewer, session)
+        return view
 
     async def _append(
-        self,
-        viewer: Viewer,
-        session: SessionRow,
-        offset: int,
-        chunks: AsyncIterator[bytes],
-        checksum: tuple[str, bytes] | None,
+        self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
+        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        if ready is not None:
+            raise OffsetMismatch(ready.received_bytes)
+        if session is None or session.expires_at <= now_ms():
+            raise NotFound(_NONE)
+        if session.failure is not None:
+            raise AttachmentsRejected([failure_of(session)])
+        end = await self._put(session, offset, chunks, checksum)
+        if end == session.byte_size:
+            await self._finish(viewer, session)
+        return end
+
+    async def _put(
+        self, session: SessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+    ) -> int:
+        """The bytes alone; returns where they end."""
         partials = self._storage.partials
         try:
             at = await partials.size_of(session.id)
@@ -218,14 +213,11 @@ class UploadService:
             if digest is not None and checksum is not None and digest.digest() != checksum[1]:
                 await partials.cut(session.id, at)
                 raise ChecksumMismatch
-            at = await partials.size_of(session.id)
+            return await partials.size_of(session.id)
         except StorageError as error:
             raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
-        if at == session.byte_size:
-            await self._finish(viewer, session)
-        return at
 
-    async def _finish(self, viewer: Viewer, session: SessionRow) -> int:
+    async def _finish(self, viewer: Viewer, session: SessionRow) -> None:
         """The last byte is there: the hash, the type, the picture; then the file is kept, and is an upload."""
         try:
             found = await self._storage.partials.finished(session.id)
@@ -242,7 +234,6 @@ class UploadService:
         if received.rejection is not None:
             await self._fail(session, received)
         await asyncio.shield(self._keep(viewer, session, received, picture))
-        return session.byte_size
 
     async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
         key = await self._files.keep_bytes(0, received)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from models import attachment as attachments
 from models.attachment import FileState
 from models.event import EventKind
+from models.prepared import id_list
 from models.transaction import Transaction
 from services.draft import Draft
 from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited
@@ -129,6 +131,54 @@ async def test_who_was_cut_off_takes_over_from_a_dead_connection(world: World) -
     assert view.received_bytes == 300
     assert isinstance(result, OffsetMismatch)
     assert (await world.services.upload.offset(alice, id_)).received_bytes == 300
+
+
+async def test_a_stranger_breaks_off_nothing(world: World) -> None:
+    """Whoever knows the id of somebody's upload, and asks for it, ends no part that is on its way."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield TEXT[:1000]
+        has_begun.set()
+        await may_end.wait()
+        yield TEXT[1000:]
+
+    running = asyncio.create_task(world.services.upload.append(alice, id_, 0, slow(), None))
+    async with asyncio.timeout(10):
+        await has_begun.wait()
+        for attempt in (
+            world.services.upload.offset(bob, id_),
+            append(world, bob, id_, 0, b"x"),
+            world.services.upload.cancel(bob, id_),
+        ):
+            with pytest.raises(NotFound):
+                await attempt
+        assert not running.done()
+        may_end.set()
+        assert await running == len(TEXT)
+
+
+async def test_two_parts_at_once_are_never_mixed(world: World) -> None:
+    """Both begin where the file does: one of them is the file, and the other is told where to go on."""
+    [alice] = await world.people("alice")
+    contents = [letter * 4000 for letter in (b"a", b"b", b"c")]
+    for _ in range(10):
+        id_ = await begun(world, alice, contents[0])
+        async with asyncio.timeout(20):
+            parts = (append(world, alice, id_, 0, each) for each in contents)
+            ends = await asyncio.gather(*parts, return_exceptions=True)
+            view = await world.services.upload.offset(alice, id_)
+        assert all(end == 4000 or isinstance(end, OffsetMismatch) for end in ends), ends
+        if view.state is UploadState.READY:
+            [row] = await world.services.database.read(
+                lambda tx, id_=id_: tx.all(attachments.MINE, owner=alice.user_id, ids=id_list([id_]))
+            )
+            kept = b"".join([chunk async for chunk in world.services.storage.read(row.storage_key)])
+        else:
+            kept = (await world.services.storage.partials.finished(id_)).path.read_bytes()
+        assert len(set(kept)) == 1, "bytes of several parts"
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512", "md5"])
