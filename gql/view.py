@@ -132,10 +132,7 @@ class View(HandshakeView):
             return await self._page(request)
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
-        context.credentials = credentials_of(
-            context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
-        )
-        await self.refresh(context)
+        await self.authenticate(context)
         return await self._outlive(self._respond(request, context, accept), context)
 
     async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
@@ -248,6 +245,13 @@ class View(HandshakeView):
         await self.refresh(context)
         no_payload: UnsetType = UNSET
         return no_payload
+
+    async def authenticate(self, context: Context) -> None:
+        """Find out who asks by the headers of a request; raises the RequestError of credentials that are not good."""
+        context.credentials = credentials_of(
+            context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
+        )
+        await self.refresh(context)
 
     async def refresh(self, context: Context) -> None:
         """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""

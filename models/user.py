@@ -216,7 +216,6 @@ GIVE_FIRST_DEVICE = Prepared[UserRow](User.update({User.has_had_device: 0}).wher
 END_TOKENS = Prepared[UserRow](User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
 _STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name, User.named_at)
 STANDING = Prepared(_STANDING.where(User.id == Param("id")), StandingRow)
-STANDING_BY_USERNAME = Prepared(_STANDING.where(User.username_key == Param("key")), StandingRow)
 STANDING_BY_EXTERNAL_ID = Prepared(_STANDING.where(User.external_id == Param("key")), StandingRow)
 CREDENTIAL_BY_ID = Prepared(
     User.select(User.id, User.password_hash, User.state).where(User.id == Param("id")), CredentialRow

@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from gql.credentials import ACT_AS, HOW_TO_SIGN_IN, credentials_of
+from gql.credentials import HOW_TO_SIGN_IN
 from gql.id import Kind, number_of
 from gql.log import CONTEXT
 from gql.view import View
@@ -107,12 +107,7 @@ class TusHandler:
 
     async def _viewer_of(self, request: web.Request) -> Viewer:
         context = request[CONTEXT] = await self._view.get_context(request, None)
-        is_from_page = "Origin" in request.headers
-        act_as = request.headers.get(ACT_AS)
-        context.credentials = credentials_of(
-            context.authorization, act_as, is_from_page=is_from_page, is_from_socket=False
-        )
-        await self._view.refresh(context)
+        await self._view.authenticate(context)
         if context.viewer is None:
             raise Unauthenticated(f"Sign in first, then {HOW_TO_SIGN_IN}.")
         return context.viewer

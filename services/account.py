@@ -201,9 +201,7 @@ class AccountService:
         def change(tx: Transaction) -> int:
             user_id = get_id(tx, username)
             tx.run(users.SET_PASSWORD, id=user_id, password_hash=password_hash)
-            tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
-            tx.run(devices.DELETE_ALL, user=user_id)
-            tx.run(keys.DELETE_ALL, user=user_id)
+            _begin_anew(tx, user_id)
             return user_id
 
         self._authenticator.end(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
@@ -221,9 +219,7 @@ class AccountService:
             was = tx.value(users.STATE, id=user_id)
             tx.run(users.SET_STATE, id=user_id, state=state)
             if was == users.DEACTIVATED and state != was:
-                tx.run(devices.DELETE_ALL, user=user_id)
-                tx.run(keys.DELETE_ALL, user=user_id)
-                tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
+                _begin_anew(tx, user_id)
                 tx.run(users.END_TOKENS, id=user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
             return user_id
 
@@ -261,12 +257,19 @@ class AccountService:
         return SignedIn(token, viewer)
 
 
+def _begin_anew(tx: Transaction, user_id: int) -> None:
+    """Without sessions, devices and keys; the next device is trusted as a first one is."""
+    tx.run(devices.DELETE_ALL, user=user_id)
+    tx.run(keys.DELETE_ALL, user=user_id)
+    tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
+
+
 def get_id(tx: Transaction, username: str) -> int:
     """Who has this user name, or after `externalId:` this external id; raises NotFound."""
-    way, _, external_id = username.partition(":")
+    way, colon, external_id = username.partition(":")
     row = (
         tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
-        if way == "externalId"
+        if colon and way == "externalId"
         else tx.first(users.CREDENTIAL, key=users.fold(username))
     )
     if row is None:

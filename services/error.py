@@ -139,15 +139,19 @@ class InvalidCredentials(Refusal):
 
 
 class RequestError(SottoError):
-    """Ends the operation with a top-level error; `http_status` and `close_code` are what the transports use."""
+    """Ends the operation with a top-level error; `http_status` and `close_code` are what the transports use.
+
+    `reason` is why the session has ended, where one has.
+    """
 
     code = "BAD_REQUEST"
     http_status = 400
     close_code = 4400
+    reason = RevocationReason.TOKEN_REVOKED
 
 
 class Unauthenticated(RequestError):
-    """No token, or one that is not good (any more); `reason` is why it ended, where that is known."""
+    """No token, or one that is not good (any more)."""
 
     code = "UNAUTHENTICATED"
     http_status = 401

@@ -34,7 +34,7 @@ async def frame_of(path: Path, mime_type: str) -> tuple[int, int] | None:
 
 async def _by_ffprobe(path: Path) -> int | None:
     """Asks a process that gets no network and no other file; whatever it fails with is no answer."""
-    program = shutil.which("ffprobe")
+    program = await asyncio.to_thread(shutil.which, "ffprobe")
     if program is None:
         return None
     options = ("-v", "error", "-protocol_whitelist", "file", "-show_entries", "format=duration", "-of", "csv=p=0")

@@ -20,7 +20,6 @@ from services.setting import SettingService
 from services.user import Person, UserService
 from services.viewer import Right, Viewer
 
-TYPING_PER_MINUTE = 120
 _ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}
 
 

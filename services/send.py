@@ -9,7 +9,7 @@ from models import conversation as conversations
 from models import hidden, idempotency, job
 from models import member as members
 from models import message as messages
-from models.attachment import FileState
+from models.attachment import FileState, UploadRow
 from models.base import message_id, now_ms
 from models.block import BLOCKERS
 from models.event import EventKind, Receipt
@@ -33,6 +33,8 @@ from services.recipient import rejection_of
 from services.rejection import AttachmentRejection, AttachmentRejectionReason
 from services.user import UserService
 from services.viewer import Right, Viewer
+
+_Thumbnails = dict[int | None, UploadRow]  # by the upload that they are for
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,10 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
             sent[person.row.id] = _put_message(tx, plan, to, told)
         written.outcomes.append(Outcome(index, sent[person.row.id]))
     if kept.upload_ids and sent:
-        _claim(tx, plan, next(iter(sent.values())), kept)
-        for id_ in list(sent.values())[1:]:
-            _copy_files(tx, plan.viewer_id, id_, kept)
+        first, *others = sent.values()
+        thumbnails = _claim(tx, plan, first, kept)
+        for id_ in others:
+            _copy_files(tx, id_, kept, thumbnails)
     written.hints = told.hints
     _remember(tx, plan, written, told.at)
     return written
@@ -220,8 +223,11 @@ def _advance(
     tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(deaf))
 
 
-def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> None:
-    """One conditional UPDATE whose count is the answer: each file is the sender's and unused."""
+def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> _Thumbnails:
+    """One conditional UPDATE whose count is the answer: each file is the sender's and unused.
+
+    Returns the thumbnails that came with them.
+    """
     ids, now = id_list(kept.upload_ids), now_ms()
     claimed = tx.run(attachments.CLAIM, message=id_, owner=plan.viewer_id, ids=ids, now=now)
     if claimed != len(kept.upload_ids):
@@ -235,13 +241,14 @@ def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> None:
         reason = AttachmentRejectionReason.EXPIRED
         raise AttachmentsRejected(lost or [AttachmentRejection(0, reason, detail)])
     tx.run(attachments.CLAIM_THUMBNAILS, message=id_, owner=plan.viewer_id, ids=ids)
-    _copy_files(tx, plan.viewer_id, id_, kept)
-
-
-def _copy_files(tx: Transaction, owner_id: int, id_: int, kept: KeptFiles) -> None:
-    """The files of a message; a thumbnail that came with one is its own, other pictures get theirs by a job."""
-    given = tx.all(attachments.THUMBNAILS_FOR, owner=owner_id, ids=id_list(kept.upload_ids))
+    given = tx.all(attachments.THUMBNAILS_FOR, owner=plan.viewer_id, ids=ids)
     thumbnails = {row.thumbnail_for: row for row in given}
+    _copy_files(tx, id_, kept, thumbnails)
+    return thumbnails
+
+
+def _copy_files(tx: Transaction, id_: int, kept: KeptFiles, thumbnails: _Thumbnails) -> None:
+    """The files of a message; a thumbnail that came with one is its own, other pictures get theirs by a job."""
     is_waiting = False
     for position, upload_id in enumerate(kept.upload_ids):
         small = thumbnails.get(upload_id)

@@ -21,7 +21,6 @@ from services.occurrence import Occurrence, OccurrenceLoader
 from services.page import PageRequest
 from services.presence import PresenceService
 from services.rate import RateLimiter, Turnstile
-from services.revocation import RevocationReason
 from services.signal import (
     CaughtUp,
     Heartbeat,
@@ -212,7 +211,7 @@ class StreamService:
         except CursorExpired:
             return Reset(await self.position(viewer), ResetReason.CURSOR_EXPIRED)
         except RequestError as error:
-            return Revoked(getattr(error, "reason", RevocationReason.TOKEN_REVOKED))
+            return Revoked(error.reason)
 
     async def _next_lot(self, viewer: Viewer, n: int) -> Occurrences:
         """The events after n, for a session that is still good; waits where a request would be refused."""

@@ -167,8 +167,12 @@ class UploadService:
         except TakenOver:
             raise OffsetMismatch(await self._storage.partials.size_of(id_)) from None
 
+    async def _find(self, viewer: Viewer, id_: int) -> tuple[SessionRow | None, UploadView | None]:
+        viewer.check(Right.SEND)
+        return await self._database.read(find_upload, viewer.user_id, id_)
+
     async def _offset(self, viewer: Viewer, id_: int) -> UploadView:
-        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        session, ready = await self._find(viewer, id_)
         if session is None:
             if ready is None:
                 raise NotFound(_NONE)
@@ -181,7 +185,7 @@ class UploadService:
     async def _append(
         self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
-        session, ready = await self._database.read(find_upload, viewer.user_id, id_)
+        session, ready = await self._find(viewer, id_)
         if ready is not None:
             raise OffsetMismatch(ready.received_bytes)
         if session is None or session.expires_at <= now_ms():

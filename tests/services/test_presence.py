@@ -89,7 +89,7 @@ async def test_typing_has_a_rate_and_needs_a_conversation(world: World) -> None:
     place = await world.send(alice, "bob") >> 27
     with pytest.raises(NotFound):
         await world.services.presence.type(carol, place, is_typing=True)
-    for _ in range(presences.TYPING_PER_MINUTE):
+    for _ in range(world.services.limits.typing_per_minute):
         await world.services.presence.type(bob, place, is_typing=True)
     with pytest.raises(RateLimited):
         await world.services.presence.type(bob, place, is_typing=True)

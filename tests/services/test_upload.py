@@ -53,6 +53,12 @@ async def append(world: World, viewer: Viewer, id_: int, offset: int, content: b
     return await world.services.upload.append(viewer, id_, offset, pieces(content), more.get("checksum"))
 
 
+def row_of(tx: Transaction, viewer: Viewer, id_: int) -> attachments.UploadRow:
+    """Of one that is ready."""
+    [row] = tx.all(attachments.MINE, owner=viewer.user_id, ids=id_list([id_]))
+    return row
+
+
 async def uploaded(world: World, viewer: Viewer, content: bytes = TEXT, name: str = "tide.txt", **form: Any) -> int:
     """One that is ready."""
     id_ = await begun(world, viewer, content, name, **form)
@@ -172,9 +178,7 @@ async def test_two_parts_at_once_are_never_mixed(world: World) -> None:
             view = await world.services.upload.offset(alice, id_)
         assert all(end == 4000 or isinstance(end, OffsetMismatch) for end in ends), ends
         if view.state is UploadState.READY:
-            [row] = await world.services.database.read(
-                lambda tx, id_=id_: tx.all(attachments.MINE, owner=alice.user_id, ids=id_list([id_]))
-            )
+            row = await world.services.database.read(row_of, alice, id_)
             kept = b"".join([chunk async for chunk in world.services.storage.read(row.storage_key)])
         else:
             kept = (await world.services.storage.partials.finished(id_)).path.read_bytes()
