@@ -23,6 +23,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
 from storage.local import LocalStorage
+from tests.stored import rows_of
 from tests.template import put_tables
 
 SEND = """
@@ -76,14 +77,8 @@ class Site:
             return response.status, json.loads(await response.read())
 
     async def stored(self) -> dict[str, int]:
-        """Rows of what a request could leave, and files of any kind."""
-
-        def count(tx: Transaction) -> dict[str, int]:
-            connection = tx.database.connection()
-            tables = ("message", "upload", "attachment", "event", "conversation", "idempotency", "block", "user")
-            return {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in tables}
-
-        rows = await self.services.database.read(count)
+        """How many rows each table has (see `rows_of`), and how many files of any kind there are."""
+        rows = await self.services.database.read(rows_of)
         return {**rows, "files": sum(path.is_file() for path in self.folder.rglob("*"))}
 
 

@@ -22,12 +22,9 @@ from services.service import Services
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.local import LocalStorage
+from tests.stored import rows_of
 from tests.template import put_tables
 
-TABLES = (
-    "user", "conversation", "direct", "member", "message", "upload", "attachment", "event", "idempotency", "block",
-    "job", "hidden", "message_edit", "reaction", "follow", "mute", "setting", "report", "report_message",
-)  # fmt: skip
 Stored = tuple[dict[str, int], int]
 
 
@@ -82,14 +79,10 @@ class World:
         return sent.message_id
 
     async def stored(self) -> Stored:
-        """How many rows each table has, and how many files are kept."""
-
-        def count(tx: Transaction) -> dict[str, int]:
-            connection = tx.database.connection()
-            return {table: connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0] for table in TABLES}
-
-        files = sum(path.is_file() for path in (self.folder / "files" / "files").rglob("*"))
-        return await self.services.database.read(count), files
+        """How many rows each table has (see `rows_of`), and how many files are kept, or have come in part."""
+        kept = (self.folder / "files" / folder for folder in ("files", "partial"))
+        files = sum(path.is_file() for folder in kept for path in folder.rglob("*"))
+        return await self.services.database.read(rows_of), files
 
     def staged(self) -> list[Path]:
         """Files on their way in."""

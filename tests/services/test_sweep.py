@@ -192,6 +192,7 @@ async def test_a_refusal_inside_the_transaction_takes_the_files_back(
     with pytest.raises(SottoError, match="cannot receive messages"):
         await world.services.send.send(alice, Draft(users=named("bob"), files=files))
 
+    await world.services.database.write(lambda tx: tx.run(users.SET_STATE, id=bob.user_id, state=users.ACTIVE))
     assert await world.stored() == before
     assert world.staged() == []
 
