@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from pubsub.memory import MemoryPubSub
 from server.file import FileHandler
 from server.jwks import fetch_keys
 from server.log import log_request
+from server.page import ChatPage, PageInfo
 from server.proxy import remote_of
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
@@ -128,8 +130,18 @@ class Health:
         return web.json_response(status, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
 
 
-def build_app(settings: Settings, services: Services) -> tuple[web.Application, View, Health]:
-    """The application, with the two parts that the process speaks to when it ends."""
+@dataclass(frozen=True, slots=True)
+class App:
+    """The application, and its parts that the process speaks to while it runs."""
+
+    web: web.Application
+    view: View
+    health: Health
+    page: PageInfo
+
+
+def build_app(settings: Settings, services: Services) -> App:
+    """The application of these settings; nothing listens yet."""
     options = ViewOptions(
         max_json_bytes=settings.max_json_bytes,
         max_inline_request_bytes=settings.max_inline_request_bytes,
@@ -156,10 +168,15 @@ def build_app(settings: Settings, services: Services) -> tuple[web.Application, 
     app.router.add_route("DELETE", "/uploads/{id}", uploads.delete)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
-    app.router.add_get("/", _explore if settings.explorer else _greet)
+    page = PageInfo(explorer=settings.explorer)
+    app.router.add_get("/page.json", page.get)
+    if settings.chat_page:
+        ChatPage().add_to(app.router)
+    else:
+        app.router.add_get("/", _explore if settings.explorer else _greet)
     if settings.introspection:
         app.router.add_get("/schema.graphql", _schema_handler())
-    return app, view, health
+    return App(app, view, health, page)
 
 
 def _schema_handler() -> Handler:

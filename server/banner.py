@@ -1,5 +1,7 @@
 """The banner: where everything is, and what to try first."""
 
+from server.settings import Settings
+
 _CURL = """\
   curl -s {url}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' \\
     -d '{{"query":"mutation {{ sendPrivateMessage(input: {{to: {{users: [{{username: \\"bob\\"}}]}}, \
@@ -7,11 +9,17 @@ text: \\"Hello\\"}}) {{ __typename }} }}"}}'
 """
 
 
-def addresses(url: str, *, explorer: bool, schema: bool) -> str:
-    """A tree of the addresses."""
+def addresses(url: str, settings: Settings) -> str:
+    """A tree of the addresses that these settings serve."""
     lines = [f"{url}/graphql", f"ws{url.removeprefix('http')}/graphql"]
-    notes = ["GraphQL, and GraphiQL in a browser" if explorer else "GraphQL", "subscriptions (graphql-transport-ws)"]
-    if schema:
+    notes = [
+        "GraphQL, and GraphiQL in a browser" if settings.explorer else "GraphQL",
+        "subscriptions (graphql-transport-ws)",
+    ]
+    if settings.chat_page:
+        lines.insert(0, f"{url}/")
+        notes.insert(0, "the chat page")
+    if settings.introspection:
         lines.append(f"{url}/schema.graphql")
         notes.append("the schema, for code generation")
     lines += [f"{url}/healthz", f"{url}/readyz"]

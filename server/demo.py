@@ -62,7 +62,8 @@ class Demo:
         """The demo inside a running server; prints where everything is and what to try."""
         demo = cls(running.services)
         token = await demo.start()
-        tree = banner.addresses(running.url, explorer=settings.explorer, schema=settings.introspection)
+        running.app.page.demo = {"usernames": list(PEOPLE), "password": PASSWORD}
+        tree = banner.addresses(running.url, settings)
         typer.echo(f"{tree}\n{banner.demo(running.url, token)}")
         sys.stdout.flush()
         try:

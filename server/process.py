@@ -13,10 +13,9 @@ import structlog
 import typer
 from aiohttp import web
 
-from gql.view import View
 from models.error import DatabaseError
 from server import banner
-from server.app import Health, build_app, open_services
+from server.app import App, build_app, open_services
 from server.command import COMMANDS
 from server.connection import Runner
 from server.control import Control
@@ -41,7 +40,7 @@ class Running:
 
     url: str
     services: Services
-    view: View
+    app: App
 
 
 @asynccontextmanager
@@ -56,9 +55,9 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         except (DatabaseError, StorageError, OSError) as error:
             raise StartError(way_out(error)) from error
         stack.push_async_callback(services.close)
-        app, view, health = build_app(settings, services)
+        app = build_app(settings, services)
         runner = Runner(
-            app,
+            app.web,
             auto_decompress=False,
             handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/view.py
             lingering_time=2.0,
@@ -76,8 +75,8 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         await control.start()
         stack.push_async_callback(control.stop)
         services.sweeper.start()
-        stack.push_async_callback(_drain, site, view, health)
-        yield Running(_url_of(settings, runner), services, view)
+        stack.push_async_callback(_drain, site, app)
+        yield Running(_url_of(settings, runner), services, app)
 
 
 async def serve(settings: Settings, announced: Callable[[Running], AbstractAsyncContextManager[None]]) -> None:
@@ -98,7 +97,7 @@ async def serve(settings: Settings, announced: Callable[[Running], AbstractAsync
 @asynccontextmanager
 async def announced(running: Running, settings: Settings) -> AsyncIterator[None]:
     """Prints where everything is."""
-    typer.echo(banner.addresses(running.url, explorer=settings.explorer, schema=settings.introspection))
+    typer.echo(banner.addresses(running.url, settings))
     sys.stdout.flush()
     yield
 
@@ -117,10 +116,10 @@ def _tune() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
 
 
-async def _drain(site: web.TCPSite, view: View, health: Health) -> None:
-    health.is_stopping = True
+async def _drain(site: web.TCPSite, app: App) -> None:
+    app.health.is_stopping = True
     await site.stop()
-    await view.drain(DRAIN_SECONDS)
+    await app.view.drain(DRAIN_SECONDS)
 
 
 def _url_of(settings: Settings, runner: Runner) -> str:

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
         default=True, description="Whether the schema may be read, by introspection and as a file."
     )
     explorer: bool = Field(default=True, description="Whether GraphiQL is served.")
+    chat_page: bool = Field(default=True, description="Whether the chat page is served, at `/`.")
     max_text_length: int = Field(10_000, gt=0, description="Longest text of a message, in code points.")
     max_text_bytes: Bytes = Field(ByteSize(40_000), description="Longest text of a message, in bytes of UTF-8.")
     max_recipients: Count = Field(10, description="Most recipients of one send.")

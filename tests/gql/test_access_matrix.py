@@ -219,17 +219,19 @@ async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
     services = await Services.open(
         GuardedDatabase(put_tables(tmp_path / "sotto.db")), LocalStorage(folder), MemoryPubSub(), limits
     )
-    app, view, *_ = build_app(settings, services)
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
+    app = build_app(settings, services)
+    runner = web.AppRunner(
+        app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        site = Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, view, folder, http)
+        site = Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, app.view, folder, http)
         made = World(site)
         await people(made)
         await things(made)
         yield made
-        await view.drain(1)
+        await app.view.drain(1)
     await runner.cleanup()
     await services.close()
 

@@ -163,12 +163,15 @@ async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path) -> N
     assert answer == {"data": {"sendPrivateMessage": {"__typename": "SendPrivateMessageSuccess"}}}
 
 
-@pytest.mark.parametrize(("explorer", "schema"), [(True, True), (False, False)])
-def test_the_addresses_of_the_banner_are_those_that_are_served(explorer: bool, schema: bool) -> None:
+@pytest.mark.parametrize("served", [True, False])
+def test_the_addresses_of_the_banner_are_those_that_are_served(served: bool) -> None:
     """What was turned off is not promised; plain text of 100 columns."""
-    text = banner.addresses("http://127.0.0.1:8000", explorer=explorer, schema=schema)
+    settings = load_settings(explorer=served, introspection=served, chat_page=served)
 
-    assert ("GraphiQL" in text) is explorer
-    assert ("/schema.graphql" in text) is schema
+    text = banner.addresses("http://127.0.0.1:8000", settings)
+
+    assert ("the chat page" in text) is served
+    assert ("GraphiQL" in text) is served
+    assert ("/schema.graphql" in text) is served
     assert "ws://127.0.0.1:8000/graphql" in text
     assert all(len(line) <= 100 for line in text.splitlines())

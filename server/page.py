@@ -1,0 +1,78 @@
+"""The pages for people: the chat page at `/`, the explorer's files, and what both ask the server about itself."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+ROOT = Path(__file__).parent.parent
+CHAT = ROOT / "chat"
+EXPLORER = ROOT / "explorer" / "dist"
+
+# Nothing of another host, nothing inline, no text that becomes markup (W3C Trusted Types), no frame around it. `blob:`
+# shows a picture before it is sent.
+CHAT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff2": "font/woff2",
+}
+
+
+class Folder:
+    """Static files of one folder, listed once: what was not there at the start cannot be asked for, by any spelling."""
+
+    def __init__(self, folder: Path, policy: str, cache_control: str = "no-cache") -> None:
+        self._headers = {"Content-Security-Policy": policy, "Cache-Control": cache_control}
+        paths = (path for path in folder.rglob("*") if path.suffix in _TYPES)
+        self._files = {path.relative_to(folder).as_posix(): path for path in paths}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """The handler for addresses that end in `{name}`."""
+        return self.file(request.match_info["name"])
+
+    def file(self, name: str) -> web.StreamResponse:
+        """The file of this name; 404 where there is none. Conditional requests and ranges are aiohttp's."""
+        path = self._files.get(name)
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={**self._headers, "Content-Type": _TYPES[path.suffix]})
+
+
+@dataclass(slots=True)
+class PageInfo:
+    """What the pages ask before anybody has signed in; `demo` has the logins that everybody knows."""
+
+    explorer: bool
+    demo: dict[str, object] | None = field(default=None)
+
+    async def get(self, _request: web.Request) -> web.Response:
+        """`/page.json`."""
+        content = {"explorer": self.explorer, "demo": self.demo}
+        return web.json_response(content, headers={"Cache-Control": "no-store"})
+
+
+class ChatPage:
+    """The chat page at `/`; a vanilla client of the API, whose files lie in `chat/`."""
+
+    def __init__(self) -> None:
+        self._folder = Folder(CHAT, CHAT_POLICY)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Its addresses: `/` and `/chat/…`."""
+        router.add_get("/", self._index)
+        router.add_get("/chat/{name:.+}", self._folder.get)
+
+    async def _index(self, _request: web.Request) -> web.StreamResponse:
+        return self._folder.file("index.html")
