@@ -1,7 +1,10 @@
 """The pages for people: the chat page at `/`, the explorer's files, and what both ask the server about itself."""
 
+import gzip
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 
@@ -16,6 +19,7 @@ CHAT_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+_SMALL_BYTES = 64 * 1024
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -27,27 +31,55 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A small file in both of its forms."""
+
+    plain: bytes
+    gzipped: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Read it."""
+        plain = path.read_bytes()
+        return cls(plain, gzip.compress(plain, mtime=0), f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"')
+
+
 class Folder:
-    """Static files of one folder, listed once: what was not there at the start cannot be asked for, by any spelling."""
+    """Static files of one folder, listed once: what was not there at the start cannot be asked for, by any spelling.
+
+    Small texts are held in memory, with gzip for whoever takes it; the others are sent from the disk.
+    """
 
     def __init__(self, folder: Path, policy: str, cache_control: str = "no-cache") -> None:
         self._headers = {"Content-Security-Policy": policy, "Cache-Control": cache_control}
         paths = (path for path in folder.rglob("*") if path.suffix in _TYPES)
         self._files = {path.relative_to(folder).as_posix(): path for path in paths}
+        self._texts = {name: Text.of(path) for name, path in self._files.items() if path.stat().st_size < _SMALL_BYTES}
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The handler for addresses that end in `{name}`."""
-        return self.file(request.match_info["name"])
+        return self.file(request, request.match_info["name"])
 
-    def file(self, name: str) -> web.StreamResponse:
-        """The file of this name; 404 where there is none. Conditional requests and ranges are aiohttp's."""
+    def file(self, request: web.Request, name: str) -> web.StreamResponse:
+        """The file of this name; 404 where there is none, 304 where the client has it."""
         path = self._files.get(name)
         if path is None:
             raise web.HTTPNotFound
-        return web.FileResponse(path, headers={**self._headers, "Content-Type": _TYPES[path.suffix]})
+        headers = {**self._headers, "Content-Type": _TYPES[path.suffix]}
+        text = self._texts.get(name)
+        if text is None:
+            return web.FileResponse(path, headers=headers)
+        headers |= {"ETag": text.etag, "Vary": "Accept-Encoding"}
+        if request.headers.get("If-None-Match") == text.etag:
+            return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=text.gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        return web.Response(body=text.plain, headers=headers)
 
 
 @dataclass(slots=True)
@@ -74,5 +106,5 @@ class ChatPage:
         router.add_get("/", self._index)
         router.add_get("/chat/{name:.+}", self._folder.get)
 
-    async def _index(self, _request: web.Request) -> web.StreamResponse:
-        return self._folder.file("index.html")
+    async def _index(self, request: web.Request) -> web.StreamResponse:
+        return self._folder.file(request, "index.html")

@@ -4,12 +4,21 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
 from server.page import CHAT, CHAT_POLICY, Folder
 from tests.server.test_app import Serving, serving
 
 __all__ = ["serving"]
+
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 
 
 async def test_the_chat_page_comes_with_a_policy_that_lets_nothing_else_in(serving: Serving) -> None:
@@ -28,7 +37,13 @@ async def test_every_file_of_the_chat_page_is_served_and_knows_its_type(serving:
         for path in (path for path in CHAT.rglob("*") if path.is_file()):
             async with http.get(f"/chat/{path.relative_to(CHAT).as_posix()}") as response:
                 assert (response.status, await response.read()) == (200, path.read_bytes())
-                assert response.content_type in {"text/html", "text/css", "text/javascript", "application/json"}
+                assert response.content_type in {
+                    "text/html",
+                    "text/css",
+                    "text/javascript",
+                    "application/json",
+                    "image/svg+xml",
+                }
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
@@ -56,4 +71,4 @@ def test_a_file_that_came_later_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "late.js").write_text("")
 
     with pytest.raises(web.HTTPNotFound):
-        folder.file("late.js")
+        folder.file(make_mocked_request("GET", "/late.js"), "late.js")

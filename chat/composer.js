@@ -1,0 +1,163 @@
+// Where one writes: text, files by choice, by dropping and by pasting, with their progress; an answer or an edit.
+
+import { attempt, notice, sentence } from "./dialog.js";
+import { button, h, keep } from "./dom.js";
+import { percent, size, t } from "./text.js";
+import { Upload } from "./upload.js";
+
+const TYPING_MS = 3_000;
+const drafts = new Map(); // what was begun in a thread and not sent
+
+export class Composer {
+  #uploads = [];
+  #thread = null;
+  #editing = null;
+  #typed = 0;
+
+  constructor(store) {
+    this.store = store;
+    this.about = h("div", { class: "about" });
+    this.files = h("ul", { class: "uploads", "aria-label": t("files") });
+    this.text = h("textarea", { rows: "1", "aria-label": t("write.label"), placeholder: t("write.label"), dir: "auto" });
+    this.choose = h("input", { type: "file", multiple: true, hidden: true });
+    this.choose.addEventListener("change", () => (this.add(this.choose.files), (this.choose.value = "")));
+    this.text.addEventListener("input", () => this.#typing());
+    this.text.addEventListener("keydown", (event) => this.#key(event));
+    this.text.addEventListener("paste", (event) => event.clipboardData.files.length && (event.preventDefault(), this.add(event.clipboardData.files)));
+    this.go = h("button", { class: "main", "aria-label": t("send"), title: t("send") }, "➤");
+    this.element = h(
+      "form",
+      { class: "composer", onsubmit: (event) => (event.preventDefault(), this.#submit()) },
+      this.about,
+      this.files,
+      h("div", { class: "row" }, this.choose, button("+", () => this.choose.click(), { "aria-label": t("attach"), title: t("attach"), class: "icon attach" }), this.text, this.go),
+    );
+  }
+
+  render() {
+    const { thread } = this.store;
+    if (thread !== this.#thread) this.#turnTo(thread);
+    if (thread.editing !== this.#editing) {
+      this.#editing = thread.editing;
+      this.text.value = thread.editing?.text ?? "";
+      this.#grow();
+    }
+    const about = thread.editing ?? thread.replyTo;
+    const words = thread.editing ? t("editing") : t("replying", { name: about?.sender?.displayName ?? t("erased") });
+    this.about.replaceChildren(...(about ? [h("span", {}, `${words} ${about.text ?? ""}`), button("✕", () => this.#leave(), { "aria-label": t("cancel"), class: "icon" })] : []));
+    keep(this.files, this.#uploads, {
+      key: (upload) => (upload.key ??= String(Math.random())),
+      sign: ({ state, error }) => `${state}${error?.code}`,
+      make: (upload) => this.#chip(upload),
+    });
+    this.#uploads.forEach((upload, i) => {
+      const bar = this.files.children[i].querySelector("progress");
+      if (bar) bar.value = upload.part;
+    });
+  }
+
+  /** Takes files; what cannot pass by its size is said at once, in a sentence. */
+  add(files) {
+    const { maxAttachments, maxAttachmentBytes } = this.store.limits;
+    for (const file of files) {
+      if (this.#uploads.length >= maxAttachments) return notice(t("files.tooMany", { count: maxAttachments }));
+      if (file.size > maxAttachmentBytes) notice(t("file.tooLarge", { name: file.name, size: size(file.size), limit: size(maxAttachmentBytes) }));
+      else if (file.size === 0) notice(t("file.empty", { name: file.name }));
+      else this.#uploads.push(new Upload(this.store.api, file, () => this.store.changed()));
+    }
+    this.store.changed();
+    this.text.focus();
+  }
+
+  #chip(upload) {
+    const { file, state, preview } = upload;
+    const remove = () => {
+      upload.cancel();
+      this.#uploads = this.#uploads.filter((each) => each !== upload);
+      this.store.changed();
+      this.text.focus();
+    };
+    const again = () => {
+      this.#uploads = this.#uploads.map((each) => (each === upload ? new Upload(this.store.api, file, () => this.store.changed()) : each));
+      this.store.changed();
+    };
+    return h(
+      "li",
+      { class: state },
+      preview && h("img", { src: preview, alt: "" }),
+      h("span", { class: "filename" }, file.name),
+      h("span", { class: "details" }, state === "ready" ? `${size(file.size)} ✓` : size(file.size)),
+      state === "uploading" && h("progress", { max: "1", "aria-label": t("file.progress", { name: file.name, part: percent(upload.part) }) }),
+      state === "failed" && h("span", { class: "problem" }, sentence(upload.error)),
+      state === "failed" && button(t("again"), again),
+      button("✕", remove, { "aria-label": t("file.cancel", { name: file.name }), class: "icon" }),
+    );
+  }
+
+  #turnTo(thread) {
+    if (this.#thread) drafts.set(this.#thread.id ?? this.#thread, { text: this.text.value, uploads: this.#uploads });
+    this.#thread = thread;
+    this.#editing = null;
+    const draft = drafts.get(thread.id ?? thread);
+    this.text.value = draft?.text ?? "";
+    this.#uploads = draft?.uploads ?? [];
+    this.#grow();
+    if (matchMedia("(hover: hover)").matches) this.text.focus(); // a phone would open its keyboard
+  }
+
+  #key(event) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      this.#submit();
+    }
+    if (event.key === "Escape") this.#leave();
+  }
+
+  #leave() {
+    Object.assign(this.store.thread, { replyTo: null, editing: null });
+    this.store.changed();
+    this.text.focus();
+  }
+
+  #submit() {
+    const { store } = this;
+    const { thread } = store;
+    const text = this.text.value.trim();
+    if (thread.editing) return this.#edit(thread.editing, text);
+    if (!text && this.#uploads.length === 0) return;
+    if ([...text].length > store.limits.maxTextLength) return notice(t("text.tooLong", { count: store.limits.maxTextLength }));
+    if (this.#uploads.some(({ state }) => state === "failed")) return notice(t("files.failed"));
+    store.outbox.send(thread, text, this.#uploads, thread.replyTo);
+    this.#uploads = [];
+    this.text.value = "";
+    thread.replyTo = null;
+    this.#typed = 0;
+    this.#grow();
+    store.changed();
+    if (thread.hasAfter) attempt(() => thread.load());
+  }
+
+  async #edit(message, text) {
+    const { store } = this;
+    if (!text || text === message.text) return this.#leave();
+    await attempt(async () => {
+      const input = { messageId: message.id, text, expectedRevision: message.revision };
+      store.thread.replace((await store.api.mutate("edit", input)).message);
+      this.#leave();
+    });
+  }
+
+  #typing() {
+    this.#grow();
+    const { thread, api } = this.store;
+    const now = Date.now();
+    if (!thread.id || thread.editing || !this.text.value || now - this.#typed < TYPING_MS) return;
+    this.#typed = now;
+    api.mutate("typing", { conversationId: thread.id, isTyping: true }).catch(() => {});
+  }
+
+  #grow() {
+    this.text.style.height = "auto";
+    this.text.style.height = `${Math.min(this.text.scrollHeight, 160)}px`;
+  }
+}

@@ -1,0 +1,93 @@
+// What stands in front of the page: questions, menus, and sentences about what went wrong.
+
+import { button, h } from "./dom.js";
+import { has, t } from "./text.js";
+
+/** The sentence for a refusal: ours where there is one for its code, else the server's. */
+export function sentence(error) {
+  const { attachmentRejections, recipientRejections, issues } = error.data ?? {};
+  const rejections = attachmentRejections ?? recipientRejections;
+  if (rejections?.length) return rejections.map((each) => worded(each.reason, each.detail, each)).join(" ");
+  if (issues?.length) return issues.map(({ detail }) => detail).join(" ");
+  return worded(error.code, error.message, { seconds: Math.ceil(error.data?.retryAfterSeconds ?? 0) });
+}
+
+const worded = (code, detail, values) => (has(`error.${code}`) ? t(`error.${code}`, values) : detail || t("error.UNKNOWN"));
+
+/** Says a sentence for some seconds, and to a screen reader at once. */
+export function notice(words) {
+  const place = document.querySelector("#notice");
+  const line = h("p", {}, words, button("✕", () => line.remove(), { "aria-label": t("close") }));
+  place.replaceChildren(line);
+  setTimeout(() => line.remove(), 12_000);
+}
+
+/** Runs what a button asks for; a refusal is told in a sentence, a bug not hidden. */
+export async function attempt(act) {
+  try {
+    return await act();
+  } catch (error) {
+    notice(error.code ? sentence(error) : t("error.UNKNOWN"));
+    if (!error.code) throw error;
+    return null;
+  }
+}
+
+/** Opens a dialog; it closes by Escape, and by `close`, which `fill` gets. */
+export function dialog(title, fill) {
+  const box = h("dialog", { "aria-labelledby": "dialog-title" });
+  const close = () => box.close();
+  box.append(h("h2", { id: "dialog-title" }, title), ...fill(close));
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+/** A question with a button for each answer: `[[words, act], …]`, and one that changes nothing. */
+export function ask(title, words, answers) {
+  dialog(title, (close) => [
+    h("p", {}, words),
+    h(
+      "div",
+      { class: "answers" },
+      answers.map(([label, act]) => button(label, () => (close(), attempt(act)), { class: "danger" })),
+      button(t("cancel"), close),
+    ),
+  ]);
+}
+
+/** A menu at a button; arrow keys move in it, Escape leaves it, and the button has the focus again. */
+export function menu(opener, items) {
+  const box = h("div", { class: "menu", role: "menu", popover: "auto" });
+  const choose = (act) => () => {
+    box.hidePopover();
+    attempt(act);
+  };
+  for (const [words, act, label] of items) {
+    box.append(button(words, choose(act), { role: "menuitem", tabindex: "-1", "aria-label": label, class: label && "emoji" }));
+  }
+  box.addEventListener("keydown", (event) => {
+    const all = [...box.children];
+    const at = all.indexOf(document.activeElement);
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (step) all.at((at + step) % all.length).focus();
+    if (event.key === "Home") all[0].focus();
+    if (event.key === "End") all.at(-1).focus();
+    if (step || event.key === "Home" || event.key === "End") event.preventDefault();
+    if (event.key === "Tab") box.hidePopover();
+  });
+  box.addEventListener("toggle", ({ newState }) => {
+    opener.setAttribute("aria-expanded", String(newState === "open"));
+    if (newState === "closed") {
+      if (box.contains(document.activeElement) || document.activeElement === document.body) opener.focus();
+      box.remove();
+    }
+  });
+  document.body.append(box);
+  box.showPopover();
+  const at = opener.getBoundingClientRect();
+  box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8))}px`;
+  box.style.top = `${at.bottom + box.offsetHeight > innerHeight ? Math.max(8, at.top - box.offsetHeight) : at.bottom}px`;
+  box.firstElementChild.focus();
+}

@@ -1,0 +1,245 @@
+// What the page knows: people, conversations, one open thread; kept true by the stream of events.
+
+import { Outbox } from "./outbox.js";
+import { QUERIES } from "./query.js";
+import { EventStream } from "./socket.js";
+import { Thread } from "./thread.js";
+
+export class Store extends EventTarget {
+  me = null;
+  limits = null;
+  users = new Map();
+  conversations = new Map();
+  typing = new Map(); // conversation id → Map of user id → { name, until }
+  thread = null;
+  isLive = false;
+  wasLive = false;
+  #stream = null;
+  #more = null;
+  #isChanged = false;
+
+  constructor(api) {
+    super();
+    this.api = api;
+    this.outbox = new Outbox(api, this);
+  }
+
+  /** Tells the views, once for all that changes in one turn. */
+  changed() {
+    if (this.#isChanged) return;
+    this.#isChanged = true;
+    queueMicrotask(() => {
+      this.#isChanged = false;
+      this.dispatchEvent(new Event("changed"));
+    });
+  }
+
+  /** Loads the lists, then hears what happens after they were read. */
+  async start() {
+    const cursor = await this.#load();
+    this.#stream = new EventStream(QUERIES.events, this.api.authorization, cursor);
+    this.api.note("events", { after: cursor });
+    this.#stream.addEventListener("live", () => {
+      this.isLive = this.wasLive = true;
+      this.outbox.retry();
+      this.changed();
+    });
+    this.#stream.addEventListener("lost", () => {
+      this.isLive = false;
+      this.changed();
+    });
+    this.#stream.addEventListener("ended", () => this.end("SESSION_ENDED"));
+    this.#stream.addEventListener("event", ({ detail }) => this.#apply(detail));
+    this.outbox.restore();
+  }
+
+  /** Stops listening; `reason` is told to the person. */
+  end(reason) {
+    this.#stream?.close();
+    this.dispatchEvent(new CustomEvent("ended", { detail: reason }));
+  }
+
+  stop() {
+    this.#stream?.close();
+  }
+
+  async #load() {
+    const data = await this.api.query("start");
+    this.me = this.put(data.viewer.user);
+    this.limits = data.serverInfo.limits;
+    this.conversations.clear();
+    for (const each of [...data.conversations.nodes, ...data.requests.nodes]) this.putConversation(each);
+    this.#more = data.conversations.pageInfo;
+    this.changed();
+    return data.viewer.eventCursor;
+  }
+
+  get hasMore() {
+    return Boolean(this.#more?.hasNextPage);
+  }
+
+  async loadMore() {
+    const after = this.#more.endCursor;
+    this.#more = null;
+    const { conversations } = await this.api.query("moreConversations", { after });
+    for (const each of conversations.nodes) this.putConversation(each);
+    this.#more = conversations.pageInfo;
+    this.changed();
+  }
+
+  /** Keeps the newest that is known of a person; returns it. */
+  put(user) {
+    const kept = { ...this.users.get(user.id), ...user };
+    this.users.set(user.id, kept);
+    return kept;
+  }
+
+  putConversation(conversation) {
+    const others = conversation.otherParticipants.map(({ user }) => this.put(user).id);
+    this.conversations.set(conversation.id, { ...conversation, others });
+    this.changed();
+    return this.conversations.get(conversation.id);
+  }
+
+  /** The people of a conversation but oneself. */
+  othersOf(conversation) {
+    return conversation.others.map((id) => this.users.get(id));
+  }
+
+  /** A request to the viewer; one's own waits like any conversation. */
+  isRequest(conversation) {
+    return conversation.requestState === "PENDING" && conversation.lastMessage?.sender?.id !== this.me.id;
+  }
+
+  /** The conversations, pinned ones first, then the newest; or the requests that wait for an answer. */
+  listed(requests = false) {
+    return [...this.conversations.values()]
+      .filter((each) => each.lastMessage || each.id === this.thread?.id)
+      .filter((each) => each.requestState !== "DECLINED" && this.isRequest(each) === requests)
+      .sort((a, b) => b.isPinned - a.isPinned || b.lastActivityAt.localeCompare(a.lastActivityAt));
+  }
+
+  get unread() {
+    return this.listed().filter((each) => each.isUnread && !each.isMuted).length;
+  }
+
+  /** Opens a conversation, at its end or around a message. */
+  async open(id, around) {
+    this.thread?.close();
+    this.thread = new Thread(this, { id });
+    this.changed();
+    await this.thread.load(around);
+  }
+
+  /** Opens the conversation with these people; where there is none, an empty one that the first message makes. */
+  async openWith(people) {
+    const users = people.map(({ id }) => ({ id }));
+    const { conversationWith } = await this.api.query("conversationWith", { users });
+    if (conversationWith) return this.open(this.putConversation(conversationWith).id);
+    this.thread?.close();
+    this.thread = new Thread(this, { people: people.map((user) => this.put(user)) });
+    this.changed();
+  }
+
+  closeThread() {
+    this.thread?.close();
+    this.thread = null;
+    this.changed();
+  }
+
+  async refresh(id) {
+    const { conversation } = await this.api.query("conversation", { id });
+    if (conversation) this.putConversation(conversation);
+  }
+
+  /** The first message made a conversation of an empty thread. */
+  made(conversation) {
+    this.putConversation(conversation);
+    if (this.thread && !this.thread.id && this.thread.isWith(conversation)) {
+      this.thread.id = conversation.id;
+      this.thread.load().catch(() => {});
+    }
+  }
+
+  #apply(event) {
+    const take = this[`on${event.__typename}`];
+    if (take) take.call(this, event);
+    this.changed();
+  }
+
+  onMessageCreated({ message, clientMessageId }) {
+    if (clientMessageId) this.outbox.arrived(clientMessageId);
+    this.made(message.conversation);
+    this.#stopTyping(message.conversation.id, message.sender?.id);
+    if (this.thread?.id === message.conversation.id) this.thread.add(message);
+    if (message.sender?.id === this.me.id) return;
+    const input = { conversationId: message.conversation.id, upToMessageId: message.id };
+    if (!this.isRequest(message.conversation)) this.api.mutate("delivered", input).catch(() => {});
+  }
+
+  onMessageUpdated({ message }) {
+    this.thread?.replace(message);
+    const conversation = this.conversations.get(message.conversation.id);
+    if (conversation?.lastMessage?.id === message.id) this.refresh(conversation.id).catch(() => {});
+  }
+
+  onMessageRemoved({ messageId, conversationId }) {
+    this.thread?.remove(messageId);
+    this.refresh(conversationId).catch(() => {});
+  }
+
+  onReceiptUpdated({ conversation }) {
+    if (this.thread?.id === conversation.id) this.thread.askReceipts();
+  }
+
+  onConversationCreated({ conversation }) {
+    this.made(conversation);
+  }
+
+  onConversationUpdated({ conversation }) {
+    this.putConversation(conversation);
+  }
+
+  onConversationRemoved({ conversationId }) {
+    this.conversations.delete(conversationId);
+    if (this.thread?.id === conversationId) this.closeThread();
+  }
+
+  onTypingChanged({ conversation, user, isTyping, expiresAt }) {
+    if (!isTyping) return this.#stopTyping(conversation.id, user.id);
+    const inThis = this.typing.get(conversation.id) ?? new Map();
+    this.typing.set(conversation.id, inThis.set(user.id, { name: user.displayName, until: Date.parse(expiresAt) }));
+    setTimeout(() => this.changed(), Math.max(0, Date.parse(expiresAt) - Date.now()) + 50);
+  }
+
+  /** The names of those who type in a conversation now. */
+  typingIn(id) {
+    return [...(this.typing.get(id)?.values() ?? [])].filter(({ until }) => until > Date.now()).map(({ name }) => name);
+  }
+
+  #stopTyping(conversationId, userId) {
+    this.typing.get(conversationId)?.delete(userId);
+  }
+
+  onPresenceChanged({ user, presence }) {
+    if (this.users.has(user.id)) this.put({ id: user.id, presence });
+  }
+
+  onBlocksChanged({ user }) {
+    this.put(user);
+    for (const each of this.conversations.values()) {
+      if (each.others.includes(user.id)) this.refresh(each.id).catch(() => {});
+    }
+  }
+
+  /** Too long away for a replay: all is read again, and the stream goes on from there. */
+  onStreamReset() {
+    this.#load()
+      .then(() => this.thread?.id && this.open(this.thread.id))
+      .catch(() => {});
+  }
+
+  onSessionRevoked({ revocationReason }) {
+    this.end(revocationReason);
+  }
+}

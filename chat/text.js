@@ -1,0 +1,63 @@
+// Words and times in the reader's language; one JSON per language, English where one is missing.
+
+const LANGUAGES = ["en", "de"];
+let language = "en";
+let texts = {};
+
+/** Loads the first language that the reader knows and we do; `?lang=de` chooses by hand. */
+export async function loadTexts() {
+  const wanted = [new URLSearchParams(location.search).get("lang"), ...navigator.languages];
+  language = wanted.map((each) => each?.slice(0, 2).toLowerCase()).find((each) => LANGUAGES.includes(each)) ?? "en";
+  texts = await (await fetch(`/chat/text/${language}.json`)).json();
+  document.documentElement.lang = language;
+}
+
+/** The text of a key, with `{name}` filled in; one that has forms is chosen by `values.count`. */
+export function t(key, values = {}) {
+  let text = texts[key];
+  if (text && typeof text === "object") text = text[new Intl.PluralRules(language).select(values.count)] ?? text.other;
+  return text === undefined ? key : text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Whether there is a text of this key. */
+export const has = (key) => key in texts;
+
+/** Alice, Bob and Carol. */
+export const list = (names) => new Intl.ListFormat(language).format(names);
+
+/** 14:05. */
+export const time = (at) => new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
+
+/** Today, yesterday, or Thursday, 5 November. */
+export function day(at) {
+  const date = new Date(at);
+  const days = Math.round((midnight(new Date()) - midnight(date)) / 86_400_000);
+  if (days === 0 || days === 1) {
+    const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+    return words[0].toUpperCase() + words.slice(1);
+  }
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long", year }).format(date);
+}
+
+/** A time of today, or a short day. */
+export function moment(at) {
+  const date = new Date(at);
+  if (midnight(date) === midnight(new Date())) return time(at);
+  return new Intl.DateTimeFormat(language, { day: "numeric", month: "short" }).format(date);
+}
+
+/** The local day that a time lies in, as a key. */
+export const dayKey = (at) => String(midnight(new Date(at)));
+
+/** 1.5 MB. */
+export function size(bytes) {
+  const step = [["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3]].find(([, unit]) => bytes >= unit) ?? ["byte", 1];
+  const options = { style: "unit", unit: step[0], unitDisplay: "short", maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(language, options).format(bytes / step[1]);
+}
+
+/** 42 %. */
+export const percent = (part) => new Intl.NumberFormat(language, { style: "percent" }).format(part);
+
+const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();

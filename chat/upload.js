@@ -1,0 +1,117 @@
+// One file on its way, by tus 1.0: with progress, cancelled at will, and going on where it broke off.
+
+import { ApiError } from "./api.js";
+
+const TRIES = 8;
+
+/** `state` is uploading, ready, failed or cancelled; `part` from 0 to 1; `error` an ApiError of a failed one. */
+export class Upload {
+  state = "uploading";
+  part = 0;
+  error = null;
+  id = null;
+  #url = null;
+  #request = null;
+
+  constructor(api, file, changed) {
+    this.api = api;
+    this.file = file;
+    this.changed = changed;
+    this.preview = /^image\/(png|jpeg|gif|webp)$/.test(file.type) ? URL.createObjectURL(file) : null;
+    this.done = this.#run();
+  }
+
+  cancel() {
+    const wasUploading = this.state === "uploading";
+    this.#become("cancelled");
+    if (wasUploading) this.#request?.abort();
+    if (this.id) this.api.mutate("cancelUpload", { uploadId: this.id }).catch(() => {});
+    this.forget();
+  }
+
+  /** Lets the preview go. */
+  forget() {
+    if (this.preview) URL.revokeObjectURL(this.preview);
+    this.preview = null;
+  }
+
+  async #run() {
+    try {
+      await this.#persist(() => this.#create());
+      let offset = 0;
+      await this.#persist(async (attempt) => {
+        if (attempt > 0) offset = await this.#offset();
+        if (attempt === 0 || offset < this.file.size) await this.#put(offset);
+      });
+      this.part = 1;
+      this.#become("ready");
+    } catch (error) {
+      if (this.state === "cancelled") return;
+      this.error = error;
+      this.#become("failed");
+    }
+  }
+
+  /** Tries again while there is hope, a little later each time. */
+  async #persist(act) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await act(attempt);
+      } catch (error) {
+        if (this.state === "cancelled" || !error.isRetryable || attempt === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)));
+        if (this.state === "cancelled") throw error;
+      }
+    }
+  }
+
+  async #create() {
+    const input = { filename: this.file.name || "file", byteSize: this.file.size };
+    const { upload } = await this.api.mutate("createUpload", input);
+    this.id = upload.id;
+    this.#url = new URL(upload.uploadUrl).pathname;
+    if (this.state === "cancelled") throw new ApiError("CANCELLED", "");
+  }
+
+  async #offset() {
+    const request = await this.#send("HEAD", {}, null);
+    return Number(request.getResponseHeader("Upload-Offset"));
+  }
+
+  async #put(offset) {
+    const headers = { "Upload-Offset": String(offset), "Content-Type": "application/offset+octet-stream" };
+    await this.#send("PATCH", headers, this.file.slice(offset), (loaded) => {
+      this.part = (offset + loaded) / this.file.size;
+      this.changed();
+    });
+  }
+
+  #send(method, headers, body, progress) {
+    return new Promise((resolve, reject) => {
+      const request = (this.#request = new XMLHttpRequest());
+      request.open(method, this.#url);
+      request.setRequestHeader("Tus-Resumable", "1.0.0");
+      request.setRequestHeader("Authorization", this.api.authorization);
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      if (progress) request.upload.onprogress = ({ loaded }) => progress(loaded);
+      request.onload = () => (request.status < 300 ? resolve(request) : reject(refusalOf(request)));
+      request.onerror = request.onabort = () => reject(new ApiError("OFFLINE", ""));
+      request.send(body);
+    });
+  }
+
+  #become(state) {
+    this.state = state;
+    this.changed();
+  }
+}
+
+function refusalOf(request) {
+  if (request.status >= 500 || [408, 409, 429].includes(request.status)) return new ApiError("UNAVAILABLE", "");
+  try {
+    const [error] = JSON.parse(request.responseText).errors;
+    return new ApiError(error.extensions.code, error.message);
+  } catch {
+    return new ApiError("INTERNAL", "");
+  }
+}
