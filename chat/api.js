@@ -93,5 +93,5 @@ export class Api extends EventTarget {
 
 /** The same without passwords and tokens: the drawer may be on a screen that others see. */
 function masked(value) {
-  return JSON.parse(JSON.stringify(value, (key, inner) => (/password|token/i.test(key) && inner ? "…" : inner)));
+  return JSON.parse(JSON.stringify(value, (key, inner) => (/password|token/i.test(key) && typeof inner === "string" ? "…" : inner)));
 }

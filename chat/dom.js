@@ -18,6 +18,8 @@ export function button(words, onclick, props = {}) {
   return h("button", { type: "button", onclick, ...props }, words);
 }
 
+const signs = new WeakMap(); // what an element showed when it was made
+
 /**
  * Makes the children of `parent` those of `items`, in this order. An element stays as it is while its `sign` (a string
  * of all that it shows) does; one that is made anew keeps the focus of its old part with the same `data-focus`.
@@ -30,10 +32,10 @@ export function keep(parent, items, { key, sign, make }) {
     const signature = sign(item);
     let element = old.get(name);
     old.delete(name);
-    if (element?.dataset.sign !== signature) {
+    if (!element || signs.get(element) !== signature) {
       const made = make(item);
       made.dataset.key = name;
-      made.dataset.sign = signature;
+      signs.set(made, signature);
       if (element) {
         if (place === element) place = made;
         replaceKeepingFocus(element, made);

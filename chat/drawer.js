@@ -4,9 +4,12 @@ import { button, h } from "./dom.js";
 import { t } from "./text.js";
 
 export class Drawer {
+  #shown = null;
+  #newest = null;
+
   constructor(api, { explorer, close }) {
     this.api = api;
-    this.choice = h("select", { "aria-label": t("drawer.operation"), onchange: () => this.#show(Number(this.choice.value)) });
+    this.choice = h("select", { "aria-label": t("drawer.operation"), onchange: () => this.#show(this.api.history[Number(this.choice.value)]) });
     this.document = h("pre", { tabindex: "0", "aria-label": t("drawer.operation") });
     this.variables = h("pre", { tabindex: "0", "aria-label": t("drawer.variables") });
     this.response = h("pre", { tabindex: "0", "aria-label": t("drawer.response") });
@@ -31,19 +34,20 @@ export class Drawer {
     this.render();
   }
 
-  /** The newest operation that somebody asked for; the others can be chosen. */
+  /** The newest operation that somebody asked for, as soon as there is one; the others can be chosen, and stay then. */
   render() {
     if (this.element.hidden) return;
     const { history } = this.api;
     this.choice.replaceChildren(...history.map(({ name, milliseconds }, i) => h("option", { value: String(i) }, milliseconds === null ? name : `${name} · ${milliseconds} ms`)));
-    const newest = Math.max(0, history.findIndex(({ isChosen }) => isChosen));
-    this.choice.value = String(newest);
-    this.#show(newest);
+    const newest = history.find(({ isChosen }) => isChosen) ?? history[0];
+    if (newest !== this.#newest || !history.includes(this.#shown)) this.#shown = this.#newest = newest;
+    this.choice.value = String(history.indexOf(this.#shown));
+    this.#show(this.#shown);
   }
 
-  #show(i) {
-    const entry = this.api.history[i];
+  #show(entry) {
     if (!entry) return;
+    this.#shown = entry;
     const variables = JSON.stringify(entry.variables, null, 2);
     this.document.textContent = entry.document;
     this.variables.textContent = variables;

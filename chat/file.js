@@ -17,10 +17,11 @@ export function fileElement(store, file) {
 function picture(store, file) {
   const { url, width, height } = file.thumbnail;
   const image = h("img", { src: url, width, height, alt: file.filename, loading: "lazy" });
-  image.addEventListener("error", async () => {
+  const renew = async () => {
     const { node } = await store.api.query("thumbnail", { id: file.id }); // its address has grown too old
     if (node?.thumbnail) image.src = node.thumbnail.url;
-  }, { once: true });
+  };
+  image.addEventListener("error", () => renew().catch(() => {}), { once: true });
   return button(image, () => attempt(() => show(store, file)), { class: "picture", "aria-label": t("file.open", { name: file.filename }) });
 }
 

@@ -40,6 +40,7 @@ async function enter(info) {
   const end = (reason) => {
     if (isOver) return;
     isOver = true;
+    own.outbox.forget();
     api.end();
     door(info, reason);
   };

@@ -58,8 +58,11 @@ export class Outbox {
     for (const item of this.items) this.#begin(item);
   }
 
-  get isEmpty() {
-    return this.items.length === 0;
+  /** Whoever signs out takes it along: the next person at this tab is somebody else. */
+  forget() {
+    for (const { uploads } of this.items) for (const upload of uploads) upload.cancel();
+    this.items = [];
+    sessionStorage.removeItem(KEY);
   }
 
   #begin(item) {
@@ -74,8 +77,10 @@ export class Outbox {
   async #deliver(item) {
     if (!this.items.includes(item)) return;
     const bad = item.uploads.find(({ state }) => state !== "ready");
+    const key = JSON.stringify(item.to);
+    const before = this.items.slice(0, this.items.indexOf(item)).find(({ to, error }) => JSON.stringify(to) === key && error?.isRetryable);
     try {
-      if (bad) throw bad.error;
+      if (bad ?? before) throw (bad ?? before).error; // what was written first goes first
       const { message, conversation } = await this.api.mutate("send", {
         to: item.to,
         text: item.text || null,

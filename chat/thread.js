@@ -109,9 +109,16 @@ export class Thread {
     this.store.changed();
   }
 
-  /** What changed of a message; pictures that are shown keep their addresses, so that they do not blink. */
+  /**
+   * What changed of a message, in itself and where it is quoted; pictures that are shown keep their addresses, so that
+   * they do not blink.
+   */
   replace(message) {
     this.messages = this.messages.map((old) => {
+      if (old.replyTo?.id === message.id) {
+        const { id, state, text, sender } = message;
+        return { ...old, replyTo: { ...old.replyTo, id, state, sender, preview: text ?? old.replyTo.preview } };
+      }
       if (old.id !== message.id) return old;
       const attachments = message.attachments.map((file) => {
         const shown = old.attachments.find(({ id }) => id === file.id)?.thumbnail;
@@ -123,23 +130,28 @@ export class Thread {
   }
 
   remove(id) {
-    this.messages = this.messages.filter((each) => each.id !== id);
+    const left = this.messages.filter((each) => each.id !== id);
+    this.messages = left.map((each) => (each.replyTo?.id === id ? { ...each, replyTo: null } : each));
+    if (this.replyTo?.id === id) this.replyTo = null;
+    if (this.editing?.id === id) this.editing = null;
     this.store.changed();
   }
 
   /** Asks how far one's own messages have come: at once for a burst of receipts. */
   askReceipts() {
     clearTimeout(this.#receipts);
-    this.#receipts = setTimeout(async () => {
-      const { me, api } = this.store;
-      const mine = this.messages.filter((each) => each.sender?.id === me.id && each.deliveryStatus !== "READ");
-      const ids = mine.slice(-50).map(({ id }) => id);
-      if (ids.length === 0) return;
-      const { nodes } = await api.query("receipts", { ids });
-      const status = new Map(nodes.filter(Boolean).map((each) => [each.id, each.deliveryStatus]));
-      this.messages = this.messages.map((each) => ({ ...each, deliveryStatus: status.get(each.id) ?? each.deliveryStatus }));
-      this.store.changed();
-    }, 150);
+    this.#receipts = setTimeout(() => this.#loadReceipts().catch(() => {}), 150); // the next receipt asks again
+  }
+
+  async #loadReceipts() {
+    const { me, api } = this.store;
+    const mine = this.messages.filter((each) => each.sender?.id === me.id && each.deliveryStatus !== "READ");
+    const ids = mine.slice(-50).map(({ id }) => id);
+    if (ids.length === 0) return;
+    const { nodes } = await api.query("receipts", { ids });
+    const status = new Map(nodes.filter(Boolean).map((each) => [each.id, each.deliveryStatus]));
+    this.messages = this.messages.map((each) => ({ ...each, deliveryStatus: status.get(each.id) ?? each.deliveryStatus }));
+    this.store.changed();
   }
 
   /** Marks as read what is on the screen of somebody who looks. */

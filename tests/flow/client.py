@@ -76,11 +76,11 @@ class Server:
 
 
 @asynccontextmanager
-async def running(*arguments: str, data: Path) -> AsyncIterator[Server]:
-    """`python -m server …` on a free port with a folder of its own, ready for requests."""
+async def running(*arguments: str, data: Path, port: int = 0) -> AsyncIterator[Server]:
+    """`python -m server …` on a free port, or one given, with a folder of its own, ready for requests."""
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", *arguments, "--port", "0", "--data", str(data)),
+            *(sys.executable, "-m", "server", *arguments, "--port", str(port), "--data", str(data)),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             cwd=Path(__file__).parents[2],

@@ -1,0 +1,104 @@
+"""The chat page as a person uses it: what is seen and pressed, and what the browser said meanwhile."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.flow.client import Server
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Locator, Page
+
+CHROMIUM = "/usr/bin/chromium"
+SECONDS = 10.0
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator["Browser"]:
+    """Debian's browser; CI sets REQUIRE_BROWSER, so that nothing is skipped there without anybody noticing."""
+    try:
+        from playwright.async_api import async_playwright  # noqa: PLC0415
+    except ImportError:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("tests/browser/run installs Playwright")
+        pytest.skip("No browser is installed: run tests/browser/run.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+class Chat:
+    """Somebody's window; everything that it asked of another host, and every line of its console, is kept."""
+
+    def __init__(self, page: "Page", server: Server) -> None:
+        self.page = page
+        self.server = server
+        self.console: list[str] = []
+        self.foreign: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        page.set_default_timeout(SECONDS * 1000)
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.server.url, "blob:", self.server.url.replace("http", "ws"))):
+            self.foreign.append(url)
+
+    @classmethod
+    async def open(cls, browser: "Browser", server: Server, **options: Any) -> "Chat":
+        """A window of its own, in English: nothing is shared with others of the browser."""
+        context = await browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
+        )
+        chat = cls(await context.new_page(), server)
+        await chat.page.goto(server.url)
+        return chat
+
+    async def enter(self, name: str) -> None:
+        """As one of the demo's people, by one click."""
+        await self.page.get_by_role("button", name=f"I am {name}").click()
+        await self.page.get_by_text(f"Signed in as {name.title()}").wait_for()
+
+    def row(self, name: str) -> "Locator":
+        """The line of a conversation in the list."""
+        return self.page.locator("nav .conversations button").filter(has=self.page.locator(f'.name:text-is("{name}")'))
+
+    def message(self, text: str) -> "Locator":
+        """A message that has these words."""
+        return self.page.locator(".log .message").filter(has=self.page.locator(".text", has_text=text))
+
+    @property
+    def field(self) -> "Locator":
+        """Where one writes."""
+        return self.page.get_by_role("textbox", name="Write a message")
+
+    async def go_to(self, name: str) -> None:
+        """Open a conversation of the list."""
+        await self.row(name).click()
+        await self.page.get_by_role("heading", name=name, exact=True).wait_for()
+
+    async def write(self, text: str) -> None:
+        """Send a text, by the key."""
+        await self.field.fill(text)
+        await self.field.press("Enter")
+        await self.message(text).locator(".mark").wait_for()
+
+    async def act(self, text: str, action: str) -> None:
+        """Choose something in the menu of a message."""
+        await self.message(text).get_by_role("button", name="What to do with this").click()
+        await self.page.get_by_role("menuitem", name=action).click()
+
+    async def told(self, words: str) -> None:
+        """Wait for a sentence that the page says."""
+        await self.page.get_by_role("alert").filter(has_text=words).wait_for()
+
+    def assert_quiet(self, *expected: str) -> None:
+        """No request left the server, and the console is empty; but for lines that the browser itself writes there."""
+        assert self.foreign == []
+        unexpected = [line for line in self.console if not any(words in line for words in expected)]
+        assert not unexpected, unexpected

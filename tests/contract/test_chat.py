@@ -1,0 +1,132 @@
+"""The chat page as text: its GraphQL fits the schema, its words are there in every language, and it stays small."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+from graphql import build_schema, parse, validate
+
+from gql.limit import limit_rule
+from server.page import CHAT
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = {path.name: path.read_text() for path in CHAT.glob("*.js")}
+LANGUAGES = {path.stem: json.loads(path.read_text()) for path in (CHAT / "text").glob("*.json")}
+MOST_BYTES = 60_000
+
+_TEMPLATE = re.compile(r"`([^`]*)`")
+
+
+def documents() -> dict[str, str]:
+    """Every operation of query.js with the fragments it names, as the page sends it."""
+    templates = [
+        text.replace("${refusal}", "... on UserError { detail code }")
+        for text in _TEMPLATE.findall(SCRIPTS["query.js"])
+    ]
+    fragments = {text.split()[1]: text for text in templates if text.startswith("fragment")}
+    found = {}
+    for text in templates:
+        if not re.match(r"(query|mutation|subscription) ", text):
+            continue
+        whole, wanted = text, list(re.findall(r"\.\.\.(\w+)", text))
+        while wanted:
+            name = wanted.pop()
+            if name in fragments and f"fragment {name} on" not in whole:
+                whole += "\n" + fragments[name]
+                wanted += re.findall(r"\.\.\.(\w+)", fragments[name])
+        found[text.split("(")[0].split("{")[0].split()[1]] = whole
+    return found
+
+
+@pytest.mark.parametrize("name", documents())
+def test_every_operation_fits_the_schema_and_the_limits(name: str) -> None:
+    """A change of the schema that would break the page is seen here, before a browser."""
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+
+    assert validate(schema, parse(documents()[name])) == []
+    assert validate(schema, parse(documents()[name]), [limit_rule()]) == []
+
+
+def test_there_are_as_many_operations_as_the_page_names() -> None:
+    """So that none escapes the test above by the way it is written."""
+    keys = re.findall(r"^  (\w+): `", SCRIPTS["query.js"], re.MULTILINE)
+
+    assert len(documents()) == len(keys) > 30
+
+
+def test_every_language_has_every_text_with_the_same_places() -> None:
+    """Issue 7: texts in one JSON per language."""
+    assert set(LANGUAGES) == set(re.findall(r'"(\w+)"', re.search(r"LANGUAGES = (\[.*?\])", SCRIPTS["text.js"])[1]))  # type: ignore[index]
+    english = LANGUAGES["en"]
+    for texts in LANGUAGES.values():
+        assert list(texts) == list(english)
+        for key, text in texts.items():
+            assert isinstance(text, dict) == isinstance(english[key], dict)
+            assert places(text) == places(english[key]), key
+
+
+def places(text: str | dict[str, str]) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", json.dumps(text)))
+
+
+def test_every_text_that_is_asked_for_is_there_and_the_other_way_round() -> None:
+    """Keys that are put together (`error.${code}`) count by their beginning."""
+    asked, families = set(), set()
+    for script in SCRIPTS.values():
+        asked |= set(re.findall(r'\b(?:t|has)\("([\w.]+)"', script))
+        asked |= {
+            key for pair in re.findall(r'\bt\(\w+ ? "?([^)`]*?)\)', script) for key in re.findall(r'"([\w.]+)"', pair)
+        }
+        asked |= {
+            key
+            for choice in re.findall(r"\bt\((?:[\w.]+) \? ([^)]*)\)", script)
+            for key in re.findall(r'"([\w.]+)"', choice)
+        }
+        families |= set(re.findall(r"\b(?:t|has)\(`([\w]+\.)\$", script))
+    known = set(LANGUAGES["en"])
+
+    assert asked - known == set()
+    assert {key for key in known - asked if not key.startswith(tuple(families))} == set()
+
+
+def test_every_reason_that_a_person_may_meet_has_words_of_its_own() -> None:
+    """Reasons of reports and restrictions are shown by name alone, so none may be missing."""
+    schema = (ROOT / "schema.graphql").read_text()
+    for enum, family in {
+        "ReportReason": "reason",
+        "MessageEligibility": "restriction",
+        "DeliveryStatus": "status",
+    }.items():
+        body = re.search(rf"^enum {enum} {{(.*?)^}}", schema, re.MULTILINE | re.DOTALL)
+        assert body is not None
+        assert {f"{family}.{value}" for value in re.findall(r"^  ([A-Z_]+)$", body[1], re.MULTILINE)} <= set(
+            LANGUAGES["en"]
+        )
+
+
+def test_the_page_makes_no_markup_of_strings_and_asks_no_other_host() -> None:
+    """Issue 7: no innerHTML at all. The browser's policy keeps it too."""
+    whole = "\n".join(SCRIPTS.values())
+
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "DOMParser",
+    ):
+        assert word not in whole, word
+    assert re.findall(r"https?://[\w.]+", whole + (CHAT / "style.css").read_text()) == []
+    assert "//" not in re.sub(r"</?\w+[^>]*>", "", (CHAT / "index.html").read_text())
+
+
+def test_the_page_weighs_less_than_sixty_kilobytes() -> None:
+    """Issue 7: under 60 kB, as it comes over the wire, with one language and no script left out."""
+    paths = [path for path in CHAT.rglob("*") if path.is_file() and path.parent.name != "text"]
+
+    assert sum(len(gzip.compress(path.read_bytes())) for path in [*paths, CHAT / "text" / "en.json"]) < MOST_BYTES
+    assert all(len(script.splitlines()) <= 300 for script in SCRIPTS.values())
