@@ -17,13 +17,14 @@ export class ConversationView {
   constructor(store) {
     this.store = store;
     this.header = h("header");
-    this.log = h("ol", { class: "log", role: "log", "aria-label": t("messages"), tabindex: "0" });
+    this.list = h("ol");
+    this.log = h("div", { class: "log", role: "log", "aria-label": t("messages"), tabindex: "0" }, this.list);
     this.newest = button(t("newest"), () => attempt(() => store.open(store.thread.id)), { class: "newest" });
     this.request = h("div", { class: "request" });
     this.composer = new Composer(store);
     this.pane = h("section", { class: "pane", "aria-label": t("conversation") }, this.header, this.log, this.newest, this.request, this.composer.element);
     this.empty = h("section", { class: "pane empty" }, h("p", {}, t("choose")));
-    this.element = h("main", {}, this.empty);
+    this.element = h("div", { class: "side" }, this.empty);
     this.log.addEventListener("scroll", () => this.#scrolled());
     this.pane.addEventListener("dragover", (event) => (event.preventDefault(), this.pane.classList.add("dropping")));
     this.pane.addEventListener("dragleave", (event) => this.pane.contains(event.relatedTarget) || this.pane.classList.remove("dropping"));
@@ -65,7 +66,7 @@ export class ConversationView {
       { class: "row" },
       button("←", () => this.store.closeThread(), { class: "icon back", "aria-label": t("back"), "data-focus": "back" }),
       avatar(others.length === 1 ? others[0] : null, title),
-      h("div", { class: "title" }, h("h2", {}, title), h("p", { class: "presence", role: "status" }, line)),
+      h("div", { class: "title" }, h("h1", {}, title), h("p", { class: "presence", role: "status" }, line)),
       more,
     );
   }
@@ -105,7 +106,7 @@ export class ConversationView {
     const wasAtEnd = isNew || scrollHeight - scrollTop - clientHeight < NEAR;
     const isGroup = (thread.conversation?.others ?? thread.people ?? []).length > 1;
     const last = thread.messages.findLast(({ sender }) => sender?.id === store.me.id)?.id;
-    keep(this.log, this.#entries(), {
+    keep(this.list, this.#entries(), {
       key: (entry) => entry.key,
       sign: (entry) => JSON.stringify([entry.message ?? entry.day ?? [entry.item.state, entry.item.error?.code, entry.item.uploads.map(({ state }) => state)], entry.message?.id === last, isGroup, thread.found === entry.message?.id]),
       make: (entry) => this.#entry(entry, isGroup, last),

@@ -84,7 +84,7 @@ export function menu(opener, items) {
       box.remove();
     }
   });
-  document.body.append(box);
+  document.querySelector("main").append(box);
   box.showPopover();
   const at = opener.getBoundingClientRect();
   box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - box.offsetWidth - 8))}px`;

@@ -15,7 +15,7 @@ export class Drawer {
     this.response = h("pre", { tabindex: "0", "aria-label": t("drawer.response") });
     this.link = explorer && h("a", { target: "_blank", rel: "opener", class: "main" }, t("drawer.open"));
     this.element = h(
-      "aside",
+      "section",
       { class: "drawer", "aria-label": t("drawer.title"), hidden: true },
       h("header", {}, h("h2", {}, t("drawer.title")), button("✕", close, { "aria-label": t("close"), class: "icon" })),
       this.choice,

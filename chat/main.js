@@ -54,7 +54,7 @@ async function enter(info) {
   };
   const sidebar = new Sidebar(own, { signOut, drawer: () => drawer.toggle() });
   const view = new ConversationView(own);
-  const layout = h("div", { class: "layout" }, sidebar.element, view.element, drawer.element);
+  const layout = h("main", { class: "layout" }, sidebar.element, view.element, drawer.element);
   const render = () => {
     sidebar.render();
     view.render();

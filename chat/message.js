@@ -46,11 +46,10 @@ function quote(store, message) {
 
 function reaction(store, message, group) {
   const names = list(group.users.map(({ displayName }) => displayName));
-  return button(`${group.emoji} ${group.count}`, () => attempt(() => react(store, message, group.emoji, !group.viewerHasReacted)), {
+  return button([`${group.emoji} ${group.count}`, spoken(` ${t("reaction.by", { names })}`)], () => attempt(() => react(store, message, group.emoji, !group.viewerHasReacted)), {
     "aria-pressed": String(group.viewerHasReacted),
     "data-focus": `reaction-${group.emoji}`,
     title: names,
-    "aria-label": t("reaction.by", { emoji: group.emoji, names }),
   });
 }
 

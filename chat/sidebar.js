@@ -32,7 +32,7 @@ export class Sidebar {
     this.line = h("p", { class: "line", role: "status" });
     this.field = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: () => this.#typed() });
     this.element = h(
-      "aside",
+      "section",
       { class: "sidebar", "aria-label": t("conversations") },
       h("header", {}, h("h1", {}, "Sotto"), button("✎", () => this.#compose(), { "aria-label": t("newMessage"), title: t("newMessage"), class: "icon" })),
       this.field,

@@ -57,6 +57,7 @@ class Chat:
         )
         chat = cls(await context.new_page(), server)
         await chat.page.goto(server.url)
+        await chat.page.locator("main h1").first.wait_for()
         return chat
 
     async def enter(self, name: str) -> None:

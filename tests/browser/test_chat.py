@@ -220,8 +220,8 @@ async def test_messages_are_answered_edited_reacted_to_and_deleted(pair: tuple[C
     await bob.message("Shall we meet at nine?").get_by_text("edited").wait_for()
 
     await bob.act("Shall we meet", "React with 👍")
-    await alice.message("Shall we meet").get_by_role("button", name="👍 by Bob").click()
-    await bob.message("Shall we meet").get_by_role("button", name="👍 by Bob and Alice").wait_for()
+    await alice.message("Shall we meet").get_by_role("button", name="👍 1 by Bob").click()
+    await bob.message("Shall we meet").get_by_role("button", name="👍 2 by Bob and Alice").wait_for()
 
     await bob.act("Shall we meet", "Reply")
     await bob.write("Ten is better.")
