@@ -1,0 +1,28 @@
+// What GraphiQL calls to run an operation.
+import { getOperationAST, parse } from "graphql";
+import { takeTokenOf } from "./account.js";
+import { attachments } from "./attachment.js";
+import { place } from "./place.js";
+import { post } from "./request.js";
+import { session } from "./session.js";
+import { listen } from "./socket.js";
+
+export async function fetcher({ query, variables, operationName }, { headers } = {}) {
+  const operation = { query, ...(variables && { variables }), ...(operationName && { operationName }) };
+  const definition = definitionOf(query, operationName);
+  if (definition?.operation === "subscription") return listen(operation);
+  const files = definition ? attachments.of(definition.name?.value) : [];
+  const placed = files.length ? place(files, variables, definition) : null;
+  const result = await post(operation, { headers, placed, token: session.get()?.token });
+  await takeTokenOf(result).catch(() => {}); // the answer is shown whatever becomes of its token
+  return result;
+}
+
+/** The operation that will be run; null where the document is not GraphQL, which the server says better. */
+function definitionOf(query, operationName) {
+  try {
+    return getOperationAST(parse(query), operationName);
+  } catch {
+    return null;
+  }
+}

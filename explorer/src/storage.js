@@ -1,0 +1,16 @@
+// What GraphiQL remembers. Variables may hold a password, so tabs and history end with the browser's tab; the theme and
+// the layout hold nothing of the kind, and last.
+const LASTING = /^graphiql:(theme|visiblePlugin|.*Flex)$/;
+
+const placeOf = (key) => (LASTING.test(key) ? localStorage : sessionStorage);
+const keys = () => [...Object.keys(localStorage), ...Object.keys(sessionStorage)].filter((key) => key.startsWith("graphiql:"));
+
+export const storage = {
+  getItem: (key) => placeOf(key).getItem(key),
+  setItem: (key, value) => placeOf(key).setItem(key, value),
+  removeItem: (key) => placeOf(key).removeItem(key),
+  clear: () => keys().forEach((key) => placeOf(key).removeItem(key)),
+  get length() {
+    return keys().length;
+  },
+};
