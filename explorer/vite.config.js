@@ -1,24 +1,29 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 
 /** A `.gz` beside each file that it makes much smaller: the server gives it to whoever accepts it. */
-const compressed = {
-  name: "compressed",
-  apply: "build",
-  async closeBundle() {
-    const folder = new URL("dist/assets/", import.meta.url);
-    for (const name of await readdir(folder)) {
-      const content = await readFile(new URL(name, folder));
-      const packed = gzipSync(content, { level: 9 });
-      if (packed.length < content.length * 0.9) await writeFile(new URL(`${name}.gz`, folder), packed);
-    }
-  },
-};
+function compressed() {
+  let folder;
+  return {
+    name: "compressed",
+    configResolved({ root, build }) {
+      folder = join(root, build.outDir, "assets");
+    },
+    async closeBundle() {
+      for (const name of await readdir(folder)) {
+        const content = await readFile(join(folder, name));
+        const packed = gzipSync(content, { level: 9 });
+        if (packed.length < content.length * 0.9) await writeFile(join(folder, `${name}.gz`), packed);
+      }
+    },
+  };
+}
 
 export default defineConfig({
   base: "/explorer/",
-  plugins: [compressed],
+  plugins: [compressed()],
   worker: { format: "es" },
   build: {
     target: "es2022",

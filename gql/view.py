@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,7 +72,7 @@ class ViewOptions:
     max_sockets_per_user: int = 50
     max_frame_bytes: int = 1024 * 1024
     send_timeout_seconds: float = 30.0
-    explorer: bool = True
+    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # what browsers are shown, if anything
     public_url: str = ""  # where clients reach this server; from their request where it is not known
 
 
@@ -128,7 +128,7 @@ class View(HandshakeView):
             raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
-        if request.method == "GET" and "query" not in request.query and wants_page(accept):
+        if request.method == "GET" and wants_page(accept) and (self.options.page or "query" not in request.query):
             return await self._page(request)
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
@@ -216,10 +216,11 @@ class View(HandshakeView):
         pending = {asyncio.ensure_future(closing), *self._running}
         await asyncio.wait(pending, timeout=seconds)
 
-    async def _page(self, request: web.Request) -> web.Response:
-        if not self.options.explorer:
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        """For browsers, a link with an operation in it too: they show it, and run nothing that nobody has read."""
+        if self.options.page is None:
             raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
-        return await self.render_graphql_ide(request)
+        return await self.options.page(request)
 
     async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:
         """The context of a request before it is known who asks."""

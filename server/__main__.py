@@ -69,6 +69,18 @@ def test(context: typer.Context) -> None:
 
 
 @cli.command()
+def explorer() -> None:
+    """Build GraphiQL, so that /graphql works offline; needs Node, once."""
+    from server.build import BuildError, build  # noqa: PLC0415
+
+    try:
+        made = build()
+    except BuildError as error:
+        fail(str(error))
+    typer.echo(f"GraphiQL is built: {made}. A server that is started from now on serves it at /graphql.")
+
+
+@cli.command()
 def schema() -> None:
     """Print the schema in the definition language."""
     from gql.schema import schema_text  # noqa: PLC0415

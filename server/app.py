@@ -17,10 +17,11 @@ from gql.view import View, ViewOptions
 from models.base import now_ms
 from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
+from server.explorer import Explorer
 from server.file import FileHandler
 from server.jwks import fetch_keys
 from server.log import log_request
-from server.page import ChatPage, PageInfo
+from server.page import EXPLORER, ChatPage, PageInfo
 from server.proxy import remote_of
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
@@ -142,13 +143,14 @@ class App:
 
 def build_app(settings: Settings, services: Services) -> App:
     """The application of these settings; nothing listens yet."""
+    explorer = Explorer(EXPLORER)
     options = ViewOptions(
         max_json_bytes=settings.max_json_bytes,
         max_inline_request_bytes=settings.max_inline_request_bytes,
         max_attachments=settings.max_attachments,
         body_timeout_seconds=settings.body_timeout_seconds,
         allowed_origins=settings.allowed_origins,
-        explorer=settings.explorer,
+        page=explorer.page if settings.explorer else None,
         public_url=settings.public_url,
         max_sockets_per_user=settings.max_sockets,
     )
@@ -168,6 +170,8 @@ def build_app(settings: Settings, services: Services) -> App:
     app.router.add_route("DELETE", "/uploads/{id}", uploads.delete)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
+    if settings.explorer:
+        explorer.add_to(app.router)
     page = PageInfo(explorer=settings.explorer)
     app.router.add_get("/page.json", page.get)
     if settings.chat_page:

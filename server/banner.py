@@ -1,5 +1,7 @@
 """The banner: where everything is, and what to try first."""
 
+from server.build import npm
+from server.page import EXPLORER
 from server.settings import Settings
 
 _CURL = """\
@@ -28,6 +30,13 @@ def addresses(url: str, settings: Settings) -> str:
     marks = ["├─"] * (len(lines) - 1) + ["└─"]
     tree = [f"  {mark} {line:{width}}  {note}" for mark, line, note in zip(marks, lines, notes, strict=True)]
     return "\n".join(["Sotto", *tree])
+
+
+def explorer() -> str:
+    """The way to a GraphiQL that works offline; nothing where it has been built, or cannot be."""
+    if (EXPLORER / "index.html").exists() or npm() is None:
+        return ""
+    return "\n  GraphiQL comes from a public CDN; `./sotto explorer`, and a restart, make it work offline.\n"
 
 
 def demo(url: str, token: str) -> str:

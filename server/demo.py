@@ -64,7 +64,8 @@ class Demo:
         token = await demo.start()
         running.app.page.demo = {"usernames": list(PEOPLE), "password": PASSWORD}
         tree = banner.addresses(running.url, settings)
-        typer.echo(f"{tree}\n{banner.demo(running.url, token)}")
+        hint = banner.explorer() if settings.explorer else ""
+        typer.echo(f"{tree}\n{hint}{banner.demo(running.url, token)}")
         sys.stdout.flush()
         try:
             yield

@@ -14,3 +14,5 @@ export const storage = {
     return keys().length;
   },
 };
+
+storage.getItem("graphiql:docExplorerFlex") ?? storage.setItem("graphiql:docExplorerFlex", "0.25"); // the editors want room

@@ -3,69 +3,110 @@ import { storage } from "./storage.js";
 
 const json = (value) => JSON.stringify(value, null, 2);
 
-const SIGN_IN = `# Run it: the button above, or Ctrl-Enter. Every mutation answers with a union: a success, or a refusal that says
-# what is wrong. The token goes along from now on; who is signed in stands below, and in the panel on the left.
+const SIGN_IN = `# Run it: the button, or Ctrl-Enter.
+# An answer is a success, or a refusal that
+# says why. The token goes along from now on.
 mutation SignIn($input: SignInInput!) {
   signIn(input: $input) {
     __typename
-    ... on SignInSuccess { token viewer { user { username displayName } unreadMessageCount } }
+    ... on SignInSuccess {
+      token
+      viewer {
+        user { username displayName }
+        unreadMessageCount
+      }
+    }
     ... on UserError { detail code }
   }
 }
 `;
 
-const SEND = `# A message to bob. Several users are one group; a refusal names every recipient that was wrong.
-# With a clientMessageId the same message is sent once, however often it is tried.
+const SEND = `# A message to bob; several users are a group.
+# A refusal names everybody who was wrong.
 mutation Send($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
-    ... on SendPrivateMessageSuccess { message { id text createdAt deliveryStatus } conversation { id } }
-    ... on RecipientsRejectedError { recipientRejections { index reason detail } }
+    ... on SendPrivateMessageSuccess {
+      message { id text createdAt }
+      conversation { id }
+    }
+    ... on RecipientsRejectedError {
+      recipientRejections { index reason detail }
+    }
     ... on UserError { detail code }
   }
 }
 `;
 
-const SEND_FILE = `# An example goes along, as the line below the answer says. The panel Files (a paper clip, on the left) takes others:
-# it suggests the variables that are files, and sends what the GraphQL multipart request specification describes.
+const SEND_FILE = `# notes.txt goes along: see below the answer.
+# The panel with the paper clip takes others.
 mutation SendFile($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
     ... on SendPrivateMessageSuccess {
-      message { id attachments { filename mimeType byteSize sha256 url } }
+      message {
+        id
+        attachments {
+          filename
+          mimeType
+          byteSize
+          sha256
+          url
+        }
+      }
     }
-    ... on AttachmentsRejectedError { attachmentRejections { index reason detail } }
+    ... on AttachmentsRejectedError {
+      attachmentRejections { index reason detail }
+    }
     ... on UserError { detail code }
   }
 }
 `;
 
-const LISTEN = `# Run it and leave it open: it shows each message as it comes, those of this person's other devices included.
-# Have somebody write, in another window, or by: ./sotto send --as bob alice "hi" --data data-demo
-# The cursor as $after brings all that was missed, in order, and then goes on live.
+const LISTEN = `# Run it: each new message comes as it is sent.
+# Have bob write, in another window, or by
+#   ./sotto send --as bob alice hi \\
+#     --data data-demo
+# A cursor as $after brings what was missed.
 subscription Listen($after: EventCursor) {
   privateMessageReceived(after: $after) {
     cursor
     isReplay
-    message { id text createdAt sender { username } attachments { filename mimeType byteSize sha256 url } }
+    message {
+      text
+      createdAt
+      sender { username }
+      attachments { filename byteSize sha256 url }
+    }
   }
 }
 `;
 
-const BLOCK = `# A block stands in the way of both, and the other is not told. Mutations run in order: block, try to write, unblock.
-# What the refused one was to send is not delivered later.
-mutation Block($block: BlockUserInput!, $message: SendPrivateMessageInput!, $unblock: UnblockUserInput!) {
+const BLOCK = `# Mutations run in order: block somebody, try to
+# write to them, take the block back. A block
+# stops both sides, and the other is not told.
+mutation Block(
+  $block: BlockUserInput!
+  $message: SendPrivateMessageInput!
+  $unblock: UnblockUserInput!
+) {
   blockUser(input: $block) {
-    ... on BlockUserSuccess { user { username viewerHasBlocked } }
+    ... on BlockUserSuccess {
+      user { username viewerHasBlocked }
+    }
     ... on UserError { detail code }
   }
   sendPrivateMessage(input: $message) {
     __typename
-    ... on RecipientsRejectedError { recipientRejections { index reason detail } }
+    ... on RecipientsRejectedError {
+      recipientRejections { index reason detail }
+    }
     ... on UserError { detail code }
   }
   unblockUser(input: $unblock) {
-    ... on UnblockUserSuccess { user { username viewerHasBlocked } }
+    ... on UnblockUserSuccess {
+      user { username viewerHasBlocked }
+    }
     ... on UserError { detail code }
   }
 }

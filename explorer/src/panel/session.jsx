@@ -30,8 +30,8 @@ function Session({ demo }) {
   return (
     <section className="sotto-panel">
       <h2>Sign in</h2>
-      <p role="status">
-        {current ? <>You are <strong>{current.username}</strong>.</> : "Nobody is signed in."}
+      <p role="status" className="sotto-row">
+        <span>{current ? <>You are <strong>{current.username}</strong>.</> : "Nobody is signed in."}</span>
         {current && <Button disabled={isBusy} onClick={() => attempt(signOut)}>Sign out</Button>}
       </p>
       {demo && <DemoPeople demo={demo} isBusy={isBusy} attempt={attempt} />}
@@ -47,7 +47,7 @@ function Session({ demo }) {
 
 function DemoPeople({ demo, isBusy, attempt }) {
   return (
-    <p>
+    <p className="sotto-row">
       {demo.usernames.map((username) => (
         <Button key={username} disabled={isBusy} onClick={() => attempt(() => signIn(username, demo.password))}>
           {username}

@@ -1,0 +1,131 @@
+"""GraphiQL at /graphql: our build under its policy, Strawberry's page where there is none, and nothing beside them."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from yarl import URL
+
+from server.explorer import EXPLORER_POLICY
+from tests.server.test_app import Serving, code_of, serving
+
+__all__ = ["serving"]
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PAGE = '<!doctype html><script type="module" src="/explorer/assets/index-abc.js"></script>'
+SCRIPT = "// a made-up build\n" * 100
+
+
+@pytest.fixture
+def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small build, as `./sotto explorer` leaves it."""
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text(PAGE)
+    (folder / "assets" / "index-abc.js").write_text(SCRIPT)
+    (folder / "assets" / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT.encode()))
+    monkeypatch.setattr("server.app.EXPLORER", folder)
+    return folder
+
+
+@pytest.fixture
+def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No build."""
+    monkeypatch.setattr("server.app.EXPLORER", tmp_path / "nothing")
+
+
+async def test_the_page_comes_with_a_policy_that_lets_no_other_host_in(serving: Serving, dist: Path) -> None:
+    """Issue 7: strict, and Trusted Types; a new build is seen at once."""
+    async with serving() as (_, http), http.get("/graphql", headers=HTML) as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+        assert await response.text() == PAGE
+        assert response.headers["Content-Security-Policy"] == EXPLORER_POLICY
+        assert response.headers["Cache-Control"] == "no-cache"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_policy_says_what_it_is_meant_to() -> None:
+    """Styles alone may be inline; scripts, workers and connections are the server's own."""
+    policy = {name: rest for name, _, rest in (each.strip().partition(" ") for each in EXPLORER_POLICY.split(";"))}
+
+    assert [name for name in policy if "unsafe" in policy[name]] == ["style-src"]
+    assert all(policy[name] == "'self'" for name in ("script-src", "worker-src", "connect-src"))
+    assert all(policy[name] == "'none'" for name in ("default-src", "base-uri", "form-action", "frame-ancestors"))
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert not {"http", "blob", "*"} & {part for rest in policy.values() for part in rest.replace(":", " ").split()}
+
+
+async def test_an_asset_is_kept_for_ever_and_comes_compressed(serving: Serving, dist: Path) -> None:
+    """Its name changes with its content; who accepts gzip is sent what the build compressed."""
+    async with serving() as (_, http):
+        async with http.get("/explorer/assets/index-abc.js", headers={"Accept-Encoding": "gzip"}) as response:
+            assert (response.status, response.content_type) == (200, "text/javascript")
+            assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert response.headers["Content-Encoding"] == "gzip"
+            assert response.headers["Content-Security-Policy"] == EXPLORER_POLICY
+            assert await response.text() == SCRIPT
+        async with http.get("/explorer/assets/index-abc.js", headers={"Accept-Encoding": "identity"}) as response:
+            assert "Content-Encoding" not in response.headers
+            assert await response.text() == SCRIPT
+        async with http.head("/explorer/assets/index-abc.js", headers={"Accept-Encoding": "identity"}) as response:
+            assert (response.status, response.headers["Content-Length"]) == (200, str(len(SCRIPT)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "assets/nothing.js",
+        "assets/",
+        "assets/index-abc.js.gz",
+        "assets/../index.html",
+        "assets/%2e%2e/index.html",
+        "assets/..%2f..%2f..%2fREADME.md",
+        "assets//etc/passwd",
+        "index.html",
+        "",
+    ],
+)
+async def test_nothing_beside_the_assets_can_be_asked_for(serving: Serving, dist: Path, path: str) -> None:
+    async with serving() as (running, http), http.get(URL(f"{running.url}/explorer/{path}", encoded=True)) as response:
+        assert (response.status, await code_of(response)) == (404, "NOT_FOUND")
+
+
+async def test_a_link_with_an_operation_is_shown_to_browsers_and_answered_to_programs(
+    serving: Serving, dist: Path
+) -> None:
+    """The page opens a tab with it; nothing runs that nobody has read."""
+    link = "/graphql?query={__typename}&variables={}&operationName="
+    async with serving() as (_, http):
+        async with http.get(link, headers=HTML) as response:
+            assert await response.text() == PAGE
+        async with http.get(link) as response:
+            assert await response.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.usefixtures("nothing")
+async def test_without_a_build_strawberrys_page_says_how_to_make_one(serving: Serving) -> None:
+    """It loads from another host, so it has the policy that all other pages have; no asset of ours is promised."""
+    async with serving() as (_, http):
+        async with http.get("/graphql", headers=HTML) as response:
+            text = await response.text()
+            assert response.headers["Content-Security-Policy"] != EXPLORER_POLICY
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        async with http.get("/explorer/assets/index-abc.js") as response:
+            assert response.status == 404
+
+    body = text.split("<body>")[1]
+    assert body.index("<code>./sotto explorer</code>") < body.index('id="graphiql"')
+    assert "https://unpkg.com/graphiql" in text
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/explorer/assets/index-abc.js"])
+async def test_one_setting_turns_it_off(serving: Serving, dist: Path, path: str) -> None:
+    """Page and assets alike."""
+    async with serving(explorer=False) as (_, http), http.get(path, headers=HTML) as response:
+        assert response.status == 404
+        assert "error" in await response.text()
+
+
+async def test_without_the_explorer_a_link_is_a_request_as_before(serving: Serving, dist: Path) -> None:
+    async with serving(explorer=False) as (_, http), http.get("/graphql?query={__typename}", headers=HTML) as response:
+        assert await response.json() == {"data": {"__typename": "Query"}}
