@@ -8,8 +8,9 @@ import { session } from "./session.js";
 import { listen } from "./socket.js";
 
 export async function fetcher({ query, variables, operationName }, { headers } = {}) {
-  const operation = { query, ...(variables && { variables }), ...(operationName && { operationName }) };
   const definition = definitionOf(query, operationName);
+  const name = definition?.name?.value ?? operationName;
+  const operation = { query, ...(variables && { variables }), ...(name && { operationName: name }) };
   if (definition?.operation === "subscription") return listen(operation);
   const files = definition ? attachments.of(definition.name?.value) : [];
   const placed = files.length ? place(files, variables, definition) : null;
@@ -18,10 +19,14 @@ export async function fetcher({ query, variables, operationName }, { headers } =
   return result;
 }
 
-/** The operation that will be run; null where the document is not GraphQL, which the server says better. */
+/**
+ * The operation that will be run; null where the document is not GraphQL, which the server says better. Just after
+ * another tab was opened GraphiQL still has the name of the last one: then the only operation is meant.
+ */
 function definitionOf(query, operationName) {
   try {
-    return getOperationAST(parse(query), operationName);
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
   } catch {
     return null;
   }
