@@ -39,9 +39,9 @@ class Explorer:
         if self.is_built:
             router.add_get("/explorer/assets/{name:.+}", self._assets.get)
 
-    async def page(self, _request: web.Request) -> web.StreamResponse:
+    async def page(self, request: web.Request) -> web.StreamResponse:
         """What a browser is shown at `/graphql`."""
         if self.is_built:
-            return self._page.file("index.html")
+            return self._page.file(request, "index.html")
         head, body = get_graphql_ide_html(graphql_ide="graphiql").split("<body>")
         return web.Response(text=f"{head}<body>\n{_HINT}{body}", content_type="text/html")

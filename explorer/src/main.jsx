@@ -9,7 +9,7 @@ import { attachments } from "./attachment.js";
 import { fetcher } from "./fetcher.js";
 import { attachmentPanel } from "./panel/attachment.jsx";
 import { sessionPanel } from "./panel/session.jsx";
-import { LinkedOperation, Status } from "./panel/status.jsx";
+import { LinkedOperation, Status, Wrapped } from "./panel/status.jsx";
 import { storage } from "./storage.js";
 import { beginning, tabsFor, takeLink } from "./tab.js";
 
@@ -39,6 +39,7 @@ async function start() {
       </GraphiQL.Logo>
       <GraphiQL.Footer>
         <Status />
+        <Wrapped />
         {link?.operationName && <LinkedOperation name={link.operationName} />}
       </GraphiQL.Footer>
     </GraphiQL>,

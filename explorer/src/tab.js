@@ -4,8 +4,7 @@ import { storage } from "./storage.js";
 const json = (value) => JSON.stringify(value, null, 2);
 
 const SIGN_IN = `# Run it: the button, or Ctrl-Enter.
-# An answer is a success, or a refusal that
-# says why. The token goes along from now on.
+# An answer is a success, or a refusal that says why. The token goes along from now on.
 mutation SignIn($input: SignInInput!) {
   signIn(input: $input) {
     __typename
@@ -64,9 +63,7 @@ mutation SendFile($input: SendPrivateMessageInput!) {
 `;
 
 const LISTEN = `# Run it: each new message comes as it is sent.
-# Have bob write, in another window, or by
-#   ./sotto send --as bob alice hi \\
-#     --data data-demo
+# Have bob write, in another window, or by: ./sotto send --as bob alice hi --data data-demo
 # A cursor as $after brings what was missed.
 subscription Listen($after: EventCursor) {
   privateMessageReceived(after: $after) {
@@ -82,9 +79,8 @@ subscription Listen($after: EventCursor) {
 }
 `;
 
-const BLOCK = `# Mutations run in order: block somebody, try to
-# write to them, take the block back. A block
-# stops both sides, and the other is not told.
+const BLOCK = `# Mutations run in order: block somebody, try to write to them, take the block back.
+# A block stops both sides, and the other is not told.
 mutation Block(
   $block: BlockUserInput!
   $message: SendPrivateMessageInput!

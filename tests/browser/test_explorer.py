@@ -138,6 +138,20 @@ def test_whoever_is_signed_in_at_the_chat_page_is_so_here(explorer: Explorer, de
     assert explorer.run("Send")["sendPrivateMessage"]["recipientRejections"][0]["reason"] == "SELF"
 
 
+def test_a_session_that_ended_is_forgotten(chromium: Any, demo: Demo) -> None:
+    """Its bearer would keep even signing in from working. The browser itself tells the console of a 401."""
+    context = chromium.new_context()
+    entry = json.dumps({"token": "sot_" + "x" * 43, "username": "alice"})
+    context.add_init_script(f"sessionStorage.setItem('sotto.session', '{entry}')")
+    explorer = Explorer(context.new_page(), demo.url)
+    explorer.open()
+    explorer.status("Nobody is signed in")
+    signed_in = explorer.run("SignIn")["signIn"]
+    context.close()
+
+    assert signed_in["__typename"] == "SignInSuccess"
+
+
 def test_people_sign_in_by_a_click_and_out(explorer: Explorer, demo: Demo) -> None:
     """Each click is another person; signing out ends the session on the server too."""
     explorer.sign_in("carol")

@@ -13,7 +13,7 @@ __all__ = ["serving"]
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGE = '<!doctype html><script type="module" src="/explorer/assets/index-abc.js"></script>'
-SCRIPT = "// a made-up build\n" * 100
+SCRIPT = "// a made-up build\n" * 50_000  # more than what is held in memory: the file that the build compressed is sent
 
 
 @pytest.fixture

@@ -22,6 +22,13 @@ export function Status() {
   );
 }
 
+/** Breaks the long lines of operations: the editor is narrow, and narrower on a phone. */
+export function Wrapped() {
+  const editor = useGraphiQL((state) => state.queryEditor);
+  useEffect(() => editor?.updateOptions({ wordWrap: "on" }), [editor]);
+  return null;
+}
+
 /** Chooses the operation that a link names, once its document is read. */
 export function LinkedOperation({ name }) {
   const actions = useGraphiQLActions();
