@@ -65,7 +65,14 @@ export class Api extends EventTarget {
 
   /** Puts an operation into the history. */
   note(name, variables) {
-    const entry = { name, document: QUERIES[name], variables: masked(variables), response: null, milliseconds: null, isChosen: !BY_ITSELF.has(name) };
+    const entry = {
+      name,
+      document: QUERIES[name],
+      variables: masked(variables),
+      response: null,
+      milliseconds: null,
+      isChosen: !BY_ITSELF.has(name),
+    };
     this.history.unshift(entry);
     this.history.length = Math.min(this.history.length, KEPT);
     this.dispatchEvent(new Event("sent"));
@@ -93,5 +100,7 @@ export class Api extends EventTarget {
 
 /** The same without passwords and tokens: the drawer may be on a screen that others see. */
 function masked(value) {
-  return JSON.parse(JSON.stringify(value, (key, inner) => (/password|token/i.test(key) && typeof inner === "string" ? "…" : inner)));
+  return JSON.parse(
+    JSON.stringify(value, (key, inner) => (/password|token/i.test(key) && typeof inner === "string" ? "…" : inner)),
+  );
 }

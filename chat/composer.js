@@ -18,19 +18,34 @@ export class Composer {
     this.store = store;
     this.about = h("div", { class: "about" });
     this.files = h("ul", { class: "uploads", "aria-label": t("files") });
-    this.text = h("textarea", { rows: "1", "aria-label": t("write.label"), placeholder: t("write.label"), dir: "auto" });
+    this.text = h("textarea", {
+      rows: "1",
+      "aria-label": t("write.label"),
+      placeholder: t("write.label"),
+      dir: "auto",
+    });
     this.choose = h("input", { type: "file", multiple: true, hidden: true });
     this.choose.addEventListener("change", () => (this.add(this.choose.files), (this.choose.value = "")));
     this.text.addEventListener("input", () => this.#typing());
     this.text.addEventListener("keydown", (event) => this.#key(event));
-    this.text.addEventListener("paste", (event) => event.clipboardData.files.length && (event.preventDefault(), this.add(event.clipboardData.files)));
+    this.text.addEventListener(
+      "paste",
+      (event) => event.clipboardData.files.length && (event.preventDefault(), this.add(event.clipboardData.files)),
+    );
     this.go = h("button", { class: "main", "aria-label": t("send"), title: t("send") }, "➤");
     this.element = h(
       "form",
       { class: "composer", onsubmit: (event) => (event.preventDefault(), this.#submit()) },
       this.about,
       this.files,
-      h("div", { class: "row" }, this.choose, button("+", () => this.choose.click(), { "aria-label": t("attach"), title: t("attach"), class: "icon attach" }), this.text, this.go),
+      h(
+        "div",
+        { class: "row" },
+        this.choose,
+        button("+", () => this.choose.click(), { "aria-label": t("attach"), title: t("attach"), class: "icon attach" }),
+        this.text,
+        this.go,
+      ),
     );
   }
 
@@ -44,7 +59,14 @@ export class Composer {
     }
     const about = thread.editing ?? thread.replyTo;
     const words = thread.editing ? t("editing") : t("replying", { name: about?.sender?.displayName ?? t("erased") });
-    this.about.replaceChildren(...(about ? [h("span", {}, `${words} ${about.text ?? ""}`), button("✕", () => this.#leave(), { "aria-label": t("cancel"), class: "icon" })] : []));
+    this.about.replaceChildren(
+      ...(about
+        ? [
+            h("span", {}, `${words} ${about.text ?? ""}`),
+            button("✕", () => this.#leave(), { "aria-label": t("cancel"), class: "icon" }),
+          ]
+        : []),
+    );
     keep(this.files, this.#uploads, {
       key: (upload) => (upload.key ??= String(Math.random())),
       sign: ({ state, error }) => `${state}${error?.code}`,
@@ -61,7 +83,8 @@ export class Composer {
     const { maxAttachments, maxAttachmentBytes } = this.store.limits;
     for (const file of files) {
       if (this.#uploads.length >= maxAttachments) return notice(t("files.tooMany", { count: maxAttachments }));
-      if (file.size > maxAttachmentBytes) notice(t("file.tooLarge", { name: file.name, size: size(file.size), limit: size(maxAttachmentBytes) }));
+      if (file.size > maxAttachmentBytes)
+        notice(t("file.tooLarge", { name: file.name, size: size(file.size), limit: size(maxAttachmentBytes) }));
       else if (file.size === 0) notice(t("file.empty", { name: file.name }));
       else this.#uploads.push(new Upload(this.store.api, file, () => this.store.changed()));
     }
@@ -78,7 +101,9 @@ export class Composer {
       this.text.focus();
     };
     const again = () => {
-      this.#uploads = this.#uploads.map((each) => (each === upload ? new Upload(this.store.api, file, () => this.store.changed()) : each));
+      this.#uploads = this.#uploads.map((each) =>
+        each === upload ? new Upload(this.store.api, file, () => this.store.changed()) : each,
+      );
       this.store.changed();
     };
     return h(
@@ -87,7 +112,8 @@ export class Composer {
       preview && h("img", { src: preview, alt: "" }),
       h("span", { class: "filename" }, file.name),
       h("span", { class: "details" }, state === "ready" ? `${size(file.size)} ✓` : size(file.size)),
-      state === "uploading" && h("progress", { max: "1", "aria-label": t("file.progress", { name: file.name, part: percent(upload.part) }) }),
+      state === "uploading" &&
+        h("progress", { max: "1", "aria-label": t("file.progress", { name: file.name, part: percent(upload.part) }) }),
       state === "failed" && h("span", { class: "problem" }, sentence(upload.error)),
       state === "failed" && button(t("again"), again),
       button("✕", remove, { "aria-label": t("file.cancel", { name: file.name }), class: "icon" }),
@@ -125,7 +151,8 @@ export class Composer {
     const text = this.text.value.trim();
     if (thread.editing) return this.#edit(thread.editing, text);
     if (!text && this.#uploads.length === 0) return;
-    if ([...text].length > store.limits.maxTextLength) return notice(t("text.tooLong", { count: store.limits.maxTextLength }));
+    if ([...text].length > store.limits.maxTextLength)
+      return notice(t("text.tooLong", { count: store.limits.maxTextLength }));
     if (this.#uploads.some(({ state }) => state === "failed")) return notice(t("files.failed"));
     store.outbox.send(thread, text, this.#uploads, thread.replyTo);
     this.#uploads = [];

@@ -12,12 +12,18 @@ export function sentence(error) {
   return worded(error.code, error.message, { seconds: Math.ceil(error.data?.retryAfterSeconds ?? 0) });
 }
 
-const worded = (code, detail, values) => (has(`error.${code}`) ? t(`error.${code}`, values) : detail || t("error.UNKNOWN"));
+const worded = (code, detail, values) =>
+  has(`error.${code}`) ? t(`error.${code}`, values) : detail || t("error.UNKNOWN");
 
 /** Says a sentence for some seconds, and to a screen reader at once. */
 export function notice(words) {
   const place = document.querySelector("#notice");
-  const line = h("p", {}, words, button("✕", () => line.remove(), { "aria-label": t("close") }));
+  const line = h(
+    "p",
+    {},
+    words,
+    button("✕", () => line.remove(), { "aria-label": t("close") }),
+  );
   place.replaceChildren(line);
   setTimeout(() => line.remove(), 12_000);
 }
@@ -65,7 +71,9 @@ export function menu(opener, items) {
     attempt(act);
   };
   for (const [words, act, label] of items) {
-    box.append(button(words, choose(act), { role: "menuitem", tabindex: "-1", "aria-label": label, class: label && "emoji" }));
+    box.append(
+      button(words, choose(act), { role: "menuitem", tabindex: "-1", "aria-label": label, class: label && "emoji" }),
+    );
   }
   box.addEventListener("keydown", (event) => {
     const all = [...box.children];
@@ -80,7 +88,8 @@ export function menu(opener, items) {
   box.addEventListener("toggle", ({ newState }) => {
     opener.setAttribute("aria-expanded", String(newState === "open"));
     if (newState === "closed") {
-      if (box.contains(document.activeElement) || document.activeElement === document.body) opener.focus();
+      const back = opener.isConnected ? opener : document.querySelector(`[data-focus="${opener.dataset.focus}"]`);
+      if (box.contains(document.activeElement) || document.activeElement === document.body) back?.focus();
       box.remove();
     }
   });

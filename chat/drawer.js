@@ -9,7 +9,10 @@ export class Drawer {
 
   constructor(api, { explorer, close }) {
     this.api = api;
-    this.choice = h("select", { "aria-label": t("drawer.operation"), onchange: () => this.#show(this.api.history[Number(this.choice.value)]) });
+    this.choice = h("select", {
+      "aria-label": t("drawer.operation"),
+      onchange: () => this.#show(this.api.history[Number(this.choice.value)]),
+    });
     this.document = h("pre", { tabindex: "0", "aria-label": t("drawer.operation") });
     this.variables = h("pre", { tabindex: "0", "aria-label": t("drawer.variables") });
     this.response = h("pre", { tabindex: "0", "aria-label": t("drawer.response") });
@@ -38,7 +41,11 @@ export class Drawer {
   render() {
     if (this.element.hidden) return;
     const { history } = this.api;
-    this.choice.replaceChildren(...history.map(({ name, milliseconds }, i) => h("option", { value: String(i) }, milliseconds === null ? name : `${name} · ${milliseconds} ms`)));
+    this.choice.replaceChildren(
+      ...history.map(({ name, milliseconds }, i) =>
+        h("option", { value: String(i) }, milliseconds === null ? name : `${name} · ${milliseconds} ms`),
+      ),
+    );
     const newest = history.find(({ isChosen }) => isChosen) ?? history[0];
     if (newest !== this.#newest || !history.includes(this.#shown)) this.#shown = this.#newest = newest;
     this.choice.value = String(history.indexOf(this.#shown));

@@ -22,7 +22,10 @@ function picture(store, file) {
     if (node?.thumbnail) image.src = node.thumbnail.url;
   };
   image.addEventListener("error", () => renew().catch(() => {}), { once: true });
-  return button(image, () => attempt(() => show(store, file)), { class: "picture", "aria-label": t("file.open", { name: file.filename }) });
+  return button(image, () => attempt(() => show(store, file)), {
+    class: "picture",
+    "aria-label": t("file.open", { name: file.filename }),
+  });
 }
 
 async function urlOf(store, file, disposition) {
@@ -34,7 +37,12 @@ async function show(store, file) {
   const url = await urlOf(store, file, "INLINE");
   dialog(file.filename, (close) => [
     h("img", { src: url, alt: file.filename, class: "whole" }),
-    h("div", { class: "answers" }, button(t("file.download"), () => attempt(() => download(store, file))), button(t("close"), close)),
+    h(
+      "div",
+      { class: "answers" },
+      button(t("file.download"), () => attempt(() => download(store, file))),
+      button(t("close"), close),
+    ),
   ]).classList.add("wide");
 }
 

@@ -26,7 +26,10 @@ async function door(info, reason) {
   store?.stop();
   store = null;
   document.title = "Sotto";
-  const mayJoin = await api.query("welcome").then(({ serverInfo }) => serverInfo.features.includes("SIGN_UP"), () => false);
+  const mayJoin = await api.query("welcome").then(
+    ({ serverInfo }) => serverInfo.features.includes("SIGN_UP"),
+    () => false,
+  );
   signIn(page, api, info, mayJoin, (session, stay) => {
     api.begin(session, stay);
     enter(info).catch((error) => offline(info, error));
@@ -70,7 +73,9 @@ async function enter(info) {
 function offline(info, error) {
   if (!api.session) return;
   if (error.code !== "OFFLINE" && error.code !== "UNAVAILABLE") throw error;
-  page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { role: "status" }, t("error.OFFLINE"))));
+  page.replaceChildren(
+    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { role: "status" }, t("error.OFFLINE"))),
+  );
   setTimeout(() => enter(info).catch((again) => offline(info, again)), 2_000);
 }
 

@@ -14,43 +14,77 @@ export function messageElement(store, message, { isGroup, isLast }) {
   const isMine = message.sender?.id === store.me.id;
   const isDeleted = message.state === "DELETED";
   const sender = isMine ? t("you") : (message.sender?.displayName ?? t("erased"));
-  const more = button("⋯", () => openMenu(store, message, more), { class: "icon more", "data-focus": "more", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": t("message.more", { name: sender }) });
+  const more = button("⋯", () => openMenu(store, message, more), {
+    class: "icon more",
+    "data-focus": `more-${message.id}`,
+    "aria-haspopup": "menu",
+    "aria-expanded": "false",
+    "aria-label": t("message.more", { name: sender }),
+  });
   return h(
     "li",
-    { class: `message${isMine ? " mine" : ""}${store.thread.found === message.id ? " found" : ""}`, id: `m-${message.id}`, tabindex: "-1" },
+    {
+      class: `message${isMine ? " mine" : ""}${store.thread.found === message.id ? " found" : ""}`,
+      id: `m-${message.id}`,
+      tabindex: "-1",
+    },
     h(
       "div",
       { class: "bubble" },
       isGroup && !isMine ? h("p", { class: "sender" }, sender) : spoken(`${sender}: `),
       message.replyTo && quote(store, message.replyTo),
-      isDeleted ? h("p", { class: "gone" }, t("deleted")) : message.text && h("p", { class: "text", dir: "auto" }, linked(message.text)),
+      isDeleted
+        ? h("p", { class: "gone" }, t("deleted"))
+        : message.text && h("p", { class: "text", dir: "auto" }, linked(message.text)),
       message.attachments.map((file) => fileElement(store, file)),
-      h("p", { class: "meta" }, h("time", { datetime: message.createdAt }, time(message.createdAt)), message.editedAt && !isDeleted && ` · ${t("edited")}`, isMine && !isDeleted && status(message, isLast)),
+      h(
+        "p",
+        { class: "meta" },
+        h("time", { datetime: message.createdAt }, time(message.createdAt)),
+        message.editedAt && !isDeleted && ` · ${t("edited")}`,
+        isMine && !isDeleted && status(message, isLast),
+      ),
     ),
     !isDeleted && more,
-    message.reactions.length > 0 && h("div", { class: "reactions" }, message.reactions.map((group) => reaction(store, message, group))),
+    message.reactions.length > 0 &&
+      h(
+        "div",
+        { class: "reactions" },
+        message.reactions.map((group) => reaction(store, message, group)),
+      ),
   );
 }
 
 function status(message, isLast) {
   const words = t(`status.${message.deliveryStatus}`);
-  const mark = h("span", { class: `mark ${message.deliveryStatus}`, "aria-hidden": "true" }, MARKS[message.deliveryStatus]);
+  const mark = h(
+    "span",
+    { class: `mark ${message.deliveryStatus}`, "aria-hidden": "true" },
+    MARKS[message.deliveryStatus],
+  );
   return [" ", mark, isLast ? h("span", { class: "status" }, ` ${words}`) : spoken(words)];
 }
 
 function quote(store, message) {
   const words = message.state === "DELETED" ? t("deleted") : message.preview;
   const go = () => attempt(() => store.open(store.thread.id, message.id));
-  return button([h("strong", {}, message.sender?.displayName ?? t("erased")), ` ${words}`], go, { class: "quote", title: t("message.original") });
+  return button([h("strong", {}, message.sender?.displayName ?? t("erased")), ` ${words}`], go, {
+    class: "quote",
+    title: t("message.original"),
+  });
 }
 
 function reaction(store, message, group) {
   const names = list(group.users.map(({ displayName }) => displayName));
-  return button([`${group.emoji} ${group.count}`, spoken(` ${t("reaction.by", { names })}`)], () => attempt(() => react(store, message, group.emoji, !group.viewerHasReacted)), {
-    "aria-pressed": String(group.viewerHasReacted),
-    "data-focus": `reaction-${group.emoji}`,
-    title: names,
-  });
+  return button(
+    [`${group.emoji} ${group.count}`, spoken(` ${t("reaction.by", { names })}`)],
+    () => attempt(() => react(store, message, group.emoji, !group.viewerHasReacted)),
+    {
+      "aria-pressed": String(group.viewerHasReacted),
+      "data-focus": `reaction-${group.emoji}`,
+      title: names,
+    },
+  );
 }
 
 async function react(store, { id }, emoji, reacted) {
@@ -67,14 +101,17 @@ function openMenu(store, message, opener) {
     store.changed();
     document.querySelector(".composer textarea")?.focus();
   };
-  menu(opener, [
-    ...reactions,
-    [t("reply"), compose({ replyTo: message })],
-    message.text && [t("copy"), () => navigator.clipboard.writeText(message.text).then(() => notice(t("copied")))],
-    message.viewerCanEdit && message.text && [t("edit"), compose({ editing: message })],
-    [t("delete"), () => askToDelete(store, message)],
-    !isMine && [t("report"), () => askToReport(store, message)],
-  ].filter(Boolean));
+  menu(
+    opener,
+    [
+      ...reactions,
+      [t("reply"), compose({ replyTo: message })],
+      message.text && [t("copy"), () => navigator.clipboard.writeText(message.text).then(() => notice(t("copied")))],
+      message.viewerCanEdit && message.text && [t("edit"), compose({ editing: message })],
+      [t("delete"), () => askToDelete(store, message)],
+      !isMine && [t("report"), () => askToReport(store, message)],
+    ].filter(Boolean),
+  );
 }
 
 function askToDelete(store, message) {
@@ -91,12 +128,21 @@ function askToDelete(store, message) {
 
 function askToReport(store, message) {
   dialog(t("report.title"), (close) => {
-    const reason = h("select", {}, REASONS.map((each) => h("option", { value: each }, t(`reason.${each}`))));
+    const reason = h(
+      "select",
+      {},
+      REASONS.map((each) => h("option", { value: each }, t(`reason.${each}`))),
+    );
     const comment = h("textarea", { rows: "3", maxlength: "1000" });
     const block = h("input", { type: "checkbox" });
     const send = async () => {
       close();
-      await store.api.mutate("report", { messageId: message.id, reason: reason.value, comment: comment.value.trim() || null, block: block.checked });
+      await store.api.mutate("report", {
+        messageId: message.id,
+        reason: reason.value,
+        comment: comment.value.trim() || null,
+        block: block.checked,
+      });
       notice(t("report.thanks"));
     };
     return [
@@ -104,7 +150,12 @@ function askToReport(store, message) {
       h("label", {}, t("report.reason"), reason),
       h("label", {}, t("report.comment"), comment),
       h("label", { class: "check" }, block, t("report.block", { name: message.sender?.displayName ?? t("erased") })),
-      h("div", { class: "answers" }, button(t("report.send"), () => attempt(send), { class: "danger" }), button(t("cancel"), close)),
+      h(
+        "div",
+        { class: "answers" },
+        button(t("report.send"), () => attempt(send), { class: "danger" }),
+        button(t("cancel"), close),
+      ),
     ];
   });
 }

@@ -20,7 +20,15 @@ export class Outbox {
   /** Sends to a thread, after the files have arrived; texts of one conversation keep their order. */
   send(thread, text, uploads, replyTo) {
     const to = thread.id ? { conversationId: thread.id } : { users: thread.people.map(({ id }) => ({ id })) };
-    const item = { clientMessageId: randomId(), to, text, uploads, replyTo, state: "waiting", at: new Date().toISOString() };
+    const item = {
+      clientMessageId: randomId(),
+      to,
+      text,
+      uploads,
+      replyTo,
+      state: "waiting",
+      at: new Date().toISOString(),
+    };
     this.items = [...this.items, item];
     this.#changed();
     this.#begin(item);
@@ -70,7 +78,9 @@ export class Outbox {
     item.error = null;
     this.#changed();
     const key = JSON.stringify(item.to);
-    const turn = Promise.all([this.#turns.get(key), ...item.uploads.map(({ done }) => done)]).then(() => this.#deliver(item));
+    const turn = Promise.all([this.#turns.get(key), ...item.uploads.map(({ done }) => done)]).then(() =>
+      this.#deliver(item),
+    );
     this.#turns.set(key, turn);
   }
 
@@ -78,7 +88,9 @@ export class Outbox {
     if (!this.items.includes(item)) return;
     const bad = item.uploads.find(({ state }) => state !== "ready");
     const key = JSON.stringify(item.to);
-    const before = this.items.slice(0, this.items.indexOf(item)).find(({ to, error }) => JSON.stringify(to) === key && error?.isRetryable);
+    const before = this.items
+      .slice(0, this.items.indexOf(item))
+      .find(({ to, error }) => JSON.stringify(to) === key && error?.isRetryable);
     try {
       if (bad ?? before) throw (bad ?? before).error; // what was written first goes first
       const { message, conversation } = await this.api.mutate("send", {
@@ -116,7 +128,12 @@ export class Outbox {
 
   #changed() {
     const texts = this.items.filter(({ uploads }) => uploads.length === 0);
-    sessionStorage.setItem(KEY, JSON.stringify(texts.map(({ clientMessageId, to, text, replyTo, at }) => ({ clientMessageId, to, text, replyTo, at }))));
+    sessionStorage.setItem(
+      KEY,
+      JSON.stringify(
+        texts.map(({ clientMessageId, to, text, replyTo, at }) => ({ clientMessageId, to, text, replyTo, at })),
+      ),
+    );
     this.store.changed();
   }
 }

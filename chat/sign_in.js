@@ -7,7 +7,13 @@ import { t } from "./text.js";
 /** Shows the form in `page`; calls `entered` with a session once the server let somebody in. */
 export function signIn(page, api, info, mayJoin, entered) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", { name: "username", autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
+  const name = h("input", {
+    name: "username",
+    autocomplete: "username",
+    required: true,
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
   const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
   const stay = h("input", { type: "checkbox", name: "stay" });
 
@@ -35,12 +41,25 @@ export function signIn(page, api, info, mayJoin, entered) {
     h("label", {}, t("password"), password),
     h("label", { class: "check" }, stay, t("staySignedIn")),
     problem,
-    h("div", { class: "answers" }, h("button", { value: "signIn", class: "main" }, t("signIn")), mayJoin && h("button", { value: "signUp" }, t("signUp"))),
+    h(
+      "div",
+      { class: "answers" },
+      h("button", { value: "signIn", class: "main" }, t("signIn")),
+      mayJoin && h("button", { value: "signUp" }, t("signUp")),
+    ),
   );
   const people = info.demo && [
     h("p", {}, t("demo.hint")),
-    h("div", { class: "answers" }, info.demo.usernames.map((who) => button(t("demo.as", { name: who }), () => enter("signIn", who, info.demo.password)))),
+    h(
+      "div",
+      { class: "answers" },
+      info.demo.usernames.map((who) =>
+        button(t("demo.as", { name: who }), () => enter("signIn", who, info.demo.password)),
+      ),
+    ),
   ];
-  page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form, people));
+  page.replaceChildren(
+    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form, people),
+  );
   name.focus();
 }

@@ -1,13 +1,16 @@
 // Words and times in the reader's language; one JSON per language, English where one is missing.
 
 const LANGUAGES = ["en", "de"];
-let language = "en";
+let language = "en"; // of the words
+let locale = "en"; // of times and numbers: British English writes 14:05
 let texts = {};
 
 /** Loads the first language that the reader knows and we do; `?lang=de` chooses by hand. */
 export async function loadTexts() {
-  const wanted = [new URLSearchParams(location.search).get("lang"), ...navigator.languages];
-  language = wanted.map((each) => each?.slice(0, 2).toLowerCase()).find((each) => LANGUAGES.includes(each)) ?? "en";
+  const wanted = [new URLSearchParams(location.search).get("lang"), ...navigator.languages, "en"].filter(Boolean);
+  const first = wanted.find((each) => LANGUAGES.includes(languageOf(each)));
+  language = languageOf(first);
+  locale = navigator.languages.find((each) => languageOf(each) === language) ?? language;
   texts = await (await fetch(`/chat/text/${language}.json`)).json();
   document.documentElement.lang = language;
 }
@@ -23,28 +26,29 @@ export function t(key, values = {}) {
 export const has = (key) => key in texts;
 
 /** Alice, Bob and Carol. */
-export const list = (names) => new Intl.ListFormat(language).format(names);
+export const list = (names) => new Intl.ListFormat(locale).format(names);
 
 /** 14:05. */
-export const time = (at) => new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
+export const time = (at) =>
+  new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
 
 /** Today, yesterday, or Thursday, 5 November. */
 export function day(at) {
   const date = new Date(at);
   const days = Math.round((midnight(new Date()) - midnight(date)) / 86_400_000);
   if (days === 0 || days === 1) {
-    const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day");
+    const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-days, "day");
     return words[0].toUpperCase() + words.slice(1);
   }
   const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long", year }).format(date);
+  return new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year }).format(date);
 }
 
 /** A time of today, or a short day. */
 export function moment(at) {
   const date = new Date(at);
   if (midnight(date) === midnight(new Date())) return time(at);
-  return new Intl.DateTimeFormat(language, { day: "numeric", month: "short" }).format(date);
+  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }).format(date);
 }
 
 /** The local day that a time lies in, as a key. */
@@ -52,12 +56,17 @@ export const dayKey = (at) => String(midnight(new Date(at)));
 
 /** 1.5 MB. */
 export function size(bytes) {
-  const step = [["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3]].find(([, unit]) => bytes >= unit) ?? ["byte", 1];
+  const step = [
+    ["gigabyte", 1e9],
+    ["megabyte", 1e6],
+    ["kilobyte", 1e3],
+  ].find(([, unit]) => bytes >= unit) ?? ["byte", 1];
   const options = { style: "unit", unit: step[0], unitDisplay: "short", maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(language, options).format(bytes / step[1]);
+  return new Intl.NumberFormat(locale, options).format(bytes / step[1]);
 }
 
 /** 42 %. */
-export const percent = (part) => new Intl.NumberFormat(language, { style: "percent" }).format(part);
+export const percent = (part) => new Intl.NumberFormat(locale, { style: "percent" }).format(part);
 
+const languageOf = (tag) => tag.slice(0, 2).toLowerCase();
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();

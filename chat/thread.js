@@ -150,7 +150,10 @@ export class Thread {
     if (ids.length === 0) return;
     const { nodes } = await api.query("receipts", { ids });
     const status = new Map(nodes.filter(Boolean).map((each) => [each.id, each.deliveryStatus]));
-    this.messages = this.messages.map((each) => ({ ...each, deliveryStatus: status.get(each.id) ?? each.deliveryStatus }));
+    this.messages = this.messages.map((each) => ({
+      ...each,
+      deliveryStatus: status.get(each.id) ?? each.deliveryStatus,
+    }));
     this.store.changed();
   }
 
@@ -158,7 +161,8 @@ export class Thread {
   read() {
     const { conversation } = this;
     const last = this.messages.at(-1);
-    if (this.#isClosed || this.hasAfter || !conversation?.isUnread || !last || this.store.isRequest(conversation)) return;
+    if (this.#isClosed || this.hasAfter || !conversation?.isUnread || !last || this.store.isRequest(conversation))
+      return;
     if (document.visibilityState !== "visible" || !document.hasFocus()) return;
     this.store.api
       .mutate("read", { conversationId: this.id, upToMessageId: last.id })

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.browser import CHROMIUM, QUIET
 from tests.flow.client import Server
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
 
-CHROMIUM = "/usr/bin/chromium"
 SECONDS = 10.0
 
 
@@ -26,7 +26,7 @@ async def chromium() -> AsyncIterator["Browser"]:
             pytest.fail("tests/browser/run installs Playwright")
         pytest.skip("No browser is installed: run tests/browser/run.")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         await browser.close()
 

@@ -1,0 +1,68 @@
+// What stands between the viewer and a message: a request that waits for an answer, a block, a closed inbox.
+
+import { attempt, notice } from "./dialog.js";
+import { button, h, keep } from "./dom.js";
+import { t } from "./text.js";
+
+export class Gate {
+  constructor(store) {
+    this.store = store;
+    this.element = h("div", { class: "request" });
+  }
+
+  /** Whether the viewer may write here; where not, the reason and the way out stand there. */
+  render() {
+    const { store } = this;
+    const { conversation, people, id } = store.thread;
+    const isRequest = Boolean(conversation && store.isRequest(conversation));
+    const reason = isRequest ? "request" : reasonOf(conversation, people);
+    keep(this.element, reason ? [{ reason, id }] : [], {
+      key: (entry) => entry.reason,
+      sign: JSON.stringify,
+      make: () => (isRequest ? this.#request(conversation) : this.#restriction(reason, conversation)),
+    });
+    return isRequest || !reason;
+  }
+
+  #restriction(reason, conversation) {
+    const { store } = this;
+    const [user] = conversation ? store.othersOf(conversation) : store.thread.people;
+    const words = h("p", {}, t(`restriction.${reason}`, { name: user?.displayName ?? "" }));
+    const canUnblock = reason === "BLOCKED_BY_VIEWER" && user?.viewerHasBlocked;
+    const label = t("unblock", { name: user?.displayName });
+    return h("div", {}, words, canUnblock && button(label, () => attempt(() => setBlock(store, user, false))));
+  }
+
+  #request({ id, others }) {
+    const { store } = this;
+    const input = { conversationId: id };
+    const accept = async () => store.putConversation((await store.api.mutate("accept", input)).conversation);
+    const decline = (block) => async () => {
+      await store.api.mutate("decline", { ...input, block });
+      store.conversations.delete(id);
+      store.closeThread();
+      notice(t("request.declined"));
+    };
+    const answers = [
+      button(t("request.accept"), () => attempt(accept), { class: "main" }),
+      button(t("request.decline"), () => attempt(decline(false))),
+      button(t("request.block"), () => attempt(decline(true)), { class: "danger" }),
+    ];
+    const name = store.users.get(others[0])?.displayName ?? "";
+    return h("div", {}, h("p", {}, t("request.words", { name })), h("div", { class: "answers" }, answers));
+  }
+}
+
+/** Blocks somebody, or takes it back, and looks again what may be sent where they are. */
+export async function setBlock(store, user, isBlocked) {
+  const { user: now } = await store.api.mutate(isBlocked ? "block" : "unblock", { user: { id: user.id } });
+  store.put(now);
+  const { conversation } = store.thread ?? {};
+  if (conversation) await store.refresh(conversation.id);
+  store.changed();
+}
+
+function reasonOf(conversation, people) {
+  if (conversation) return conversation.viewerCanSend ? null : conversation.sendRestriction;
+  return people.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
+}
