@@ -37,9 +37,9 @@ def check_installed() -> None:
         pytest.skip(f"{', '.join(missing)} is not there: run tests/browser/run (it needs Node 20.19 or newer).")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for all tests; each opens a context of its own."""
+    """One browser; each test opens a context of its own. It ends with the module: no other loop runs beside its own."""
     check_installed()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where it is installed
 
