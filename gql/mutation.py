@@ -55,7 +55,14 @@ from gql.send import (
     send_private_message_to_each,
 )
 from gql.setting import UpdateMessagingSettingsResult, update_messaging_settings
-from gql.staged import CancelUploadResult, CreateUploadResult, cancel_upload, create_upload
+from gql.staged import (
+    CancelUploadResult,
+    CompleteUploadResult,
+    CreateUploadResult,
+    cancel_upload,
+    complete_upload,
+    create_upload,
+)
 
 
 @strawberry.type(description="Everything that can be done. Each answers with a union: a success, or a typed refusal.")
@@ -150,6 +157,11 @@ class Mutation:
     create_upload: CreateUploadResult = strawberry.mutation(
         resolver=create_upload,
         description="Begins a file that comes in parts and goes on where it broke off: for large ones, for bad lines.",
+    )
+    complete_upload: CompleteUploadResult = strawberry.mutation(
+        resolver=complete_upload,
+        description="Says that a file is whole at its `directUploadUrl`: the server fetches and checks it. Needed for "
+        "no other upload, and the same again when it is called again.",
     )
     cancel_upload: CancelUploadResult = strawberry.mutation(
         resolver=cancel_upload, description="Forgets an upload of the viewer's."

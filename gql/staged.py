@@ -1,4 +1,4 @@
-"""Uploads in parts: begun here, their bytes sent over tus 1.0, attached by their id."""
+"""Uploads: begun here, their bytes sent in parts over tus 1.0, or put into the storage whole; attached by their id."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,13 @@ import strawberry
 from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.node import Info, Node, given, moment_of
-from gql.refusal import AttachmentsRejectedError, InvalidInputError, NotFoundError, RateLimitedError
+from gql.refusal import (
+    AttachmentsRejectedError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    RateLimitedError,
+)
 from gql.scalar import URL, ByteSize
 from services.staged_upload import UploadForm, UploadState, UploadView
 
@@ -35,6 +41,7 @@ described(
 class UploadSession(Node):
     """Built from an UploadView."""
 
+    view: strawberry.Private[UploadView]
     state: UploadState = strawberry.field(description="How far it is.")
     upload_url: URL = strawberry.field(
         description="A tus 1.0 resource, for the same bearer: HEAD tells the offset, PATCH takes bytes, DELETE cancels."
@@ -43,12 +50,23 @@ class UploadSession(Node):
     byte_size: ByteSize = strawberry.field(description="How many there will be.")
     expires_at: datetime = strawberry.field(description="When it is forgotten unless a message has it.")
 
+    @strawberry.field(
+        description="Where the whole file can be put past this server, for whoever has the URL: `PUT` it there without "
+        "a bearer, then call `completeUpload`. The PUT must begin within an hour; ask again for another URL. Null "
+        "where this server takes all files itself, and when the upload is no longer PENDING."
+    )
+    async def direct_upload_url(self, info: Info) -> URL | None:
+        """One call."""
+        url = await info.context.services.upload.direct_url(info.context.signed_in(), self.view)
+        return None if url is None else URL(url)
+
     @classmethod
     def of(cls, view: UploadView, context: "Context") -> "UploadSession":
         """The type for an upload."""
         id_ = encode(Kind.UPLOAD, view.id)
         return cls(
             id=id_,
+            view=view,
             state=view.state,
             upload_url=URL(f"{context.base_url}/uploads/{id_}"),
             received_bytes=ByteSize(view.received_bytes),
@@ -84,6 +102,20 @@ class CreateUploadSuccess:
     upload: UploadSession = strawberry.field(description="Where to send the bytes.")
 
 
+@strawberry.input(description="Which upload is whole.")
+class CompleteUploadInput:
+    """One."""
+
+    upload_id: strawberry.ID = strawberry.field(description="An upload of the viewer's, put at `directUploadUrl`.")
+
+
+@strawberry.type(description="The file was fetched, and is what was said of it.")
+class CompleteUploadSuccess:
+    """The upload."""
+
+    upload: UploadSession = strawberry.field(description="The upload, READY to be attached.")
+
+
 @strawberry.input(description="Which upload to forget.")
 class CancelUploadInput:
     """One."""
@@ -101,6 +133,10 @@ class CancelUploadSuccess:
 CreateUploadResult = Annotated[
     CreateUploadSuccess | InvalidInputError | AttachmentsRejectedError | RateLimitedError,
     strawberry.union("CreateUploadResult", description="What becomes of `createUpload`."),
+]
+CompleteUploadResult = Annotated[
+    CompleteUploadSuccess | NotFoundError | AttachmentsRejectedError | ConflictError | RateLimitedError,
+    strawberry.union("CompleteUploadResult", description="What becomes of `completeUpload`."),
 ]
 CancelUploadResult = Annotated[
     CancelUploadSuccess | NotFoundError,
@@ -123,6 +159,15 @@ async def create_upload(
     )
     view = await info.context.services.upload.create(info.context.signed_in(), form)
     return CreateUploadSuccess(upload=UploadSession.of(view, info.context))
+
+
+async def complete_upload(
+    info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="The upload.")]
+) -> CompleteUploadResult:
+    """One call."""
+    viewer, id_ = info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id)
+    view = await info.context.services.upload.complete(viewer, id_)
+    return CompleteUploadSuccess(upload=UploadSession.of(view, info.context))
 
 
 async def cancel_upload(

@@ -1,5 +1,6 @@
 """Upload sessions: files that come in parts, and what is known of them before the last byte."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from peewee import BigIntegerField, BlobField, IntegerField, TextField, fn
@@ -38,6 +39,13 @@ class SessionRow(NamedTuple):
     expires_at: int
 
 
+class SizeRow(NamedTuple):
+    """How many bytes were said of a file."""
+
+    id: int
+    byte_size: int
+
+
 _ID = UploadSession.id == Param("id")
 _COLUMNS = ("id", "owner_id", "filename", "byte_size", "sha256", "duration_ms", "thumbnail_for", "failure")
 
@@ -66,6 +74,12 @@ EXPIRED = Prepared[SessionRow](
     UploadSession.select(UploadSession.id).where(UploadSession.expires_at < Param("now")).limit(100)
 )
 KNOWN = Prepared[SessionRow](UploadSession.select(UploadSession.id).where(UploadSession.id.in_(IdList("ids"))))
+SIZES = Prepared(
+    UploadSession.select(UploadSession.id, UploadSession.byte_size).where(
+        UploadSession.id.in_(IdList("ids")), UploadSession.failure.is_null()
+    ),
+    SizeRow,
+)
 DELETE_MANY = Prepared[SessionRow](UploadSession.delete().where(UploadSession.id.in_(IdList("ids"))))
 
 
@@ -74,3 +88,8 @@ def take_expired(transaction: Transaction, now: int) -> list[int]:
     ids: list[int] = transaction.values(EXPIRED, now=now)
     transaction.run(DELETE_MANY, ids=id_list(ids))
     return ids
+
+
+def sizes_of(transaction: Transaction, ids: Iterable[int]) -> dict[int, int]:
+    """How many bytes were said of those of the uploads that are on their way still, and have not failed."""
+    return {row.id: row.byte_size for row in transaction.all(SIZES, ids=id_list(ids))}

@@ -63,6 +63,7 @@ def limits_of(settings: Settings) -> Limits:
         max_attachment_bytes=settings.max_attachment_bytes,
         max_inline_request_bytes=settings.max_inline_request_bytes,
         upload_life_seconds=settings.upload_life_seconds,
+        presigned_uploads=settings.presigned_uploads,
         quota_bytes=settings.quota_bytes,
         url_life_seconds=settings.url_life_seconds,
         event_retention_seconds=settings.event_retention_seconds,

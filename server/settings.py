@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     presigned_downloads: bool = Field(
         default=False, description="Whether S3 itself gives files that are saved, by URLs that are good for a minute."
     )
+    presigned_uploads: bool = Field(
+        default=False,
+        description="Whether clients may put files into S3 themselves; the server fetches and checks them.",
+    )
     quota_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
         ByteSize(0), description="Most bytes of files of one user, those of their messages included; 0 = no limit."
     )

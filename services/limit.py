@@ -43,6 +43,7 @@ class Limits:
     sign_ins_per_minute: int = 10
     sign_ups_per_minute: int = 10
     allowed_mime_types: tuple[str, ...] = ()  # empty: any
+    presigned_uploads: bool = False  # past this server, where the storage can
     sign_up: bool = True
     self_conversations: bool = False
     email_lookup: bool = False

@@ -12,16 +12,14 @@ from models.base import new_id, now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
 from models.upload_session import SessionRow
-from services.attachment import AttachmentService, check_quota, put_uploads
-from services.chosen import number_of
-from services.error import AttachmentsRejected, InvalidInput, NotFound, RateLimited, ServerUnavailable
-from services.file import ReceivedFile
+from services.attachment import AttachmentService, check_quota
+from services.completion import Completion
+from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound, RateLimited, ServerUnavailable
 from services.guard import GuardedDatabase
+from services.incoming import IncomingFiles
 from services.limit import Limits
-from services.picture import Picture
 from services.rate import RateLimiter
 from services.reception import Reception
-from services.rejection import AttachmentRejectionReason as Reason
 from services.staged_upload import (
     ChecksumMismatch,
     OffsetMismatch,
@@ -36,7 +34,6 @@ from services.staged_upload import (
     issues_of,
     view_of,
 )
-from services.standing import standing_of
 from services.text import clean_filename
 from services.turn import TakenOver, Turns
 from services.viewer import Right, Viewer
@@ -58,12 +55,14 @@ class UploadService:
         reception: Reception,
         limits: Limits,
     ) -> None:
+        self._incoming = IncomingFiles(database, storage, limits)
+        self._completion = Completion(database, storage, files, reception, self._incoming)
         self._database = database
         self._storage = storage
         self._files = files
-        self._reception = reception
         self._limits = limits
         self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
+        self._completions = RateLimiter(limits.uploads_per_minute, "uploads to complete")
         self._turns = Turns()  # by owner and upload
 
     async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
@@ -132,6 +131,25 @@ class UploadService:
         viewer.check(Right.SEND)
         return await self._take_turn(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
 
+    async def direct_url(self, viewer: Viewer, view: UploadView) -> str | None:
+        """Where the storage itself takes the file; see `IncomingFiles.url_of`."""
+        viewer.check(Right.SEND)
+        return await self._incoming.url_of(view)
+
+    async def complete(self, viewer: Viewer, id_: int) -> UploadView:
+        """Fetches what its uploader has put into the storage, and ends the upload as its last part would.
+
+        What had come in parts gives way to it. Who asks again meanwhile, or later, gets the same. Raises NotFound;
+        AttachmentsRejected: for what the file turned out to be, for good, and otherwise with the upload as it was (see
+        `IncomingFiles.fetch`); Conflict where a part that came meanwhile, or a cancellation, has ended it; RateLimited.
+        """
+        viewer.check(Right.SEND)
+        self._completions.take(viewer.user_id)
+        try:
+            return await self._turns.share((viewer.user_id, id_), partial(self._complete, viewer, id_))
+        except TakenOver:
+            raise Conflict("The upload went on in another way meanwhile: look at its `state`.") from None
+
     async def cancel(self, viewer: Viewer, id_: int) -> None:
         """Forgets an upload that no message has, with its bytes; raises NotFound."""
         viewer.check(Right.SEND)
@@ -146,7 +164,7 @@ class UploadService:
 
         spare = await self._database.send_for(viewer, write)
         await self._turns.end((viewer.user_id, id_))
-        await self._storage.partials.delete(id_)
+        await self._completion.clear(id_)
         await self._files.forget(spare)
 
     async def sweep(self) -> None:
@@ -159,6 +177,7 @@ class UploadService:
         busy = {id_ for _, id_ in self._turns.keys}
         for number in set(numbers) - known - busy:
             await self._storage.partials.delete(number)
+        await self._incoming.sweep()
 
     async def _take_turn(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
@@ -170,6 +189,17 @@ class UploadService:
     async def _find(self, viewer: Viewer, id_: int) -> tuple[SessionRow | None, UploadView | None]:
         viewer.check(Right.SEND)
         return await self._database.read(find_upload, viewer.user_id, id_)
+
+    async def _open(self, viewer: Viewer, id_: int) -> SessionRow | UploadView:
+        """An upload on its way, or ready. Raises NotFound (its time is over, too), AttachmentsRejected (it failed)."""
+        session, ready = await self._find(viewer, id_)
+        if ready is not None:
+            return ready
+        if session is None or session.expires_at <= now_ms():
+            raise NotFound(_NONE)
+        if session.failure is not None:
+            raise AttachmentsRejected([failure_of(session)])
+        return session
 
     async def _offset(self, viewer: Viewer, id_: int) -> UploadView:
         session, ready = await self._find(viewer, id_)
@@ -185,17 +215,25 @@ class UploadService:
     async def _append(
         self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
-        session, ready = await self._find(viewer, id_)
-        if ready is not None:
-            raise OffsetMismatch(ready.received_bytes)
-        if session is None or session.expires_at <= now_ms():
-            raise NotFound(_NONE)
-        if session.failure is not None:
-            raise AttachmentsRejected([failure_of(session)])
+        session = await self._open(viewer, id_)
+        if isinstance(session, UploadView):
+            raise OffsetMismatch(session.received_bytes)
         end = await self._put(session, offset, chunks, checksum)
         if end == session.byte_size:
             await self._finish(viewer, session)
         return end
+
+    async def _complete(self, viewer: Viewer, id_: int) -> UploadView:
+        session = await self._open(viewer, id_)
+        if isinstance(session, SessionRow):
+            if (await self._view_of(session)).received_bytes == session.byte_size:
+                await self._finish(viewer, session)  # the server stopped before it could
+            else:
+                await self._completion.finish(viewer, session, await self._incoming.fetch(session))
+            session = await self._open(viewer, id_)
+        if isinstance(session, SessionRow) or session.state is UploadState.EXPIRED:
+            raise NotFound(_NONE)
+        return session
 
     async def _put(
         self, session: SessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
@@ -222,51 +260,12 @@ class UploadService:
             raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
 
     async def _finish(self, viewer: Viewer, session: SessionRow) -> None:
-        """The last byte is there: the hash, the type, the picture; then the file is kept, and is an upload."""
+        """The last part is there."""
         try:
             found = await self._storage.partials.finished(session.id)
         except StorageError as error:
             raise ServerUnavailable("The file could not be finished; try again.", 5.0) from error
-        received = ReceivedFile(session.filename, found, found.byte_size, duration_ms=session.duration_ms)
-        if session.sha256 is not None and found.sha256 != session.sha256.hex():
-            received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
-        else:
-            await self._reception.inspect(received)
-        picture = await self._reception.prove(received)
-        if session.thumbnail_for is not None and picture is None and received.rejection is None:
-            received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
-        if received.rejection is not None:
-            await self._fail(session, received)
-        await asyncio.shield(self._keep(viewer, session, received, picture))
-
-    async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
-        key = await self._files.keep_bytes(0, received)
-        columns = self._files.columns_of(viewer.user_id, received, key, picture)
-        columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
-
-        def write(tx: Transaction) -> list[str]:
-            standing_of(tx, viewer)
-            if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
-                raise NotFound(_NONE)  # cancelled meanwhile
-            return put_uploads(tx, viewer.user_id, [(session.id, columns)], quota_bytes=0)  # counted when it began
-
-        try:
-            spare = await self._database.write(write)
-        except BaseException:
-            await self._files.forget([key])
-            raise
-        await self._files.forget(spare)
-        await self._storage.partials.delete(session.id)
-
-    async def _fail(self, session: SessionRow, received: ReceivedFile) -> None:
-        """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
-        rejection = self._reception.rejection_of(0, received)
-        if not rejection.is_retryable:
-            failure = number_of(rejection.reason)
-            await self._database.write(lambda tx: tx.run(sessions.FAIL, id=session.id, failure=failure))
-            await self._reception.discard(received)
-            await self._storage.partials.delete(session.id)
-        raise AttachmentsRejected([rejection])
+        await self._completion.finish(viewer, session, found)
 
     async def _view_of(self, session: SessionRow) -> UploadView:
         try:

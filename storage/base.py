@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from storage.incoming import IncomingObjects
     from storage.partial import PartialFiles
 
 CHUNK_BYTES = 256 * 1024
@@ -205,6 +206,11 @@ class Storage(Protocol):
     @property
     def partials(self) -> "PartialFiles":
         """Opened with the storage."""
+        ...
+
+    @property
+    def incoming(self) -> "IncomingObjects | None":
+        """Where clients can put bytes past this server; None where the backend takes them from nobody else."""
         ...
 
     async def open(self) -> None:

@@ -38,6 +38,10 @@ class LocalStorage(Storage):
         """Fulfil `Storage.partials`."""
         return self._partials
 
+    @property
+    def incoming(self) -> None:
+        """Fulfil `Storage.incoming`: a folder has no address."""
+
     async def open(self) -> None:
         """Fulfil `Storage.open`. Folders that exist keep the mode that the operator gave them."""
         with failing_as(f"The folder {self._root} cannot be used"):

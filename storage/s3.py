@@ -3,14 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from obstore import sign_async
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import NotFoundError
 from obstore.store import S3Store
 
 from storage.base import (
@@ -19,12 +18,13 @@ from storage.base import (
     StagedFile,
     Storage,
     StorageFailed,
-    StorageFull,
     StorageNotFound,
     failing_as,
     is_key,
     new_key,
 )
+from storage.bucket import bucket_failing_as
+from storage.incoming import IncomingObjects
 from storage.partial import PartialFiles
 
 PART_BYTES = 8 * 1024**2  # of a multipart upload: memory for one file at a time
@@ -52,24 +52,30 @@ class S3Storage(Storage):
         self._name = f"s3://{parts.netloc}"
         self._staging = folder / "staging"
         self._partials = PartialFiles(folder / "partial")
+        self._incoming = IncomingObjects(self._store)
 
     @property
     def partials(self) -> PartialFiles:
         """Fulfil `Storage.partials`."""
         return self._partials
 
+    @property
+    def incoming(self) -> IncomingObjects:
+        """Fulfil `Storage.incoming`."""
+        return self._incoming
+
     async def open(self) -> None:
         """Fulfil `Storage.open`: proves it by an object that is written and deleted."""
         with failing_as(f"The folder {self._staging} cannot be used"):
             await asyncio.to_thread(self._prepare)
         await self._partials.open()
-        with _failing_as(f"The bucket {self._name} cannot be used"):
+        with bucket_failing_as(f"The bucket {self._name} cannot be used"):
             await self._store.put_async("probe", b"0")
             await self._store.delete_async("probe")
 
     async def check(self) -> None:
         """Fulfil `Storage.check`: one small question to the bucket."""
-        with _failing_as(f"The bucket {self._name} cannot be used"):
+        with bucket_failing_as(f"The bucket {self._name} cannot be used"):
             try:
                 await self._store.head_async("probe")
             except (NotFoundError, FileNotFoundError):
@@ -85,7 +91,7 @@ class S3Storage(Storage):
         """Fulfil `Storage.keep`: the object is there whole or not at all."""
         await staged.finish()
         key = new_key()
-        with _failing_as("The file could not be kept"):
+        with bucket_failing_as("The file could not be kept"):
             await self._store.put_async(
                 key, staged.path, attributes=_HARMLESS, chunk_size=PART_BYTES, max_concurrency=1
             )
@@ -100,7 +106,7 @@ class S3Storage(Storage):
         left = (size if end is None else min(end, size)) - start
         if left <= 0:
             return
-        with _failing_as("The file could not be read"):
+        with bucket_failing_as("The file could not be read"):
             found = await self._store.get_async(key, options={"range": (start, start + left)})
             async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
                 content = bytes(chunk)
@@ -113,14 +119,14 @@ class S3Storage(Storage):
     async def size_of(self, key: str) -> int:
         """Fulfil `Storage.size_of`."""
         _check(key)
-        with _failing_as("The size could not be read"):
+        with bucket_failing_as("The size could not be read"):
             return int((await self._store.head_async(key))["size"])
 
     async def delete(self, key: str) -> None:
         """Fulfil `Storage.delete`."""
         _check(key)
         try:
-            with _failing_as("The file could not be deleted"):
+            with bucket_failing_as("The file could not be deleted"):
                 await self._store.delete_async(key)
         except StorageNotFound:
             return
@@ -128,12 +134,12 @@ class S3Storage(Storage):
     async def presigned(self, key: str, seconds: int) -> str | None:
         """Fulfil `Storage.presigned`."""
         _check(key)
-        with _failing_as("The URL could not be signed"):
+        with bucket_failing_as("The URL could not be signed"):
             return str(await sign_async(self._store, "GET", key, timedelta(seconds=seconds)))
 
     async def keys(self) -> AsyncIterator[tuple[str, float]]:
         """Fulfil `Storage.keys`: a thousand at a time."""
-        with _failing_as("The files could not be listed"):
+        with bucket_failing_as("The files could not be listed"):
             async for lot in self._store.list(chunk_size=1000):
                 for each in lot:
                     name = each["path"].rsplit("/", 1)[-1]
@@ -144,20 +150,6 @@ class S3Storage(Storage):
         self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
             left.unlink(missing_ok=True)
-
-
-@contextmanager
-def _failing_as(sentence: str) -> Any:
-    """Turn what obstore raises into a StorageError that begins with `sentence`, and quotes nothing of the answer."""
-    try:
-        yield
-    except (NotFoundError, FileNotFoundError) as error:  # obstore raises either
-        raise StorageNotFound("There is no such file.") from error
-    except BaseError as error:
-        kind = StorageFull if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error) else StorageFailed
-        raise kind(f"{sentence}: {type(error).__name__}.") from error
-    except OSError as error:
-        raise StorageFailed(f"{sentence}: {type(error).__name__}.") from error
 
 
 def _check(key: str) -> None:

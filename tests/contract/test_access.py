@@ -16,7 +16,7 @@ FREE = {
     "AccountService.sign_out": "and can leave",
     "Authenticator._renew": "finds out what the credential is good for",
     "AttachmentService.keep": "a step of SendService._send, which has asked",
-    "UploadService._keep": "a step of UploadService.append and offset, which have asked",
+    "Completion._keep": "a step of UploadService.append, offset and complete, which have asked",
 }
 
 

@@ -25,7 +25,21 @@ Facts = dict[str, str]
 
 SERVED = build_schema(schema_text())
 # By us; a client that knows the contract alone does not miss it.
-ADDED = {"BlockConnection.nodes": "[User!]!", "Event.| DeviceAdded": "", "DeviceAdded.device": "Device!"}
+ADDED = {
+    "BlockConnection.nodes": "[User!]!",
+    "Event.| DeviceAdded": "",
+    "DeviceAdded.device": "Device!",
+    "UploadSession.directUploadUrl": "URL",
+    "Mutation.completeUpload": "CompleteUploadResult!",
+    "Mutation.completeUpload(input:)": "CompleteUploadInput!",
+    "CompleteUploadInput.uploadId": "ID!",
+    "CompleteUploadSuccess.upload": "UploadSession!",
+    **{
+        f"CompleteUploadResult.| {name}": ""
+        for name in ("CompleteUploadSuccess", "NotFoundError", "AttachmentsRejectedError", "ConflictError",
+                     "RateLimitedError")
+    },
+}  # fmt: skip
 FIRST = {
     "Query": "node nodes serverInfo viewer user messageableUsers conversation conversationWith conversations message "
     "searchMessages events",

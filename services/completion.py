@@ -1,0 +1,110 @@
+"""Completion: the last byte of an upload is there; what the file is, and whether it is what was said of it."""
+
+import asyncio
+
+from models import upload_session as sessions
+from models.transaction import Transaction
+from models.upload_session import SessionRow
+from services.attachment import AttachmentService, put_uploads
+from services.chosen import number_of
+from services.error import AttachmentsRejected, NotFound
+from services.file import ReceivedFile
+from services.guard import GuardedDatabase
+from services.incoming import IncomingFiles
+from services.picture import Picture
+from services.reception import Reception
+from services.rejection import AttachmentRejectionReason as Reason
+from services.standing import standing_of
+from services.viewer import Viewer
+from storage.base import StagedFile, Storage
+from storage.partial import FoundFile
+
+
+class Completion:
+    """The same end for every upload, whichever way its bytes came."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        storage: Storage,
+        files: AttachmentService,
+        reception: Reception,
+        incoming: IncomingFiles,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._files = files
+        self._reception = reception
+        self._incoming = incoming
+
+    async def finish(self, viewer: Viewer, session: SessionRow, whole: StagedFile) -> None:
+        """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
+
+        Takes the file over, finished. After a crash the session is as it was before; between 2 and 3 bytes are left
+        that the sweeper takes. Raises AttachmentsRejected for what the file turned out to be, and NotFound where the
+        upload was cancelled meanwhile.
+        """
+        received = ReceivedFile(session.filename, whole, whole.byte_size, duration_ms=session.duration_ms)
+        try:
+            picture = await self._judge(session, received)
+            if received.rejection is not None:
+                await self._fail(session, received)
+        except BaseException:
+            await self._let_go(received)
+            raise
+        await asyncio.shield(self._keep(viewer, session, received, picture))
+
+    async def clear(self, id_: int) -> None:
+        """Forgets the bytes of an upload that is at its end, wherever they wait."""
+        await self._storage.partials.delete(id_)
+        await self._incoming.forget(id_)
+
+    async def _judge(self, session: SessionRow, received: ReceivedFile) -> Picture | None:
+        """Sets `rejection` where the file is not what was said, or not accepted."""
+        assert received.staged is not None
+        if session.sha256 is not None and received.staged.sha256 != session.sha256.hex():
+            received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
+        else:
+            await self._reception.inspect(received)
+        picture = await self._reception.prove(received)
+        if session.thumbnail_for is not None and picture is None and received.rejection is None:
+            received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
+        return picture
+
+    async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
+        try:
+            key = await self._files.keep_bytes(0, received)
+        except BaseException:
+            await self._let_go(received)
+            raise
+        columns = self._files.columns_of(viewer.user_id, received, key, picture)
+        columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
+
+        def write(tx: Transaction) -> list[str]:
+            standing_of(tx, viewer)
+            if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
+                raise NotFound("There is no such upload.")  # cancelled meanwhile
+            return put_uploads(tx, viewer.user_id, [(session.id, columns)], quota_bytes=0)  # counted when it began
+
+        try:
+            spare = await self._database.write(write)
+        except BaseException:
+            await self._files.forget([key])
+            raise
+        await self._files.forget(spare)
+        await self.clear(session.id)
+
+    async def _fail(self, session: SessionRow, received: ReceivedFile) -> None:
+        """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
+        rejection = self._reception.rejection_of(0, received)
+        if not rejection.is_retryable:
+            failure = number_of(rejection.reason)
+            await self._database.write(lambda tx: tx.run(sessions.FAIL, id=session.id, failure=failure))
+            await self._reception.discard(received)
+            await self.clear(session.id)
+        raise AttachmentsRejected([rejection])
+
+    async def _let_go(self, received: ReceivedFile) -> None:
+        """Discards the file; what came in parts stays, to be gone on with."""
+        if not isinstance(received.staged, FoundFile):
+            await self._reception.discard(received)

@@ -1,0 +1,22 @@
+"""What a bucket can fail with, in the words of the storage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from obstore.exceptions import BaseError, NotFoundError
+
+from storage.base import StorageFailed, StorageFull, StorageNotFound
+
+
+@contextmanager
+def bucket_failing_as(sentence: str) -> Iterator[None]:
+    """Turn what obstore raises into a StorageError that begins with `sentence`, and quotes nothing of the answer."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:  # obstore raises either
+        raise StorageNotFound("There is no such file.") from error
+    except BaseError as error:
+        kind = StorageFull if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error) else StorageFailed
+        raise kind(f"{sentence}: {type(error).__name__}.") from error
+    except OSError as error:
+        raise StorageFailed(f"{sentence}: {type(error).__name__}.") from error

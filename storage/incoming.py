@@ -1,0 +1,84 @@
+"""Incoming objects: what clients put into the bucket themselves, by signed URLs, until the server has fetched it."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from obstore import sign_async
+from obstore.store import S3Store
+
+from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound
+from storage.bucket import bucket_failing_as
+
+READ_BYTES = (
+    8 * 1024**2
+)  # of one request to the bucket: a slow one fails alone, and none takes longer than its time-out
+
+_FOLDER = "incoming"
+_NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+
+class IncomingObjects:
+    """One object for each number, as `<prefix>/incoming/<number>`. Whoever has the URL may write it, again and again.
+
+    So an object is nobody's file: it is as large as its writer liked (a URL of S3's for a PUT does not say how large),
+    and another one may take its place at any time.
+    """
+
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
+
+    async def url_of(self, number: int, seconds: int) -> str:
+        """Where the bytes can be put, with one PUT that begins within so many seconds. Raises StorageFailed."""
+        with bucket_failing_as("The URL could not be signed"):
+            return str(await sign_async(self._store, "PUT", _path_of(number), timedelta(seconds=seconds)))
+
+    async def size_of(self, number: int) -> int | None:
+        """How many bytes have been put, of which none is read; None while there is no object. Raises StorageFailed."""
+        with bucket_failing_as("The size could not be read"):
+            try:
+                return int((await self._head(number))["size"])
+            except StorageNotFound:
+                return None
+
+    async def read(self, number: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of one object of this size, CHUNK_BYTES at a time; holds READ_BYTES at most.
+
+        Raises StorageNotFound where there is none, and StorageFailed where it has another size, or is no longer the
+        one that it was: bytes of two never come together.
+        """
+        found = await self._head(number)
+        if found["size"] != size:
+            raise StorageFailed("The object has another size.")
+        for start in range(0, size, READ_BYTES):
+            options: Any = {"range": (start, min(start + READ_BYTES, size)), "if_match": found["e_tag"]}
+            with bucket_failing_as("The object could not be read"):
+                part = bytes(await (await self._store.get_async(_path_of(number), options=options)).bytes_async())
+            if len(part) != min(READ_BYTES, size - start):
+                raise StorageFailed("The object ended before its size.")
+            for at in range(0, len(part), CHUNK_BYTES):
+                yield part[at : at + CHUNK_BYTES]
+
+    async def delete(self, number: int) -> None:
+        """Forget the object; a second delete does nothing. Raises StorageFailed."""
+        with bucket_failing_as("The object could not be deleted"):
+            try:
+                await self._store.delete_async(_path_of(number))
+            except FileNotFoundError:
+                return
+
+    async def sizes(self) -> AsyncIterator[dict[int, int]]:
+        """Yield the sizes of all objects by their numbers, a thousand at a time. Raises StorageFailed."""
+        with bucket_failing_as("The objects could not be listed"):
+            async for lot in self._store.list(f"{_FOLDER}/", chunk_size=1000):
+                named = ((each["path"].rsplit("/", 1)[-1], each["size"]) for each in lot)
+                yield {int(name, 16): size for name, size in named if _NAME.fullmatch(name)}
+
+    async def _head(self, number: int) -> Any:
+        with bucket_failing_as("The size could not be read"):
+            return await self._store.head_async(_path_of(number))
+
+
+def _path_of(number: int) -> str:
+    return f"{_FOLDER}/{number:016x}"
