@@ -5,6 +5,7 @@ import hashlib
 import time
 from contextlib import aclosing
 
+import aiohttp
 import pytest
 
 from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageNotFound, is_key
@@ -30,6 +31,12 @@ async def content_of(storage: Storage, key: str, start: int = 0, end: int | None
     return b"".join([chunk async for chunk in storage.read(key, start, end)])
 
 
+async def put(url: str, content: bytes) -> None:
+    """As a client does, without credentials."""
+    async with aiohttp.ClientSession() as http, http.put(url, data=content) as response:
+        assert response.status == 200
+
+
 async def keys_of(storage: Storage) -> set[str]:
     """List all keys, without their times."""
     return {key async for key, _ in storage.keys()}  # noqa: SIM118 (no dict)
@@ -37,6 +44,8 @@ async def keys_of(storage: Storage) -> set[str]:
 
 class StorageContract:
     """A backend's class of tests inherits this and gives a fixture `storage`, open and empty."""
+
+    takes_from_clients = False
 
     @pytest.mark.parametrize("content", [b"", b"a", LONG], ids=["empty", "one byte", "several chunks"])
     async def test_what_is_kept_can_be_read(self, storage: Storage, content: bytes) -> None:
@@ -231,3 +240,36 @@ class StorageContract:
         await storage.check()
 
         assert await keys_of(storage) == set()
+
+    async def test_it_takes_bytes_from_clients_or_says_that_it_does_not(self, storage: Storage) -> None:
+        """A URL for one number and a while where it does; nothing is there before somebody has put it there."""
+        if not self.takes_from_clients:
+            assert storage.incoming is None
+            return
+        assert storage.incoming is not None
+        url = await storage.incoming.url_of(7, 60)
+
+        assert url.startswith("http")
+        assert await storage.incoming.size_of(7) is None
+        assert [lot async for lot in storage.incoming.sizes() if lot] == []
+        await storage.incoming.delete(7)
+
+    async def test_what_a_client_puts_is_read_once_it_is_there_and_is_no_file(self, storage: Storage) -> None:
+        """Every byte, by its number; it is neither a key nor in the way of any, and gone when it is deleted."""
+        if storage.incoming is None:
+            return
+        await put(await storage.incoming.url_of(7, 60), LONG)
+        await put(await storage.incoming.url_of(8, 60), b"")
+        read = b"".join([chunk async for chunk in storage.incoming.read(7, len(LONG))])
+        sizes = [lot async for lot in storage.incoming.sizes()]
+        await storage.incoming.delete(7)
+        await storage.incoming.delete(7)
+
+        assert read == LONG
+        assert sizes == [{7: len(LONG), 8: 0}]
+        assert await keys_of(storage) == set()
+        assert await storage.incoming.size_of(7) is None
+        with pytest.raises(StorageNotFound):
+            await anext(storage.incoming.read(7, len(LONG)))
+        with pytest.raises(StorageFailed, match="another size"):
+            await anext(storage.incoming.read(8, 1))
