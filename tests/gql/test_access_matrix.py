@@ -1,4 +1,4 @@
-"""The access matrix: 9 kinds of actor, 12 kinds of object, 5 doors; each of the 540 cells is looked at.
+"""The access matrix: 9 kinds of actor, 13 kinds of object, 5 doors; each of the 585 cells is looked at.
 
 Whoever may see an object finds its mark in the answer. Whoever may not gets the answer for an id that never existed,
 byte for byte but for the id that they sent themselves.
@@ -30,6 +30,7 @@ from services.draft import Draft
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
 from services.service import Services
+from services.staged_upload import UploadForm
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.local import LocalStorage
@@ -39,12 +40,12 @@ from tests.template import put_tables
 
 OBJECTS = (
     "message", "conversation", "attachment", "bytes", "receipt", "message of a group", "message after leaving",
-    "group", "block", "presence", "device", "key",
+    "group", "block", "presence", "device", "key", "upload",
 )  # fmt: skip
 OF_THE_PAIR = {"message", "conversation", "attachment", "bytes", "receipt", "presence"}
 OF_THE_GROUP = {"message of a group", "message after leaving", "group"}
 SEES: dict[str, set[str]] = {
-    "sender": OF_THE_PAIR | OF_THE_GROUP,
+    "sender": OF_THE_PAIR | OF_THE_GROUP | {"upload"},
     "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not asked for
     "blocked": set(),
     "ex-participant": set(),
@@ -57,16 +58,17 @@ SEES: dict[str, set[str]] = {
 # Where an object can stand at all: what is not here has no such door, and its cell says that nothing comes of trying.
 HAS: dict[str, set[str]] = {
     "by id": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group", "device",
-              "key"},
-    "in a list": set(OBJECTS) - {"bytes", "presence"},
-    "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key"},
+              "key", "upload"},
+    "in a list": set(OBJECTS) - {"bytes", "presence", "upload"},
+    "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key", "upload"},
     "by subscription": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group",
                         "block"},
     "by file URL": {"bytes", "attachment"},
 }  # fmt: skip
 
 NODE = """... on Message { text attachments { filename } } ... on Conversation { lastMessage { text } }
-  ... on Attachment { filename } ... on Device { device: name } ... on ApiKey { key: name }"""
+  ... on Attachment { filename } ... on Device { device: name } ... on ApiKey { key: name }
+  ... on UploadSession { byteSize uploadUrl directUploadUrl }"""
 MESSAGE = "id text attachments { id filename } seenBy { edges { node { username } at } } deliveryStatus"
 BY_ID = f"query ($id: ID!) {{ node(id: $id) {{ __typename id {NODE} }} nodes(ids: [$id]) {{ id {NODE} }} }}"
 LIST = f"""query ($conversation: ID!, $id: ID!) {{
@@ -131,8 +133,15 @@ def never_like(id_: str, kind: Kind) -> str:
 
 async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """`node` and `nodes`."""
-    kinds = {"device": Kind.DEVICE, "key": Kind.API_KEY, "conversation": Kind.CONVERSATION, "group": Kind.CONVERSATION,
-             "attachment": Kind.ATTACHMENT, "bytes": Kind.ATTACHMENT}  # fmt: skip
+    kinds = {
+        "device": Kind.DEVICE,
+        "key": Kind.API_KEY,
+        "upload": Kind.UPLOAD,
+        "conversation": Kind.CONVERSATION,
+        "group": Kind.CONVERSATION,
+        "attachment": Kind.ATTACHMENT,
+        "bytes": Kind.ATTACHMENT,
+    }
     id_ = world.ids[name]["id"]
     other = never_like(id_, kinds.get(name, Kind.MESSAGE))
     return await world.ask(actor, BY_ID, id=id_), (await world.ask(actor, BY_ID, id=other)).replace(other, id_)
@@ -140,7 +149,7 @@ async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]
 
 async def in_a_list(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """Pages of a conversation, the search in it, and the lists that are one's own."""
-    if name in {"block", "device", "key"}:
+    if name in {"block", "device", "key", "upload"}:
         return await world.ask(actor, OWN), None
     ids = {"conversation": world.ids[name]["conversation"], "id": world.ids[name]["id"]}
     others = {"conversation": NEVER["conversation"], "id": NEVER["message"]}
@@ -162,7 +171,7 @@ async def through_a_neighbour(world: World, actor: Actor, name: str) -> tuple[st
 async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """The log from its beginning: of one conversation, or whole."""
     cursor = world.site.services.stream._seal.write("event", actor.user_id or 1, 0)
-    if name in {"block", "presence", "device", "key"}:
+    if name in {"block", "presence", "device", "key", "upload"}:
         return await listen(world, actor, ALL_EVENTS, after=cursor), None
     conversation = world.ids[name]["conversation"]
     found = await listen(world, actor, EVENTS, after=cursor, conversation=conversation)
@@ -279,7 +288,7 @@ async def people(world: World) -> None:
 
 
 async def things(world: World) -> None:
-    """The twelve: made by the services, as by any client."""
+    """The thirteen: made by the services, as by any client."""
     services = world.site.services
     alice, bob, dave, carol, erin = [await viewer_of(world, actor) for actor in NAMES]
 
@@ -309,6 +318,7 @@ async def things(world: World) -> None:
     await services.database.write(lambda tx: tx.database.connection().execute(rename, [bob.device_id]).rowcount)
     await services.sweeper.index()
     zoe = await services.database.read(get_id, "zoe")
+    upload = await services.upload.create(alice, UploadForm("upload-secret.txt", 7654321))
 
     def conversation(id_: int) -> str:
         return encode(Kind.CONVERSATION, id_)
@@ -332,6 +342,7 @@ async def things(world: World) -> None:
         "presence": {**pair, "id": encode(Kind.USER, bob.user_id), "other": encode(Kind.USER, zoe)},
         "device": {**pair, "id": encode(Kind.DEVICE, bob.device_id)},
         "key": {**pair, "id": encode(Kind.API_KEY, row.id)},
+        "upload": {**pair, "id": encode(Kind.UPLOAD, upload.id)},
     }
     world.marks = {
         "message": "message secret pair",
@@ -346,6 +357,7 @@ async def things(world: World) -> None:
         "presence": '"presence": {"status"',
         "device": "device-secret",
         "key": "key-secret",
+        "upload": '"byteSize": 7654321',
     }
     world.numbers = {"bytes": message, "attachment": message}
 
@@ -353,7 +365,7 @@ async def things(world: World) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("actor", SEES)
 async def test_the_matrix(world: World, actor: str, door: str) -> None:
-    """Twelve cells each."""
+    """Thirteen cells each."""
     asked = world.actors[actor]
     wrong = []
     for name in OBJECTS:
@@ -368,3 +380,24 @@ async def test_the_matrix(world: World, actor: str, door: str) -> None:
             wrong.append((name, "not as what never was", found, never))
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("deed", ["completeUpload", "cancelUpload"])
+@pytest.mark.parametrize("actor", [name for name in SEES if name != "sender"])
+async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, deed: str) -> None:
+    """Anybody else gets the answer for one that never was, and it is as it was."""
+    name = f"{deed[0].upper()}{deed[1:]}"
+    query = (
+        f"mutation ($input: {name}Input!) {{ {deed}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"
+    )
+    asked, id_ = world.actors[actor], world.ids["upload"]["id"]
+    before = await world.site.stored()
+    answers = []
+    for each in (id_, encode(Kind.UPLOAD, 5), "nonsense"):
+        body = {"query": query, "variables": {"input": {"uploadId": each}}}
+        answers.append(json.dumps(await world.site.post(body, headers=asked.headers)))
+
+    assert len(set(answers)) == 1
+    assert "Success" not in answers[0]
+    assert await world.site.stored() == before
+    assert '"byteSize": 7654321' in await world.ask(world.actors["sender"], BY_ID, id=id_)

@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
+from aiohttp import web
 from PIL import Image
 
+from gql.id import Kind, encode
 from pubsub.memory import MemoryPubSub
+from server.app import build_app, limits_of
+from server.settings import Settings
 from services.error import AttachmentsRejected, Conflict, NotFound, PermissionDenied, RateLimited
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -25,6 +30,7 @@ from storage import incoming as incoming_module
 from storage.base import Storage, StorageFailed
 from storage.incoming import IncomingObjects
 from storage.s3 import S3Storage
+from tests.gql.conftest import SEND, Site, settings  # noqa: F401 - a fixture
 from tests.services.conftest import World
 from tests.services.test_upload import TEXT, append, png, row_of, send
 from tests.storage.contract import content_of, keys_of, put
@@ -608,3 +614,59 @@ async def files_of(world: World, viewer: Viewer, id_: int) -> list[bytes]:
     except ValueError:
         return []
     return [await content_of(world.services.storage, row.storage_key)]
+
+
+COMPLETE = """mutation ($input: CompleteUploadInput!) { completeUpload(input: $input) { __typename
+  ... on CompleteUploadSuccess { upload { id state receivedBytes directUploadUrl } } ... on UserError { code }
+  ... on AttachmentsRejectedError { attachmentRejections { reason isRetryable limitBytes } } } }"""
+CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
+  ... on CreateUploadSuccess { upload { id directUploadUrl } } } }"""
+NODE = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state directUploadUrl } } }"
+
+
+@pytest.fixture
+async def site(settings: Settings, storage: Storage, tmp_path: Path) -> AsyncIterator[Site]:  # noqa: F811
+    """The whole application over a bucket, as the operator has set it."""
+    limits = limits_of(settings.model_copy(update={"presigned_uploads": True}))
+    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), storage, MemoryPubSub(), limits)
+    app, view, *_ = build_app(settings, services)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as http:
+        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, view, tmp_path / "local", http)
+        await view.drain(1)
+    await runner.cleanup()
+    await services.close()
+
+
+async def test_a_plain_graphql_client_needs_one_put(site: Site) -> None:
+    """Create, PUT, complete, send; every refusal is typed, and a stranger's is that for what never was."""
+    alice, bob = [await site.token_of(name) for name in ("alice", "bob")]
+
+    async def ask(query: str, token: str = alice, **variables: Any) -> Any:
+        _, answer = await site.post({"query": query, "variables": variables}, token)
+        [result] = answer["data"].values()
+        return result
+
+    async def complete(id_: str, token: str = alice) -> Any:
+        return await ask(COMPLETE, token, input={"uploadId": id_})
+
+    upload = (await ask(CREATE, input={"filename": "tide.txt", "byteSize": len(TEXT)}))["upload"]
+    early = await complete(upload["id"])
+    await put(upload["directUploadUrl"], TEXT * 2)
+    large = await complete(upload["id"])
+    await put((await ask(NODE, id=upload["id"]))["directUploadUrl"], TEXT)
+    theirs = [await complete(id_, bob) for id_ in (upload["id"], encode(Kind.UPLOAD, 5), "")]
+    done = [await complete(upload["id"]) for _ in range(2)]
+    draft = {"to": {"users": [{"username": "bob"}]}, "attachments": [{"uploadId": upload["id"]}]}
+    sent = await ask(SEND, input=draft)
+
+    assert await ask(NODE, bob, id=upload["id"]) is None
+    assert early["attachmentRejections"] == [{"reason": "NOT_READY", "isRetryable": True, "limitBytes": None}]
+    assert large["attachmentRejections"] == [{"reason": "TOO_LARGE", "isRetryable": False, "limitBytes": 1700}]
+    assert theirs == [{"__typename": "NotFoundError", "code": "NOT_FOUND"}] * 3
+    expected = {"id": upload["id"], "state": "READY", "receivedBytes": 1700, "directUploadUrl": None}
+    assert done == [{"__typename": "CompleteUploadSuccess", "upload": expected}] * 2
+    [file] = sent["message"]["attachments"]
+    assert (file["filename"], file["sha256"]) == ("tide.txt", hashlib.sha256(TEXT).hexdigest())

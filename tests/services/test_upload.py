@@ -303,6 +303,37 @@ async def test_an_upload_is_its_uploaders_alone(world: World) -> None:
     assert await append(world, alice, id_, 0, TEXT) == len(TEXT)
 
 
+async def test_a_folder_takes_no_file_past_the_server(make_world: MakeWorld) -> None:
+    """Whatever the operator wants: there is no URL, completing says where the bytes go, and they can go there."""
+    world = await make_world(presigned_uploads=True)
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+    view = await world.services.upload.find(alice, id_)
+    assert view is not None
+    before = await world.stored()
+
+    assert await world.services.upload.direct_url(alice, view) is None
+    with pytest.raises(AttachmentsRejected, match="send them to `uploadUrl`") as caught:
+        await world.services.upload.complete(alice, id_)
+    for viewer, other in ((bob, id_), (alice, 12345)):
+        with pytest.raises(NotFound, match="no such upload"):
+            await world.services.upload.complete(viewer, other)
+    assert [(each.reason.name, each.is_retryable) for each in caught.value.rejections] == [("NOT_READY", True)]
+    assert await world.stored() == before
+    assert await append(world, alice, id_, 0, TEXT) == len(TEXT)
+    assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
+
+
+async def test_a_file_whose_last_part_came_before_a_crash_can_be_completed(world: World) -> None:
+    """As by HEAD: all bytes are there, and the server stopped before it could say what they are."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    await world.services.storage.partials.append(id_, pieces(TEXT))
+
+    assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
+    assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
 async def test_a_key_that_only_reads_uploads_nothing(world: World) -> None:
     """As it sends nothing."""
     (alice,) = await world.people("alice")
