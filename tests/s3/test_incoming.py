@@ -548,6 +548,24 @@ async def test_a_bucket_that_is_gone_can_be_asked_again(
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
 
 
+async def test_a_bucket_that_goes_before_the_file_is_kept_leaves_nothing(
+    world: World, storage: S3Storage, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on the local disk; asked again, the upload is completed."""
+    (alice,) = await world.people("alice")
+    id_ = await has_been_put(world, alice)
+    before = await stored(world)
+    gate.is_open.set()
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.s3.TIMEOUT", timedelta(seconds=1))
+        patch.setattr(storage, "_store", S3Storage("s3://bucket?endpoint=http://127.0.0.1:9", tmp_path / "gone")._store)
+        answer = await refusal(world, alice, id_)
+
+    assert (answer, gate.reads) == (("STORAGE_FAILED", True), 1)
+    assert (await stored(world), await incoming(world)) == (before, {id_: len(TEXT)})
+    assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
+
+
 async def test_a_disk_that_is_full_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """STORAGE_FAILED, retryable: the reserve holds for what is fetched too."""
     (alice,) = await world.people("alice")
