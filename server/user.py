@@ -1,16 +1,16 @@
 """The operator's commands about people and their keys; each answers with lines for a terminal."""
 
 from gql.id import Kind, encode, number_of
-from models import device as devices
 from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
 from models.transaction import Transaction
 from server.terminal import harmless, moment
-from services.account import SignUp, check_sign_up, get_id
+from services.account import SignUp, check_sign_up
 from services.error import InvalidInput
 from services.password import password_issue
 from services.service import Services
+from services.user import get_id
 
 STATES = {users.ACTIVE: "active", users.SUSPENDED: "suspended", users.DEACTIVATED: "deactivated"}
 
@@ -72,16 +72,7 @@ async def deactivate_user(services: Services, username: str) -> list[str]:
 
 async def trust_user(services: Services, username: str) -> list[str]:
     """Trusts all devices of somebody who has none left to confirm one with, or else their next; raises NotFound."""
-
-    def trust(tx: Transaction) -> tuple[int, int]:
-        user_id = get_id(tx, username)
-        rows = tx.all(devices.OF_USER, user=user_id)
-        if not rows:
-            tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
-        return user_id, sum(tx.run(devices.TRUST, user=user_id, id=row.id) for row in rows if not row.is_trusted)
-
-    user_id, count = await services.database.write(trust)
-    services.authenticator.end(user_id, None)
+    count = await services.device.trust_all(username)
     return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no device that waits."]
 
 

@@ -5,8 +5,6 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-import structlog
-
 from models import api_key as keys
 from models import device as devices
 from models import session as sessions
@@ -14,6 +12,7 @@ from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
+from services import audit
 from services.authentication import Authenticator, session_viewer
 from services.device import tell_of
 from services.error import (
@@ -21,7 +20,6 @@ from services.error import (
     BadRequest,
     InvalidCredentials,
     InvalidInput,
-    NotFound,
     PermissionDenied,
 )
 from services.guard import GuardedDatabase
@@ -34,9 +32,8 @@ from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.standing import check_state, standing_of
 from services.text import name_issue
+from services.user import get_id
 from services.viewer import CredentialKind, Right, Viewer
-
-log = structlog.get_logger("sotto.audit")
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
 MOST_DEVICES = 100  # of one person; who signs in once more loses the one that was unseen for longest
@@ -187,7 +184,7 @@ class AccountService:
             return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
 
         ended = await self._database.write(change)
-        log.info("password changed", user=viewer.user_id)
+        audit.note("password changed", viewer.user_id)
         self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, but=viewer.session)
         return ended
 
@@ -228,7 +225,7 @@ class AccountService:
             users.SUSPENDED: RevocationReason.ACCOUNT_SUSPENDED,
             users.DEACTIVATED: RevocationReason.ACCOUNT_DEACTIVATED,
         }
-        log.info("account state changed", user=user_id, state=state)
+        audit.note("account state changed", user_id, state=state)
         self._authenticator.end(user_id, reasons.get(state))
 
     async def _open_session(self, user_id: int, device_name: str | None, known: str | None = None) -> SignedIn:
@@ -262,19 +259,6 @@ def _begin_anew(tx: Transaction, user_id: int) -> None:
     tx.run(devices.DELETE_ALL, user=user_id)
     tx.run(keys.DELETE_ALL, user=user_id)
     tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
-
-
-def get_id(tx: Transaction, username: str) -> int:
-    """Who has this user name, or after `externalId:` this external id; raises NotFound."""
-    way, colon, external_id = username.partition(":")
-    row = (
-        tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
-        if colon and way == "externalId"
-        else tx.first(users.CREDENTIAL, key=users.fold(username))
-    )
-    if row is None:
-        raise NotFound(f"Nobody has the user name '{username[:64]}'.")
-    return row.id
 
 
 def check_sign_up(form: SignUp, limits: Limits) -> None:

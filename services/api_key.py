@@ -3,14 +3,12 @@
 import hashlib
 import secrets
 
-import structlog
-
 from models import api_key as keys
 from models.api_key import ApiKeyRow, Scope
 from models.base import new_id, now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.account import get_id
+from services import audit
 from services.authentication import Authenticator
 from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
@@ -19,9 +17,8 @@ from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.standing import standing_of
 from services.text import name_issue
+from services.user import get_id
 from services.viewer import Right, Viewer
-
-log = structlog.get_logger("sotto.audit")
 
 # Whoever holds one of these has power over other people: only the operator makes them, with `./sotto key create`.
 OPERATORS = Scope.ACT_AS_ANY_USER | Scope.ADMIN
@@ -71,7 +68,7 @@ class ApiKeyService:
             return _delete(tx, viewer.user_id, id_)
 
         hashes = await self._database.write(write)
-        log.info("key revoked", user=viewer.user_id, key=id_)
+        audit.note("key revoked", viewer.user_id, key_id=id_)
         self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, only=hashes)
 
     def rows_of(self, tx: Transaction, username: str) -> list[ApiKeyRow]:
@@ -116,7 +113,7 @@ class ApiKeyService:
             created_at=row.created_at,
             expires_at=expires_at,
         )
-        log.info("key made", user=user_id, key=row.id, scopes=row.scopes)
+        audit.note("key made", user_id, key_id=row.id, scopes=row.scopes)
         return row, secret
 
 

@@ -3,10 +3,9 @@
 import re
 import secrets
 
-import structlog
-
 from models import user as users
 from models.transaction import Transaction
+from services import audit
 from services.error import Unauthenticated
 from services.guard import GuardedDatabase
 from services.issuer import Claims, Issuers
@@ -15,8 +14,6 @@ from services.revocation import RevocationReason
 from services.standing import check_state
 from services.text import name_issue
 from services.viewer import CredentialKind, Right, Viewer
-
-log = structlog.get_logger("sotto.audit")
 
 USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
 RIGHTS = Right.PEOPLE | Right.READ | Right.SEND | Right.WRITE | Right.DEVICES | Right.STREAM
@@ -85,7 +82,7 @@ def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow
             )
             if user_id is not None:
                 tx.run(users.SET_DISPLAY_NAME, id=user_id, display_name=name or username, named_at=claims.issued_at)
-                log.info("user made", user=user_id, by="token")
+                audit.note("user made", user_id, by="token")
                 break
     row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
     assert row is not None

@@ -2,8 +2,6 @@
 
 import re
 
-import structlog
-
 from models import api_key as keys
 from models import user as users
 from models.api_key import FoundKeyRow, Scope
@@ -16,8 +14,6 @@ from services.revocation import RevocationReason
 from services.standing import check_state
 from services.user import Reference, ReferenceKind, UserService
 from services.viewer import CredentialKind, Right, Viewer
-
-log = structlog.get_logger("sotto.audit")
 
 KEY = re.compile(r"sok_[A-Za-z0-9_-]{43}")
 NEVER = 2**53  # when a key without an end expires, in ms since 1970

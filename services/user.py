@@ -8,7 +8,7 @@ from models import user as users
 from models.transaction import Transaction
 from models.user import UserRow
 from services.cursor import Seal
-from services.error import BadRequest
+from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.page import Page, PageRequest
@@ -155,3 +155,16 @@ class UserService:
                 break
             after = users.fold(rows[-1].username)
         return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)
+
+
+def get_id(tx: Transaction, username: str) -> int:
+    """Who has this user name, or after `externalId:` this external id; raises NotFound."""
+    way, colon, external_id = username.partition(":")
+    row = (
+        tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
+        if colon and way == "externalId"
+        else tx.first(users.CREDENTIAL, key=users.fold(username))
+    )
+    if row is None:
+        raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+    return row.id

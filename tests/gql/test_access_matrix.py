@@ -24,14 +24,13 @@ from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
 from server.app import build_app
 from server.settings import Settings
-from services.account import get_id
 from services.credentials import Credentials
 from services.draft import Draft
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
 from services.service import Services
 from services.staged_upload import UploadForm
-from services.user import Reference, ReferenceKind
+from services.user import Reference, ReferenceKind, get_id
 from services.viewer import Viewer
 from storage.local import LocalStorage
 from tests.gql.conftest import Site

@@ -9,7 +9,7 @@ import pytest
 from gql.id import Kind, encode
 from models.api_key import Scope
 from models.transaction import Transaction
-from services.account import get_id
+from services.user import get_id
 from tests.gql.conftest import SEND, Site
 from tests.gql.wire import wire
 

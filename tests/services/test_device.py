@@ -110,6 +110,32 @@ async def test_an_untrusted_device_sees_itself_and_can_leave(make_world: MakeWor
     assert await world.authenticate(first.token) == first.viewer
 
 
+async def test_the_operator_lets_in_who_has_no_trusted_device_left(make_world: MakeWorld) -> None:
+    """All that wait, or else the next one; others' devices wait on, and nobody of an unknown name."""
+    world, first, second = await trusting(make_world, DeviceTrust.REQUIRE)
+    theirs = await sign_in(world, "bob")
+    await world.services.device.revoke(first.viewer, first.viewer.device_id)
+    before = await world.stored()
+    with pytest.raises(NotFound):
+        await world.services.device.trust_all("nobody")
+    assert await world.stored() == before
+
+    counts = [await world.services.device.trust_all("alice") for _ in range(2)]
+    phone, other = await world.authenticate(second.token), await world.authenticate(theirs.token)
+    assert phone is not None
+    assert other is not None
+    await world.services.account.sign_out(phone, everywhere=True)
+    counts.append(await world.services.device.trust_all("alice"))
+    third = await sign_in(world, "alice")
+
+    assert (counts, phone.is_restricted, other.is_restricted, third.viewer.is_restricted) == (
+        [1, 0, 0],
+        False,
+        True,
+        False,
+    )
+
+
 async def test_a_trusted_device_lets_another_in(make_world: MakeWorld) -> None:
     """At its next request it may do everything; it need not sign in again."""
     world, first, second = await trusting(make_world, DeviceTrust.REQUIRE)
