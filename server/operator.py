@@ -1,5 +1,6 @@
 """The operator's commands: on the folder itself, or where a server has it, by its control socket."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,8 +32,16 @@ async def operate(settings: Settings, command: str, **arguments: Any) -> list[st
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Services]:
-    """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError."""
+    """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError.
+
+    A folder that was mistyped is not made: that is for `serve` and `demo` alone.
+    """
+    path = settings.database_path
     try:
+        if not await asyncio.to_thread(path.exists):
+            raise StartError(
+                f"there is no database at {path}; name its folder with --data, or make one by `./sotto serve`."
+            )
         services = await open_services(settings)
     except DatabaseInUse:
         raise

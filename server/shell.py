@@ -25,9 +25,12 @@ async def send_as(
 
 async def listen_as(settings: Settings, url: str | None, name: str, folder: Path | None) -> None:
     """Prints a line for each message, until the server stops; raises StartError."""
-    if folder is not None:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with _client_of(settings, url, name) as client:
+        if folder is not None:
+            try:
+                await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            except OSError as error:
+                raise StartError(f"{folder} cannot be made ({error.strerror}); name another --download.") from error
         async for line in client.listen(folder):
             typer.echo(line)
 

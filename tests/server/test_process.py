@@ -202,6 +202,33 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         assert str(tmp_path / "file") in line
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "list"),
+        ("user", "add", "dora", "--bot"),
+        ("user", "trust", "dora"),
+        ("key", "create", "dora", "--scope", "admin"),
+        ("key", "list", "dora"),
+        ("report", "list"),
+        ("report", "resolve", "x"),
+        ("send", "--as", "alice", "bob", "hi"),
+        ("listen", "--as", "alice", "--download", "saved"),
+    ],
+    ids=" ".join,
+)
+async def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Only `serve` and `demo` make one: the others name what is not there, and the way out."""
+    status, out, err = await command(*arguments, "--data", "dtaa", cwd=tmp_path)
+
+    assert (status, out) == (2, "")
+    [line] = err.splitlines()
+    assert line.startswith("sotto: ")
+    assert "dtaa" in line
+    assert "--data" in line
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a blocking look is fine here
+
+
 async def test_the_schema_is_printed_as_it_is_committed(tmp_path: Path) -> None:
     """`./sotto schema > schema.graphql` is what mends the snapshot."""
     from gql.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema

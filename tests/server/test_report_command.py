@@ -14,12 +14,14 @@ from services.account import SignUp
 from services.draft import Draft
 from services.report import ReportReason
 from services.user import Reference, ReferenceKind
+from tests.template import put_tables
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it."""
+    """The working directory, with no settings in it, and a server's folder."""
     monkeypatch.chdir(tmp_path)
+    put_tables(tmp_path / "data" / "sotto.db")
     return tmp_path
 
 

@@ -9,12 +9,15 @@ from typer.testing import CliRunner, Result
 
 from server.__main__ import cli
 from tests.flow.client import SIGN_IN, Person, running
+from tests.template import put_tables
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it."""
+    """The working directory, with no settings in it, and a server's folder."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir(mode=0o700)
+    put_tables(tmp_path / "data" / "sotto.db")
     return tmp_path
 
 
