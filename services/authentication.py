@@ -3,8 +3,8 @@
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from models import api_key as keys
@@ -20,7 +20,7 @@ from services.host_user import HostUsers
 from services.key_holder import KeyHolders
 from services.limit import DeviceTrust, Limits
 from services.revocation import RevocationReason
-from services.standing import Standing, standing_of
+from services.standing import Standing, standing_in, standing_of
 from services.user import Reference
 from services.viewer import CredentialKind, Right, Viewer
 
@@ -98,7 +98,7 @@ class Authenticator:
         if credentials.token.startswith("sok_"):
             viewer = await self._key_holders.authenticate(credentials, session)
         elif SESSION_TOKEN.fullmatch(credentials.token) or not self._host_users.are_known:
-            viewer = await self._find_session(session)
+            return await self._find_session(session)
         else:
             viewer = await self._host_users.authenticate(credentials.token, session)
         return await self._renew(viewer)
@@ -158,15 +158,27 @@ class Authenticator:
         row = await self._database.read(lambda tx: tx.first(sessions.FIND, token_hash=session))
         if row is None:
             raise Unauthenticated(BAD_TOKEN, self._reasons.get(session, RevocationReason.TOKEN_REVOKED))
-        return session_viewer(self._limits, row.user_id, session, row.expires_at, row.device_id, bool(row.is_trusted))
+        viewer = Viewer(row.user_id, session, row.expires_at, device_id=row.device_id)
+        with self._reason_given(session):
+            standing = standing_in(row)
+        return await self._use(viewer, standing)
 
     async def _renew(self, viewer: Viewer) -> Viewer:
         """Looks at the credential again, and notes that it is used; the viewer with the time that it has now."""
-        try:
+        with self._reason_given(viewer.session):
             standing = await self._database.read(standing_of, viewer)
+        return await self._use(viewer, standing)
+
+    @contextmanager
+    def _reason_given(self, session: bytes) -> Iterator[None]:
+        """Who was signed out here is told why."""
+        try:
+            yield
         except Unauthenticated as error:
-            error.reason = self._reasons.get(viewer.session, error.reason)
+            error.reason = self._reasons.get(session, error.reason)
             raise
+
+    async def _use(self, viewer: Viewer, standing: Standing) -> Viewer:
         now = now_ms()
         expires_at = self._expiry_of(viewer, standing, now)
         is_seen = standing.last_seen_at is not None and now - standing.last_seen_at < SEEN_MS

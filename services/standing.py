@@ -6,6 +6,7 @@ from models import api_key as keys
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
+from models.session import SessionRow
 from models.transaction import Transaction
 from services.error import AccountDeactivated, AccountSuspended, Unauthenticated
 from services.revocation import RevocationReason
@@ -26,14 +27,16 @@ class Standing(NamedTuple):
 def standing_of(tx: Transaction, viewer: Viewer) -> Standing:
     """Raises Unauthenticated, AccountSuspended or AccountDeactivated; runs inside a transaction."""
     if viewer.kind is CredentialKind.SESSION:
-        standing = _of_session(tx, viewer)
-    elif viewer.kind is CredentialKind.API_KEY:
-        standing = _of_key(tx, viewer)
-    else:
-        standing = _of_token(tx, viewer)
-    if standing.expires_at <= now_ms():
-        raise Unauthenticated(ENDED, RevocationReason.TOKEN_EXPIRED)
-    return standing
+        return standing_in(tx.first(sessions.FIND, token_hash=viewer.session))
+    return _lasting(_of_key(tx, viewer) if viewer.kind is CredentialKind.API_KEY else _of_token(tx, viewer))
+
+
+def standing_in(row: SessionRow | None) -> Standing:
+    """The standing of a session that was just read; raises as `standing_of` does."""
+    if row is None:
+        raise Unauthenticated(ENDED)
+    check_state(row.state)
+    return _lasting(Standing(row.expires_at, row.created_at, row.last_seen_at, bool(row.is_trusted)))
 
 
 def check_state(state: int | None) -> None:
@@ -46,12 +49,10 @@ def check_state(state: int | None) -> None:
         raise AccountDeactivated("This account was deactivated.")
 
 
-def _of_session(tx: Transaction, viewer: Viewer) -> Standing:
-    row = tx.first(sessions.FIND, token_hash=viewer.session)
-    if row is None:
-        raise Unauthenticated(ENDED)
-    check_state(row.state)
-    return Standing(row.expires_at, row.created_at, row.last_seen_at, bool(row.is_trusted))
+def _lasting(standing: Standing) -> Standing:
+    if standing.expires_at <= now_ms():
+        raise Unauthenticated(ENDED, RevocationReason.TOKEN_EXPIRED)
+    return standing
 
 
 def _of_key(tx: Transaction, viewer: Viewer) -> Standing:

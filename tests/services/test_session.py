@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import threading
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,34 @@ async def test_a_token_of_an_account_that_is_not_active_is_refused(
 
     with pytest.raises(error):
         await world.authenticate(TOKEN)
+
+
+async def test_a_session_is_read_once_for_the_first_look_and_once_inside_each_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look finds whose it is, and whether it is good; from then on a write looks, in its transaction."""
+    alice, _ = await world.people("alice", "bob")
+    await open_session(world, alice, expires_at=now_ms() + DAY * 30)
+    seen: list[tuple[bool, bytes]] = []
+    first = Transaction.first
+
+    def counting(self: Transaction, prepared: Any, **params: Any) -> Any:
+        if prepared is sessions.FIND:
+            seen.append((self.database is world.services.database._writer_database, params["token_hash"]))
+        return first(self, prepared, **params)
+
+    monkeypatch.setattr(Transaction, "first", counting)
+    viewer = await world.authenticate(TOKEN)
+    counts = [len(seen)]
+    assert viewer is not None
+    await world.authenticate(TOKEN)
+    counts.append(len(seen))
+    await world.send(viewer, "bob")
+    counts.append(len(seen))
+
+    assert counts == [1, 1, 2]
+    assert {hash_ for _, hash_ in seen} == {SESSION}
+    assert [is_writer for is_writer, _ in seen] == [False, True]
 
 
 @pytest.mark.parametrize("token", ["", "sot_", TOKEN, TOKEN + "A", " " + TOKEN, TOKEN + "\n", "sok_" + "A" * 43, "é"])
