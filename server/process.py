@@ -75,7 +75,7 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         await control.start()
         stack.push_async_callback(control.stop)
         services.sweeper.start()
-        stack.push_async_callback(_drain, site, app)
+        stack.push_async_callback(_drain, site, app, services)
         yield Running(_url_of(settings, runner), services, app)
 
 
@@ -116,9 +116,10 @@ def _tune() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
 
 
-async def _drain(site: web.TCPSite, app: App) -> None:
+async def _drain(site: web.TCPSite, app: App, services: Services) -> None:
     app.health.is_stopping = True
     await site.stop()
+    services.upload.stop()
     await app.view.drain(DRAIN_SECONDS)
 
 

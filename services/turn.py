@@ -72,6 +72,11 @@ class Turns:
                 await asyncio.wait([task])
             raise
 
+    def end_shared(self) -> None:
+        """Cancels every shared deed, and waits for none."""
+        for task in self._waiting:
+            task.cancel()
+
     def _begin(self, key: tuple[int, int], work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         task = self._running[key] = asyncio.create_task(work())
         task.add_done_callback(lambda _: self._running.pop(key, None))

@@ -64,6 +64,7 @@ class UploadService:
         self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
         self._completions = RateLimiter(limits.uploads_per_minute, "uploads to complete")
         self._turns = Turns()  # by owner and upload
+        self._is_stopping = False
 
     async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
         """Begins an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
@@ -148,7 +149,14 @@ class UploadService:
         try:
             return await self._turns.share((viewer.user_id, id_), partial(self._complete, viewer, id_))
         except TakenOver:
+            if self._is_stopping:
+                raise ServerUnavailable("The server is stopping: ask again, the file is where it was.", 5.0) from None
             raise Conflict("The upload went on in another way meanwhile: look at its `state`.") from None
+
+    def stop(self) -> None:
+        """Lets go of the files that are being fetched: they can be large, and are fetched again."""
+        self._is_stopping = True
+        self._turns.end_shared()
 
     async def cancel(self, viewer: Viewer, id_: int) -> None:
         """Forgets an upload that no message has, with its bytes; raises NotFound."""
@@ -224,6 +232,8 @@ class UploadService:
         return end
 
     async def _complete(self, viewer: Viewer, id_: int) -> UploadView:
+        if self._is_stopping:
+            raise TakenOver
         session = await self._open(viewer, id_)
         if isinstance(session, SessionRow):
             if (await self._view_of(session)).received_bytes == session.byte_size:

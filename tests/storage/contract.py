@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import time
 from contextlib import aclosing
 
@@ -33,7 +34,7 @@ async def content_of(storage: Storage, key: str, start: int = 0, end: int | None
 
 async def put(url: str, content: bytes) -> None:
     """As a client does, without credentials."""
-    async with aiohttp.ClientSession() as http, http.put(url, data=content) as response:
+    async with aiohttp.ClientSession() as http, http.put(url, data=io.BytesIO(content)) as response:
         assert response.status == 200
 
 
