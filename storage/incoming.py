@@ -43,7 +43,7 @@ class IncomingObjects:
                 return None
 
     async def read(self, number: int, size: int) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of one object of this size, CHUNK_BYTES at a time; holds READ_BYTES at most.
+        """Yield the bytes of one object of this size, CHUNK_BYTES at a time.
 
         Raises StorageNotFound where there is none, and StorageFailed where it has another size, or is no longer the
         one that it was: bytes of two never come together.
@@ -52,13 +52,17 @@ class IncomingObjects:
         if found["size"] != size:
             raise StorageFailed("The object has another size.")
         for start in range(0, size, READ_BYTES):
-            options: Any = {"range": (start, min(start + READ_BYTES, size)), "if_match": found["e_tag"]}
+            left = min(READ_BYTES, size - start)
+            options: Any = {"range": (start, start + left), "if_match": found["e_tag"]}
             with bucket_failing_as("The object could not be read"):
-                part = bytes(await (await self._store.get_async(_path_of(number), options=options)).bytes_async())
-            if len(part) != min(READ_BYTES, size - start):
+                part = await self._store.get_async(_path_of(number), options=options)
+                async for chunk in part.stream(min_chunk_size=CHUNK_BYTES):
+                    content = bytes(chunk)
+                    left -= len(content)
+                    for at in range(0, len(content), CHUNK_BYTES):
+                        yield content[at : at + CHUNK_BYTES]
+            if left:
                 raise StorageFailed("The object ended before its size.")
-            for at in range(0, len(part), CHUNK_BYTES):
-                yield part[at : at + CHUNK_BYTES]
 
     async def delete(self, number: int) -> None:
         """Forget the object; a second delete does nothing. Raises StorageFailed."""
