@@ -35,10 +35,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @cli.command()
 def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Start the server; README.md names the other settings."""
-    from server.log import set_up_log  # noqa: PLC0415
+    settings = settings_of(host=host, port=port, data=data)
+    from server.log import set_up_log  # noqa: PLC0415 - after the settings, so that a mistake in them is told at once
     from server.process import announced, serve  # noqa: PLC0415
 
-    settings = settings_of(host=host, port=port, data=data)
     set_up_log(settings)
     run(serve(settings, partial(announced, settings=settings)))
 
@@ -46,15 +46,15 @@ def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
 @cli.command()
 def demo(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Start a server with people to play with, on this machine alone."""
-    from server.demo import Demo  # noqa: PLC0415
-    from server.log import set_up_log  # noqa: PLC0415
-    from server.process import serve  # noqa: PLC0415
-
     if host is not None and host not in LOOPBACK:
         fail(f"the demo's passwords are known to all, so it listens on {', '.join(LOOPBACK)} alone; see `serve`.")
     settings = settings_of(
         host=host or "127.0.0.1", port=port, data=data or Path("data-demo"), database_url="", storage_url=""
     )
+    from server.demo import Demo  # noqa: PLC0415
+    from server.log import set_up_log  # noqa: PLC0415
+    from server.process import serve  # noqa: PLC0415
+
     set_up_log(settings)
     run(serve(settings, partial(Demo.announced, settings=settings)))
 
@@ -65,6 +65,7 @@ def test(context: typer.Context) -> None:
     memory = Path("/dev/shm")  # noqa: S108 - an fsync there is free, and the tests make thousands
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the servers that tests start compiles all of it again
     os.execv(sys.executable, [sys.executable, "-m", "pytest", "-q", "-n", "auto", *context.args])  # noqa: S606
 
 

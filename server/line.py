@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Data = Annotated[Path | None, typer.Option(help="Folder of the database and the files.")]
 
 
+class StartError(Exception):
+    """What was asked for cannot be started; the text is one line with the way out."""
+
+
 def fail(sentence: str) -> NoReturn:
     typer.echo(f"sotto: {sentence}", err=True)
     raise typer.Exit(2)
@@ -28,7 +32,6 @@ def settings_of(**flags: object) -> "Settings":
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
-    from server.process import StartError  # noqa: PLC0415
     from services.error import SottoError  # noqa: PLC0415
 
     try:

@@ -9,7 +9,8 @@ from models.error import DatabaseError, DatabaseInUse
 from server.app import open_services
 from server.command import COMMANDS
 from server.control import ControlError, ask
-from server.process import StartError, way_out
+from server.line import StartError
+from server.process import way_out
 from server.settings import Settings
 from services.service import Services
 from storage.base import StorageError

@@ -19,6 +19,7 @@ from server.app import App, build_app, open_services
 from server.command import COMMANDS
 from server.connection import Runner
 from server.control import Control
+from server.line import StartError
 from server.log import watch_loop
 from server.settings import Settings
 from services.service import Services
@@ -28,10 +29,6 @@ log = structlog.get_logger("sotto.process")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_SECONDS = 3.0  # for sends under way; with what follows, the process ends within 5 s
-
-
-class StartError(Exception):
-    """The server cannot start; its text is one line with the way out."""
 
 
 @dataclass(frozen=True, slots=True)

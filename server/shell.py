@@ -9,7 +9,7 @@ import typer
 
 from server.client import Client, ClientError
 from server.control import ControlError, ask
-from server.process import StartError
+from server.line import StartError
 from server.settings import Settings
 
 _SIGN_OUT = "mutation { signOut(input: {}) { __typename } }"
