@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,8 @@ class LocalStorage(Storage):
         self._files = root / "files"
         self._staging = root / "staging"
         self._partials = PartialFiles(root / "partial")
+        self._lasting: set[Path] = set()  # folders of files that a power cut leaves where they are
+        self._lock = threading.Lock()
 
     @property
     def partials(self) -> PartialFiles:
@@ -67,7 +70,7 @@ class LocalStorage(Storage):
         await staged.finish()
         key = new_key()
         with failing_as("The file could not be kept"):
-            await asyncio.to_thread(_move, staged.path, self._path_of(key))
+            await asyncio.to_thread(self._move, staged.path, self._path_of(key))
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -115,7 +118,9 @@ class LocalStorage(Storage):
 
     async def keys(self) -> AsyncIterator[tuple[str, float]]:
         """Fulfil `Storage.keys`: one folder, a 256th of the files, per thread hop."""
-        for folder in _folders(self._files):
+        with failing_as("The files could not be listed"):
+            folders = await asyncio.to_thread(_folders_in, self._files)
+        for folder in folders:
             with failing_as("The files could not be listed"):
                 listed = await asyncio.to_thread(_kept_in, folder)
             for entry in listed:
@@ -127,14 +132,33 @@ class LocalStorage(Storage):
         return self._files / key[:2] / key
 
     def _prepare(self) -> None:
-        """Make all folders now, so that `keep` never has to fsync a parent; remove what a former run left."""
+        """Make the folders, but for those of `_move`; remove what a former run left."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self._files, self._staging, *_folders(self._files)):
+        for folder in (self._files, self._staging):
             folder.mkdir(mode=0o700, exist_ok=True)
         for folder in (self._files, self._root, self._root.parent):
             _fsync_folder(folder)
         for partial in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
             partial.unlink(missing_ok=True)
+
+    def _move(self, source: Path, target: Path) -> None:
+        """Rename for good: where the folder cannot be brought to the disk, the file goes back where it was."""
+        self._make(target.parent)
+        source.rename(target)
+        try:
+            _fsync_folder(target.parent)
+        except OSError:
+            with suppress(OSError):
+                target.rename(source)
+            raise
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder for good, with its first file of this run; whoever comes meanwhile waits until it is there."""
+        with self._lock:
+            if folder not in self._lasting:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _fsync_folder(self._files)
+                self._lasting.add(folder)
 
     def _check(self) -> None:
         for folder in (self._files, self._staging):
@@ -145,19 +169,9 @@ class LocalStorage(Storage):
                 raise StorageFull(f"The disk of the folder {self._root} is full.")
 
 
-def _folders(files: Path) -> list[Path]:
-    return [files / f"{number:02x}" for number in range(256)]
-
-
-def _move(source: Path, target: Path) -> None:
-    """Rename for good: where the folder cannot be brought to the disk, the file goes back where it was."""
-    source.rename(target)
-    try:
-        _fsync_folder(target.parent)
-    except OSError:
-        with suppress(OSError):
-            target.rename(source)
-        raise
+def _folders_in(files: Path) -> list[Path]:
+    found = set(os.listdir(files))  # noqa: PTH208 - the names are all that is wanted
+    return [files / name for number in range(256) if (name := f"{number:02x}") in found]
 
 
 def _fsync_folder(folder: Path) -> None:

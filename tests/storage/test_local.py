@@ -3,14 +3,17 @@
 import asyncio
 import os
 import resource
+import secrets
 import shutil
 import stat
+import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from storage import local
 from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageFull, StorageNotFound
 from storage.local import LocalStorage
 from storage.url import storage_for
@@ -20,9 +23,9 @@ from tests.storage.contract import StorageContract, content_of, kept, keys_of, s
 @pytest.fixture
 async def storage(tmp_path: Path) -> Storage:
     """Give an open and empty folder."""
-    local = LocalStorage(tmp_path / "root")
-    await local.open()
-    return local
+    storage = LocalStorage(tmp_path / "root")
+    await storage.open()
+    return storage
 
 
 def send_writes_to(device: str, flags: int, staged: StagedFile) -> None:
@@ -59,10 +62,34 @@ async def test_partials_of_a_former_run_are_removed(storage: Storage, tmp_path: 
 
 async def test_strange_names_are_not_listed(storage: Storage, tmp_path: Path) -> None:
     """The sweeper deletes what has no owner: it must not meet what Sotto did not write."""
+    (tmp_path / "root" / "files" / "ab").mkdir()
+    (tmp_path / "root" / "files" / "README").write_bytes(b"")
     (tmp_path / "root" / "files" / "ab" / "notes.txt").write_bytes(b"")
     (tmp_path / "root" / "files" / "ab" / ("c" * 32)).write_bytes(b"")
 
     assert await keys_of(storage) == set()
+
+
+async def test_a_folder_of_files_lasts_before_the_first_of_them_does(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty at once, all into one folder: none is renamed into it before the folder that names it is on the disk."""
+    monkeypatch.setattr(local, "new_key", lambda: f"ab{secrets.token_hex(15)}")
+    files, fsync = tmp_path / "root" / "files", local._fsync_folder
+    empty = []
+
+    def watched(folder: Path) -> None:
+        if folder == files:
+            empty.append(list(folder.rglob("*")))
+            time.sleep(0.05)  # a slow disk
+            empty.append(list(folder.rglob("*")))
+        fsync(folder)
+
+    monkeypatch.setattr(local, "_fsync_folder", watched)
+    keys = await asyncio.gather(*(kept(storage, b"%d" % number) for number in range(50)))
+
+    assert empty == [[files / "ab"], [files / "ab"]]
+    assert await keys_of(storage) == set(keys)
 
 
 async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
