@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +29,9 @@ def version_of_node() -> int:
     return int(re.sub(r"\D.*", "", said.strip().removeprefix("v")) or 0)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _installed() -> None:
-    """What the tests need; CI sets REQUIRE_CLIENTS, so that nothing is skipped there without anybody noticing."""
+    """What the tests need, before a server is started for them; CI sets REQUIRE_CLIENTS, so that it skips nothing."""
     missing = version_of_node() < 20 or not (HERE / "node_modules").exists() or not PYTHON.exists()
     if missing and os.environ.get("REQUIRE_CLIENTS"):
         pytest.fail("Node 20 or newer is needed, and tests/clients/run to install the clients.")
@@ -45,15 +47,28 @@ def serving(folder: Path, port: int = 0) -> Iterator[str]:
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
-        assert process.stdout is not None
-        said = ""
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+/graphql", said)):
+        try:
+            yield lines_of(process, r"http://127\.0\.0\.1:\d+/graphql")
+            process.terminate()
+            assert process.wait(15) == 0
+        finally:
+            process.kill()  # what has ended already is not asked again
+
+
+def lines_of(process: subprocess.Popen[str], wanted: str, seconds: float = 30) -> str:
+    """Reads what a program prints until a line holds what is wanted, and returns that; it is ended when time is up."""
+    assert process.stdout is not None
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    said = ""
+    try:
+        while not (found := re.search(wanted, said)):
             line = process.stdout.readline()
             assert line, said
             said += line
-        yield found[0]
-        process.terminate()
-        assert process.wait(15) == 0
+    finally:
+        timer.cancel()
+    return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +118,15 @@ def test_the_python_client_tells_the_same_story(url: str) -> None:
 def test_tus_goes_on_through_ten_cuts_and_a_restart(tmp_path: Path) -> None:
     """tus-js-client: 20 MB over a line that breaks at random places, to a server that is stopped in the middle."""
     assert NODE is not None
-    with serving(tmp_path) as url:
-        port = int(url.split(":")[2].split("/")[0])
-        command = [NODE, "tus.js", url, str(20_000_000)]
-        program = subprocess.Popen(
-            command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert program.stdout is not None
-        assert program.stdout.readline() == "half\n", program.communicate()
-    with serving(tmp_path, port):
-        said, complaints = program.communicate("go on\n", timeout=60)
+    with ExitStack() as stack:
+        with serving(tmp_path) as url:
+            port = int(url.split(":")[2].split("/")[0])
+            command = [NODE, "tus.js", url, str(20_000_000)]
+            pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+            program = stack.enter_context(subprocess.Popen(command, cwd=HERE, text=True, **pipes))
+            stack.callback(program.kill)
+            assert lines_of(program, r".*\n", 60) == "half\n"
+        with serving(tmp_path, port):
+            said, complaints = program.communicate("go on\n", timeout=60)
 
     assert (program.returncode, said[:10]) == (0, "told after"), said + complaints

@@ -2,25 +2,59 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.flow.client import Server, running
+import aiohttp
+
+from tests.flow.client import Person, running
 
 ROOT = Path(__file__).parents[2]
 
 
-async def sotto(server: Server, data: Path, *arguments: str, text: str | None = None) -> tuple[int, str, str]:
-    """Exit status, and what was said on both ways out."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", *arguments, "--url", server.url, "--data", str(data)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, complaints = await asyncio.wait_for(process.communicate(None if text is None else text.encode()), 30)
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    """`python -m server …`; whoever starts it ends it."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "server", *arguments)
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+async def sotto(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
+    """Exit status, and what was said on both ways out; it is ended after half a minute."""
+    process = await started(*arguments)
+    try:
+        async with asyncio.timeout(30):
+            out, complaints = await process.communicate(None if text is None else text.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return process.returncode, out.decode(), complaints.decode()
+
+
+@asynccontextmanager
+async def listening(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
+    """`./sotto listen …`; what it prints. It is gone at the end, whatever happened."""
+    process = await started("listen", *arguments)
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def knock(person: Person, heard: asyncio.StreamReader) -> None:
+    """Writes to bob until he hears it: whoever listens hears nothing of before."""
+    async with asyncio.timeout(20):
+        while True:
+            await person.send("Knock", to={"users": [{"username": "bob"}]})
+            with suppress(TimeoutError):
+                assert await asyncio.wait_for(heard.readline(), 0.3) == b"carol: Knock\n"
+                return
 
 
 async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> None:
@@ -29,21 +63,19 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
     folder.mkdir()
     (tmp_path / "tide.txt").write_bytes(b"The tide is out. " * 50_000)
     (folder / "tide.txt").write_bytes(b"mine")
-    async with running("demo", data=data) as server:
-        command = ("listen", "--as", "bob", "--download", str(folder), "--url", server.url, "--data", str(data))
-        listening = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", *command), cwd=ROOT, stdout=asyncio.subprocess.PIPE
-        )
-        assert listening.stdout is not None
-        await asyncio.sleep(2.5)
-        sent = await sotto(server, data, "send", "--as", "alice", "bob", "hi", "--attach", str(tmp_path / "tide.txt"))
-        piped = await sotto(server, data, "send", "--as", "alice", "bob", text="from a pipe\n")
-        lines = [(await asyncio.wait_for(listening.stdout.readline(), 20)).decode() for _ in range(2)]
-        listening.terminate()
-        await listening.wait()
+    async with running("demo", data=data) as server, aiohttp.ClientSession() as http:
+        at = ("--url", server.url, "--data", str(data))
+        carol = await Person.sign_in(server, http, "carol", "demo")
+        async with listening("--as", "bob", "--download", str(folder), *at) as heard:
+            await knock(carol, heard)
+            sent = await sotto("send", "--as", "alice", "bob", "hi", "--attach", str(tmp_path / "tide.txt"), *at)
+            piped = await sotto("send", "--as", "alice", "bob", *at, text="from a pipe\n")
+            async with asyncio.timeout(20):
+                said = (await heard.readuntil(b"from a pipe\n")).decode()
 
     assert (sent[0], piped[0]) == (0, 0), sent
-    assert lines == ["alice: hi [tide (2).txt]\n", "alice: from a pipe\n"]
+    lines = [line for line in said.splitlines() if line != "carol: Knock"]
+    assert lines == ["alice: hi [tide (2).txt]", "alice: from a pipe"]
     assert (folder / "tide (2).txt").read_bytes() == b"The tide is out. " * 50_000
     assert (folder / "tide.txt").read_bytes() == b"mine"
     assert len(list(folder.iterdir())) == 2
@@ -58,8 +90,10 @@ REFUSED = {
 
 async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
     """Exit status 2, and no traceback."""
-    async with running("demo", data=tmp_path / "data") as server:
-        results = [await sotto(server, tmp_path / "data", *arguments) for arguments in REFUSED]
+    data = tmp_path / "data"
+    async with running("demo", data=data) as server:
+        at = ("--url", server.url, "--data", str(data))
+        results = [await sotto(*arguments, *at) for arguments in REFUSED]
 
     for (status, said, complaint), expected in zip(results, REFUSED.values(), strict=True):
         assert (status, said) == (2, "")
@@ -70,12 +104,7 @@ async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
 
 async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
     """With the way out."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", "send", "--as", "alice", "bob", "hi", "--data", str(tmp_path)),
-        cwd=ROOT,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, complaint = await process.communicate()
+    status, said, complaint = await sotto("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
 
-    assert process.returncode == 2
-    assert b"no server runs on" in complaint
+    assert (status, said) == (2, "")
+    assert "no server runs on" in complaint
