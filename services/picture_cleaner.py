@@ -76,7 +76,7 @@ def _end_of_scan(content: bytes, at: int) -> int:
 
 
 def clean_png(content: bytes) -> bytes:
-    """W3C PNG §5.3: chunks with their checksums; what follows IEND is no part of the picture."""
+    """W3C PNG §5.3: chunks with their checksums; what follows IEND is no part of the picture. Raises ValueError."""
     out, at = bytearray(content[:8]), 8
     while at + 12 <= len(content):
         size = int.from_bytes(content[at : at + 4])
@@ -84,6 +84,8 @@ def clean_png(content: bytes) -> bytes:
         if kind == b"IEND":
             break
         if size <= _PNG_CHUNKS.get(kind, -1):
+            if end > len(content):
+                raise ValueError("The file ends inside a chunk, which would swallow the end that it is given.")
             out += content[at:end]
         at = end
     return bytes(out + _PNG_END)
