@@ -46,7 +46,7 @@ OF_THE_GROUP = {"message of a group", "message after leaving", "group"}
 SEES: dict[str, set[str]] = {
     "sender": OF_THE_PAIR | OF_THE_GROUP | {"upload"},
     "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not asked for
-    "blocked": set(),
+    "blocked": OF_THE_GROUP,  # by one of its members: of that one they lose the presence
     "ex-participant": set(),
     "suspended": set(),
     "untrusted device": set(),
@@ -61,7 +61,7 @@ HAS: dict[str, set[str]] = {
     "in a list": set(OBJECTS) - {"bytes", "presence", "upload"},
     "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key", "upload"},
     "by subscription": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group",
-                        "block"},
+                        "block", "device"},
     "by file URL": {"bytes", "attachment"},
 }  # fmt: skip
 
@@ -89,7 +89,8 @@ EVENTS = """subscription ($after: EventCursor, $conversation: ID!) {
     ... on MessageCreated { message { id text attachments { id filename } conversation { id } } }
     ... on ConversationCreated { conversation { id lastMessage { text } } } } } }"""
 ALL_EVENTS = """subscription ($after: EventCursor) { events(after: $after, includeEphemeral: false) { event { __typename
-    ... on BlocksChanged { user { username } isBlocked } ... on MessageCreated { message { text } } } } }"""
+    ... on BlocksChanged { user { username } isBlocked } ... on MessageCreated { message { text } }
+    ... on DeviceAdded { device { device: name } } } } }"""
 
 
 @dataclass
@@ -238,6 +239,7 @@ async def world(settings: Settings, tmp_path: Path) -> AsyncIterator[World]:
         made = World(site)
         await people(made)
         await things(made)
+        await take_away(made)
         yield made
         await app.view.drain(1)
     await runner.cleanup()
@@ -303,18 +305,18 @@ async def things(world: World) -> None:
     ).message_id
     reply = (await services.send.send(bob, Draft(text="re", users=named("alice"), reply_to_id=message))).message_id
     await services.receipt.mark_read(bob, conversation_of(message), message)
-    group = (await services.send.send(alice, Draft(text="group secret before", users=named("bob", "carol")))).message_id
+    group = (
+        await services.send.send(alice, Draft(text="group secret before", users=named("bob", "carol", "dave", "erin")))
+    ).message_id
     place = conversation_of(group)
     await services.preference.leave(carol, place)
     after = (await services.send.send(bob, Draft(text="group secret after", conversation_id=place))).message_id
     for other, name in ((dave, "dave"), (erin, "erin")):
         await services.send.send(other, Draft(text="hello", users=named("bob")))
         await services.send.send(bob, Draft(text="hello", users=named(name)))
-    await services.block.block(bob, named("dave")[0])
-    await services.account.set_state("erin", users.SUSPENDED)
     row, _ = await services.api_key.create(bob, "key-secret", Scope.READ_MESSAGES, None)
-    rename = "UPDATE device SET name = 'device-secret' WHERE id = ?"
-    await services.database.write(lambda tx: tx.database.connection().execute(rename, [bob.device_id]).rowcount)
+    await services.account.open_session("bob", "the first is trusted")
+    device = (await services.account.open_session("bob", "device-secret")).viewer.device_id
     await services.sweeper.index()
     zoe = await services.database.read(get_id, "zoe")
     upload = await services.upload.create(alice, UploadForm("upload-secret.txt", 7654321))
@@ -339,7 +341,7 @@ async def things(world: World) -> None:
         "group": {**of_message(group), "id": conversation(place)},
         "block": {**pair, "id": encode(Kind.USER, dave.user_id)},
         "presence": {**pair, "id": encode(Kind.USER, bob.user_id), "other": encode(Kind.USER, zoe)},
-        "device": {**pair, "id": encode(Kind.DEVICE, bob.device_id)},
+        "device": {**pair, "id": encode(Kind.DEVICE, device)},
         "key": {**pair, "id": encode(Kind.API_KEY, row.id)},
         "upload": {**pair, "id": encode(Kind.UPLOAD, upload.id)},
     }
@@ -359,6 +361,19 @@ async def things(world: World) -> None:
         "upload": '"byteSize": 7654321',
     }
     world.numbers = {"bytes": message, "attachment": message}
+
+
+async def take_away(world: World) -> None:
+    """Two who saw everything of the group, and bob's presence, a moment ago: one is blocked by bob, one suspended."""
+    for actor in (world.actors["blocked"], world.actors["suspended"]):
+        for name in OF_THE_GROUP:
+            for door in (by_id, in_a_list, by_subscription):
+                found, _never = await door(world, actor, name)
+                assert world.marks[name] in found, (name, door)
+        assert world.marks["presence"] in (await through_a_neighbour(world, actor, "presence"))[0]
+    bob = await viewer_of(world, "recipient")
+    await world.site.services.block.block(bob, Reference(ReferenceKind.USERNAME, "dave"))
+    await world.site.services.account.set_state("erin", users.SUSPENDED)
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -210,10 +210,31 @@ def test_a_key_that_cannot_be_made_is_a_line(arguments: tuple[str, ...], expecte
     assert expected in result.stderr
 
 
-def test_who_lost_every_trusted_device_is_let_in_by_the_operator() -> None:
-    """`./sotto user trust`."""
-    add("dora")
+async def test_who_lost_every_trusted_device_is_let_in_by_the_operator(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./sotto user trust`: what waits of theirs is trusted at once, and of nobody else."""
+    monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
+    for name in ("dora", "carl"):
+        await asyncio.to_thread(add, name)
+    idle = await asyncio.to_thread(user, "trust", "dora")
+    async with running("serve", data=folder / "data") as server, aiohttp.ClientSession() as http:
+        for name in ("dora", "carl"):
+            await Person.sign_in(server, http, name, "correct horse")  # the first device of theirs, and now lost
+        dora, carl = [await Person.sign_in(server, http, name, "correct horse") for name in ("dora", "carl")]
+        before = [await may_read(each) for each in (dora, carl)]
+        trusted = await asyncio.to_thread(user, "trust", "DORA")
+        after = [await may_read(each) for each in (dora, carl)]
 
-    result = user("trust", "dora")
+    assert (idle.exit_code, idle.stdout) == (0, "dora has no device that waits.\n")
+    assert before == ["DEVICE_UNTRUSTED", "DEVICE_UNTRUSTED"]
+    assert (trusted.exit_code, trusted.stdout) == (0, "1 device(s) of DORA are trusted now.\n")
+    assert after == ["", "DEVICE_UNTRUSTED"]
 
-    assert (result.exit_code, result.stdout) == (0, "dora has no device that waits.\n")
+
+async def may_read(person: Person) -> str:
+    """Nothing, or the code of the refusal."""
+    query = {"query": "{ conversations { totalCount } }"}
+    async with person.http.post(person.server.graphql, json=query, headers=person.headers) as response:
+        errors = (await response.json()).get("errors")
+    return str(errors[0]["extensions"]["code"]) if errors else ""
