@@ -647,13 +647,15 @@ async def site(settings: Settings, storage: Storage, tmp_path: Path) -> AsyncIte
     """The whole application over a bucket, as the operator has set it."""
     limits = limits_of(settings.model_copy(update={"presigned_uploads": True}))
     services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), storage, MemoryPubSub(), limits)
-    app, view, *_ = build_app(settings, services)
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
+    app = build_app(settings, services)
+    runner = web.AppRunner(
+        app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, view, tmp_path / "local", http)
-        await view.drain(1)
+        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, app.view, tmp_path / "local", http)
+        await app.view.drain(1)
     await runner.cleanup()
     await services.close()
 
