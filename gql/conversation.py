@@ -46,7 +46,7 @@ class MessageRequestState(Enum):
         "pending", description="It waits for an answer; one's own request shows so until it is accepted."
     )
     ACCEPTED = strawberry.enum_value("accepted", description="It was accepted, or answered, and is like any other.")
-    DECLINED = strawberry.enum_value("declined", description="The viewer declined it; the sender is not told.")
+    DECLINED = strawberry.enum_value("declined", description="The viewer declined it. No event tells the sender.")
 
 
 _REQUEST_STATES = {

@@ -124,7 +124,8 @@ class Mutation:
         resolver=accept_message_request, description="Lets a message request become a conversation."
     )
     decline_message_request: DeclineMessageRequestResult = strawberry.mutation(
-        resolver=decline_message_request, description="Puts a message request away; its sender is not told."
+        resolver=decline_message_request,
+        description="Puts a message request away. No event tells its sender; a further send meets a closed inbox.",
     )
     follow_user: FollowUserResult = strawberry.mutation(
         resolver=follow_user, description="Follows somebody, who is then in the audience FOLLOWED_BY_ME."

@@ -32,7 +32,7 @@ class DeclineMessageRequestInput:
     block: bool = strawberry.field(default=False, description="Block its sender as well.")
 
 
-@strawberry.type(description="The request is out of the viewer's lists; its sender is not told.")
+@strawberry.type(description="The request is out of the viewer's lists; no event tells its sender.")
 class DeclineMessageRequestSuccess:
     """Which it was."""
 

@@ -16,7 +16,7 @@ from services.viewer import Viewer
 
 
 class RequestService:
-    """Answers requests; the sender is told of an acceptance, and never of a refusal."""
+    """Answers requests; an event tells the sender of an acceptance, none of a refusal."""
 
     def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
         self._database = database
