@@ -34,7 +34,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @cli.command()
 def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
-    """Start the server; README.md names the other settings."""
+    """Start the server; docs/operations.md names the settings."""
     settings = settings_of(host=host, port=port, data=data)
     from server.log import set_up_log  # noqa: PLC0415 - after the settings, so that a mistake in them is told at once
     from server.process import announced, serve  # noqa: PLC0415
@@ -87,6 +87,15 @@ def schema() -> None:
     from gql.schema import schema_text  # noqa: PLC0415
 
     typer.echo(schema_text(), nl=False)
+
+
+@cli.command()
+def manual() -> None:
+    """Write the tables of README.md and docs/ anew, from the code; for who works on Sotto."""
+    from server.manual import ROOT, write  # noqa: PLC0415
+
+    for page in write():
+        typer.echo(page.relative_to(ROOT))
 
 
 @cli.command()

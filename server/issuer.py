@@ -66,7 +66,7 @@ def issuers_of(value: object) -> object:
         try:
             value = orjson.loads(value)
         except ValueError:
-            raise ValueError("must be a JSON list of objects; README.md shows one") from None
+            raise ValueError("must be a JSON list of objects; docs/authentication.md shows one") from None
     return (value,) if isinstance(value, dict) else value
 
 

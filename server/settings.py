@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         default=True, description="Whether anybody may make an account; false with `issuers` unless it is set."
     )
     issuers: Issuers = Field(
-        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects; see above."
+        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects; see authentication.md."
     )
     device_trust: Annotated[Literal["off", "notify", "require"], BeforeValidator(lower)] = Field(
         "off",
@@ -261,6 +261,6 @@ def _as_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, ByteSize):
         for unit, size in (("MiB", 1024**2), ("KiB", 1024)):
-            if value % size == 0:
+            if value and value % size == 0:
                 return f"{value // size}{unit}"
     return str(value)

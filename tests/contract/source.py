@@ -1,0 +1,76 @@
+"""The program's source as trees: what it refuses with, how it closes sockets, and what it logs."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("server", "gql", "services", "models", "storage", "pubsub")
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Every module of the program."""
+    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def calls(*names: str) -> Iterator[ast.Call]:
+    """Calls of these functions, or of methods with these names."""
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name_of(node.func) in names:
+                yield node
+
+
+def value_of(node: ast.AST) -> object:
+    """A constant, or what a module assigns to the name in capitals; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    return constants().get(node.id) if isinstance(node, ast.Name) else None
+
+
+@cache
+def constants() -> dict[str, object]:
+    """The constants of all modules by their names."""
+    found: dict[str, object] = {}
+    for tree in trees().values():
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                found |= {target.id: node.value.value for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def refusals() -> set[tuple[int, str]]:
+    """Status and code of every refusal that is written out."""
+    found = set()
+    for call in calls("HttpRefusal", "TusRefusal", "refuse"):
+        status, code = (value_of(argument) for argument in call.args[:2])
+        if isinstance(status, int) and isinstance(code, str):
+            found.add((status, code))
+    return found
+
+
+def log_lines() -> list[tuple[str, str, set[str]]]:
+    """Level, event and the fields that are written out, of each line that the program logs."""
+    found = []
+    for level in ("debug", "info", "warning", "error"):
+        for call in calls(level):
+            event = value_of(call.args[0]) if call.args and _is_log(call.func) else None
+            if isinstance(event, str):
+                found.append((level, event, {each.arg for each in call.keywords if each.arg}))
+    for call in calls("write"):  # server/log.py writes what libraries say, as loud as they do
+        if call.args and value_of(call.args[0]) == "library":
+            found += [("warning", "library", set()), ("error", "library", set())]
+    return found
+
+
+def _is_log(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and _name_of(function.value) in ("log", "_log", "requests")
+
+
+def _name_of(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else None

@@ -1,0 +1,137 @@
+"""The pages keep their word: tables are the code's, links lead somewhere, documents fit the schema."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from graphql import OperationDefinitionNode, build_schema, parse, validate
+
+from gql.schema import schema_text
+from server import manual
+from server.layer import NOT_SETTINGS
+from server.settings import Settings, describe_settings
+from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
+
+SCHEMA = build_schema(schema_text())
+LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("examples/**/README.md"))]
+LINKING = [page for page in LINKING if "node_modules" not in page.parts]
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy"}
+MARK = re.compile(r"<!-- table: ([a-z -]+); made by")
+
+
+def of(*languages: str) -> list[Block]:
+    """The blocks in these languages."""
+    return [block for block in BLOCKS if block.language in languages]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_those_of_the_code(page: Path) -> None:
+    """Made, not written: codes, limits and settings cannot drift from what the program does."""
+    text = page.read_text(encoding="utf-8")
+
+    assert manual.fill(text) == text, f"run: {manual.COMMAND}"
+
+
+def test_every_table_has_its_place() -> None:
+    """Once: a table that no page shows is not documented."""
+    places = [name for page in PAGES for name in MARK.findall(page.read_text(encoding="utf-8"))]
+
+    assert sorted(places) == sorted(manual.all_tables())
+
+
+def test_a_table_that_drifted_is_noticed() -> None:
+    """The gate can fail."""
+    text = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    changed = text.replace("| `SOTTO_MAX_RECIPIENTS` | 10 |", "| `SOTTO_MAX_RECIPIENTS` | 11 |")
+
+    assert changed != text
+    assert manual.fill(changed) == text
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """To a file that is there, and to a heading of it."""
+    broken = []
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_all_code_stands_in_blocks_that_are_tested(page: Path) -> None:
+    """By a known language; an indented block would be run by nobody."""
+    lines = without_blocks(page).split("\n\n")
+
+    assert [block for block in blocks_of(page) if block.language not in LANGUAGES] == []
+    assert [each for each in lines if each.strip("\n").startswith("    ")] == []
+
+
+def test_what_is_not_run_says_why() -> None:
+    """In a sentence that a reader sees: `Not run by the tests…: …`."""
+    silent = [block for block in BLOCKS if not block.is_run]
+
+    assert [str(block) for block in silent if not re.search(rf"{NOT_RUN}[^:]*: \w", block.before)] == []
+    assert len(silent) <= 3, "what is not run is the exception"
+
+
+@pytest.mark.parametrize("block", of("graphql"), ids=str)
+def test_a_document_fits_the_schema(block: Block) -> None:
+    """As the server would check it."""
+    assert validate(SCHEMA, parse(block.text)) == []
+
+
+@pytest.mark.parametrize("block", of("json"), ids=str)
+def test_json_is_the_variables_or_the_answer_of_the_document_before_it(block: Block) -> None:
+    """Variables have the names that the document gives them."""
+    value = json.loads(block.text)
+    document = [each for each in of("graphql") if each.page == block.page and each.line < block.line][-1]
+    [operation] = parse(document.text).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    names = {each.variable.name.value for each in operation.variable_definitions or ()}
+
+    assert set(value) <= {"data", "errors"} or set(value) == names
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    """In prose and in blocks of all pages."""
+    known = {line.environment for line in describe_settings()} | NOT_SETTINGS
+    text = "".join(page.read_text(encoding="utf-8") for page in LINKING)
+
+    assert set(re.findall(r"\bSOTTO_[A-Z_]+[A-Z]\b", text)) - known == set()
+
+
+@pytest.mark.parametrize("block", of("toml"), ids=str)
+def test_a_settings_file_is_taken(block: Block) -> None:
+    """By the settings themselves; an unknown name would raise."""
+    assert Settings(**tomllib.loads(block.text)).issuers[0].issuer == "https://shop.example.org"
+
+
+@pytest.mark.parametrize("block", of("bash", "sh"), ids=str)
+def test_a_script_is_one(block: Block) -> None:
+    """Bash reads it; tests/flow/test_docs.py runs it."""
+    subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
+
+
+@pytest.mark.parametrize("block", of("ts"), ids=str)
+def test_a_configuration_is_the_one_of_the_example(block: Block) -> None:
+    """Which tests/examples/run generates and compiles with."""
+    assert block.text == (ROOT / "examples/react-apollo/codegen.ts").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed")
+@pytest.mark.parametrize("block", of("caddy"), ids=str)
+def test_caddy_takes_its_configuration(block: Block, tmp_path: Path) -> None:
+    """As it stands."""
+    (tmp_path / "Caddyfile").write_text(block.text)
+    command = ["caddy", "adapt", "--config", "Caddyfile", "--adapter", "caddyfile"]
+
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0

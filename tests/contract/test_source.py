@@ -1,0 +1,86 @@
+"""What the program can say is documented: codes with their statuses, ends of sockets, lines of the log."""
+
+import re
+
+from server.error_table import TOP, error_tables
+from services.error import RequestError, SottoError
+from tests.contract.document import ROOT
+from tests.contract.source import calls, log_lines, refusals, value_of
+
+ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of all tables."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+
+def all_below(kind: type[SottoError]) -> list[type[SottoError]]:
+    """The classes under this one."""
+    return [each for kid in kind.__subclasses__() for each in (kid, *all_below(kid))]
+
+
+def test_every_code_of_a_service_is_documented() -> None:
+    """Refusals among the refusals, and where they end a query among the top-level codes."""
+    listed = {row[0].strip("`") for lines in error_tables().values() for row in rows_of("\n".join(lines))}
+
+    assert {each.code for each in all_below(SottoError) if each is not RequestError} - listed == set()
+
+
+def test_every_refusal_that_is_written_out_is_documented_with_its_status() -> None:
+    """A code without a row, or a status that its row does not name, is news to a client."""
+    rows = {row[0].strip("`"): row[2].split(", ") for row in rows_of("\n".join(error_tables()["top-level codes"]))}
+
+    assert {(status, code) for status, code in refusals() if str(status) not in rows.get(code, [])} == set()
+    assert len(refusals()) >= 15
+
+
+def test_no_code_is_documented_that_nothing_says() -> None:
+    """What went away goes from the table too."""
+    classes = {each.code for each in all_below(SottoError)}
+    text = "".join(
+        path.read_text(encoding="utf-8") for room in ("gql", "server") for path in (ROOT / room).glob("*.py")
+    )
+    said = {code for code in TOP if text.replace(f'    "{code}": Code(', "").count(f'"{code}"')}
+    failures = set(re.findall(r"^    ([A-Z_]+) = ", (ROOT / "services/rejection.py").read_text(), re.MULTILINE))
+
+    assert set(TOP) - classes - said - failures == set()
+
+
+def test_every_code_that_closes_a_socket_is_documented() -> None:
+    """Ours, and those of the classes."""
+    ends = ERRORS.split("## Ends of a WebSocket")[1].split("##")[0]
+    listed = {int(code) for code in re.findall(r"\b(\d{4})\b(?=[^|]*\|)", ends)}
+    ours = {value for call in calls("close") for each in call.args if isinstance(value := value_of(each), int)}
+    theirs = {4400, 4401, 4403, 4406, 4408, 4409, 4429}  # Strawberry's protocol, some of them by way of its own calls
+
+    assert (
+        ours | theirs | {each.close_code for each in all_below(RequestError) if issubclass(each, RequestError)}
+        <= listed
+    )
+    assert {1011, 4429} <= ours
+
+
+def test_every_line_of_the_log_is_documented_with_its_level_and_fields() -> None:
+    """In the tables of docs/operations.md: event, level, fields."""
+    rows = {row[0].strip("`"): row for row in rows_of(OPERATIONS.split("## The log")[1].split("## Settings")[0])}
+    rows |= {name: row for key, row in rows.items() for name in re.findall(r"[^`,]+", key) if name.strip()}
+    missing = []
+    for level, event, fields in log_lines():
+        row = rows.get(event, ["", "", ""])
+        missing += [f"{event}: {level}"] if level not in row[1] else []
+        missing += [
+            f"{event}: {field}" for field in sorted(fields) if f"`{field}`" not in row[2] and event != "request"
+        ]
+
+    assert missing == []
+    assert len({event for _level, event, _fields in log_lines()}) > 30
+
+
+def test_every_event_that_is_documented_is_logged() -> None:
+    """A line that nothing writes any more is looked for in vain."""
+    section = OPERATIONS.split("### Requests and streams")[1].split("## Settings")[0]
+    listed = {row[0].strip("`") for row in rows_of(section)} - {"event", "---"}
+
+    assert listed - {event for _level, event, _fields in log_lines()} == set()
