@@ -1,0 +1,156 @@
+"""Send a message with files, and listen without missing or doubling one, with httpx alone; README.md says how."""
+
+import argparse
+import json
+import random
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SIGN_IN = """
+mutation ($input: SignInInput!) {
+  signIn(input: $input) { ... on SignInSuccess { token viewer { eventCursor } } ... on UserError { detail code } }
+}
+"""
+SEND = """
+mutation ($input: SendPrivateMessageInput!) {
+  sendPrivateMessage(input: $input) {
+    ... on SendPrivateMessageSuccess { wasDuplicate message { id attachments { filename byteSize } } }
+    ... on RecipientsRejectedError { recipientRejections { index reason detail } }
+    ... on AttachmentsRejectedError { attachmentRejections { filename reason detail isRetryable } }
+    ... on RateLimitedError { retryAfterSeconds }
+    ... on UserError { detail code }
+  }
+}
+"""
+HEAR = """
+subscription ($after: EventCursor) {
+  privateMessageReceived(after: $after) { cursor message { text sender { username } attachments { filename url } } }
+}
+"""
+
+
+class Ended(Exception):
+    """The server refused, and would refuse again."""
+
+
+def ask(http: httpx.Client, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """The data of an answer; raises Ended for top-level errors."""
+    answer = http.post("/graphql", json={"query": query, "variables": variables}).json()
+    if "errors" in answer:
+        raise Ended(answer["errors"][0]["message"])
+    return answer["data"]
+
+
+def sign_in(http: httpx.Client, name: str, password: str) -> str:
+    """Makes the client speak as this person; returns where their stream of events ends now."""
+    signed = ask(http, SIGN_IN, {"input": {"username": name, "password": password}})["signIn"]
+    if "token" not in signed:
+        raise Ended(signed["detail"])
+    http.headers["Authorization"] = f"Bearer {signed['token']}"
+    return signed["viewer"]["eventCursor"]
+
+
+def send(http: httpx.Client, to: str, text: str, paths: list[Path]) -> dict[str, Any]:
+    """Sends once, however often it has to ask: the `clientMessageId` stays the same."""
+    draft = {
+        "to": {"users": [{"username": to}]},
+        "text": text,
+        "attachments": [{"file": None} for _ in paths],
+        "clientMessageId": str(uuid.uuid4()),
+    }
+    form = {
+        "operations": json.dumps({"query": SEND, "variables": {"input": draft}}),
+        "map": json.dumps({str(n): [f"variables.input.attachments.{n}.file"] for n in range(len(paths))}),
+    }
+    for pause in (1, 2, 4, None):
+        with ExitStack() as stack:
+            files = {str(n): (path.name, stack.enter_context(path.open("rb"))) for n, path in enumerate(paths)}
+            try:
+                if files:
+                    response = http.post("/graphql", data=form, files=files)
+                else:
+                    response = http.post("/graphql", json=json.loads(form["operations"]))
+            except httpx.TransportError:
+                response = None
+        if response is not None and response.status_code < 500:
+            answer = response.json()
+            if "errors" in answer:
+                raise Ended(answer["errors"][0]["message"])
+            return answer["data"]["sendPrivateMessage"]
+        if pause is None:
+            raise Ended("the server does not answer")
+        time.sleep(pause)
+    raise AssertionError
+
+
+def heard(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
+    """Deliveries after the cursor, from one event stream, until it breaks off; raises Ended once there will be none."""
+    body = {"query": HEAR, "variables": {"after": after}}
+    timeout = httpx.Timeout(10, read=60)  # the server shows life every twenty seconds
+    headers = {"Accept": "text/event-stream"}
+    with http.stream("POST", "/graphql", json=body, headers=headers, timeout=timeout) as response:
+        if response.status_code in (401, 403):
+            raise Ended(json.loads(response.read())["errors"][0]["message"])
+        response.raise_for_status()
+        for line in response.iter_lines():
+            if line.startswith("data: {"):
+                answer = json.loads(line.removeprefix("data: "))
+                if "errors" in answer:
+                    raise Ended(answer["errors"][0]["message"])
+                yield answer["data"]["privateMessageReceived"]
+            elif line == "event: complete":
+                raise Ended("the session has ended")
+
+
+def listen(http: httpx.Client, after: str, keep: Path) -> None:
+    """Prints each message once; comes back after what broke, with a pause that grows."""
+    after = keep.read_text() if keep.exists() else after
+    pause = 1.0
+    while True:
+        try:
+            for delivery in heard(http, after):
+                message = delivery["message"]
+                names = "".join(f" [{each['filename']}]" for each in message["attachments"])
+                print(f"{message['sender']['username']}: {message['text'] or ''}{names}", flush=True)
+                after, pause = delivery["cursor"], 1.0
+                keep.write_text(after)  # kept after it was shown: a crash between the two shows it again
+        except httpx.HTTPError as error:
+            print(f"({type(error).__name__}: again in {pause:.0f} s)", file=sys.stderr, flush=True)
+        time.sleep(pause * random.uniform(0.5, 1))
+        pause = min(30.0, pause * 2)
+
+
+def main() -> None:
+    """One of the two verbs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--password", default="demo")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    sending = verbs.add_parser("send")
+    for name in ("name", "to", "text"):
+        sending.add_argument(name)
+    sending.add_argument("files", nargs="*", type=Path)
+    listening = verbs.add_parser("listen")
+    listening.add_argument("name")
+    given = parser.parse_args()
+    with httpx.Client(base_url=given.url) as http:
+        try:
+            cursor = sign_in(http, given.name, given.password)
+            if given.verb == "send":
+                print(json.dumps(send(http, given.to, given.text, given.files)))
+            else:
+                print(f"listening as {given.name}", flush=True)
+                listen(http, cursor, Path(f"{given.name}.cursor"))
+        except (Ended, httpx.HTTPError) as error:
+            sys.exit(f"message.py: {error}")
+
+
+if __name__ == "__main__":
+    main()
