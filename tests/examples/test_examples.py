@@ -1,0 +1,119 @@
+"""The examples do what their readers are told, against a real server, and come back when it was away."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.examples.demo import NODE, PYTHON, ROOT, demo, require_installed, run, watched, write
+
+EXAMPLES = ROOT / "examples"
+MESSAGE = EXAMPLES / "python" / "message.py"
+URQL = EXAMPLES / "urql-sse" / "index.js"
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    require_installed()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A demo of its own."""
+    with demo(tmp_path / "data") as found:
+        yield found
+
+
+def port_of(url: str) -> int:
+    """To serve there again."""
+    return int(url.rpartition(":")[2])
+
+
+def test_curl_signs_in_sends_a_file_and_hears_it(url: str, tmp_path: Path) -> None:
+    """Two lines of JSON: the answer to the send, and what the other person hears."""
+    (tmp_path / "notes.txt").write_text("Meet me at the harbour.\n")
+    sent, heard = map(json.loads, run(EXAMPLES / "curl/message.sh", tmp_path / "notes.txt", SOTTO=url).splitlines())
+
+    file = {"filename": "notes.txt", "mimeType": "text/plain", "byteSize": 24}
+    assert sent["data"]["sendPrivateMessage"]["message"]["attachments"] == [file]
+    message = heard["data"]["privateMessageReceived"]["message"]
+    assert (message["sender"]["username"], message["text"]) == ("alice", "A file for you")
+    assert [each["filename"] for each in message["attachments"]] == ["notes.txt"]
+
+
+def test_curl_says_what_is_wrong_where_no_server_is(tmp_path: Path) -> None:
+    """And does not go on."""
+    with pytest.raises(AssertionError, match="does ./sotto demo run"):
+        run(EXAMPLES / "curl/message.sh", SOTTO="http://127.0.0.1:9")
+
+
+def test_python_sends_a_file(url: str, tmp_path: Path) -> None:
+    """As its README says, and a refusal is printed with its reason."""
+    (tmp_path / "notes.txt").write_text("Meet me at the harbour.\n")
+    command = (PYTHON, MESSAGE, "--url", url, "send", "alice")
+
+    sent = json.loads(run(*command, "bob", "Look at this", tmp_path / "notes.txt"))
+    refused = json.loads(run(*command, "nobody-at-all", "Hello?"))
+
+    assert sent["message"]["attachments"] == [{"filename": "notes.txt", "byteSize": 24}]
+    assert [each["reason"] for each in refused["recipientRejections"]] == ["NOT_FOUND"]
+
+
+def test_python_hears_each_message_once_over_a_restart_of_either_side(tmp_path: Path) -> None:
+    """The server goes away, then the program does; what was sent meanwhile comes when it is back."""
+    with demo(tmp_path / "data") as url:
+        command = (PYTHON, MESSAGE, "--url", url, "listen", "bob")
+        with watched(command, cwd=tmp_path) as program:
+            program.wait_for("listening as bob")
+            write(url, "bob", "one")
+            program.wait_for("carol: one")
+    # the program of the block above has ended with it
+    with demo(tmp_path / "data", port_of(url)) as again:
+        assert again == url
+        write(url, "bob", "two")
+        with watched(command, cwd=tmp_path) as program:
+            program.wait_for("carol: two")
+            write(url, "bob", "three")
+            program.wait_for("carol: three")
+
+    assert [line for line in program.lines if line.startswith("carol")] == ["carol: two", "carol: three"]
+
+
+@pytest.mark.parametrize(
+    ("command", "hello", "heard"),
+    [
+        ((PYTHON, MESSAGE, "--url", "URL", "listen", "bob"), "listening as bob", "carol: {}"),
+        ((NODE, URQL, "URL", "bob"), "listening as bob", "bob hears carol: {}"),
+    ],
+    ids=["python", "urql"],
+)
+def test_who_listens_comes_back_when_the_server_does(
+    tmp_path: Path, command: tuple[str | Path, ...], hello: str, heard: str
+) -> None:
+    """By itself, after its cursor: nothing is missing and nothing twice."""
+    with demo(tmp_path / "data") as url:
+        listening = watched([url if each == "URL" else each for each in command], cwd=tmp_path)
+        program = listening.__enter__()
+        program.wait_for(hello)
+        write(url, "bob", "before")
+        program.wait_for(heard.format("before"))
+    try:
+        with demo(tmp_path / "data", port_of(url)):
+            write(url, "bob", "while it was away")
+            write(url, "bob", "after")
+            program.wait_for(heard.format("after"))
+    finally:
+        listening.__exit__(None, None, None)
+
+    told = [line for line in program.lines if "carol" in line]
+    assert told == [heard.format(each) for each in ("before", "while it was away", "after")]
+
+
+def test_urql_sends_is_refused_and_hears(url: str) -> None:
+    """Over event streams alone."""
+    assert sorted(run(NODE, URQL, url).splitlines()) == [
+        "bob hears alice: See the notes [notes.txt]",
+        "refused: Nobody has the user name 'nobody-at-all'.",
+        "sent: SendPrivateMessageSuccess",
+    ]
