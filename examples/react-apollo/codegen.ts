@@ -19,6 +19,7 @@ const config: CodegenConfig = {
         useTypeImports: true,
       },
     },
+    'src/generated/fragments.ts': { plugins: ['fragment-matcher'] },
   },
 }
 

@@ -44,7 +44,7 @@ def test_curl_signs_in_sends_a_file_and_hears_it(url: str, tmp_path: Path) -> No
 
 def test_curl_says_what_is_wrong_where_no_server_is(tmp_path: Path) -> None:
     """And does not go on."""
-    with pytest.raises(AssertionError, match="does ./sotto demo run"):
+    with pytest.raises(AssertionError, match=r"does \./sotto demo run"):
         run(EXAMPLES / "curl/message.sh", SOTTO="http://127.0.0.1:9")
 
 

@@ -1,0 +1,80 @@
+"""The page with React and Apollo: typed, built, and used by two people in a browser over a restart of the server."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.examples.demo import CHROMIUM, HERE, NODE, ROOT, demo, require_installed, run, watched
+
+EXAMPLE = ROOT / "examples" / "react-apollo"
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    require_installed()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The example in a folder of its own, with its types generated: nothing is left behind in the repository."""
+    folder = tmp_path / "examples" / "react-apollo"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "generated"))
+    (folder / "node_modules").symlink_to(EXAMPLE / "node_modules")
+    shutil.copy(ROOT / "schema.graphql", tmp_path / "schema.graphql")
+    run(NODE, "node_modules/@graphql-codegen/cli/esm/bin.js", cwd=folder)
+    return folder
+
+
+def test_it_compiles_strictly_and_notices_a_field_that_is_gone(copy: Path) -> None:
+    """The types are those of the schema."""
+    compiler = [NODE, copy / "node_modules/typescript/bin/tsc", "--noEmit"]
+    run(*compiler, cwd=copy)
+
+    chat = copy / "src" / "Chat.tsx"
+    chat.write_text(chat.read_text().replace("user.username", "user.nickname"))
+    done = subprocess.run(list(map(str, compiler)), cwd=copy, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "'nickname' does not exist" in done.stdout
+
+
+def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_path: Path) -> None:
+    """Refusals are told in sentences, markup stays text, nothing comes twice, no request leaves the origin."""
+    vite = copy / "node_modules/vite/bin/vite.js"
+    run(NODE, vite, "build", cwd=copy)
+    with demo(tmp_path / "data") as url:
+        port = int(url.rpartition(":")[2])
+        preview = [NODE, vite, "preview", "--port", "0", "--host", "127.0.0.1"]
+        serving = watched(preview, cwd=copy, SOTTO=url, NO_COLOR="1")
+        pages = serving.__enter__()
+        pages.wait_for("http://127.0.0.1:")
+        address = re.findall(r"http://127\.0\.0\.1:\d+", "".join(pages.lines))[0]
+        browsing = subprocess.Popen(
+            [NODE, str(HERE / "page.mjs"), address, str(CHROMIUM), str(tmp_path)],
+            env=os.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert browsing.stdout is not None
+        assert browsing.stdout.readline() == "restart\n", browsing.communicate()
+    with demo(tmp_path / "data", port):
+        printed, complaints = browsing.communicate("it was\n", timeout=120)
+    serving.__exit__(None, None, None)
+
+    assert browsing.returncode == 0, complaints
+    said = json.loads(printed)
+    assert said["wrongPassword"] == "The user name or the password is wrong."
+    assert "alice" in said["inbox"]
+    assert said["sent"] == "Sent."
+    assert said["heard"] == ["alice: See the <b>notes</b> notes.txt (24 bytes)"]
+    assert said["downloaded"] == "Meet me at the harbour.\n"
+    assert said["refused"] == "Nobody has the user name 'nobody-at-all'."
+    assert said["after"] == [*said["heard"], "alice: After the restart"]
+    assert (said["complaints"], said["foreign"]) == ([], [])
