@@ -32,7 +32,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_it_compiles_strictly_and_notices_a_field_that_is_gone(copy: Path) -> None:
     """The types are those of the schema."""
-    compiler = [NODE, copy / "node_modules/typescript/bin/tsc", "--noEmit"]
+    compiler: list[str | Path] = [NODE, copy / "node_modules/typescript/bin/tsc", "--noEmit"]
     run(*compiler, cwd=copy)
 
     chat = copy / "src" / "Chat.tsx"
@@ -49,7 +49,7 @@ def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_pat
     run(NODE, vite, "build", cwd=copy)
     with demo(tmp_path / "data") as url:
         port = int(url.rpartition(":")[2])
-        preview = [NODE, vite, "preview", "--port", "0", "--host", "127.0.0.1"]
+        preview: list[str | Path] = [NODE, vite, "preview", "--port", "0", "--host", "127.0.0.1"]
         serving = watched(preview, cwd=copy, SOTTO=url, NO_COLOR="1")
         pages = serving.__enter__()
         pages.wait_for("http://127.0.0.1:")

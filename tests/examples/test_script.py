@@ -42,7 +42,7 @@ def test_a_script_works(url: str, block: Block, tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(HERE / "node_modules")
     address = url.removeprefix("http://")
     (tmp_path / "script.mjs").write_text(block.text.replace("127.0.0.1:8000", address))
-    command = [NODE, "--import", HERE / "preamble.mjs", "script.mjs"]
+    command: list[str | Path] = [NODE, "--import", HERE / "preamble.mjs", "script.mjs"]
     with watched(command, cwd=tmp_path, TOKEN=token_of(url, "alice")) as program:
         is_heard = heard_by(program, url)
 
