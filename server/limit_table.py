@@ -37,7 +37,7 @@ BEYOND = {
     "max_inline_request_bytes": _BODY,
     "max_json_bytes": _BODY,
     "quota_bytes": _FILES + "TOO_LARGE",
-    "upload_life_seconds": _FILES + "EXPIRED; over tus 410",
+    "upload_life_seconds": _FILES + "EXPIRED; over tus 410 to HEAD, 404 to PATCH",
     "url_life_seconds": "404",
     "event_retention_seconds": "`CURSOR_EXPIRED`, or `StreamReset` in `events`",
     "session_life_seconds": "`UNAUTHENTICATED`",

@@ -247,7 +247,7 @@ class SettingLine(NamedTuple):
 
 
 def describe_settings() -> list[SettingLine]:
-    """Return all settings in the order of the class: for the README's table and for `./sotto config`."""
+    """Return all settings in the order of the class: for the tables of docs/ and for `./sotto config`."""
     names = environment_names(Settings.model_fields)
     return [
         SettingLine(key, names[key], EMPTY_MEANS.get(key) or _as_text(info.default), info.description or "")
