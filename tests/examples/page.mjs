@@ -24,12 +24,15 @@ async function signedIn(name, password = 'demo') {
   return page
 }
 
-async function write(page, to, text, ...files) {
+// Waits for what the page says of it: the words of the last time may stand there still.
+async function write(page, to, text, answer, ...files) {
   await page.getByLabel('To').fill(to)
   await page.getByLabel('Text').fill(text)
   await page.getByLabel('Files').setInputFiles(files)
   await page.getByRole('button', { name: 'Send' }).click()
-  await page.getByRole('status').filter({ hasText: /\S/ }).waitFor()
+  const status = page.getByRole('status').filter({ hasText: answer })
+  await status.waitFor()
+  return status.innerText()
 }
 
 const messages = (page) => page.getByRole('list', { name: 'Messages' }).getByRole('listitem')
@@ -44,19 +47,17 @@ said.inbox = await bob.getByRole('list', { name: 'Conversations' }).innerText()
 
 const notes = `${folder}/notes.txt`
 await writeFile(notes, 'Meet me at the harbour.\n')
-await write(alice, 'bob', 'See the <b>notes</b>', notes)
-said.sent = await alice.getByRole('status').innerText()
+said.sent = await write(alice, 'bob', 'See the <b>notes</b>', 'Sent', notes)
 await heard(bob, 'See the')
 said.heard = await messages(bob).allInnerTexts()
 const [download] = await Promise.all([bob.waitForEvent('download'), messages(bob).getByRole('link').first().click()])
 said.downloaded = (await (await download.createReadStream()).toArray()).join('')
-await write(alice, 'nobody-at-all', 'Hello?')
-said.refused = await alice.getByRole('status').innerText()
+said.refused = await write(alice, 'nobody-at-all', 'Hello?', 'Nobody')
 said.complaints = [...complaints]
 
 console.log('restart')
 await once(process.stdin, 'data')
-await write(alice, 'bob', 'After the restart')
+await write(alice, 'bob', 'After the restart', 'Sent')
 await heard(bob, 'After the restart')
 said.after = await messages(bob).allInnerTexts()
 await bob.screenshot({ path: `${folder}/bob.png` })
