@@ -60,6 +60,10 @@ def log_lines() -> list[tuple[str, str, set[str]]]:
             event = value_of(call.args[0]) if call.args and _is_log(call.func) else None
             if isinstance(event, str):
                 found.append((level, event, {each.arg for each in call.keywords if each.arg}))
+    for call in calls("note"):  # services/audit.py: ids become those that the API shows, under shorter names
+        if _is_audit(call.func) and isinstance(event := value_of(call.args[0]), str):
+            fields = {each.arg.removesuffix("_id") for each in call.keywords if each.arg}
+            found.append(("info", event, {"user", *fields}))
     for call in calls("write"):  # server/log.py writes what libraries say, as loud as they do
         if call.args and value_of(call.args[0]) == "library":
             found += [("warning", "library", set()), ("error", "library", set())]
@@ -68,6 +72,10 @@ def log_lines() -> list[tuple[str, str, set[str]]]:
 
 def _is_log(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and _name_of(function.value) in ("log", "_log", "requests")
+
+
+def _is_audit(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and _name_of(function.value) == "audit"
 
 
 def _name_of(node: ast.expr) -> str | None:

@@ -15,6 +15,7 @@ FREE = {
     "DeviceService.list_of": "and itself; everybody else is asked for a right",
     "AccountService.sign_out": "and can leave",
     "Authenticator._renew": "finds out what the credential is good for",
+    "Authenticator._use": "notes that it was used, which is no deed of the person",
     "AttachmentService.keep": "a step of SendService._send, which has asked",
     "Completion._keep": "a step of UploadService.append, offset and complete, which have asked",
 }
