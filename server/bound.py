@@ -1,8 +1,7 @@
 """Bounds: what values a setting takes, in words, from the type that checks it."""
 
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ByteSize
 from pydantic.fields import FieldInfo
@@ -31,8 +30,6 @@ def bounds_of(name: str, info: FieldInfo) -> str:
         return _range_of(info.metadata)
     if kind is Path:
         return "a path"
-    if get_origin(kind) in (Union, UnionType):
-        raise KeyError(name)
     return _WORDS[name]
 
 
