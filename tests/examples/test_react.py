@@ -1,10 +1,10 @@
 """The page with React and Apollo: typed, built, and used by two people in a browser over a restart of the server."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -47,26 +47,24 @@ def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_pat
     """Refusals are told in sentences, markup stays text, nothing comes twice, no request leaves the origin."""
     vite = copy / "node_modules/vite/bin/vite.js"
     run(NODE, vite, "build", cwd=copy)
-    with demo(tmp_path / "data") as url:
-        port = int(url.rpartition(":")[2])
-        preview: list[str | Path] = [NODE, vite, "preview", "--port", "0", "--host", "127.0.0.1"]
-        serving = watched(preview, cwd=copy, SOTTO=url, NO_COLOR="1")
-        pages = serving.__enter__()
-        pages.wait_for("http://127.0.0.1:")
-        address = re.findall(r"http://127\.0\.0\.1:\d+", "".join(pages.lines))[0]
-        browsing = subprocess.Popen(
-            [NODE, str(HERE / "page.mjs"), address, str(CHROMIUM), str(tmp_path)],
-            env=os.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert browsing.stdout is not None
-        assert browsing.stdout.readline() == "restart\n", browsing.communicate()
-    with demo(tmp_path / "data", port):
-        printed, complaints = browsing.communicate("it was\n", timeout=120)
-    serving.__exit__(None, None, None)
+    with ExitStack() as stack:
+        with demo(tmp_path / "data") as url:
+            preview: list[str | Path] = [NODE, vite, "preview", "--port", "0", "--host", "127.0.0.1"]
+            pages = stack.enter_context(watched(preview, cwd=copy, SOTTO=url, NO_COLOR="1"))
+            pages.wait_for("http://127.0.0.1:")
+            address = re.findall(r"http://127\.0\.0\.1:\d+", "".join(pages.lines))[0]
+            browsing = subprocess.Popen(
+                [NODE, str(HERE / "page.mjs"), address, str(CHROMIUM), str(tmp_path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(browsing.kill)
+            assert browsing.stdout is not None
+            assert browsing.stdout.readline() == "restart\n", browsing.communicate()
+        with demo(tmp_path / "data", int(url.rpartition(":")[2])):
+            printed, complaints = browsing.communicate("it was\n", timeout=120)
 
     assert browsing.returncode == 0, complaints
     said = json.loads(printed)
