@@ -241,7 +241,7 @@ async def test_events_come_over_a_socket_with_all_that_happened(site: Site, peop
     await alice.do("editMessage", messageId=id_, text="second")
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
         await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {bob.token}"}})
-        await socket.receive_json()
+        assert (await socket.receive_json(timeout=5))["type"] == "connection_ack"
         payload = {"query": EVENTS, "variables": {"after": cursor}}
         await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
 

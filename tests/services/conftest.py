@@ -1,10 +1,11 @@
 """Services on a real database file and a real folder, and people who are signed in without the cost of a password."""
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
 from services.credentials import Credentials
 from services.draft import Draft
+from services.error import SottoError
 from services.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -26,6 +28,8 @@ from tests.stored import rows_of
 from tests.template import put_tables
 
 Stored = tuple[dict[str, int], int]
+Item = TypeVar("Item")
+Refused = TypeVar("Refused", bound=SottoError)
 
 
 class World:
@@ -92,6 +96,21 @@ class World:
 def named(*usernames: str) -> list[Reference]:
     """People by their user names."""
     return [Reference(ReferenceKind.USERNAME, username) for username in usernames]
+
+
+async def first_of(stream: AsyncGenerator[Item, None]) -> Item:
+    """What a stream says first, within five seconds."""
+    async with asyncio.timeout(5):
+        return await anext(stream)
+
+
+async def refused(world: World, deed: Awaitable[object], kind: type[Refused], *, match: str | None = None) -> Refused:
+    """The refusal of a deed; no row, no file and no event came of it, and nothing that was there has changed."""
+    before = await world.stored()
+    with pytest.raises(kind, match=match) as caught:
+        await deed
+    assert await world.stored() == before
+    return caught.value
 
 
 MakeWorld = Callable[..., Awaitable[World]]

@@ -12,7 +12,6 @@ from services.error import (
     InvalidInput,
     NotFound,
     PermissionDenied,
-    Refusal,
     TooLate,
 )
 from services.message import SearchFilter
@@ -20,7 +19,7 @@ from services.page import PageRequest
 from services.rejection import IssueReason
 from services.stream import Occurrences
 from services.viewer import Viewer
-from tests.services.conftest import MakeWorld, World, named
+from tests.services.conftest import MakeWorld, World, named, refused
 
 TOMBSTONES = {"silent_delete_window_seconds": 0}
 
@@ -43,15 +42,6 @@ async def history(world: World, viewer: Viewer, conversation_id: int) -> list[in
     """The messages of a conversation."""
     page = await world.services.message.page_of(viewer, conversation_id, PageRequest())
     return [view.row.id for view in page.items]
-
-
-async def refused(world: World, deed: object, kind: type[Refusal]) -> Refusal:
-    """The refusal; nothing came of it."""
-    before = await world.stored()
-    with pytest.raises(kind) as caught:
-        await deed  # type: ignore[misc]
-    assert await world.stored() == before
-    return caught.value
 
 
 async def test_an_edit_changes_the_text_and_keeps_the_former_ones(world: World) -> None:

@@ -12,7 +12,7 @@ from services.policy import Eligibility
 from services.rejection import RecipientRejectionReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import MakeWorld, World, named
+from tests.services.conftest import MakeWorld, World, named, refused
 
 Reason = RecipientRejectionReason
 SENT_AS = {Eligibility.ALLOWED: 0, Eligibility.ALLOWED_AS_REQUEST: 1}
@@ -158,8 +158,7 @@ async def test_the_server_sets_the_default_and_the_widest_audience(make_world: M
     alice, bob = await world.people("alice", "bob")
     assert (await world.services.setting.get(bob)).accept_from is Audience.MUTUAL_FOLLOWS
     for change in ({"accept_from": Audience.EVERYONE}, {"add_to_groups": Audience.EVERYONE}):
-        with pytest.raises(PermissionDenied):
-            await choose(world, bob, **change)
+        await refused(world, choose(world, bob, **change), PermissionDenied)
     await choose(world, bob, accept_from=Audience.FOLLOWED_BY_ME)
 
     assert await reason_of(world, alice, "bob") == [(0, Reason.MUST_BE_FOLLOWED)]

@@ -7,7 +7,7 @@ from services import presence as presences
 from services.error import NotFound, RateLimited
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import MakeWorld, World
+from tests.services.conftest import MakeWorld, World, refused
 
 
 async def typing_seen_by(world: World, viewer: Viewer, place: int) -> list[str]:
@@ -87,9 +87,8 @@ async def test_typing_has_a_rate_and_needs_a_conversation(world: World) -> None:
     """RateLimited; NotFound for a third person."""
     alice, bob, carol = await world.people("alice", "bob", "carol")
     place = await world.send(alice, "bob") >> 27
-    with pytest.raises(NotFound):
-        await world.services.presence.type(carol, place, is_typing=True)
+    await refused(world, world.services.presence.type(carol, place, is_typing=True), NotFound)
+    assert await typing_seen_by(world, alice, place) == []
     for _ in range(world.services.limits.typing_per_minute):
         await world.services.presence.type(bob, place, is_typing=True)
-    with pytest.raises(RateLimited):
-        await world.services.presence.type(bob, place, is_typing=True)
+    await refused(world, world.services.presence.type(bob, place, is_typing=True), RateLimited)

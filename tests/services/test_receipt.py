@@ -14,7 +14,7 @@ from services.preference import PreferenceChange
 from services.rejection import IssueReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import World, named
+from tests.services.conftest import World, named, refused
 
 ARCHIVE = ConversationFilter(archived=True)
 
@@ -113,8 +113,7 @@ async def test_a_foreign_place_is_none(world: World) -> None:
         for viewer, place, message in (
             (carol, id_ >> 27, id_), (bob, 7, id_), (bob, -1, -1), (bob, id_ >> 27, other), (bob, id_ >> 27, id_ + 1),
         ):  # fmt: skip
-            with pytest.raises(NotFound):
-                await mark(viewer, place, message)
+            await refused(world, mark(viewer, place, message), NotFound)
     assert await positions(world, alice, id_ >> 27, "bob") == (0, 0)
 
 

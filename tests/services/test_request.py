@@ -18,7 +18,7 @@ from services.page import PageRequest
 from services.rejection import RecipientRejectionReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import World, named
+from tests.services.conftest import World, named, refused
 
 REQUESTS = ConversationFilter(requests=True)
 
@@ -67,13 +67,10 @@ async def test_a_request_holds_a_few_messages(world: World) -> None:
     await world.send(alice, conversation_id=id_)
     third = await world.send(alice, "bob")
     await world.services.deletion.delete_for_everyone(alice, third)
-    before = await world.stored()
 
     for to in ({"conversation_id": id_}, {"users": named("bob")}):
-        with pytest.raises(RecipientsRejected) as refused:
-            await world.send(alice, **to)
-        assert [each.reason for each in refused.value.rejections] == [RecipientRejectionReason.REQUEST_PENDING]
-    assert await world.stored() == before
+        refusal = await refused(world, world.send(alice, **to), RecipientsRejected)
+        assert [each.reason for each in refusal.rejections] == [RecipientRejectionReason.REQUEST_PENDING]
 
 
 async def test_nothing_passes_while_it_waits(world: World) -> None:
@@ -124,9 +121,8 @@ async def test_a_declined_request_is_gone_and_its_sender_is_not_told(world: Worl
     assert await state_of(world, alice, id_) is RequestState.SENT
     assert await kinds_after(world, alice, n[0]) == []
     assert await kinds_after(world, bob, n[1]) == [EventKind.CONVERSATION_REMOVED.name]
-    with pytest.raises(RecipientsRejected) as refused:
-        await world.send(alice, "bob")
-    assert [each.reason for each in refused.value.rejections] == [RecipientRejectionReason.NOT_ACCEPTING_MESSAGES]
+    refusal = await refused(world, world.send(alice, "bob"), RecipientsRejected)
+    assert [each.reason for each in refusal.rejections] == [RecipientRejectionReason.NOT_ACCEPTING_MESSAGES]
 
 
 async def test_a_decline_can_block_as_well(world: World) -> None:
@@ -143,16 +139,13 @@ async def test_what_is_no_request_cannot_be_answered(world: World) -> None:
     alice, bob, id_ = await asked(world)
     carol = await world.person("carol")
     service = world.services.request
-    with pytest.raises(Conflict):
-        await service.accept(alice, id_)
+    await refused(world, service.accept(alice, id_), Conflict)
     for number in (id_, 12345, -1):
-        with pytest.raises(NotFound) as refused:
-            await service.accept(carol, number)
-        assert refused.value.detail == "There is no such conversation."
+        for deed in (service.accept(carol, number), service.decline(carol, number, block=True)):
+            assert (await refused(world, deed, NotFound)).detail == "There is no such conversation."
     await service.accept(bob, id_)
     for deed in (service.accept(bob, id_), service.decline(bob, id_, block=False)):
-        with pytest.raises(Conflict):
-            await deed
+        await refused(world, deed, Conflict)
 
 
 async def test_of_fifty_answers_at_once_one_counts(world: World) -> None:
