@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from peewee import BigIntegerField, CompositeKey, TextField, fn
+from peewee import BigIntegerField, CompositeKey, Expression, TextField, fn
 
-from models.base import Base
+from models.base import SEQ_BITS, Base
 from models.block import Block
+from models.member import Member
 from models.prepared import IdList, Param, Prepared
 
 
@@ -49,10 +50,17 @@ DELETE_ALL = Prepared[ReactionRow](Reaction.delete().where(Reaction.message_id =
 COUNT = Prepared[ReactionRow](
     Reaction.select(fn.COUNT(Reaction.emoji.distinct())).where(Reaction.message_id == Param("message"))
 )
-# Without those of people whom the viewer has blocked.
+# On messages of the viewer's conversations, from where theirs begin; without those of people whom they have blocked.
 OF_MESSAGES = Prepared(
     Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(
         Reaction.message_id.in_(IdList("ids")),
+        fn.EXISTS(
+            Member.select(Member.user_id).where(
+                Member.user_id == Param("viewer"),
+                Member.conversation_id == Expression(Reaction.message_id, ">>", SEQ_BITS),
+                Reaction.message_id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
+            )
+        ),
         ~fn.EXISTS(
             Block.select(Block.at).where(Block.blocker_id == Param("viewer"), Block.blocked_id == Reaction.user_id)
         ),

@@ -57,7 +57,7 @@ class ReactionService:
         return view
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, list[ReactionGroup]]:
-        """The reactions to messages that the viewer sees, the oldest emoji first; two statements in all."""
+        """The reactions to messages, the oldest emoji first, in two statements; none in foreign conversations."""
         return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
 
     def _react(

@@ -243,7 +243,7 @@ async def test_an_event_stream_says_so_and_ends(site: Site) -> None:
     ("state", "code"), [(users.SUSPENDED, "ACCOUNT_SUSPENDED"), (users.DEACTIVATED, "ACCOUNT_DEACTIVATED")]
 )
 async def test_every_door_is_closed_to_who_is_suspended(site: Site, state: int, code: str) -> None:
-    """HTTP, event stream and socket say which it is; a file is 404, as for everybody else."""
+    """HTTP and the event stream say which it is; a socket is closed with 4403."""
     token = await site.token_of("alice")
     await site.services.account.set_state("alice", state)
     for accept in ("application/json", "text/event-stream"):

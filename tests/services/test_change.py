@@ -254,18 +254,19 @@ async def test_a_retry_of_a_send_that_was_deleted_is_a_duplicate_and_no_fault(wo
 
 @pytest.mark.parametrize("emoji", ["👍", "❤️", "👩‍👩‍👧", "🇩🇪", "1️⃣", "👍🏽"])
 async def test_an_emoji_is_one_however_many_characters_it_has(world: World, emoji: str) -> None:
-    """Set twice it is there once; taken back it is gone."""
-    alice, bob = await world.people("alice", "bob")
+    """Set twice it is there once; taken back it is gone; a third person sees none."""
+    alice, bob, carol = await world.people("alice", "bob", "carol")
     id_ = await world.send(alice, "bob")
     react, n = world.services.reaction.react, await world.services.stream.position(bob)
     for _ in range(2):
         await react(alice, id_, emoji, is_set=True)
     [group] = (await world.services.reaction.find_many(bob, [id_]))[id_]
+    foreign = await world.services.reaction.find_many(carol, [id_])
     for _ in range(2):
         await react(alice, id_, emoji, is_set=False)
 
     assert (group.emoji, len(group.people), group.viewer_has_reacted) == (emoji, 1, False)
-    assert await world.services.reaction.find_many(bob, [id_]) == {}
+    assert (await world.services.reaction.find_many(bob, [id_]), foreign) == ({}, {})
     assert await since(world, bob, n) == [(EventKind.MESSAGE_UPDATED.name, id_, Change.REACTIONS)] * 2
 
 

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from models.attachment import AttachmentRow
 from services.draft import Draft
+from services.error import NotFound
 from services.picture import PictureDecoder
 from services.picture_cleaner import clean_gif, clean_jpeg, clean_png, clean_webp
-from tests.services.conftest import World, named
+from services.viewer import Viewer
+from tests.services.conftest import World, named, refused
 
 SECRET = b"SECRET-PLACE"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -190,8 +193,8 @@ async def test_a_picture_with_nothing_to_hide_is_not_touched(tmp_path: Path, kin
 
 
 async def test_nobody_gets_a_camera_s_words_with_a_message(world: World) -> None:
-    """Not the recipient and not the sender: the size and the hash are those of what is kept."""
-    alice, bob = await world.people("alice", "bob")
+    """Not the recipient and not the sender: the size and the hash are those of what is kept; a third person none."""
+    alice, bob, carol = await world.people("alice", "bob", "carol")
     content = saved(noise((160, 80)), "JPEG", exif=exif(6), comment=SECRET)
     sent = await world.services.send.send(alice, Draft(users=named("bob"), files=[await world.file(content, "me.jpg")]))
     assert sent.view is not None
@@ -204,5 +207,14 @@ async def test_nobody_gets_a_camera_s_words_with_a_message(world: World) -> None
 
     assert SECRET in content
     assert SECRET not in kept + small
+    assert await world.services.message.find_many(carol, [sent.message_id]) == {}
+    await refuses_bytes(world, carol, after)
     assert (file.width, file.height, file.byte_size) == (80, 160, len(kept))
     assert world.staged() == []
+
+
+async def refuses_bytes(world: World, stranger: Viewer, file: AttachmentRow) -> None:
+    """A path to them that is signed for a stranger, as if by mistake, leads nowhere."""
+    for is_thumbnail in (False, True):
+        path = world.services.attachment.url_path(stranger, file, 60, inline=True, is_thumbnail=is_thumbnail)
+        await refused(world, world.services.attachment.open(path.removeprefix("/files/")), NotFound)

@@ -61,10 +61,12 @@ async def test_the_frame_is_what_the_first_picture_track_says(
 
 async def test_a_film_shows_its_frame_and_its_time(world: World) -> None:
     """MongoDB chat: width and height of media; SelfCommunity: duration."""
-    alice, _ = await world.people("alice", "bob")
+    alice, bob, carol = await world.people("alice", "bob", "carol")
     files = [await world.file(film(track(1280, 720)), "harbour.mp4")]
     sent = await world.services.send.send(alice, Draft(users=named("bob"), files=files))
 
     assert sent.view is not None
     [file] = sent.view.attachments
     assert (file.mime_type, file.width, file.height, file.duration_ms) == ("video/mp4", 1280, 720, 61_500)
+    assert set(await world.services.message.find_many(bob, [sent.message_id])) == {sent.message_id}
+    assert await world.services.message.find_many(carol, [sent.message_id]) == {}

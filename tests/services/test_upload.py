@@ -504,6 +504,9 @@ async def test_a_picture_gets_a_thumbnail_later_and_everybody_hears_of_it(world:
     download = await world.services.attachment.open(path.removeprefix("/files/"))
     content = b"".join([c async for c in world.services.attachment.read(download, 0, download.byte_size)])
     assert (content[:4], content[8:12], download.mime_type) == (b"RIFF", b"WEBP", "image/webp")
+    carol = await world.person("carol")
+    foreign = world.services.attachment.url_path(carol, after, 60, inline=True, is_thumbnail=True)
+    await refused(world, world.services.attachment.open(foreign.removeprefix("/files/")), NotFound)
     await world.services.deletion.delete_for_everyone(alice, view.row.id)
     assert (await world.stored())[1] == 0
     with pytest.raises(NotFound):
