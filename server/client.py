@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,9 @@ from server.terminal import harmless
 CHUNK_BYTES = 256 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
 ATTEMPTS = 10
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
+ENDED = (4401, 4403)  # signed out, suspended: who comes back is refused again
 
 _ERRORS = "... on UserError { detail }"
 _CREATE = f"""mutation ($input: CreateUploadInput!) {{ createUpload(input: $input) {{ __typename
@@ -86,22 +89,45 @@ class Client:
         return str(_success_of(sent)["message"]["id"])
 
     async def listen(self, folder: Path | None) -> AsyncIterator[str]:
-        """A line for each new message, until the server ends it; its files are saved where a folder is given."""
-        after = (await self.ask(_CURSOR))["viewer"]["eventCursor"]
-        protocol = ["graphql-transport-ws"]
-        async with self._http.ws_connect(f"{self._url}/graphql", protocols=protocol, heartbeat=20) as socket:
+        """A line for each new message; its files are saved where a folder is given.
+
+        A line that breaks, or a server that starts anew, is come back to after the last message: none is missing, none
+        comes twice. Raises ClientError when the server ends it for good.
+        """
+        after = str((await self.ask(_CURSOR))["viewer"]["eventCursor"])
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with aclosing(self._received(after)) as deliveries:
+                    async for received in deliveries:
+                        after, wait = received["cursor"], FIRST_WAIT_SECONDS
+                        yield await self._line(received["message"], folder)
+            self._progress.console.print(f"The line broke; trying again in {wait:g} s.", style="dim")
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+    async def _line(self, message: dict[str, Any], folder: Path | None) -> str:
+        names = [await self._save(each, folder) for each in message["attachments"]]
+        sender = message["sender"]["username"] if message["sender"] else "(gone)"
+        return " ".join([f"{sender}:", harmless(message["text"] or ""), *(f"[{name}]" for name in names)])
+
+    async def _received(self, after: str) -> AsyncGenerator[dict[str, Any], None]:
+        """What comes behind a cursor, until the line breaks; raises ClientError where trying again is in vain."""
+        url, protocols = f"{self._url}/graphql", ["graphql-transport-ws"]
+        async with self._http.ws_connect(url, protocols=protocols, heartbeat=20) as socket:
             await socket.send_json({"type": "connection_init"})
             payload = {"query": _HEAR, "variables": {"after": after}}
             await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
             async for frame in socket:
                 message = frame.json()
-                if message["type"] in {"error", "complete"}:
-                    break
-                if message["type"] == "next" and message["payload"].get("data"):
-                    found = message["payload"]["data"]["privateMessageReceived"]["message"]
-                    names = [await self._save(each, folder) for each in found["attachments"]]
-                    sender = found["sender"]["username"] if found["sender"] else "(gone)"
-                    yield " ".join([f"{sender}:", harmless(found["text"] or ""), *(f"[{name}]" for name in names)])
+                if message["type"] == "error":
+                    raise ClientError(str(message["payload"][0]["message"]))
+                if message["type"] == "next" and message["payload"].get("errors"):
+                    raise ClientError(str(message["payload"]["errors"][0]["message"]))
+                if message["type"] == "next":
+                    yield message["payload"]["data"]["privateMessageReceived"]
+            if socket.close_code in ENDED:
+                raise ClientError("the session was ended by the server.")
 
     async def _upload(self, path: Path) -> str:
         """The id of an upload that is ready; a line that breaks is tried again from where it broke."""

@@ -24,7 +24,7 @@ async def send_as(
 
 
 async def listen_as(settings: Settings, url: str | None, name: str, folder: Path | None) -> None:
-    """Prints a line for each message, until the server stops; raises StartError."""
+    """Prints a line for each message, until it is ended; raises StartError."""
     async with _client_of(settings, url, name) as client:
         if folder is not None:
             try:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -79,6 +80,32 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
     assert (folder / "tide (2).txt").read_bytes() == b"The tide is out. " * 50_000
     assert (folder / "tide.txt").read_bytes() == b"mine"
     assert len(list(folder.iterdir())) == 2
+
+
+async def test_who_listens_comes_back_after_a_restart_and_misses_nothing(tmp_path: Path) -> None:
+    """What was sent before the line was there again comes too, once."""
+    data = tmp_path / "data"
+    async with aiohttp.ClientSession() as http:
+        async with running("demo", data=data) as server:
+            at, port = ("--url", server.url, "--data", str(data)), urlsplit(server.url).port or 0
+            process = await started("listen", "--as", "bob", *at)
+            assert process.stdout is not None
+            await knock(await Person.sign_in(server, http, "carol", "demo"), process.stdout)
+        async with running("demo", data=data, port=port) as server:
+            carol = await Person.sign_in(server, http, "carol", "demo")
+            for i in range(3):
+                await carol.send(f"After {i}", to={"users": [{"username": "bob"}]})
+            async with asyncio.timeout(30):
+                said = (await process.stdout.readuntil(b"After 2\n")).decode()
+            bob = await Person.sign_in(server, http, "bob", "demo")
+            await bob.query("mutation { signOut(input: {everywhere: true}) { __typename } }")
+            async with asyncio.timeout(20):
+                rest, complaint = await process.communicate()
+
+    lines = [line for line in said.splitlines() if line != "carol: Knock"]
+    assert lines == ["carol: After 0", "carol: After 1", "carol: After 2"]
+    assert (process.returncode, rest) == (2, b"")
+    assert complaint.decode().splitlines()[-1] == "sotto: The session has ended: sign in again."
 
 
 REFUSED = {
