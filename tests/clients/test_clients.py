@@ -112,7 +112,7 @@ def test_urql_subscribes_over_server_sent_events_as_well(url: str) -> None:
 
 def test_the_python_client_tells_the_same_story(url: str) -> None:
     """PyPI's `gql`, with files in one piece and streamed."""
-    assert run(str(PYTHON), "-P", "python_client.py", url) == "told\n"
+    assert run(str(PYTHON), "-I", "python_client.py", url) == "told\n"
 
 
 def test_tus_goes_on_through_ten_cuts_and_a_restart(tmp_path: Path) -> None:
