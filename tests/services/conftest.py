@@ -14,12 +14,14 @@ from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
+from services.conversation import ConversationFilter
 from services.credentials import Credentials
 from services.draft import Draft
 from services.error import SottoError
 from services.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.page import PageRequest
 from services.service import Services
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
@@ -102,6 +104,19 @@ async def first_of(stream: AsyncGenerator[Item, None]) -> Item:
     """What a stream says first, within five seconds."""
     async with asyncio.timeout(5):
         return await anext(stream)
+
+
+async def kinds_after(world: World, viewer: Viewer, n: int) -> list[str]:
+    """What the viewer was told since."""
+    stream = world.services.stream
+    page = await stream.page_after(viewer, stream.cursor_of(viewer, n), 200)
+    return [each.kind.name for each in page.items]
+
+
+async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = ConversationFilter()) -> list[int]:  # noqa: B008
+    """The ids of a list."""
+    page = await world.services.conversation.page_of(viewer, wanted, PageRequest())
+    return [view.row.id for view in page.items]
 
 
 async def refused(world: World, deed: Awaitable[object], kind: type[Refused], *, match: str | None = None) -> Refused:

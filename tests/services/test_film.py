@@ -8,11 +8,7 @@ import pytest
 from services.draft import Draft
 from services.media import frame_of
 from tests.services.conftest import World, named
-
-
-def box(kind: bytes, content: bytes) -> bytes:
-    """ISO/IEC 14496-12 §4.2."""
-    return struct.pack(">I4s", 8 + len(content), kind) + content
+from tests.services.test_media import box
 
 
 def track(width: int, height: int, version: int = 0) -> bytes:

@@ -14,7 +14,7 @@ from services.preference import PreferenceChange
 from services.rejection import IssueReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import World, named, refused
+from tests.services.conftest import World, kinds_after, listed, named, refused
 
 ARCHIVE = ConversationFilter(archived=True)
 
@@ -31,19 +31,6 @@ async def positions(world: World, viewer: Viewer, id_: int, name: str) -> tuple[
     view = await view_of(world, viewer, id_)
     [found] = [each for each in view.participants if each.person.row.username == name]
     return found.delivered_seq, found.read_seq
-
-
-async def kinds_after(world: World, viewer: Viewer, n: int) -> list[str]:
-    """What the viewer was told since."""
-    stream = world.services.stream
-    page = await stream.page_after(viewer, stream.cursor_of(viewer, n), 200)
-    return [each.kind.name for each in page.items]
-
-
-async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = ConversationFilter()) -> list[int]:  # noqa: B008
-    """The ids of a list."""
-    page = await world.services.conversation.page_of(viewer, wanted, PageRequest())
-    return [view.row.id for view in page.items]
 
 
 async def unread(world: World, viewer: Viewer) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from services.page import PageRequest
 from services.rejection import RecipientRejectionReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
-from tests.services.conftest import World, named, refused
+from tests.services.conftest import World, kinds_after, listed, named, refused
 
 REQUESTS = ConversationFilter(requests=True)
 
@@ -30,24 +30,11 @@ async def asked(world: World) -> tuple[Viewer, Viewer, int]:
     return alice, bob, await world.send(alice, "bob") >> 27
 
 
-async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = ConversationFilter()) -> list[int]:  # noqa: B008
-    """The ids of a list."""
-    page = await world.services.conversation.page_of(viewer, wanted, PageRequest())
-    return [view.row.id for view in page.items]
-
-
 async def state_of(world: World, viewer: Viewer, id_: int) -> RequestState:
     """How it stands on one side."""
     view = await world.services.conversation.find(viewer, id_)
     assert view is not None
     return RequestState(view.row.request_state)
-
-
-async def kinds_after(world: World, viewer: Viewer, n: int) -> list[str]:
-    """What the viewer was told since."""
-    stream = world.services.stream
-    page = await stream.page_after(viewer, stream.cursor_of(viewer, n), 200)
-    return [each.kind.name for each in page.items]
 
 
 async def test_a_request_waits_beside_the_inbox(world: World) -> None:
