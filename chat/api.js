@@ -92,7 +92,7 @@ export class Api extends EventTarget {
 
   #refused(error) {
     const code = error.extensions?.code ?? "INTERNAL";
-    const ended = ["UNAUTHENTICATED", "ACCOUNT_SUSPENDED", "ACCOUNT_DEACTIVATED", "DEVICE_UNTRUSTED"];
+    const ended = ["UNAUTHENTICATED", "ACCOUNT_SUSPENDED", "ACCOUNT_DEACTIVATED"];
     if (this.session && ended.includes(code)) this.dispatchEvent(new CustomEvent("ended", { detail: code }));
     return new ApiError(code, error.message, error.extensions);
   }

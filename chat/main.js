@@ -2,8 +2,8 @@
 
 import { Api } from "./api.js";
 import { ConversationView } from "./conversation.js";
-import { notice } from "./dialog.js";
-import { h } from "./dom.js";
+import { notice, sentence } from "./dialog.js";
+import { button, h } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Sidebar } from "./sidebar.js";
 import { signIn } from "./sign_in.js";
@@ -17,7 +17,7 @@ let store = null;
 async function boot() {
   const [info] = await Promise.all([fetch("/page.json").then((answer) => answer.json()), loadTexts()]);
   document.title = "Sotto";
-  if (api.session) await enter(info).catch((error) => offline(info, error));
+  if (api.session) await enter(info).catch((error) => outside(info, error));
   else await door(info);
 }
 
@@ -32,7 +32,7 @@ async function door(info, reason) {
   );
   signIn(page, api, info, mayJoin, (session, stay) => {
     api.begin(session, stay);
-    enter(info).catch((error) => offline(info, error));
+    enter(info).catch((error) => outside(info, error));
   });
   if (reason) notice(has(`ended.${reason}`) ? t(`ended.${reason}`) : t("ended.SESSION_ENDED"));
 }
@@ -69,14 +69,24 @@ async function enter(info) {
   render();
 }
 
-/** The server did not answer: say so, and try again until it does. */
-function offline(info, error) {
-  if (!api.session) return;
-  if (error.code !== "OFFLINE" && error.code !== "UNAVAILABLE") throw error;
-  page.replaceChildren(
-    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { role: "status" }, t("error.OFFLINE"))),
-  );
-  setTimeout(() => enter(info).catch((again) => offline(info, again)), 2_000);
+/** Signed in, and yet outside: the server did not answer, or wants this device confirmed; tried again until it lets in. */
+function outside(info, error) {
+  if (!api.session) return; // it has ended, and the door says why
+  const isUntrusted = error.code === "DEVICE_UNTRUSTED";
+  if (!isUntrusted && !error.isRetryable) {
+    door(info).then(() => notice(error.code ? sentence(error) : t("error.UNKNOWN")));
+    if (!error.code) throw error;
+    return;
+  }
+  const timer = setTimeout(() => enter(info).catch((again) => outside(info, again)), isUntrusted ? 5_000 : 2_000);
+  const leave = async () => {
+    clearTimeout(timer);
+    await api.mutate("signOut", {}).catch(() => {});
+    api.end();
+    door(info, "SIGNED_OUT");
+  };
+  const words = h("p", { role: "status" }, isUntrusted ? t("ended.DEVICE_UNTRUSTED") : sentence(error));
+  page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), words, button(t("signOut"), leave)));
 }
 
 addEventListener("beforeunload", (event) => {

@@ -137,6 +137,12 @@ const DOCUMENTS = {
   leave: `mutation Leave($input: LeaveConversationInput!) {
   leaveConversation(input: $input) { __typename ... on LeaveConversationSuccess { conversationId } ${refusal} }
 }`,
+  trust: `mutation Trust($input: TrustDeviceInput!) {
+  trustDevice(input: $input) { __typename ... on TrustDeviceSuccess { device { id } } ${refusal} }
+}`,
+  revoke: `mutation Revoke($input: RevokeDeviceInput!) {
+  revokeDevice(input: $input) { __typename ... on RevokeDeviceSuccess { deviceId } ${refusal} }
+}`,
   createUpload: `mutation CreateUpload($input: CreateUploadInput!) {
   createUpload(input: $input) {
     __typename
@@ -165,6 +171,7 @@ const DOCUMENTS = {
       ... on TypingChanged { conversation { id } user { id displayName } isTyping expiresAt }
       ... on PresenceChanged { user { id } presence { status lastActiveAt } }
       ... on BlocksChanged { user { ...U } }
+      ... on DeviceAdded { device { id name isTrusted } }
       ... on SessionRevoked { revocationReason }
     }
   }

@@ -1,8 +1,10 @@
 // What the page knows: people, conversations, one open thread; kept true by the stream of events.
 
+import { ask, notice } from "./dialog.js";
 import { Outbox } from "./outbox.js";
 import { QUERIES } from "./query.js";
 import { EventStream } from "./socket.js";
+import { t } from "./text.js";
 import { Thread } from "./thread.js";
 
 export class Store extends EventTarget {
@@ -237,6 +239,15 @@ export class Store extends EventTarget {
     this.#load()
       .then(() => this.thread?.id && this.open(this.thread.id))
       .catch(() => {});
+  }
+
+  onDeviceAdded({ device }) {
+    const { api } = this;
+    const input = { deviceId: device.id };
+    const revoke = [t("device.revoke"), async () => (await api.mutate("revoke", input), notice(t("device.revoked")))];
+    const trust = [t("device.trust"), () => api.mutate("trust", input)];
+    const words = t("device.words", { name: device.name ?? t("device.unnamed") });
+    ask(t("device.title"), words, device.isTrusted ? [revoke] : [trust, revoke]);
   }
 
   onSessionRevoked({ revocationReason }) {

@@ -483,3 +483,25 @@ async def test_the_words_follow_the_reader_and_may_be_chosen(browser: "Browser",
     assert await page.evaluate("document.documentElement.lang") == "de"
     await page.goto(f"{server.url}/?lang=en")
     await page.get_by_role("button", name="I am alice").wait_for()
+
+
+async def test_a_new_device_waits_until_another_one_lets_it_in(
+    browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the operator asks for trust, the page tells both sides, and goes on by itself."""
+    monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
+    async with running("serve", data=tmp_path / "data") as server:
+        first, second = await Chat.open(browser, server), await Chat.open(browser, server)
+        for chat, word in ((first, "Make an account"), (second, "Sign in")):
+            await chat.page.get_by_label("User name").fill("dora")
+            await chat.page.get_by_label("Password").fill("correct horse")
+            await chat.page.get_by_role("button", name=word).click()
+            if chat is first:
+                await first.page.get_by_text("Signed in as dora").wait_for()
+                await asyncio.sleep(0.5)  # its stream has begun
+        await second.page.get_by_text("has to be confirmed on another one").wait_for()
+        await first.page.get_by_role("dialog").get_by_text("Was that you?").wait_for()
+        await first.page.get_by_role("button", name="Yes, let it in").click()
+        await second.page.get_by_text("Signed in as dora").wait_for()
+        first.assert_quiet()
+        second.assert_quiet("the server responded with a status of 403")
