@@ -4,7 +4,18 @@ import { QUERIES } from "./query.js";
 
 const KEY = "sotto.session";
 const KEPT = 20;
-const BY_ITSELF = new Set(["welcome", "receipts", "delivered", "read", "typing", "conversation", "thumbnail"]);
+const ANSWER_MS = 30_000;
+const BY_ITSELF = new Set([
+  "welcome",
+  "receipts",
+  "delivered",
+  "read",
+  "typing",
+  "conversation",
+  "thumbnail",
+  "presences",
+  "devices",
+]);
 
 /** A refusal: its code, a sentence, and what the answer said besides. `OFFLINE` is a request that got no answer. */
 export class ApiError extends Error {
@@ -47,12 +58,13 @@ export class Api extends EventTarget {
   /** Runs a query of QUERIES; returns its data, raises ApiError. */
   async query(name, variables = {}) {
     const entry = this.note(name, variables);
+    const { session } = this;
     const began = performance.now();
     const answer = await this.#post(entry.document, variables);
     entry.milliseconds = Math.round(performance.now() - began);
     entry.response = masked(answer);
     this.dispatchEvent(new Event("sent"));
-    if (answer.errors) throw this.#refused(answer.errors[0]);
+    if (answer.errors) throw this.#refused(answer.errors[0], session);
     return answer.data;
   }
 
@@ -84,16 +96,19 @@ export class Api extends EventTarget {
     if (this.session) headers.Authorization = this.authorization;
     try {
       const body = JSON.stringify({ query, variables });
-      return await (await fetch("/graphql", { method: "POST", headers, body })).json();
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      return await (await fetch("/graphql", { method: "POST", headers, body, signal })).json();
     } catch {
       throw new ApiError("OFFLINE", "");
     }
   }
 
-  #refused(error) {
+  /** A session that has ended is told once; a late answer to the one before ends nothing. */
+  #refused(error, session) {
     const code = error.extensions?.code ?? "INTERNAL";
     const ended = ["UNAUTHENTICATED", "ACCOUNT_SUSPENDED", "ACCOUNT_DEACTIVATED"];
-    if (this.session && ended.includes(code)) this.dispatchEvent(new CustomEvent("ended", { detail: code }));
+    if (session && session === this.session && ended.includes(code))
+      this.dispatchEvent(new CustomEvent("ended", { detail: code }));
     return new ApiError(code, error.message, error.extensions);
   }
 }

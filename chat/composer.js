@@ -6,13 +6,14 @@ import { percent, size, t } from "./text.js";
 import { Upload } from "./upload.js";
 
 const TYPING_MS = 3_000;
-const drafts = new Map(); // what was begun in a thread and not sent
 
 export class Composer {
   #uploads = [];
   #thread = null;
   #editing = null;
   #typed = 0;
+  #aside = ""; // what was being written when an edit began
+  #drafts = new Map(); // what was begun in a thread and not sent
 
   constructor(store) {
     this.store = store;
@@ -52,11 +53,7 @@ export class Composer {
   render() {
     const { thread } = this.store;
     if (thread !== this.#thread) this.#turnTo(thread);
-    if (thread.editing !== this.#editing) {
-      this.#editing = thread.editing;
-      this.text.value = thread.editing?.text ?? "";
-      this.#grow();
-    }
+    if (thread.editing !== this.#editing) this.#turnToEdit(thread.editing);
     const about = thread.editing ?? thread.replyTo;
     const words = thread.editing ? t("editing") : t("replying", { name: about?.sender?.displayName ?? t("erased") });
     this.about.replaceChildren(
@@ -120,13 +117,24 @@ export class Composer {
     );
   }
 
+  /** An edit has the field for itself; what was being written comes back after it. */
+  #turnToEdit(message) {
+    if (!this.#editing) this.#aside = this.text.value;
+    this.#editing = message;
+    this.text.value = message ? message.text : this.#aside;
+    this.#grow();
+  }
+
   #turnTo(thread) {
-    if (this.#thread) drafts.set(this.#thread.id ?? this.#thread, { text: this.text.value, uploads: this.#uploads });
+    const former = this.#thread;
+    const text = this.#editing ? this.#aside : this.text.value;
+    if (former) this.#drafts.set(former.key, { text, uploads: this.#uploads, replyTo: former.replyTo });
+    const draft = this.#drafts.get(thread.key);
     this.#thread = thread;
     this.#editing = null;
-    const draft = drafts.get(thread.id ?? thread);
     this.text.value = draft?.text ?? "";
     this.#uploads = draft?.uploads ?? [];
+    thread.replyTo ??= draft?.replyTo ?? null;
     this.#grow();
     if (matchMedia("(hover: hover)").matches) this.text.focus(); // a phone would open its keyboard
   }
@@ -139,8 +147,18 @@ export class Composer {
     if (event.key === "Escape") this.#leave();
   }
 
-  #leave() {
-    Object.assign(this.store.thread, { replyTo: null, editing: null });
+  /** Puts what could not be sent back where it came from. */
+  takeBack({ text, replyTo }, uploads) {
+    this.text.value = [text, this.text.value].filter(Boolean).join("\n");
+    this.#uploads = [...uploads, ...this.#uploads];
+    this.store.thread.replyTo ??= replyTo;
+    this.#grow();
+    this.store.changed();
+    this.text.focus();
+  }
+
+  #leave(thread = this.store.thread) {
+    Object.assign(thread, { replyTo: null, editing: null });
     this.store.changed();
     this.text.focus();
   }
@@ -165,12 +183,12 @@ export class Composer {
   }
 
   async #edit(message, text) {
-    const { store } = this;
+    const { api, thread } = this.store;
     if (!text || text === message.text) return this.#leave();
     await attempt(async () => {
       const input = { messageId: message.id, text, expectedRevision: message.revision };
-      store.thread.replace((await store.api.mutate("edit", input)).message);
-      this.#leave();
+      thread.replace((await api.mutate("edit", input)).message);
+      this.#leave(thread);
     });
   }
 

@@ -21,6 +21,7 @@ export class ConversationView {
     this.list = h("ol");
     this.log = h("div", { class: "log", role: "log", "aria-label": t("messages"), tabindex: "0" }, this.list);
     this.newest = button(t("newest"), () => attempt(() => store.open(store.thread.id)), { class: "newest" });
+    this.failed = button(t("again"), () => attempt(() => store.thread.load()), { class: "newest" });
     this.gate = new Gate(store);
     this.composer = new Composer(store);
     this.pane = h(
@@ -29,6 +30,7 @@ export class ConversationView {
       this.header.element,
       this.log,
       this.newest,
+      this.failed,
       this.gate.element,
       this.composer.element,
     );
@@ -67,7 +69,7 @@ export class ConversationView {
     const isNew = this.#shown !== thread;
     const { scrollTop, scrollHeight, clientHeight } = this.log;
     const wasAtEnd = isNew || scrollHeight - scrollTop - clientHeight < NEAR;
-    const isGroup = (thread.conversation?.others ?? thread.people ?? []).length > 1;
+    const isGroup = thread.others.length > 1;
     const last = thread.messages.findLast(({ sender }) => sender?.id === store.me.id)?.id;
     keep(this.list, this.#entries(), {
       key: (entry) => entry.key,
@@ -91,6 +93,9 @@ export class ConversationView {
     if (!thread.isLoading) this.#shown = thread;
     this.newest.hidden = !thread.hasAfter;
     this.#length = thread.messages.length;
+    this.log.setAttribute("aria-busy", String(thread.isLoading));
+    this.failed.hidden = !thread.hasFailed;
+    this.#look();
   }
 
   /** Days, messages and what waits to be sent, in the order of the page. */
@@ -154,15 +159,20 @@ export class ConversationView {
   }
 
   #takeBack(item) {
-    this.store.outbox.discard(item);
-    const { text } = this.composer;
-    if (item.text && !text.value) text.value = item.text;
-    text.focus();
+    this.composer.takeBack(item, this.store.outbox.release(item));
+  }
+
+  /** What is at the end is on the screen of whoever stands there. */
+  #look() {
+    const { thread } = this.store;
+    thread.isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
+    thread.read();
   }
 
   #scrolled() {
     const { thread } = this.store;
     if (!thread || thread.isLoading || this.#length === 0) return;
+    this.#look();
     if (this.log.scrollTop < NEAR && thread.hasBefore) attempt(() => thread.loadBefore());
     if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR && thread.hasAfter)
       attempt(() => thread.loadAfter());

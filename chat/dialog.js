@@ -39,18 +39,21 @@ export async function attempt(act) {
   }
 }
 
+let dialogs = 0;
+
 /** Opens a dialog; it closes by Escape, and by `close`, which `fill` gets. */
 export function dialog(title, fill) {
-  const box = h("dialog", { "aria-labelledby": "dialog-title" });
+  const id = `dialog-${(dialogs += 1)}`;
+  const box = h("dialog", { "aria-labelledby": id });
   const close = () => box.close();
-  box.append(h("h2", { id: "dialog-title" }, title), ...fill(close));
+  box.append(h("h2", { id }, title), ...fill(close));
   box.addEventListener("close", () => box.remove());
   document.body.append(box);
   box.showModal();
   return box;
 }
 
-/** A question with a button for each answer: `[[words, act], …]`, and one that changes nothing. */
+/** A question with a button for each answer: `[[words, act], …]`, and one that changes nothing and has the focus. */
 export function ask(title, words, answers) {
   dialog(title, (close) => [
     h("p", {}, words),
@@ -58,7 +61,7 @@ export function ask(title, words, answers) {
       "div",
       { class: "answers" },
       answers.map(([label, act]) => button(label, () => (close(), attempt(act)), { class: "danger" })),
-      button(t("cancel"), close),
+      button(t("cancel"), close, { autofocus: true }),
     ),
   ]);
 }

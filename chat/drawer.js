@@ -59,6 +59,6 @@ export class Drawer {
     this.document.textContent = entry.document;
     this.variables.textContent = variables;
     this.response.textContent = entry.response ? JSON.stringify(entry.response, null, 2) : t("drawer.stream");
-    if (this.link) this.link.href = `/graphql?${new URLSearchParams({ query: entry.document, variables })}`;
+    if (this.link) this.link.href = `/graphql#${new URLSearchParams({ query: entry.document, variables })}`;
   }
 }

@@ -13,20 +13,20 @@ export class Gate {
   /** Whether the viewer may write here; where not, the reason and the way out stand there. */
   render() {
     const { store } = this;
-    const { conversation, people, id } = store.thread;
+    const { conversation, others, id } = store.thread;
     const isRequest = Boolean(conversation && store.isRequest(conversation));
-    const reason = isRequest ? "request" : reasonOf(conversation, people);
+    const reason = isRequest ? "request" : reasonOf(conversation, others);
     keep(this.element, reason ? [{ reason, id }] : [], {
       key: (entry) => entry.reason,
       sign: JSON.stringify,
-      make: () => (isRequest ? this.#request(conversation) : this.#restriction(reason, conversation)),
+      make: () => (isRequest ? this.#request(conversation) : this.#restriction(reason)),
     });
     return isRequest || !reason;
   }
 
-  #restriction(reason, conversation) {
+  #restriction(reason) {
     const { store } = this;
-    const [user] = conversation ? store.othersOf(conversation) : store.thread.people;
+    const [user] = store.thread.others;
     const words = h("p", {}, t(`restriction.${reason}`, { name: user?.displayName ?? "" }));
     const canUnblock = reason === "BLOCKED_BY_VIEWER" && user?.viewerHasBlocked;
     const label = t("unblock", { name: user?.displayName });
@@ -62,7 +62,7 @@ export async function setBlock(store, user, isBlocked) {
   store.changed();
 }
 
-function reasonOf(conversation, people) {
+function reasonOf(conversation, others) {
   if (conversation) return conversation.viewerCanSend ? null : conversation.sendRestriction;
-  return people.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
+  return others.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
 }

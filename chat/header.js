@@ -14,8 +14,7 @@ export class Header {
 
   render() {
     const { store } = this;
-    const { conversation, people, id } = store.thread;
-    const others = conversation ? store.othersOf(conversation) : (people ?? []);
+    const { conversation, others, id } = store.thread;
     const typing = conversation ? store.typingIn(conversation.id) : [];
     const entry = {
       title: titleOf(store, conversation),

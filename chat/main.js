@@ -5,56 +5,60 @@ import { ConversationView } from "./conversation.js";
 import { notice, sentence } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { Drawer } from "./drawer.js";
+import { Outbox } from "./outbox.js";
 import { Sidebar } from "./sidebar.js";
 import { signIn } from "./sign_in.js";
 import { Store } from "./store.js";
 import { has, loadTexts, t } from "./text.js";
 
+const REASON = "sotto.ended";
 const page = document.querySelector("#page");
 const api = new Api();
 let store = null;
+let isLeaving = false;
 
 async function boot() {
   const [info] = await Promise.all([fetch("/page.json").then((answer) => answer.json()), loadTexts()]);
-  document.title = "Sotto";
-  if (api.session) await enter(info).catch((error) => outside(info, error));
-  else await door(info);
-}
-
-/** Nobody is signed in. */
-async function door(info, reason) {
-  store?.stop();
-  store = null;
-  document.title = "Sotto";
-  const mayJoin = await api.query("welcome").then(
-    ({ serverInfo }) => serverInfo.features.includes("SIGN_UP"),
-    () => false,
-  );
-  signIn(page, api, info, mayJoin, (session, stay) => {
+  api.addEventListener("ended", ({ detail }) => leave(detail));
+  if (api.session) return enter(info);
+  signIn(page, api, info, (session, stay) => {
     api.begin(session, stay);
-    enter(info).catch((error) => outside(info, error));
+    enter(info);
   });
+  const reason = sessionStorage.getItem(REASON);
+  sessionStorage.removeItem(REASON);
   if (reason) notice(has(`ended.${reason}`) ? t(`ended.${reason}`) : t("ended.SESSION_ENDED"));
 }
 
+/** The session is over: nothing of it stays, on the screen or in memory, because the page begins anew. */
+function leave(reason) {
+  if (isLeaving) return;
+  isLeaving = true;
+  Outbox.forget();
+  api.end();
+  sessionStorage.setItem(REASON, reason);
+  location.reload();
+}
+
+async function signOut() {
+  try {
+    await api.mutate("signOut", {});
+    leave("SIGNED_OUT");
+  } catch (error) {
+    leave(error.code === "OFFLINE" ? "SIGNED_OUT_HERE" : "SIGNED_OUT");
+  }
+}
+
 async function enter(info) {
-  const own = (store = new Store(api));
-  let isOver = false;
-  const end = (reason) => {
-    if (isOver) return;
-    isOver = true;
-    own.outbox.forget();
-    api.end();
-    door(info, reason);
-  };
-  own.addEventListener("ended", ({ detail }) => end(detail));
-  api.addEventListener("ended", ({ detail }) => own === store && end(detail), { once: true });
-  await own.start();
+  const own = new Store(api);
+  try {
+    await own.start();
+  } catch (error) {
+    return outside(info, error);
+  }
+  store = own;
+  own.addEventListener("ended", ({ detail }) => leave(detail));
   const drawer = new Drawer(api, { explorer: info.explorer, close: () => drawer.toggle(false) });
-  const signOut = async () => {
-    await api.mutate("signOut", {}).catch(() => {});
-    end("SIGNED_OUT");
-  };
   const sidebar = new Sidebar(own, { signOut, drawer: () => drawer.toggle() });
   const view = new ConversationView(own);
   const layout = h("main", { class: "layout" }, sidebar.element, view.element, drawer.element);
@@ -71,26 +75,20 @@ async function enter(info) {
 
 /** Signed in, and yet outside: the server did not answer, or wants this device confirmed; tried again until it lets in. */
 function outside(info, error) {
-  if (!api.session) return; // it has ended, and the door says why
+  if (isLeaving) return;
+  if (!error.code) throw error;
   const isUntrusted = error.code === "DEVICE_UNTRUSTED";
-  if (!isUntrusted && !error.isRetryable) {
-    door(info).then(() => notice(error.code ? sentence(error) : t("error.UNKNOWN")));
-    if (!error.code) throw error;
-    return;
+  const text = isUntrusted ? t("ended.DEVICE_UNTRUSTED") : sentence(error);
+  const words = page.querySelector("#outside") ?? h("p", { role: "status", id: "outside" });
+  if (words.textContent !== text) words.textContent = text;
+  if (!words.isConnected) {
+    page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), words, button(t("signOut"), signOut)));
   }
-  const timer = setTimeout(() => enter(info).catch((again) => outside(info, again)), isUntrusted ? 5_000 : 2_000);
-  const leave = async () => {
-    clearTimeout(timer);
-    await api.mutate("signOut", {}).catch(() => {});
-    api.end();
-    door(info, "SIGNED_OUT");
-  };
-  const words = h("p", { role: "status" }, isUntrusted ? t("ended.DEVICE_UNTRUSTED") : sentence(error));
-  page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), words, button(t("signOut"), leave)));
+  setTimeout(() => isLeaving || enter(info), isUntrusted ? 5_000 : 2_000);
 }
 
 addEventListener("beforeunload", (event) => {
-  if (store?.outbox.items.some(({ uploads }) => uploads.length > 0)) event.preventDefault();
+  if (!isLeaving && store?.outbox.items.some(({ uploads }) => uploads.length > 0)) event.preventDefault();
 });
 
 boot();

@@ -14,13 +14,6 @@ export function messageElement(store, message, { isGroup, isLast }) {
   const isMine = message.sender?.id === store.me.id;
   const isDeleted = message.state === "DELETED";
   const sender = isMine ? t("you") : (message.sender?.displayName ?? t("erased"));
-  const more = button("⋯", () => openMenu(store, message, more), {
-    class: "icon more",
-    "data-focus": `more-${message.id}`,
-    "aria-haspopup": "menu",
-    "aria-expanded": "false",
-    "aria-label": t("message.more", { name: sender }),
-  });
   return h(
     "li",
     {
@@ -45,7 +38,7 @@ export function messageElement(store, message, { isGroup, isLast }) {
         isMine && !isDeleted && status(message, isLast),
       ),
     ),
-    !isDeleted && more,
+    !isDeleted && moreButton(store, message, sender),
     message.reactions.length > 0 &&
       h(
         "div",
@@ -53,6 +46,17 @@ export function messageElement(store, message, { isGroup, isLast }) {
         message.reactions.map((group) => reaction(store, message, group)),
       ),
   );
+}
+
+function moreButton(store, message, sender) {
+  const more = button("⋯", () => openMenu(store, message, more), {
+    class: "icon more",
+    "data-focus": `more-${message.id}`,
+    "aria-haspopup": "menu",
+    "aria-expanded": "false",
+    "aria-label": t("message.more", { name: sender }),
+  });
+  return more;
 }
 
 function status(message, isLast) {

@@ -1,5 +1,7 @@
 // What waits to be sent: each with a `clientMessageId` of its own, so that trying again never sends twice.
 
+import { keyOfPeople } from "./thread.js";
+
 const KEY = "sotto.outbox";
 
 /** `crypto.randomUUID` is only there on secure pages; this is everywhere. */
@@ -7,7 +9,7 @@ function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** An item: `{clientMessageId, to, threadKey, text, replyTo, uploads, state: waiting | failed, error, at}`. */
+/** An item: `{clientMessageId, to, key, text, replyTo, uploads, state: waiting | failed, error, at}`; `key` is its thread's. */
 export class Outbox {
   items = [];
   #turns = new Map();
@@ -23,6 +25,7 @@ export class Outbox {
     const item = {
       clientMessageId: randomId(),
       to,
+      key: thread.key,
       text,
       uploads,
       replyTo,
@@ -36,10 +39,8 @@ export class Outbox {
 
   /** The items of a thread. */
   of(thread) {
-    const ids = (thread.people ?? []).map(({ id }) => id).join();
-    return this.items.filter(({ to }) =>
-      to.conversationId ? to.conversationId === thread.id : to.users.map(({ id }) => id).join() === ids,
-    );
+    const people = keyOfPeople(thread.others);
+    return this.items.filter(({ key }) => key === thread.id || key === people);
   }
 
   /** Tries again whatever failed for want of a network; or one item that the person chose. */
@@ -49,9 +50,12 @@ export class Outbox {
     }
   }
 
-  discard(item) {
-    for (const upload of item.uploads) upload.cancel();
+  /** Takes an item back whole: its text and its files are the caller's again. */
+  release(item) {
+    const { uploads } = item;
+    item.uploads = [];
     this.#drop(item.clientMessageId);
+    return uploads;
   }
 
   /** The message has come by the stream: it was stored, whatever became of the answer. */
@@ -61,23 +65,23 @@ export class Outbox {
 
   /** Texts that a reload of the page found unsent. */
   restore() {
-    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    this.items = kept.map((item) => ({ ...item, uploads: [], state: "waiting" }));
+    const { owner, items = [] } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+    if (owner !== this.store.me.id) return;
+    this.items = items.map((item) => ({ ...item, uploads: [], state: "waiting" }));
     for (const item of this.items) this.#begin(item);
   }
 
   /** Whoever signs out takes it along: the next person at this tab is somebody else. */
-  forget() {
-    for (const { uploads } of this.items) for (const upload of uploads) upload.cancel();
-    this.items = [];
+  static forget() {
     sessionStorage.removeItem(KEY);
   }
 
   #begin(item) {
     item.state = "waiting";
     item.error = null;
+    for (const upload of item.uploads) if (upload.state === "failed") upload.restart();
     this.#changed();
-    const key = JSON.stringify(item.to);
+    const { key } = item;
     const turn = Promise.all([this.#turns.get(key), ...item.uploads.map(({ done }) => done)]).then(() =>
       this.#deliver(item),
     );
@@ -87,10 +91,9 @@ export class Outbox {
   async #deliver(item) {
     if (!this.items.includes(item)) return;
     const bad = item.uploads.find(({ state }) => state !== "ready");
-    const key = JSON.stringify(item.to);
-    const before = this.items
-      .slice(0, this.items.indexOf(item))
-      .find(({ to, error }) => JSON.stringify(to) === key && error?.isRetryable);
+    const earlier = this.items.slice(0, this.items.indexOf(item));
+    const before = earlier.find(({ key, error, isStuck }) => key === item.key && error?.isRetryable && !isStuck);
+    item.isStuck = Boolean(bad); // a file that does not get through holds up nothing else
     try {
       if (bad ?? before) throw (bad ?? before).error; // what was written first goes first
       const { message, conversation } = await this.api.mutate("send", {
@@ -107,7 +110,7 @@ export class Outbox {
       item.state = "failed";
       item.error = error;
       this.#changed();
-      if (error.isRetryable && !bad) this.#later(item);
+      if (error.isRetryable) this.#later(item);
     }
   }
 
@@ -128,12 +131,15 @@ export class Outbox {
 
   #changed() {
     const texts = this.items.filter(({ uploads }) => uploads.length === 0);
-    sessionStorage.setItem(
-      KEY,
-      JSON.stringify(
-        texts.map(({ clientMessageId, to, text, replyTo, at }) => ({ clientMessageId, to, text, replyTo, at })),
-      ),
-    );
+    const items = texts.map(({ clientMessageId, to, key, text, replyTo, at }) => ({
+      clientMessageId,
+      to,
+      key,
+      text,
+      replyTo,
+      at,
+    }));
+    sessionStorage.setItem(KEY, JSON.stringify({ owner: this.store.me.id, items }));
     this.store.changed();
   }
 }

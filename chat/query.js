@@ -137,6 +137,10 @@ const DOCUMENTS = {
   leave: `mutation Leave($input: LeaveConversationInput!) {
   leaveConversation(input: $input) { __typename ... on LeaveConversationSuccess { conversationId } ${refusal} }
 }`,
+  devices: `query Devices { viewer { devices { id name isTrusted isCurrent } } }`,
+  presences: `query Presences($ids: [ID!]!) {
+  nodes(ids: $ids) { ... on User { id presence { status lastActiveAt } } }
+}`,
   trust: `mutation Trust($input: TrustDeviceInput!) {
   trustDevice(input: $input) { __typename ... on TrustDeviceSuccess { device { id } } ${refusal} }
 }`,

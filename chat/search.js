@@ -75,6 +75,7 @@ export class Search {
   }
 
   #leave(act) {
+    clearTimeout(this.#timer);
     this.field.value = this.#words = "";
     this.#show(null);
     attempt(act);

@@ -4,62 +4,58 @@ import { sentence } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { t } from "./text.js";
 
-/** Shows the form in `page`; calls `entered` with a session once the server let somebody in. */
-export function signIn(page, api, info, mayJoin, entered) {
+/** Shows the form in `page`, until the server let somebody in: calls `entered` then, once, with a session. */
+export function signIn(page, api, info, entered) {
   const problem = h("p", { class: "problem", role: "alert" });
-  const name = h("input", {
-    name: "username",
-    autocomplete: "username",
-    required: true,
-    autocapitalize: "none",
-    spellcheck: "false",
-  });
-  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
   const stay = h("input", { type: "checkbox", name: "stay" });
+  const name = h("input", { name: "username", autocomplete: "username", required: true, autocapitalize: "none" });
+  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
+  const fields = h("fieldset");
 
   async function enter(operation, username, secret) {
+    if (fields.disabled) return; // one at a time: a second click would be a second session
+    fields.disabled = true;
     problem.textContent = "";
     try {
-      const input = { username, password: secret, deviceName: t("device") };
-      const { token, viewer } = await api.mutate(operation, input);
+      const { token, viewer } = await api.mutate(operation, { username, password: secret, deviceName: t("device") });
       entered({ token, username: viewer.user.username }, stay.checked);
     } catch (error) {
+      fields.disabled = false;
       problem.textContent = sentence(error);
       name.focus();
     }
   }
 
-  const submit = (event) => {
-    event.preventDefault();
-    const operation = event.submitter?.value === "signUp" ? "signUp" : "signIn";
-    enter(operation, name.value.trim(), password.value);
-  };
-  const form = h(
-    "form",
-    { onsubmit: submit, "aria-label": t("signIn") },
+  const signUp = h("button", { value: "signUp", hidden: true }, t("signUp"));
+  fields.append(
     h("label", {}, t("username"), name),
     h("label", {}, t("password"), password),
     h("label", { class: "check" }, stay, t("staySignedIn")),
     problem,
-    h(
-      "div",
-      { class: "answers" },
-      h("button", { value: "signIn", class: "main" }, t("signIn")),
-      mayJoin && h("button", { value: "signUp" }, t("signUp")),
-    ),
+    h("div", { class: "answers" }, h("button", { value: "signIn", class: "main" }, t("signIn")), signUp),
+    ...demoOf(info, enter),
   );
-  const people = info.demo && [
-    h("p", {}, t("demo.hint")),
-    h(
-      "div",
-      { class: "answers" },
-      info.demo.usernames.map((who) =>
-        button(t("demo.as", { name: who }), () => enter("signIn", who, info.demo.password)),
-      ),
-    ),
-  ];
+  const onsubmit = (event) => {
+    event.preventDefault();
+    enter(event.submitter?.value === "signUp" ? "signUp" : "signIn", name.value.trim(), password.value);
+  };
+  const form = h("form", { onsubmit, "aria-label": t("signIn") }, fields);
   page.replaceChildren(
-    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form, people),
+    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form),
   );
   name.focus();
+  showIfOpen(api, signUp);
+}
+
+async function showIfOpen(api, signUp) {
+  const { serverInfo } = await api.query("welcome").catch(() => ({ serverInfo: { features: [] } }));
+  signUp.hidden = !serverInfo.features.includes("SIGN_UP");
+}
+
+function demoOf({ demo }, enter) {
+  if (!demo) return [];
+  const people = demo.usernames.map((who) =>
+    button(t("demo.as", { name: who }), () => enter("signIn", who, demo.password)),
+  );
+  return [h("p", {}, t("demo.hint")), h("div", { class: "answers" }, people)];
 }

@@ -3,6 +3,7 @@
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const PING_MS = 15_000;
+const LIVE = new Set(["StreamReady", "StreamCaughtUp", "StreamReset"]); // what comes after is new
 
 /** Dispatches `event` (detail: the envelope), `live`, `lost`, and `ended` (detail: the close code, 4401 or 4403). */
 export class EventStream extends EventTarget {
@@ -49,16 +50,16 @@ export class EventStream extends EventTarget {
       if (message.type === "connection_ack") {
         send({ type: "subscribe", id: "1", payload: { query: this.document, variables: { after: this.cursor } } });
       }
-      if (message.type === "next") this.#take(message.payload);
+      if (message.type === "next") this.#take(socket, message.payload);
       if (message.type === "error" || message.type === "complete") socket.close(1000);
     };
   }
 
-  #take({ data, errors }) {
-    if (errors) return;
+  /** One event; one that came broken is asked for again, because the cursor stays before it. */
+  #take(socket, { data, errors }) {
+    if (errors) return socket.close(1000);
     const envelope = data.events;
-    const kind = envelope.event.__typename;
-    if (kind === "StreamReady" || kind === "StreamCaughtUp") {
+    if (LIVE.has(envelope.event.__typename)) {
       this.#wait = FIRST_WAIT;
       this.dispatchEvent(new Event("live"));
     }

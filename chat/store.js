@@ -1,11 +1,14 @@
 // What the page knows: people, conversations, one open thread; kept true by the stream of events.
 
-import { ask, notice } from "./dialog.js";
+import { askAboutDevice } from "./device.js";
 import { Outbox } from "./outbox.js";
 import { QUERIES } from "./query.js";
 import { EventStream } from "./socket.js";
-import { t } from "./text.js";
 import { Thread } from "./thread.js";
+
+const PRESENCES = 100;
+const BURST_MS = 150;
+const RELOAD_MS = 2_000;
 
 export class Store extends EventTarget {
   me = null;
@@ -18,6 +21,7 @@ export class Store extends EventTarget {
   wasLive = false;
   #stream = null;
   #more = null;
+  #delivered = new Map(); // conversation id → the last message that came, until it is said
   #isChanged = false;
 
   constructor(api) {
@@ -42,6 +46,8 @@ export class Store extends EventTarget {
     this.#stream = new EventStream(QUERIES.events, this.api.authorization, cursor);
     this.api.note("events", { after: cursor });
     this.#stream.addEventListener("live", () => {
+      if (this.wasLive) this.#refreshPresences().catch(() => {}); // presence is not replayed
+      if (this.thread?.hasFailed) this.thread.load().catch(() => {});
       this.isLive = this.wasLive = true;
       this.outbox.retry();
       this.changed();
@@ -61,15 +67,13 @@ export class Store extends EventTarget {
     this.dispatchEvent(new CustomEvent("ended", { detail: reason }));
   }
 
-  stop() {
-    this.#stream?.close();
-  }
-
   async #load() {
     const data = await this.api.query("start");
     this.me = this.put(data.viewer.user);
     this.limits = data.serverInfo.limits;
+    const open = this.thread?.conversation;
     this.conversations.clear();
+    if (open) this.conversations.set(open.id, open);
     for (const each of [...data.conversations.nodes, ...data.requests.nodes]) this.putConversation(each);
     this.#more = data.conversations.pageInfo;
     this.changed();
@@ -81,11 +85,22 @@ export class Store extends EventTarget {
   }
 
   async loadMore() {
-    const after = this.#more.endCursor;
-    this.#more = null;
-    const { conversations } = await this.api.query("moreConversations", { after });
-    for (const each of conversations.nodes) this.putConversation(each);
-    this.#more = conversations.pageInfo;
+    const more = this.#more;
+    this.#more = null; // so that it is asked for once
+    try {
+      const { conversations } = await this.api.query("moreConversations", { after: more.endCursor });
+      for (const each of conversations.nodes) this.putConversation(each);
+      this.#more = conversations.pageInfo;
+    } finally {
+      this.#more ??= more;
+      this.changed();
+    }
+  }
+
+  async #refreshPresences() {
+    const people = new Set(this.listed().flatMap((each) => each.others));
+    const { nodes } = await this.api.query("presences", { ids: [...people].slice(0, PRESENCES) });
+    for (const user of nodes.filter(Boolean)) this.put(user);
     this.changed();
   }
 
@@ -175,8 +190,19 @@ export class Store extends EventTarget {
     this.#stopTyping(message.conversation.id, message.sender?.id);
     if (this.thread?.id === message.conversation.id) this.thread.add(message);
     if (message.sender?.id === this.me.id) return;
-    const input = { conversationId: message.conversation.id, upToMessageId: message.id };
-    if (!this.isRequest(message.conversation)) this.api.mutate("delivered", input).catch(() => {});
+    if (!this.isRequest(message.conversation)) this.#deliver(message.conversation.id, message.id);
+  }
+
+  /** Says once for a burst of messages that the last of them has come. */
+  #deliver(conversationId, upToMessageId) {
+    const isWaiting = this.#delivered.has(conversationId);
+    this.#delivered.set(conversationId, upToMessageId);
+    if (isWaiting) return;
+    setTimeout(() => {
+      const input = { conversationId, upToMessageId: this.#delivered.get(conversationId) };
+      this.#delivered.delete(conversationId);
+      this.api.mutate("delivered", input).catch(() => {});
+    }, BURST_MS);
   }
 
   onMessageUpdated({ message }) {
@@ -234,20 +260,21 @@ export class Store extends EventTarget {
     }
   }
 
-  /** Too long away for a replay: all is read again, and the stream goes on from there. */
-  onStreamReset() {
-    this.#load()
-      .then(() => this.thread?.id && this.open(this.thread.id))
-      .catch(() => {});
+  /** Too long away for a replay: all is read again, as often as it takes, and the stream goes on from there. */
+  async onStreamReset() {
+    try {
+      await this.#load();
+      if (!this.thread?.id) return;
+      if (!this.conversations.has(this.thread.id)) await this.refresh(this.thread.id);
+      if (this.conversations.has(this.thread.id)) await this.thread.load();
+      else this.closeThread();
+    } catch {
+      setTimeout(() => this.onStreamReset(), RELOAD_MS);
+    }
   }
 
   onDeviceAdded({ device }) {
-    const { api } = this;
-    const input = { deviceId: device.id };
-    const revoke = [t("device.revoke"), async () => (await api.mutate("revoke", input), notice(t("device.revoked")))];
-    const trust = [t("device.trust"), () => api.mutate("trust", input)];
-    const words = t("device.words", { name: device.name ?? t("device.unnamed") });
-    ask(t("device.title"), words, device.isTrusted ? [revoke] : [trust, revoke]);
+    askAboutDevice(this.api, device).catch(() => {});
   }
 
   onSessionRevoked({ revocationReason }) {

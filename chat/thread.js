@@ -7,10 +7,17 @@ export class Thread {
   replyTo = null;
   editing = null;
   found = null; // the id of a message that was searched for
-  isLoading = true;
+  isLoading = false;
+  isAtEnd = false; // whether the newest message is on the screen; the view says so
+  hasFailed = false; // the first page did not come
+  #hasLoaded = false;
+  #isLoadingEnd = false;
+  #late = []; // came while the end was being loaded
+  #turn = 0;
   #before = null;
   #after = null;
   #receipts = 0;
+  #isReading = false;
   #isClosed = false;
 
   /** `id` of a conversation, or `people` of one that is not there yet. */
@@ -18,7 +25,6 @@ export class Thread {
     this.store = store;
     this.id = id;
     this.people = people;
-    this.isLoading = id !== null;
     this.onseen = () => this.read();
     document.addEventListener("visibilitychange", this.onseen);
     addEventListener("focus", this.onseen);
@@ -43,37 +49,45 @@ export class Thread {
     return this.#after !== null;
   }
 
-  /** Whether a conversation is the one that this thread was to begin. */
-  isWith(conversation) {
-    const ids = conversation.otherParticipants.map(({ user }) => user.id);
-    return ids.length === this.people.length && this.people.every(({ id }) => ids.includes(id));
+  /** The people of it but oneself, as they are known now. */
+  get others() {
+    const { conversation, store } = this;
+    return conversation ? store.othersOf(conversation) : (this.people ?? []).map(({ id }) => store.users.get(id));
   }
 
-  /** Loads the newest page, or the one around a message. */
+  /** What it is known by: its id, and before it has one, its people. */
+  get key() {
+    return this.id ?? keyOfPeople(this.people);
+  }
+
+  /** Whether a conversation is the one that this thread was to begin. */
+  isWith(conversation) {
+    return keyOfPeople(conversation.otherParticipants.map(({ user }) => user)) === keyOfPeople(this.people);
+  }
+
+  /** Loads the newest page, or the one around a message; what was shown gives way, also where a page is under way. */
   async load(around) {
-    this.isLoading = true;
     this.found = around ?? null;
     const name = around ? "messagesAround" : "messages";
     const variables = around ? { id: this.id, around } : { id: this.id, last: PAGE };
+    this.hasFailed = false;
     try {
-      const { conversation } = await this.store.api.query(name, variables);
-      if (this.#isClosed || !conversation) return;
-      const { nodes, pageInfo } = conversation.messages;
-      const newer = around || pageInfo.hasNextPage ? [] : this.messages.filter((each) => isBehind(each, nodes.at(-1)));
-      this.messages = [...nodes, ...newer];
-      this.#before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
-      this.#after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
-    } finally {
-      this.isLoading = false;
-      this.store.changed();
+      await this.#page(name, variables, true, (nodes, pageInfo) => {
+        this.messages = nodes;
+        this.#hasLoaded = true;
+        this.#before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
+        this.#after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
+      });
+    } catch (error) {
+      this.hasFailed = !this.#hasLoaded;
+      throw error;
     }
-    this.read();
   }
 
   async loadBefore() {
     const before = this.#before;
     if (!before || this.isLoading) return;
-    await this.#page("messages", { id: this.id, last: PAGE, before }, (nodes, pageInfo) => {
+    await this.#page("messages", { id: this.id, last: PAGE, before }, false, (nodes, pageInfo) => {
       this.messages = [...nodes, ...this.messages];
       this.#before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
     });
@@ -82,30 +96,42 @@ export class Thread {
   async loadAfter() {
     const after = this.#after;
     if (!after || this.isLoading) return;
-    await this.#page("messagesAfter", { id: this.id, after }, (nodes, pageInfo) => {
+    await this.#page("messagesAfter", { id: this.id, after }, true, (nodes, pageInfo) => {
       this.messages = [...this.messages, ...nodes];
       this.#after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
     });
   }
 
-  async #page(name, variables, take) {
+  /** One page at a time; a later one makes what comes of an earlier one void. */
+  async #page(name, variables, isEnd, take) {
+    const turn = (this.#turn += 1);
     this.isLoading = true;
+    this.#isLoadingEnd = isEnd;
+    this.store.changed();
     try {
       const { conversation } = await this.store.api.query(name, variables);
-      if (!this.#isClosed && conversation) take(conversation.messages.nodes, conversation.messages.pageInfo);
+      if (this.#isClosed || turn !== this.#turn || !conversation) return;
+      take(conversation.messages.nodes, conversation.messages.pageInfo);
     } finally {
-      this.isLoading = false;
-      this.store.changed();
+      if (turn === this.#turn) this.#settle();
     }
+  }
+
+  /** The page has come, or not: what arrived meanwhile takes its place at the end, if the end is shown. */
+  #settle() {
+    this.isLoading = this.#isLoadingEnd = false;
+    const late = this.#late;
+    if (this.#hasLoaded) this.#late = [];
+    const isNew = ({ id }) => !this.messages.some((each) => each.id === id);
+    if (this.#hasLoaded) for (const message of late.filter(isNew)) this.add(message);
+    this.store.changed();
   }
 
   /** A new message: at the end, unless the stretch that is shown ends before it. */
   add(message) {
-    if (this.messages.some(({ id }) => id === message.id)) return this.replace(message);
-    if (!this.hasAfter && !(this.isLoading && this.messages.length === 0)) {
-      this.messages = [...this.messages, message].sort((a, b) => a.sequence - b.sequence);
-    } else if (this.isLoading) this.messages = [message];
-    this.read();
+    if (this.#isLoadingEnd || !this.#hasLoaded) this.#late.push(message);
+    else if (this.messages.some(({ id }) => id === message.id)) this.replace(message);
+    else if (!this.hasAfter) this.messages = [...this.messages, message].sort((a, b) => a.sequence - b.sequence);
     this.store.changed();
   }
 
@@ -114,6 +140,7 @@ export class Thread {
    * they do not blink.
    */
   replace(message) {
+    this.#late = this.#late.map((old) => (old.id === message.id ? message : old));
     this.messages = this.messages.map((old) => {
       if (old.replyTo?.id === message.id) {
         const { id, state, text, sender } = message;
@@ -130,6 +157,7 @@ export class Thread {
   }
 
   remove(id) {
+    this.#late = this.#late.filter((each) => each.id !== id);
     const left = this.messages.filter((each) => each.id !== id);
     this.messages = left.map((each) => (each.replyTo?.id === id ? { ...each, replyTo: null } : each));
     if (this.replyTo?.id === id) this.replyTo = null;
@@ -159,16 +187,28 @@ export class Thread {
 
   /** Marks as read what is on the screen of somebody who looks. */
   read() {
-    const { conversation } = this;
+    const { conversation, store } = this;
     const last = this.messages.at(-1);
-    if (this.#isClosed || this.hasAfter || !conversation?.isUnread || !last || this.store.isRequest(conversation))
-      return;
+    if (this.#isClosed || this.#isReading || this.hasAfter || !this.isAtEnd || !last) return;
+    if (!conversation?.isUnread || store.isRequest(conversation)) return;
     if (document.visibilityState !== "visible" || !document.hasFocus()) return;
-    this.store.api
+    this.#isReading = true;
+    store.api
       .mutate("read", { conversationId: this.id, upToMessageId: last.id })
-      .then(({ conversation: now }) => this.store.putConversation(now))
-      .catch(() => {});
+      .then(({ conversation: now }) => store.putConversation(now))
+      .catch(() => {})
+      .finally(() => setTimeout(() => this.#readAgain(), 200)); // one for a burst of messages
+  }
+
+  #readAgain() {
+    this.#isReading = false;
+    this.read();
   }
 }
 
-const isBehind = (message, last) => !last || message.sequence > last.sequence;
+/** The same for the same people, in whatever order. */
+export const keyOfPeople = (people) =>
+  people
+    .map(({ id }) => id)
+    .sort()
+    .join();

@@ -2,7 +2,8 @@
 
 import { ApiError } from "./api.js";
 
-const TRIES = 8;
+const TRIES = 8; // without a byte that went on
+const SILENCE_MS = 60_000;
 
 /** `state` is uploading, ready, failed or cancelled; `part` from 0 to 1; `error` an ApiError of a failed one. */
 export class Upload {
@@ -18,6 +19,13 @@ export class Upload {
     this.file = file;
     this.changed = changed;
     this.preview = /^image\/(png|jpeg|gif|webp)$/.test(file.type) ? URL.createObjectURL(file) : null;
+    this.done = this.#run();
+  }
+
+  /** Begins a failed one again; what has arrived is not sent twice. */
+  restart() {
+    this.#become("uploading");
+    this.error = null;
     this.done = this.#run();
   }
 
@@ -37,11 +45,10 @@ export class Upload {
 
   async #run() {
     try {
-      await this.#persist(() => this.#create());
-      let offset = 0;
+      if (!this.id) await this.#persist(() => this.#create());
       await this.#persist(async (attempt) => {
-        if (attempt > 0) offset = await this.#offset();
-        if (attempt === 0 || offset < this.file.size) await this.#put(offset);
+        const offset = attempt > 0 || this.part > 0 ? await this.#offset() : 0;
+        if (offset < this.file.size) await this.#put(offset);
       });
       this.part = 1;
       this.#become("ready");
@@ -54,12 +61,13 @@ export class Upload {
 
   /** Tries again while there is hope, a little later each time. */
   async #persist(act) {
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 0, tries = 0, part = this.part; ; attempt += 1, tries += 1) {
       try {
         return await act(attempt);
       } catch (error) {
-        if (this.state === "cancelled" || !error.isRetryable || attempt === TRIES) throw error;
-        await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)));
+        if (this.part > part) [tries, part] = [0, this.part];
+        if (this.state === "cancelled" || !error.isRetryable || tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** tries, 10_000)));
         if (this.state === "cancelled") throw error;
       }
     }
@@ -70,7 +78,9 @@ export class Upload {
     const { upload } = await this.api.mutate("createUpload", input);
     this.id = upload.id;
     this.#url = new URL(upload.uploadUrl).pathname;
-    if (this.state === "cancelled") throw new ApiError("CANCELLED", "");
+    if (this.state !== "cancelled") return;
+    this.cancel();
+    throw new ApiError("CANCELLED", "");
   }
 
   async #offset() {
@@ -93,7 +103,13 @@ export class Upload {
       request.setRequestHeader("Tus-Resumable", "1.0.0");
       request.setRequestHeader("Authorization", this.api.authorization);
       for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-      if (progress) request.upload.onprogress = ({ loaded }) => progress(loaded);
+      let timer = setTimeout(() => request.abort(), SILENCE_MS);
+      request.upload.onprogress = ({ loaded }) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => request.abort(), SILENCE_MS);
+        progress?.(loaded);
+      };
+      request.onloadend = () => clearTimeout(timer);
       request.onload = () => (request.status < 300 ? resolve(request) : reject(refusalOf(request)));
       request.onerror = request.onabort = () => reject(new ApiError("OFFLINE", ""));
       request.send(body);

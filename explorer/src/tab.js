@@ -126,9 +126,12 @@ export function tabsFor(demo) {
   ];
 }
 
-/** The tab of `/graphql?query=…&variables=…&operationName=…`; null without a query. The address is cleared of it. */
+/**
+ * The tab of `/graphql#query=…&variables=…&operationName=…`, or of the same behind a `?`; null without a query. The
+ * address is cleared of it. What stands behind a `#` is sent to no server, and stands in no log of one.
+ */
 export function takeLink() {
-  const parameters = new URLSearchParams(location.search);
+  const parameters = new URLSearchParams(location.hash.slice(1) || location.search);
   const query = parameters.get("query");
   if (!query) return null;
   history.replaceState(null, "", location.pathname);

@@ -16,6 +16,8 @@ from PIL import Image
 from tests.browser.chat import Chat, chromium
 from tests.flow.client import Person, Server, running
 
+FIELD = "document.querySelector('.composer textarea').value"
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
@@ -380,7 +382,7 @@ async def test_the_drawer_shows_the_graphql_and_opens_it(pair: tuple[Chat, Chat]
     await drawer.get_by_text("mutation Send(").wait_for()
     assert "What does this look like?" in await drawer.inner_text()
     link = await drawer.get_by_role("link", name="Open in GraphiQL").get_attribute("href")
-    query = parse_qs(urlsplit(link or "").query)
+    query = parse_qs(urlsplit(link or "").fragment)  # which is sent to no server
     assert query["query"][0].startswith("mutation Send(")
     assert '"clientMessageId"' in query["variables"][0]
     await drawer.get_by_role("combobox").select_option(
@@ -505,3 +507,54 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
         await second.page.get_by_text("Signed in as dora").wait_for()
         first.assert_quiet()
         second.assert_quiet("the server responded with a status of 403")
+
+
+async def test_nothing_of_one_person_is_left_for_the_next(browser: "Browser", server: Server) -> None:
+    """The same tab, another person: no draft, no file, no message, and the first one's session has ended."""
+    tab = await Chat.open(browser, server)
+    await tab.enter("alice")
+    await tab.go_to("Bob")
+    await tab.field.fill("For bob's eyes, not sent")
+    await tab.page.locator("input[type=file]").set_input_files([file("a.txt", b"secret", "text/plain")])
+    await tab.page.locator(".uploads li.ready").wait_for()
+    await tab.page.locator("nav .conversations button", has_text="Carol").click()
+    await tab.page.locator(".pane h1", has_text="Carol").wait_for()
+    await tab.page.get_by_role("button", name="Sign out").click()
+    await tab.told("You are signed out.")
+    await tab.page.get_by_role("button", name="I am bob").dblclick()
+    await tab.page.get_by_text("Signed in as Bob").wait_for()
+    await tab.go_to("Alice")
+
+    assert await tab.field.input_value() == ""
+    assert await tab.page.locator(".uploads li").count() == 0
+    async with aiohttp.ClientSession() as http:
+        devices = {}
+        for name in ("alice", "bob"):
+            person = await Person.sign_in(server, http, name, "demo")
+            data = await person.query("{ viewer { devices { name } } }")
+            devices[name] = [each["name"] for each in data["viewer"]["devices"]].count("Chat page")
+    assert devices == {"alice": 0, "bob": 1}  # signed out; and two clicks were one session
+    tab.assert_quiet()
+
+
+async def test_a_draft_outlives_an_edit_and_another_conversation(pair: tuple[Chat, Chat]) -> None:
+    """What was begun is there again, and an edit that was left does not become a message."""
+    alice, bob = pair
+    await alice.write("Frist")
+    await alice.field.fill("Half a thought")
+    await alice.act("Frist", "Edit")
+    assert await alice.field.input_value() == "Frist"
+    await alice.page.locator("nav .conversations button", has_text="Carol").click()
+    await alice.page.wait_for_function(f"{FIELD} === ''")
+    await alice.go_to("Bob")
+    assert await alice.field.input_value() == "Half a thought"
+    await alice.act("Frist", "Edit")
+    await alice.field.fill("First")
+    await alice.field.press("Enter")
+    await bob.message("First").wait_for()
+    await alice.page.wait_for_function(f"{FIELD} === 'Half a thought'")
+    await alice.field.press("Enter")
+    await bob.message("Half a thought").wait_for()
+    texts = await bob.page.locator(".log .text").all_inner_texts()
+    assert texts[-2:] == ["First", "Half a thought"]
+    assert len(texts) == 5
