@@ -17,7 +17,6 @@ from services.rejection import AttachmentRejectionReason as Reason
 from services.standing import standing_of
 from services.viewer import Viewer
 from storage.base import StagedFile, Storage
-from storage.partial import FoundFile
 
 
 class Completion:
@@ -40,9 +39,10 @@ class Completion:
     async def finish(self, viewer: Viewer, session: SessionRow, whole: StagedFile) -> None:
         """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
 
-        Takes the file over, finished. After a crash the session is as it was before; between 2 and 3 bytes are left
-        that the sweeper takes. Raises AttachmentsRejected for what the file turned out to be, and NotFound where the
-        upload was cancelled meanwhile.
+        Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,
+        the session is as it was before, and can be gone on with. A crash between 2 and 3 leaves bytes without a row,
+        and one between 3 and 4 bytes of no session; the sweeper takes both. Raises AttachmentsRejected for what the
+        file turned out to be, and NotFound where the upload was cancelled meanwhile.
         """
         received = ReceivedFile(session.filename, whole, whole.byte_size, duration_ms=session.duration_ms)
         try:
@@ -50,7 +50,7 @@ class Completion:
             if received.rejection is not None:
                 await self._fail(session, received)
         except BaseException:
-            await self._let_go(received)
+            await self._reception.discard(received)
             raise
         await asyncio.shield(self._keep(viewer, session, received, picture))
 
@@ -75,7 +75,7 @@ class Completion:
         try:
             key = await self._files.keep_bytes(0, received)
         except BaseException:
-            await self._let_go(received)
+            await self._reception.discard(received)
             raise
         columns = self._files.columns_of(viewer.user_id, received, key, picture)
         columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
@@ -103,8 +103,3 @@ class Completion:
             await self._reception.discard(received)
             await self.clear(session.id)
         raise AttachmentsRejected([rejection])
-
-    async def _let_go(self, received: ReceivedFile) -> None:
-        """Discards the file; what came in parts stays, to be gone on with."""
-        if not isinstance(received.staged, FoundFile):
-            await self._reception.discard(received)

@@ -234,6 +234,7 @@ class Storage(Protocol):
 
         When this returns, the bytes survive a power cut. Raises StorageFull or StorageFailed: then nothing is kept and
         the staged file can still be discarded. A cancelled `keep` may leave bytes without an owner, for the sweeper.
+        A file of `partials` stays there beside what is kept.
         """
         ...
 

@@ -1,7 +1,9 @@
 """Bytes as files below one folder: `staging/` for those on their way in, `files/ab/` for those that are kept."""
 
 import asyncio
+import errno
 import os
+import shutil
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
@@ -18,11 +20,14 @@ from storage.base import (
     StorageFailed,
     StorageFull,
     StorageNotFound,
+    check_room,
     failing_as,
     is_key,
     new_key,
 )
-from storage.partial import PartialFiles
+from storage.partial import FoundFile, PartialFiles
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # link(2); what there is instead is a copy
 
 
 class LocalStorage(Storage):
@@ -66,11 +71,15 @@ class LocalStorage(Storage):
         return await StagedFile.create(self._staging)
 
     async def keep(self, staged: StagedFile) -> str:
-        """Fulfil `Storage.keep`: fsync the file, rename it, fsync the folder that now names it."""
+        """Fulfil `Storage.keep`: fsync the file, rename it, fsync the folder that now names it.
+
+        A file of `partials` gets a second name in place of another one.
+        """
         await staged.finish()
         key = new_key()
         with failing_as("The file could not be kept"):
-            await asyncio.to_thread(self._move, staged.path, self._path_of(key))
+            put = self._add if isinstance(staged, FoundFile) else self._move
+            await asyncio.to_thread(put, staged.path, self._path_of(key))
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
@@ -152,6 +161,17 @@ class LocalStorage(Storage):
                 target.rename(source)
             raise
 
+    def _add(self, source: Path, target: Path) -> None:
+        """Name a file for good, beside the name that it has; where that fails, it is as it was."""
+        self._make(target.parent)
+        try:
+            _link(source, target)
+            _fsync_folder(target.parent)
+        except OSError:
+            with suppress(OSError):
+                target.unlink()
+            raise
+
     def _make(self, folder: Path) -> None:
         """Make a folder for good, with its first file of this run; whoever comes meanwhile waits until it is there."""
         with self._lock:
@@ -172,6 +192,29 @@ class LocalStorage(Storage):
 def _folders_in(files: Path) -> list[Path]:
     found = set(os.listdir(files))  # noqa: PTH208 - the names are all that is wanted
     return [files / name for number in range(256) if (name := f"{number:02x}") in found]
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, or a copy where the file system has only one for each; its time is now.
+
+    By its time the sweeper spares what has no row yet, and the last part may have come days ago.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _copy(source, target)
+    os.utime(target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as copy, source.open("rb") as file:
+        check_room(copy.fileno(), os.fstat(file.fileno()).st_size)
+        shutil.copyfileobj(file, copy, CHUNK_BYTES)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _fsync_folder(folder: Path) -> None:

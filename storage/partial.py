@@ -14,7 +14,10 @@ _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class FoundFile(StagedFile):
-    """A whole file that was not written through `StagedFile`; the rest is the same: it is kept, or discarded."""
+    """A whole file among the partial ones, which stays there, whoever keeps or discards it: see `PartialFiles.delete`.
+
+    So what came in many parts outlives a keep of which nothing came, and a crash in the middle of one.
+    """
 
     def __init__(self, path: Path, byte_size: int, sha256: str) -> None:
         self.path = path
@@ -34,8 +37,7 @@ class FoundFile(StagedFile):
         """It is."""
 
     async def discard(self) -> None:
-        """See StagedFile."""
-        await asyncio.shield(asyncio.to_thread(_unlink, self.path))
+        """Does nothing."""
 
 
 class PartialFiles:

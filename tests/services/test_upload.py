@@ -1,6 +1,7 @@
 """Uploads in parts: whose they are, how they end, and that one message has each of them."""
 
 import asyncio
+import errno
 import hashlib
 import io
 from collections.abc import AsyncIterator
@@ -16,12 +17,13 @@ from models.event import EventKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.draft import Draft
-from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited
+from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited, Unauthenticated
 from services.file import ChosenUpload
 from services.media_type import PRESETS
 from services.picture import SmallPicture
 from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
 from services.viewer import Right, Viewer
+from storage.base import StagedFile, StorageFailed
 from tests.services.conftest import MakeWorld, World, named, refused
 
 TEXT = b"The tide is out. " * 100
@@ -332,6 +334,73 @@ async def test_a_file_whose_last_part_came_before_a_crash_can_be_completed(world
 
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
     assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
+def at_home() -> bytes:
+    """A picture that says where it was taken: what is kept of it is another file."""
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x010E] = "at home, 54.3 north"
+    Image.new("RGB", (60, 40), "navy").save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(("content", "name"), [(TEXT, "tide.txt"), (at_home(), "sea.jpg")], ids=["text", "picture"])
+@pytest.mark.parametrize("has_links", [True, False], ids=["links", "no links"])
+async def test_a_write_that_is_refused_costs_no_byte_of_the_upload(
+    world: World, monkeypatch: pytest.MonkeyPatch, content: bytes, name: str, *, has_links: bool
+) -> None:
+    """Signed out between the bytes and the row: the upload is as it was, and whoever signs in again goes on."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice, content, name)
+    keep = world.services.storage.keep
+    left: list[int] = []  # files, the partial one among them, as a crash would find them
+
+    async def keep_and_sign_out(staged: StagedFile) -> str:
+        key = await keep(staged)
+        left.append((await world.stored())[1])
+        await world.services.account.sign_out(alice, everywhere=True)
+        return key
+
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no links")
+
+    if not has_links:
+        monkeypatch.setattr("os.link", link)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.services.storage, "keep", keep_and_sign_out)
+        with pytest.raises(Unauthenticated):
+            await append(world, alice, id_, 0, content)
+    alice = await world.again("alice")
+    view = await world.services.upload.find(alice, id_)
+
+    assert view is not None
+    assert (view.state, view.received_bytes, left) == (UploadState.UPLOADING, len(content), [2])
+    assert ((await world.stored())[1], world.staged()) == (1, [])
+    assert (await world.services.upload.offset(alice, id_)).received_bytes == len(content)
+    row = await world.services.database.read(row_of, alice, id_)
+    kept = b"".join([chunk async for chunk in world.services.storage.read(row.storage_key)])
+    assert (kept == content, b"54.3 north" in kept) == (name == "tide.txt", False)
+    assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
+async def test_a_storage_that_fails_costs_no_byte_of_the_upload(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """STORAGE_FAILED, retryable; also where a picture was cleaned already, and the cleaned one is gone."""
+    (alice,) = await world.people("alice")
+    content = at_home()
+    id_ = await begun(world, alice, content, "sea.jpg")
+
+    async def fail(_: StagedFile) -> str:
+        raise StorageFailed("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.services.storage, "keep", fail)
+        with pytest.raises(AttachmentsRejected) as caught:
+            await append(world, alice, id_, 0, content)
+    left = ((await world.stored())[1], world.staged())
+
+    assert [(each.reason.name, each.is_retryable) for each in caught.value.rejections] == [("STORAGE_FAILED", True)]
+    assert left == (1, [])
+    assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
 
 
 async def test_a_key_that_only_reads_uploads_nothing(world: World) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import io
+import os
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import aiohttp
@@ -126,6 +128,27 @@ class StorageContract:
         await staged.discard()
 
         assert await content_of(storage, key) == b"safe"
+
+    async def test_a_file_that_came_in_parts_stays_beside_what_is_kept_of_it(self, storage: Storage) -> None:
+        """As often as it is kept, until it is deleted itself; its key is young, however long ago its last part came."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield LONG
+
+        await storage.partials.append(7, chunks())
+        found = await storage.partials.finished(7)
+        os.utime(found.path, (1, 1))
+        first = await storage.keep(found)
+        await found.discard()
+        second = await storage.keep(found)
+        listed = {key: time_ async for key, time_ in storage.keys()}  # noqa: SIM118 (no dict)
+        await storage.delete(first)
+        size = await storage.partials.size_of(7)
+        await storage.partials.delete(7)
+
+        assert (set(listed), size) == ({first, second}, len(LONG))
+        assert all(abs(time.time() - time_) < 60 for time_ in listed.values())
+        assert await content_of(storage, second) == LONG
 
     async def test_equal_bytes_get_different_keys(self, storage: Storage) -> None:
         """A key is random: it tells nothing about the bytes, and nobody can guess it from them."""
