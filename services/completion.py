@@ -1,6 +1,8 @@
 """Completion: the last byte of an upload is there; what the file is, and whether it is what was said of it."""
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 
 from models import upload_session as sessions
 from models.transaction import Transaction
@@ -42,7 +44,8 @@ class Completion:
         Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,
         the session is as it was before, and can be gone on with. A crash between 2 and 3 leaves bytes without a row,
         and one between 3 and 4 bytes of no session; the sweeper takes both. Raises AttachmentsRejected for what the
-        file turned out to be, and NotFound where the upload was cancelled meanwhile.
+        file turned out to be, and NotFound where the upload was cancelled meanwhile. From 2 on it returns when it is
+        done, also where it is cancelled: whoever ends it waits, and finds the upload ready.
         """
         received = ReceivedFile(session.filename, whole, whole.byte_size, duration_ms=session.duration_ms)
         try:
@@ -52,7 +55,7 @@ class Completion:
         except BaseException:
             await self._reception.discard(received)
             raise
-        await asyncio.shield(self._keep(viewer, session, received, picture))
+        await _to_the_end(self._keep(viewer, session, received, picture))
 
     async def clear(self, id_: int) -> None:
         """Forgets the bytes of an upload that is at its end, wherever they wait."""
@@ -103,3 +106,12 @@ class Completion:
             await self._reception.discard(received)
             await self.clear(session.id)
         raise AttachmentsRejected([rejection])
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Holds the turn of whoever calls it until the work is done, however often that one is cancelled."""
+    working = asyncio.ensure_future(work)
+    while not working.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([working])
+    working.result()

@@ -17,7 +17,15 @@ from models.event import EventKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.draft import Draft
-from services.error import AttachmentsRejected, InvalidInput, NotFound, PermissionDenied, RateLimited, Unauthenticated
+from services.error import (
+    AttachmentsRejected,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerUnavailable,
+    Unauthenticated,
+)
 from services.file import ChosenUpload
 from services.media_type import PRESETS
 from services.picture import SmallPicture
@@ -401,6 +409,89 @@ async def test_a_storage_that_fails_costs_no_byte_of_the_upload(world: World, mo
     assert [(each.reason.name, each.is_retryable) for each in caught.value.rejections] == [("STORAGE_FAILED", True)]
     assert left == (1, [])
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
+
+
+class SlowKeep:
+    """Holds whoever keeps a file, as a bucket far away does, and counts them."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = 0
+        self.is_reached = asyncio.Event()
+        self.is_open = asyncio.Event()
+        keep = world.services.storage.keep
+
+        async def held(staged: StagedFile) -> str:
+            self.calls += 1
+            self.is_reached.set()
+            await self.is_open.wait()
+            return await keep(staged)
+
+        monkeypatch.setattr(world.services.storage, "keep", held)
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "taken over"])
+async def test_who_asks_while_the_last_part_is_kept_hears_that_it_is_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_cut: bool
+) -> None:
+    """The deed on the dead line is past its end: it is waited for, and not done a second time."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    slow = SlowKeep(world, monkeypatch)
+    old = asyncio.create_task(append(world, alice, id_, 0, TEXT))
+    async with asyncio.timeout(10):
+        await slow.is_reached.wait()
+        if is_cut:
+            old.cancel()
+        asking = asyncio.create_task(world.services.upload.offset(alice, id_))
+        await asyncio.sleep(0.05)
+        slow.is_open.set()
+        view = await asking
+        [result] = await asyncio.gather(old, return_exceptions=True)
+
+    assert (view.state, slow.calls) == (UploadState.READY, 1)
+    assert isinstance(result, asyncio.CancelledError) if is_cut else result == len(TEXT)
+    assert (await world.stored())[1] == 1
+
+
+async def test_who_asks_while_a_keep_takes_long_is_told_to_try_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends nothing by that, however often."""
+    monkeypatch.setattr("services.turn.YIELD_SECONDS", 0.05)
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    slow = SlowKeep(world, monkeypatch)
+    old = asyncio.create_task(append(world, alice, id_, 0, TEXT))
+    async with asyncio.timeout(10):
+        await slow.is_reached.wait()
+        for _ in range(3):
+            with pytest.raises(ServerUnavailable, match="busy"):
+                await world.services.upload.offset(alice, id_)
+        slow.is_open.set()
+        end = await old
+
+    assert (end, slow.calls) == (len(TEXT), 1)
+    assert (await world.services.upload.offset(alice, id_)).state is UploadState.READY
+
+
+async def test_an_upload_that_is_cancelled_while_it_is_kept_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the keep takes long: it finds no upload at its end, and takes its bytes back."""
+    monkeypatch.setattr("services.turn.YIELD_SECONDS", 0.05)
+    (alice,) = await world.people("alice")
+    before = await world.stored()
+    id_ = await begun(world, alice, png(), "sea.png")
+    slow = SlowKeep(world, monkeypatch)
+    old = asyncio.create_task(append(world, alice, id_, 0, png()))
+    async with asyncio.timeout(10):
+        await slow.is_reached.wait()
+        await world.services.upload.cancel(alice, id_)
+        slow.is_open.set()
+        [result] = await asyncio.gather(old, return_exceptions=True)
+
+    assert isinstance(result, NotFound | AttachmentsRejected)
+    assert (await world.stored(), world.staged()) == (before, [])
 
 
 async def test_a_key_that_only_reads_uploads_nothing(world: World) -> None:
