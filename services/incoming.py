@@ -3,6 +3,8 @@
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
+import structlog
+
 from models import upload_session as sessions
 from models.base import now_ms
 from models.upload_session import SessionRow
@@ -17,6 +19,8 @@ from storage.base import StagedFile, Storage, StorageError, StorageNotFound
 
 if TYPE_CHECKING:
     from storage.incoming import IncomingObjects  # its driver is imported where a URL names it
+
+_log = structlog.get_logger("sotto.sweep")
 
 URL_SECONDS = 3600  # in which the PUT must begin; whoever is later asks for another URL
 
@@ -66,15 +70,26 @@ class IncomingFiles:
                 await self._objects.delete(id_)
 
     async def sweep(self) -> None:
-        """Deletes objects of no upload, or of one that failed, and those that are larger than was said."""
+        """Deletes objects of no upload, or of one that failed, and those that are larger than was said.
+
+        What cannot be deleted waits for the next round, and is said in the log. An object that is put again between
+        the listing and the delete goes with the one before it: a delete names an object, not one of its versions. Who
+        completes that upload is told NOT_READY, and puts it once more. Raises StorageError where nothing can be listed.
+        """
         objects = self._storage.incoming  # also where no URL is signed any more
         if objects is None:
             return
+        errors: list[StorageError] = []
         async for lot in objects.sizes():
             expected = await self._database.read(sessions.sizes_of, lot)
             for id_, size in lot.items():
                 if size > expected.get(id_, -1):
-                    await objects.delete(id_)
+                    try:
+                        await objects.delete(id_)
+                    except StorageError as error:
+                        errors.append(error)
+        if errors:
+            _log.warning("sweep failed", error=f"{errors[-1]} So it was with {len(errors)} in all.")
 
     @property
     def _objects(self) -> "IncomingObjects | None":

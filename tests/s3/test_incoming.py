@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from PIL import Image
+from structlog.testing import capture_logs
 
 from gql.id import Kind, encode
 from pubsub.memory import MemoryPubSub
@@ -406,6 +407,35 @@ async def test_the_sweep_takes_what_is_larger_than_was_said_and_what_failed(worl
     await world.services.upload.sweep()
 
     assert left == {view.id: 2 * len(TEXT), other.id: len(TEXT)}
+    assert await incoming(world) == {}
+
+
+async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, with how many; the next round tries again, and whatever follows the sweep is done."""
+    (alice,) = await world.people("alice")
+    views = [await begun(world, alice) for _ in range(4)]
+    for view in views:
+        await put(await url_of(world, alice, view), TEXT * 2)
+    stuck = sorted(view.id for view in views)[:2]
+    delete = IncomingObjects.delete
+
+    async def refuse(objects: IncomingObjects, number: int) -> None:
+        if number in stuck:
+            raise StorageFailed("The object could not be deleted: locked.")
+        await delete(objects, number)
+
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr(IncomingObjects, "delete", refuse)
+        await world.services.upload.sweep()
+    left = await incoming(world)
+    await world.services.upload.sweep()
+
+    assert sorted(left) == stuck
+    assert [(line["event"], line["error"]) for line in lines] == [
+        ("sweep failed", "The object could not be deleted: locked. So it was with 2 in all.")
+    ]
     assert await incoming(world) == {}
 
 
