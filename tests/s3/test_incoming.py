@@ -669,7 +669,7 @@ COMPLETE = """mutation ($input: CompleteUploadInput!) { completeUpload(input: $i
   ... on AttachmentsRejectedError { attachmentRejections { reason isRetryable limitBytes } } } }"""
 CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
   ... on CreateUploadSuccess { upload { id directUploadUrl } } } }"""
-NODE = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state directUploadUrl } } }"
+NODE = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state receivedBytes directUploadUrl } } }"
 
 
 @pytest.fixture

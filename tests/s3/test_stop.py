@@ -25,19 +25,21 @@ SIGN_UP = """mutation ($input: SignUpInput!) { signUp(input: $input) { ... on Si
 
 
 class Line:
-    """The way to the bucket, on which the second part of a file hangs until it is mended."""
+    """The way to the bucket, on which the second part of a file, or one put, hangs until it is mended."""
 
     def __init__(self, endpoint: str) -> None:
         self.is_broken = True
+        self.slow = "GET"
         self.is_reached = asyncio.Event()
         self._endpoint = endpoint
 
     async def pass_on(self, request: web.Request) -> web.Response:
         """As it came, but for what hangs."""
         is_second = request.method == "GET" and not request.headers.get("Range", "bytes=0-").startswith("bytes=0-")
-        if is_second and self.is_broken:
+        if self.is_broken and request.method == self.slow and (is_second or request.method == "PUT"):
             self.is_reached.set()
-            await asyncio.sleep(60)
+            while self.is_broken:
+                await asyncio.sleep(0.05)
         headers = {name: value for name, value in request.headers.items() if name not in {"Host", "Content-Length"}}
         url, body = URL(self._endpoint + request.raw_path, encoded=True), await request.read()
         async with (
@@ -104,6 +106,52 @@ async def test_a_fetch_under_way_holds_up_no_stop_and_leaves_nothing(
     assert (number == signal.SIGKILL) or left == []
     assert (before["state"], swept) == ("PENDING", [])
     assert (done["upload"]["state"], done["upload"]["receivedBytes"]) == ("READY", len(CONTENT))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_put_under_way_holds_up_no_stop_and_what_came_in_parts_stays(
+    line: Line, tmp_path: Path, number: signal.Signals
+) -> None:
+    """The bucket is slow at the last part: the server ends in its time, and the next one has every byte."""
+    data = tmp_path / "data"
+    async with aiohttp.ClientSession() as http:
+        async with running("serve", data=data) as server:
+            body = {"query": SIGN_UP, "variables": {"input": {"username": "alice", "password": "correct horse"}}}
+            async with http.post(server.graphql, json=body) as response:
+                alice = Person(server, http, (await response.json())["data"]["signUp"]["token"])
+            upload = (await ask(alice, CREATE, input={"filename": "a.txt", "byteSize": len(CONTENT)}))["upload"]
+            line.slow = "PUT"
+            patching = asyncio.create_task(append(alice, upload["id"], CONTENT))
+            async with asyncio.timeout(30):
+                await line.is_reached.wait()
+            began = time.monotonic()
+            server.process.send_signal(number)
+            status = await asyncio.wait_for(server.process.wait(), 15)
+            seconds = time.monotonic() - began
+            [answer] = await asyncio.gather(patching, return_exceptions=True)
+        line.is_broken = False
+        async with running("serve", data=data) as server:
+            again = Person(server, http, alice.token)
+            before = await ask(again, NODE, id=upload["id"])
+            done = await ask(again, COMPLETE, input={"uploadId": upload["id"]})
+
+    assert (status, seconds < 5) == (0 if number == signal.SIGTERM else -number, True)
+    assert answer != 204
+    assert (before["state"], before["receivedBytes"]) == ("UPLOADING", len(CONTENT))
+    assert done["upload"]["state"] == "READY"
+
+
+async def append(person: Person, id_: str, content: bytes) -> int:
+    """All of it in one part; the status."""
+    headers = {
+        "Authorization": f"Bearer {person.token}",
+        "Tus-Resumable": "1.0.0",
+        "Content-Type": "application/offset+octet-stream",
+        "Upload-Offset": "0",
+    }
+    url = f"{person.server.url}/uploads/{id_}"
+    async with person.http.patch(url, data=io.BytesIO(content), headers=headers) as response:
+        return response.status
 
 
 async def ask(person: Person, document: str, **variables: object) -> Any:
