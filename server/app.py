@@ -43,8 +43,6 @@ _CORS = {
     "Access-Control-Max-Age": "86400",
 }
 
-# GraphiQL as Strawberry serves it loads its scripts from another host, so its page can only be kept out of frames.
-_PAGE = {"Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
 _EXPOSED = "Retry-After, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only where clients come by https
 
@@ -173,7 +171,7 @@ def build_app(settings: Settings, services: Services) -> App:
     app.router.add_get("/readyz", health.ready)
     if settings.explorer:
         explorer.add_to(app.router)
-    page = PageInfo(explorer=settings.explorer)
+    page = PageInfo(explorer=settings.explorer and explorer.is_built)
     app.router.add_get("/page.json", page.get)
     if settings.chat_page:
         ChatPage().add_to(app.router)
@@ -209,7 +207,7 @@ def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamRespons
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         request[STATUS] = response.status
         response.headers.pop("Server", None)
-        for name, value in ({**always, **_PAGE} if response.content_type == "text/html" else always).items():
+        for name, value in always.items():
             response.headers.setdefault(name, value)
         if allowed_origins:
             response.headers.add("Vary", "Origin")  # whatever this one is: a cache must not mix them up

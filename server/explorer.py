@@ -1,5 +1,8 @@
 """The explorer: GraphiQL at `/graphql`, from our own build where there is one, else from Strawberry, which says how."""
 
+import base64
+import hashlib
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -16,6 +19,15 @@ EXPLORER_POLICY = (
     "trusted-types default dompurify defaultWorkerFactory diffEditorWidget diffReview domLineBreaksComputer "
     "editorGhostText editorViewLayer standaloneColorizer stickyScrollViewLayer tokenizeToString"
 )
+# Strawberry's page loads its scripts from unpkg.com, which serves what anybody has published: so the policy names the
+# files, which the page holds to their checksums, and not the host. Its own script is known by its hash. CodeMirror and
+# the hint write styles where they stand.
+CDN_POLICY = (
+    "default-src 'none'; script-src {scripts}; style-src {styles} 'unsafe-inline'; img-src 'self' data:; "
+    "font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_LOADED = re.compile(r'<(script|link)\b[^>]*?\s(?:src|href)="(https:[^"]+)"')
+_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HASHED = "public, max-age=31536000, immutable"  # the name of an asset changes with its content
 
 _HINT = """\
@@ -33,6 +45,9 @@ class Explorer:
         self._page = Folder(folder, EXPLORER_POLICY)
         self._assets = Folder(folder / "assets", EXPLORER_POLICY, _HASHED)
         self.is_built = "index.html" in self._page
+        head, body = get_graphql_ide_html(graphql_ide="graphiql").split("<body>")
+        self._other = f"{head}<body>\n{_HINT}{body}"
+        self._other_policy = _policy_of(self._other)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Its addresses beside `/graphql`: none where it has not been built."""
@@ -43,5 +58,14 @@ class Explorer:
         """What a browser is shown at `/graphql`."""
         if self.is_built:
             return self._page.file(request, "index.html")
-        head, body = get_graphql_ide_html(graphql_ide="graphiql").split("<body>")
-        return web.Response(text=f"{head}<body>\n{_HINT}{body}", content_type="text/html")
+        headers = {"Content-Security-Policy": self._other_policy}
+        return web.Response(text=self._other, content_type="text/html", headers=headers)
+
+
+def _policy_of(text: str) -> str:
+    """`CDN_POLICY` for a page that loads and runs what this text names, and nothing else."""
+    loaded = _LOADED.findall(text)
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in _INLINE.findall(text)]
+    scripts = [url for tag, url in loaded if tag == "script"] + [f"'sha256-{each}'" for each in hashes]
+    styles = [url for tag, url in loaded if tag == "link"]
+    return CDN_POLICY.format(scripts=" ".join(scripts), styles=" ".join(styles))

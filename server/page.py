@@ -84,7 +84,10 @@ class Folder:
 
 @dataclass(slots=True)
 class PageInfo:
-    """What the pages ask before anybody has signed in; `demo` has the logins that everybody knows."""
+    """What the pages ask before anybody has signed in; `demo` has the logins that everybody knows.
+
+    `explorer` is whether our build of GraphiQL is at `/graphql`: no link leads a session to scripts of others.
+    """
 
     explorer: bool
     demo: dict[str, object] | None = field(default=None)

@@ -1,6 +1,9 @@
 """GraphiQL at /graphql: our build under its policy, Strawberry's page where there is none, and nothing beside them."""
 
+import base64
 import gzip
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -104,18 +107,51 @@ async def test_a_link_with_an_operation_is_shown_to_browsers_and_answered_to_pro
 
 @pytest.mark.usefixtures("nothing")
 async def test_without_a_build_strawberrys_page_says_how_to_make_one(serving: Serving) -> None:
-    """It loads from another host, so it has the policy that all other pages have; no asset of ours is promised."""
+    """No asset of ours is promised."""
     async with serving() as (_, http):
         async with http.get("/graphql", headers=HTML) as response:
             text = await response.text()
-            assert response.headers["Content-Security-Policy"] != EXPLORER_POLICY
-            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
         async with http.get("/explorer/assets/index-abc.js") as response:
             assert response.status == 404
 
     body = text.split("<body>")[1]
     assert body.index("<code>./sotto explorer</code>") < body.index('id="graphiql"')
     assert "https://unpkg.com/graphiql" in text
+
+
+@pytest.mark.usefixtures("nothing")
+async def test_strawberrys_page_runs_the_files_that_it_names_and_nothing_else(serving: Serving) -> None:
+    """unpkg.com gives what anybody has published: its files are named one by one, and each is held to a checksum."""
+    async with serving() as (_, http), http.get("/graphql", headers=HTML) as response:
+        text, header = await response.text(), response.headers["Content-Security-Policy"]
+    policy = {name: rest.split() for name, _, rest in (each.strip().partition(" ") for each in header.split(";"))}
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    known = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    sources = [*policy["script-src"], *policy["style-src"]]
+    files = [each for each in sources if not each.startswith("'")]
+
+    assert [each for each in sources if each.startswith("'")] == [known, "'unsafe-inline'"]
+    assert sorted(files) == sorted(re.findall(r'(?:src|href)="(https?:[^"]+)"', text))
+    assert len(files) == text.count('integrity="sha384-') == 7
+    assert all(URL(each).host == "unpkg.com" and len(URL(each).parts) > 2 for each in files)
+    assert {name for name in policy if "unpkg.com" in " ".join(policy[name])} == {"script-src", "style-src"}
+    assert policy["connect-src"] == ["'self'"]
+    assert all(policy[name] == ["'none'"] for name in ("default-src", "base-uri", "form-action", "frame-ancestors"))
+
+
+async def test_pages_are_told_of_an_explorer_where_it_is_built_and_served(serving: Serving, dist: Path) -> None:
+    """The chat page links to it, and a tab opened there takes the session along."""
+    async with serving() as (_, http), http.get("/page.json") as response:
+        assert await response.json() == {"explorer": True, "demo": None}
+    async with serving(explorer=False) as (_, http), http.get("/page.json") as response:
+        assert await response.json() == {"explorer": False, "demo": None}
+
+
+@pytest.mark.usefixtures("nothing")
+async def test_pages_are_told_of_no_explorer_where_the_scripts_of_others_run(serving: Serving) -> None:
+    """Strawberry's page is none that a session is led to."""
+    async with serving() as (_, http), http.get("/page.json") as response:
+        assert await response.json() == {"explorer": False, "demo": None}
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/explorer/assets/index-abc.js"])
