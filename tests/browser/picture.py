@@ -1,4 +1,4 @@
-"""The picture of the README: the chat page beside GraphiQL, as they are. Run by `tests/browser/run picture`."""
+"""The picture of the README: the chat page beside GraphiQL, as they are; CONTRIBUTING.md says how to make it anew."""
 
 import asyncio
 import sys
