@@ -1,13 +1,16 @@
-"""nginx as docs/operations.md configures it, with TLS: sockets, event streams that are not held back, large files."""
+"""nginx as docs/operations.md configures it, with TLS: sockets, event streams, large files, and its log."""
 
 import asyncio
 import hashlib
 import io
 import json
+import re
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +21,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from yarl import URL
 
 from tests.contract.document import blocks_of
-from tests.examples.demo import NGINX, ROOT, SEND, demo, require_installed, token_of, write
+from tests.examples.demo import NGINX, ROOT, SEND, demo, require_installed, run, token_of, write
 
 NAME = "chat.example.org"
 [CONFIGURATION] = [block.text for block in blocks_of(ROOT / "docs/operations.md") if block.language == "nginx"]
@@ -45,14 +49,21 @@ def front(tmp_path: Path) -> Iterator[Front]:
         port = free.getsockname()[1]
     public = f"https://{NAME}:{port}"
     _certify(tmp_path)
-    with demo(tmp_path / "data", SOTTO_PUBLIC_URL=public, SOTTO_TRUSTED_PROXIES="127.0.0.1") as url:
-        (tmp_path / "nginx.conf").write_text(_configuration(tmp_path, port, url))
-        with subprocess.Popen([str(NGINX), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]) as process:
-            try:
-                yield Front(public, f"https://127.0.0.1:{port}", url, tmp_path / f"{NAME}.pem")
-            finally:
-                process.terminate()
-                process.wait(10)
+    behind = demo(tmp_path / "data", SOTTO_PUBLIC_URL=public, SOTTO_TRUSTED_PROXIES="127.0.0.1")
+    with behind as url, _proxy(tmp_path, port, url):
+        yield Front(public, f"https://127.0.0.1:{port}", url, tmp_path / f"{NAME}.pem")
+
+
+@contextmanager
+def _proxy(folder: Path, port: int, behind: str) -> Iterator[None]:
+    """nginx on this port."""
+    (folder / "nginx.conf").write_text(_configuration(folder, port, behind))
+    with subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 @pytest.fixture
@@ -81,6 +92,7 @@ def _configuration(folder: Path, port: int, url: str) -> str:
     """The page's block, but for ports and places."""
     block = CONFIGURATION.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     block = block.replace("http://127.0.0.1:8000", url).replace("/etc/ssl", str(folder))
+    block = block.replace("/var/log/nginx", str(folder))
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
     head = f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
@@ -146,3 +158,46 @@ async def test_a_large_file_goes_through_and_comes_back(front: Front, http: aioh
     assert kept["url"].startswith(f"{front.public}/files/")
     assert hashlib.sha256(downloaded).hexdigest() == kept["sha256"]
     assert len(downloaded) == len(content)
+
+
+async def test_the_log_keeps_neither_arguments_nor_paths_of_files(front: Front, http: aiohttp.ClientSession) -> None:
+    """Who may read the log of the proxy may not read messages by it."""
+    asked = (
+        "/graphql?query={__typename}&variables={%22text%22:%22a-secret%22}",
+        "/files/a-secret",
+        "/files/a-secret/notes.txt?a-secret",
+        "/%66iles/a-secret",
+        "//files/a-secret",
+    )
+    statuses = []
+    for path in asked:
+        async with http.get(URL(f"{front.address}{path}", encoded=True)) as response:
+            statuses.append(response.status)
+    logged = [""]
+    while "GET /healthz" not in logged[-1]:  # nginx writes a line after it has answered
+        async with http.get(f"{front.address}/healthz"):
+            logged = (front.certificate.parent / "sotto.log").read_text().splitlines()
+    logged = [line for line in logged if not re.search(r"/(health|ready)z\b", line)]
+
+    assert statuses == [200, 404, 404, 404, 404]
+    assert [line.split('"')[1] for line in logged] == ["GET /graphql", *["GET /files/"] * 4]
+    assert not [line for line in logged if "a-secret" in line]
+
+
+def test_nothing_of_a_request_is_kept_where_the_server_is_away(tmp_path: Path) -> None:
+    """The usual error log has the whole line of what could not be forwarded."""
+    require_installed()
+    _certify(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+        port, nobody = free.getsockname()[1], other.getsockname()[1]
+    with _proxy(tmp_path, port, f"http://127.0.0.1:{nobody}"):
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        run("curl", "-sk", f"https://127.0.0.1:{port}/files/a-secret")
+
+    assert '"GET /files/" 502' in (tmp_path / "sotto.log").read_text()
+    assert [each.name for each in tmp_path.glob("*log") if "a-secret" in each.read_text()] == []
