@@ -35,6 +35,16 @@ async function write(page, to, text, answer, ...files) {
   return status.innerText()
 }
 
+// What stands in the form, and what comes of pressing the button without a word more.
+async function again(page) {
+  const text = await page.getByLabel('Text').inputValue()
+  const files = await page.getByLabel('Files').evaluate((input) => input.files.length)
+  await page.getByRole('button', { name: 'Send' }).click()
+  const status = page.getByRole('status').filter({ hasText: 'Sent.' })
+  await status.waitFor()
+  return [text, files, await status.innerText(), await page.getByLabel('Text').inputValue()]
+}
+
 const messages = (page) => page.getByRole('list', { name: 'Messages' }).getByRole('listitem')
 const heard = (page, text) => messages(page).filter({ hasText: text }).first().waitFor()
 const said = {}
@@ -59,6 +69,15 @@ console.log('restart')
 await once(process.stdin, 'data')
 await write(alice, 'bob', 'After the restart', 'Sent')
 await heard(bob, 'After the restart')
+await alice.route('**/graphql', (route) => route.abort(), { times: 1 })
+said.unsent = await write(alice, 'bob', 'With a file', 'again', notes)
+said.kept = await again(alice)
+await heard(bob, 'With a file')
+await alice.route('**/graphql', async (route) => (await route.fetch()) && route.abort(), { times: 1 })
+await write(alice, 'bob', 'Its answer was lost', 'again')
+said.repeated = await again(alice)
+await write(alice, 'bob', 'The last', 'Sent')
+await heard(bob, 'The last')
 said.after = await messages(bob).allInnerTexts()
 await bob.screenshot({ path: `${folder}/bob.png` })
 console.log(JSON.stringify({ ...said, foreign }))

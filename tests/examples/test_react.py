@@ -44,7 +44,7 @@ def test_it_compiles_strictly_and_notices_a_field_that_is_gone(copy: Path) -> No
 
 
 def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_path: Path) -> None:
-    """Refusals are told in sentences, markup stays text, nothing comes twice, no request leaves the origin."""
+    """Refusals are sentences, markup stays text, nothing comes or is typed twice, no request leaves the origin."""
     vite = copy / "node_modules/vite/bin/vite.js"
     run(NODE, vite, "build", cwd=copy)
     with ExitStack() as stack:
@@ -74,5 +74,14 @@ def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_pat
     assert said["heard"] == ["alice: See the <b>notes</b> notes.txt (24 bytes)"]
     assert said["downloaded"] == "Meet me at the harbour.\n"
     assert said["refused"] == "Nobody has the user name 'nobody-at-all'."
-    assert said["after"] == [*said["heard"], "alice: After the restart"]
+    assert said["unsent"] == "No result (Failed to fetch). Press Send again: it arrives once."
+    assert said["kept"] == ["With a file", 1, "Sent.", ""]
+    assert said["repeated"] == ["Its answer was lost", 0, "Sent.", ""]
+    assert said["after"] == [
+        *said["heard"],
+        "alice: After the restart",
+        "alice: With a file notes.txt (24 bytes)",
+        "alice: Its answer was lost",
+        "alice: The last",
+    ]
     assert (said["complaints"], said["foreign"]) == ([], [])

@@ -1,5 +1,5 @@
 import { useMutation } from '@apollo/client/react'
-import { useRef, useState } from 'react'
+import { type FormEvent, useRef, useState } from 'react'
 
 import { graphql } from './generated'
 import type { SendMutation } from './generated/graphql'
@@ -36,38 +36,48 @@ function said(result: SendMutation['sendPrivateMessage']): string {
 export function Composer() {
   const [send, { loading }] = useMutation(SEND)
   const [status, setStatus] = useState('')
-  const attempt = useRef(crypto.randomUUID()) // kept until there is an answer: a repeated send is the same message
+  const attempt = useRef(crypto.randomUUID()) // of this draft: sent again after a lost answer, it is the same message
 
-  async function submit(form: FormData) {
-    const files = form.getAll('files').filter((file): file is File => file instanceof File && file.size > 0)
+  // Not an `action`: React empties the form as soon as one returns, and the draft is to stay until there is an answer.
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault()
+    const form = event.currentTarget
+    const given = new FormData(form)
+    const files = given.getAll('files').filter((file): file is File => file instanceof File && file.size > 0)
     const input = {
-      to: { users: [{ username: String(form.get('to')) }] },
-      text: String(form.get('text')) || null,
+      to: { users: [{ username: String(given.get('to')) }] },
+      text: String(given.get('text')) || null,
       attachments: files.map((file) => ({ file })),
       clientMessageId: attempt.current,
     }
     try {
       const { data } = await send({ variables: { input } })
-      if (data) setStatus(said(data.sendPrivateMessage))
+      if (!data) return
+      setStatus(said(data.sendPrivateMessage))
+      if (data.sendPrivateMessage.__typename !== 'SendPrivateMessageSuccess') return // nothing was stored: the id is free
       attempt.current = crypto.randomUUID()
+      form.reset()
     } catch (error) {
-      setStatus(error instanceof Error ? error.message : 'No answer: try again.')
+      setStatus(`No result (${error instanceof Error ? error.message : error}). Press Send again: it arrives once.`)
     }
   }
 
+  // While it waits nothing can be changed; a draft that is changed afterwards is another message, with another id.
   return (
-    <form action={(form) => void submit(form)}>
+    <form onSubmit={(event) => void submit(event)} onInput={() => (attempt.current = crypto.randomUUID())}>
       <h2>Write</h2>
-      <label>
-        To <input name="to" required />
-      </label>
-      <label>
-        Text <input name="text" />
-      </label>
-      <label>
-        Files <input name="files" type="file" multiple />
-      </label>
-      <button disabled={loading}>Send</button>
+      <fieldset disabled={loading}>
+        <label>
+          To <input name="to" required />
+        </label>
+        <label>
+          Text <input name="text" />
+        </label>
+        <label>
+          Files <input name="files" type="file" multiple />
+        </label>
+        <button>Send</button>
+      </fieldset>
       <p role="status">{status}</p>
     </form>
   )
