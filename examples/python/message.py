@@ -36,8 +36,22 @@ subscription ($after: EventCursor) {
 """
 
 
+PASSING = {"UNAVAILABLE", "RATE_LIMITED", "TIMEOUT", "INTERNAL"}  # codes of errors.md after which the same may pass
+
+
 class Ended(Exception):
     """The server refused, and would refuse again."""
+
+
+class Interrupted(Exception):
+    """The server refused for now."""
+
+
+def refusal_of(answer: dict[str, Any]) -> Exception:
+    """Interrupted or Ended, by the code of the first of its errors."""
+    error = answer["errors"][0]
+    kind = Interrupted if error.get("extensions", {}).get("code") in PASSING else Ended
+    return kind(error["message"])
 
 
 def ask(http: httpx.Client, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -91,19 +105,24 @@ def send(http: httpx.Client, to: str, text: str, paths: list[Path]) -> dict[str,
 
 
 def heard(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
-    """Deliveries after the cursor, from one event stream, until it breaks off; raises Ended once there will be none."""
+    """Deliveries after the cursor, from one event stream, until it breaks off.
+
+    Raises Ended once there will be none, Interrupted where the server refuses for now.
+    """
     body = {"query": HEAR, "variables": {"after": after}}
     timeout = httpx.Timeout(10, read=60)  # the server shows life every twenty seconds
     headers = {"Accept": "text/event-stream"}
     with http.stream("POST", "/graphql", json=body, headers=headers, timeout=timeout) as response:
-        if response.status_code in (401, 403):
-            raise Ended(json.loads(response.read())["errors"][0]["message"])
+        if "json" in response.headers.get("Content-Type", ""):  # no stream
+            answer = json.loads(response.read())
+            if "errors" in answer:  # a proxy's has none
+                raise refusal_of(answer)
         response.raise_for_status()
         for line in response.iter_lines():
             if line.startswith("data: {"):
                 answer = json.loads(line.removeprefix("data: "))
                 if "errors" in answer:
-                    raise Ended(answer["errors"][0]["message"])
+                    raise refusal_of(answer)
                 yield answer["data"]["privateMessageReceived"]
             elif line == "event: complete":
                 raise Ended("the session has ended")
@@ -118,10 +137,11 @@ def listen(http: httpx.Client, after: str, keep: Path) -> None:
             for delivery in heard(http, after):
                 message = delivery["message"]
                 names = "".join(f" [{each['filename']}]" for each in message["attachments"])
-                print(f"{message['sender']['username']}: {message['text'] or ''}{names}", flush=True)
+                sender = (message["sender"] or {"username": "nobody"})["username"]  # null where nobody wrote it
+                print(f"{sender}: {message['text'] or ''}{names}", flush=True)
                 after, pause = delivery["cursor"], 1.0
                 keep.write_text(after)  # kept after it was shown: a crash between the two shows it again
-        except httpx.HTTPError as error:
+        except (Interrupted, httpx.HTTPError) as error:
             print(f"({type(error).__name__}: again in {pause:.0f} s)", file=sys.stderr, flush=True)
         time.sleep(pause * random.uniform(0.5, 1))
         pause = min(30.0, pause * 2)

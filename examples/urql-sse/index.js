@@ -39,6 +39,9 @@ function createClient(token) {
   })
 }
 
+// Codes of errors.md after which the same may pass; after any other an error is the end.
+const PASSING = ['UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'INTERNAL']
+
 /** The data of a result; top-level errors are thrown. */
 function dataOf({ data, error }) {
   if (error) throw error
@@ -66,19 +69,20 @@ function listen(client, cursor, apply) {
     pause = Math.min(30_000, pause * 2)
   }
   const start = () => {
+    subscription?.unsubscribe() // only now: one that was refused comes to its end by itself
+    let isOver = false
     subscription = client.subscription(HEAR, { after }).subscribe(({ data, error, hasNext }) => {
-      if (ended) return
+      if (ended || isOver) return
       if (data?.privateMessageReceived) {
-        apply(data.privateMessageReceived.message)
-        after = data.privateMessageReceived.cursor
+        after = data.privateMessageReceived.cursor // first: what `apply` does not like is not asked for again and again
         pause = 1000
+        apply(data.privateMessageReceived.message)
       }
-      const isOver = [401, 403].includes(error?.response?.status) || error?.graphQLErrors.length
-      if (isOver) console.error(`no more: ${error.message}`)
-      else if (error || hasNext === false) {
-        subscription?.unsubscribe()
-        again()
-      }
+      isOver = Boolean(error) || hasNext === false
+      if (!isOver) return
+      const isFinal = error?.graphQLErrors.some(({ extensions }) => !PASSING.includes(extensions?.code))
+      console.error(`${isFinal ? 'no more' : 'again'}: ${error?.message ?? 'the stream has ended'}`)
+      if (!isFinal) again()
     })
   }
   start()
@@ -91,7 +95,7 @@ function listen(client, cursor, apply) {
 
 function show(listener, { sender, text, attachments }) {
   const files = attachments.map(({ filename }) => ` [${filename}]`).join('')
-  console.log(`${listener} hears ${sender.username}: ${text ?? ''}${files}`)
+  console.log(`${listener} hears ${sender?.username ?? 'nobody'}: ${text ?? ''}${files}`)
 }
 
 /** Listens as somebody, until it is stopped. */

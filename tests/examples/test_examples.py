@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,31 @@ def test_who_listens_comes_back_when_the_server_does(
 
     told = [line for line in program.lines if "carol" in line]
     assert told == [heard.format(each) for each in ("before", "while it was away", "after")]
+
+
+REFUSED = [
+    ((PYTHON, MESSAGE, "--url", "URL", "listen", "bob"), "carol: {}"),
+    ((NODE, URQL, "URL", "bob"), "bob hears carol: {}"),
+]
+
+
+@pytest.mark.parametrize(("command", "heard"), REFUSED, ids=["python", "urql"])
+def test_who_is_refused_for_now_tries_again(tmp_path: Path, command: tuple[str | Path, ...], heard: str) -> None:
+    """One stream at once is allowed: the second waits until the first has gone, and misses nothing."""
+    for each in ("first", "second"):
+        (tmp_path / each).mkdir()
+    with demo(tmp_path / "data", SOTTO_MAX_SUBSCRIPTIONS="1") as url, ExitStack() as stack:
+        program = [url if each == "URL" else each for each in command]
+        with watched(program, cwd=tmp_path / "first") as first:
+            first.wait_for("listening as bob")
+            write(url, "bob", "to the first")
+            first.wait_for(heard.format("to the first"))
+            second = stack.enter_context(watched(program, cwd=tmp_path / "second"))
+            second.wait_for("again")
+            write(url, "bob", "meanwhile")
+        second.wait_for(heard.format("meanwhile"))
+
+    assert [line for line in second.lines if "carol" in line] == [heard.format("meanwhile")]
 
 
 def test_urql_sends_is_refused_and_hears(url: str) -> None:
