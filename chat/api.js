@@ -13,9 +13,13 @@ const BY_ITSELF = new Set([
   "typing",
   "conversation",
   "thumbnail",
+  "uploadType",
   "presences",
+  "users",
   "devices",
 ]);
+
+const FINAL = new Set(["TYPE_NOT_ALLOWED", "UNSAFE", "EMPTY", "TOO_LARGE", "INVALID_INPUT"]);
 
 /** A refusal: its code, a sentence, and what the answer said besides. `OFFLINE` is a request that got no answer. */
 export class ApiError extends Error {
@@ -23,6 +27,12 @@ export class ApiError extends Error {
     super(detail);
     this.code = code;
     this.data = data;
+  }
+
+  /** Whether it will be the same with every try, because the input itself is at fault: a file by its content, say. */
+  get isFinal() {
+    const rejections = this.data.attachmentRejections ?? [{ reason: this.code, isRetryable: false }];
+    return rejections.some(({ reason, isRetryable }) => !isRetryable && FINAL.has(reason));
   }
 
   /** Whether the same request may pass a little later. */

@@ -6,6 +6,7 @@ import { percent, size, t } from "./text.js";
 import { Upload } from "./upload.js";
 
 const TYPING_MS = 3_000;
+const GROWS = CSS.supports("field-sizing: content"); // by itself, without a layout in the middle of a key
 
 export class Composer {
   #uploads = [];
@@ -112,7 +113,7 @@ export class Composer {
       state === "uploading" &&
         h("progress", { max: "1", "aria-label": t("file.progress", { name: file.name, part: percent(upload.part) }) }),
       state === "failed" && h("span", { class: "problem" }, sentence(upload.error)),
-      state === "failed" && button(t("again"), again),
+      state === "failed" && !upload.error.isFinal && button(t("again"), again),
       button("✕", remove, { "aria-label": t("file.cancel", { name: file.name }), class: "icon" }),
     );
   }
@@ -179,7 +180,7 @@ export class Composer {
     this.#typed = 0;
     this.#grow();
     store.changed();
-    if (thread.hasAfter) attempt(() => thread.load());
+    attempt(() => thread.goToEnd());
   }
 
   async #edit(message, text) {
@@ -202,6 +203,7 @@ export class Composer {
   }
 
   #grow() {
+    if (GROWS) return;
     this.text.style.height = "auto";
     this.text.style.height = `${Math.min(this.text.scrollHeight, 160)}px`;
   }

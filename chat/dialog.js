@@ -6,14 +6,18 @@ import { has, t } from "./text.js";
 /** The sentence for a refusal: ours where there is one for its code, else the server's. */
 export function sentence(error) {
   const { attachmentRejections, recipientRejections, issues } = error.data ?? {};
-  const rejections = attachmentRejections ?? recipientRejections;
-  if (rejections?.length) return rejections.map((each) => worded(each.reason, each.detail, each)).join(" ");
+  if (attachmentRejections?.length)
+    return attachmentRejections.map((each) => worded(`error.${each.reason}`, each.detail, each)).join(" ");
+  if (recipientRejections?.length)
+    return recipientRejections
+      .map(({ reason, detail, user }) => worded(`recipient.${reason}`, detail, { name: user?.displayName }))
+      .join(" ");
   if (issues?.length) return issues.map(({ detail }) => detail).join(" ");
-  return worded(error.code, error.message, { seconds: Math.ceil(error.data?.retryAfterSeconds ?? 0) });
+  const seconds = Math.ceil(error.data?.retryAfterSeconds ?? 0);
+  return worded(`error.${error.code}`, error.message, { ...error.data, seconds });
 }
 
-const worded = (code, detail, values) =>
-  has(`error.${code}`) ? t(`error.${code}`, values) : detail || t("error.UNKNOWN");
+const worded = (key, detail, values) => (has(key) ? t(key, values) : detail || t("error.UNKNOWN"));
 
 /** Says a sentence for some seconds, and to a screen reader at once. */
 export function notice(words) {

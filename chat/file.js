@@ -4,6 +4,8 @@ import { attempt, dialog } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { size, t } from "./text.js";
 
+const MOST = 320; // pixels of either side
+
 export function fileElement(store, file) {
   const details = file.state === "PROCESSING" ? t("file.processing") : size(file.byteSize);
   if (file.kind === "IMAGE" && file.thumbnail) return picture(store, file);
@@ -14,8 +16,11 @@ export function fileElement(store, file) {
   );
 }
 
+/** A picture that takes its room before it has come, so that nothing moves when it does. */
 function picture(store, file) {
-  const { url, width, height } = file.thumbnail;
+  const { url } = file.thumbnail;
+  const scale = Math.min(1, MOST / file.thumbnail.width, MOST / file.thumbnail.height);
+  const [width, height] = [file.thumbnail.width, file.thumbnail.height].map((each) => Math.round(each * scale) || 1);
   const image = h("img", { src: url, width, height, alt: file.filename, loading: "lazy" });
   const renew = async () => {
     const { node } = await store.api.query("thumbnail", { id: file.id }); // its address has grown too old

@@ -33,7 +33,7 @@ export class Gate {
     return h("div", {}, words, canUnblock && button(label, () => attempt(() => setBlock(store, user, false))));
   }
 
-  #request({ id, others }) {
+  #request({ id, type, others, requestedBy }) {
     const { store } = this;
     const input = { conversationId: id };
     const accept = async () => store.putConversation((await store.api.mutate("accept", input)).conversation);
@@ -48,8 +48,11 @@ export class Gate {
       button(t("request.decline"), () => attempt(decline(false))),
       button(t("request.block"), () => attempt(decline(true)), { class: "danger" }),
     ];
-    const name = store.users.get(others[0])?.displayName ?? "";
-    return h("div", {}, h("p", {}, t("request.words", { name })), h("div", { class: "answers" }, answers));
+    const name = store.users.get(requestedBy)?.displayName ?? "";
+    const isGroup = type === "GROUP";
+    const count = others.length + 1;
+    const words = t(isGroup ? "request.group" : "request.words", { name, count });
+    return h("div", {}, h("p", {}, words), h("div", { class: "answers" }, answers));
   }
 }
 
@@ -63,6 +66,12 @@ export async function setBlock(store, user, isBlocked) {
 }
 
 function reasonOf(conversation, others) {
-  if (conversation) return conversation.viewerCanSend ? null : conversation.sendRestriction;
+  if (conversation?.viewerCanSend) return null;
+  if (conversation) return isWaiting(conversation) ? "REQUEST_PENDING" : conversation.sendRestriction;
   return others.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
+}
+
+/** Whether the viewer's own request is as full as a request can be: nothing says more, a decline least of all. */
+function isWaiting({ requestState, requestedBy, sendRestriction }) {
+  return requestState === "PENDING" && !requestedBy && sendRestriction === "NOT_ACCEPTING";
 }

@@ -7,8 +7,9 @@ import { avatar, titleOf } from "./person.js";
 import { list, moment, t } from "./text.js";
 
 export class Header {
-  constructor(store) {
+  constructor(store, leave) {
     this.store = store;
+    this.leave = leave;
     this.element = h("header");
   }
 
@@ -40,11 +41,10 @@ export class Header {
         "data-focus": "menu",
       },
     );
-    const leave = () => this.store.closeThread();
     return h(
       "div",
       { class: "row" },
-      button("←", leave, { class: "icon back", "aria-label": t("back"), "data-focus": "back" }),
+      button("←", () => this.leave(), { class: "icon back", "aria-label": t("back"), "data-focus": "back" }),
       avatar(others.length === 1 ? others[0] : null, title),
       h("div", { class: "title" }, h("h1", {}, title), h("p", { class: "presence", role: "status" }, line)),
       more,

@@ -1,5 +1,6 @@
 // What waits to be sent: each with a `clientMessageId` of its own, so that trying again never sends twice.
 
+import { ApiError } from "./api.js";
 import { keyOfPeople } from "./thread.js";
 
 const KEY = "sotto.outbox";
@@ -7,6 +8,12 @@ const KEY = "sotto.outbox";
 /** `crypto.randomUUID` is only there on secure pages; this is everywhere. */
 function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The type of a message with these files; none where they are of several kinds: FILE would send pictures as files. */
+function typeOf(uploads) {
+  const [kind = "TEXT", other] = new Set(uploads.map((upload) => upload.kind));
+  return other === undefined ? kind : null;
 }
 
 /** An item: `{clientMessageId, to, key, text, replyTo, uploads, state: waiting | failed, error, at}`; `key` is its thread's. */
@@ -52,6 +59,7 @@ export class Outbox {
 
   /** Takes an item back whole: its text and its files are the caller's again. */
   release(item) {
+    this.#refuse(item);
     const { uploads } = item;
     item.uploads = [];
     this.#drop(item.clientMessageId);
@@ -71,12 +79,8 @@ export class Outbox {
     for (const item of this.items) this.#begin(item);
   }
 
-  /** Whoever signs out takes it along: the next person at this tab is somebody else. */
-  static forget() {
-    sessionStorage.removeItem(KEY);
-  }
-
   #begin(item) {
+    this.#refuse(item);
     item.state = "waiting";
     item.error = null;
     for (const upload of item.uploads) if (upload.state === "failed") upload.restart();
@@ -88,6 +92,15 @@ export class Outbox {
     this.#turns.set(key, turn);
   }
 
+  /** Uploads that the server has refused, each for its own reason, are of no use any more. */
+  #refuse({ error, uploads }) {
+    for (const rejection of error?.data?.attachmentRejections ?? []) {
+      const upload = uploads[rejection.index];
+      if (upload?.state === "ready" && !rejection.isRetryable)
+        upload.refuse(new ApiError("ATTACHMENTS_REJECTED", "", { attachmentRejections: [rejection] }));
+    }
+  }
+
   async #deliver(item) {
     if (!this.items.includes(item)) return;
     const bad = item.uploads.find(({ state }) => state !== "ready");
@@ -96,13 +109,7 @@ export class Outbox {
     item.isStuck = Boolean(bad); // a file that does not get through holds up nothing else
     try {
       if (bad ?? before) throw (bad ?? before).error; // what was written first goes first
-      const { message, conversation } = await this.api.mutate("send", {
-        to: item.to,
-        text: item.text || null,
-        replyToId: item.replyTo?.id,
-        attachments: item.uploads.map(({ id }) => ({ uploadId: id })),
-        clientMessageId: item.clientMessageId,
-      });
+      const { message, conversation } = await this.#post(item);
       this.#drop(item.clientMessageId);
       this.store.made(conversation);
       if (this.store.thread?.id === conversation.id) this.store.thread.add(message);
@@ -111,6 +118,24 @@ export class Outbox {
       item.error = error;
       this.#changed();
       if (error.isRetryable) this.#later(item);
+    }
+  }
+
+  /** Files of several kinds have a type only where the server asks for one. */
+  async #post(item) {
+    const input = {
+      to: item.to,
+      text: item.text || null,
+      replyToId: item.replyTo?.id,
+      attachments: item.uploads.map(({ id }) => ({ uploadId: id })),
+      type: typeOf(item.uploads),
+      clientMessageId: item.clientMessageId,
+    };
+    try {
+      return await this.api.mutate("send", input);
+    } catch (error) {
+      if (!error.data?.issues?.some(({ path }) => path.join() === "type")) throw error;
+      return this.api.mutate("send", { ...input, type: "FILE" });
     }
   }
 

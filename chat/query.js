@@ -4,6 +4,7 @@ const USER = `fragment U on User { id username displayName isBot viewerHasBlocke
 
 const CONVERSATION = `fragment C on Conversation {
   id type unreadCount isUnread isMuted isPinned requestState viewerCanSend sendRestriction lastActivityAt
+  requestedBy { ...U }
   otherParticipants { user { ...U } }
   lastMessage { id preview sender { id } state }
 }`;
@@ -82,14 +83,15 @@ const DOCUMENTS = {
     nodes { id preview createdAt sender { displayName } conversation { id type otherParticipants { user { ...U } } } }
   }
 }`,
+  uploadType: `query UploadType($id: ID!) { node(id: $id) { ... on UploadSession { mimeType } } }`,
   send: `mutation Send($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
     ... on SendPrivateMessageSuccess { message { ...M } conversation { ...C } wasDuplicate }
     ${refusal}
     ... on InvalidInputError { issues { path detail } }
-    ... on RecipientsRejectedError { recipientRejections { reason detail } }
-    ... on AttachmentsRejectedError { attachmentRejections { index reason filename detail } }
+    ... on RecipientsRejectedError { recipientRejections { reason detail user { displayName } } }
+    ... on AttachmentsRejectedError { attachmentRejections { index reason filename detail isRetryable } }
     ... on RateLimitedError { retryAfterSeconds }
   }
 }`,
@@ -138,6 +140,7 @@ const DOCUMENTS = {
   leaveConversation(input: $input) { __typename ... on LeaveConversationSuccess { conversationId } ${refusal} }
 }`,
   devices: `query Devices { viewer { devices { id name isTrusted isCurrent } } }`,
+  users: `query Users($ids: [ID!]!) { nodes(ids: $ids) { ...U } }`,
   presences: `query Presences($ids: [ID!]!) {
   nodes(ids: $ids) { ... on User { id presence { status lastActiveAt } } }
 }`,
@@ -152,7 +155,7 @@ const DOCUMENTS = {
     __typename
     ... on CreateUploadSuccess { upload { id uploadUrl } }
     ${refusal}
-    ... on AttachmentsRejectedError { attachmentRejections { reason filename detail } }
+    ... on AttachmentsRejectedError { attachmentRejections { reason filename detail isRetryable } }
     ... on InvalidInputError { issues { path detail } }
   }
 }`,

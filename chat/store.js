@@ -40,9 +40,9 @@ export class Store extends EventTarget {
     });
   }
 
-  /** Loads the lists, then hears what happens after they were read. */
-  async start() {
-    const cursor = await this.#load();
+  /** Takes the lists, then hears what happens after they were read. */
+  async start(lists) {
+    const cursor = await this.#load(lists);
     this.#stream = new EventStream(QUERIES.events, this.api.authorization, cursor);
     this.api.note("events", { after: cursor });
     this.#stream.addEventListener("live", () => {
@@ -67,8 +67,8 @@ export class Store extends EventTarget {
     this.dispatchEvent(new CustomEvent("ended", { detail: reason }));
   }
 
-  async #load() {
-    const data = await this.api.query("start");
+  async #load(lists = this.api.query("start")) {
+    const data = await lists;
     this.me = this.put(data.viewer.user);
     this.limits = data.serverInfo.limits;
     const open = this.thread?.conversation;
@@ -113,7 +113,8 @@ export class Store extends EventTarget {
 
   putConversation(conversation) {
     const others = conversation.otherParticipants.map(({ user }) => this.put(user).id);
-    this.conversations.set(conversation.id, { ...conversation, others });
+    const requestedBy = conversation.requestedBy && this.put(conversation.requestedBy).id;
+    this.conversations.set(conversation.id, { ...conversation, others, requestedBy });
     this.changed();
     return this.conversations.get(conversation.id);
   }
@@ -125,7 +126,7 @@ export class Store extends EventTarget {
 
   /** A request to the viewer; one's own waits like any conversation. */
   isRequest(conversation) {
-    return conversation.requestState === "PENDING" && conversation.lastMessage?.sender?.id !== this.me.id;
+    return conversation.requestState === "PENDING" && Boolean(conversation.requestedBy);
   }
 
   /** The conversations, pinned ones first, then the newest; or the requests that wait for an answer. */

@@ -4,9 +4,8 @@ const LANGUAGES = ["en", "de"];
 let language = "en"; // of the words
 let locale = "en"; // of times and numbers: British English writes 14:05
 let texts = {};
-
 /** Loads the first language that the reader knows and we do; `?lang=de` chooses by hand. */
-export async function loadTexts() {
+async function load() {
   const wanted = [new URLSearchParams(location.search).get("lang"), ...navigator.languages, "en"].filter(Boolean);
   const first = wanted.find((each) => LANGUAGES.includes(languageOf(each)));
   language = languageOf(first);
@@ -70,3 +69,7 @@ export const percent = (part) => new Intl.NumberFormat(locale, { style: "percent
 
 const languageOf = (tag) => tag.slice(0, 2).toLowerCase();
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+const loading = load(); // while the other scripts are still on their way
+
+/** Done when there are words. */
+export const loadTexts = () => loading;

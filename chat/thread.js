@@ -9,6 +9,9 @@ export class Thread {
   found = null; // the id of a message that was searched for
   isLoading = false;
   isAtEnd = false; // whether the newest message is on the screen; the view says so
+  goal = "end"; // where the view is to go when it is loaded: the end or the id of a message; null once it is there
+  unseen = new Set(); // ids of the messages of others that came while their place was not on the screen
+  arrived = []; // messages of others that no screen reader has said yet
   hasFailed = false; // the first page did not come
   #hasLoaded = false;
   #isLoadingEnd = false;
@@ -68,6 +71,7 @@ export class Thread {
   /** Loads the newest page, or the one around a message; what was shown gives way, also where a page is under way. */
   async load(around) {
     this.found = around ?? null;
+    this.goal = around ?? "end";
     const name = around ? "messagesAround" : "messages";
     const variables = around ? { id: this.id, around } : { id: this.id, last: PAGE };
     this.hasFailed = false;
@@ -82,6 +86,13 @@ export class Thread {
       this.hasFailed = !this.#hasLoaded;
       throw error;
     }
+  }
+
+  /** Leads the view to the newest message, which is loaded where it is not yet. */
+  async goToEnd() {
+    if (this.hasAfter) return this.load();
+    this.goal = "end";
+    this.store.changed();
   }
 
   async loadBefore() {
@@ -123,16 +134,29 @@ export class Thread {
     const late = this.#late;
     if (this.#hasLoaded) this.#late = [];
     const isNew = ({ id }) => !this.messages.some((each) => each.id === id);
-    if (this.#hasLoaded) for (const message of late.filter(isNew)) this.add(message);
+    if (this.#hasLoaded) for (const message of late.filter(isNew)) this.#place(message);
     this.store.changed();
   }
 
   /** A new message: at the end, unless the stretch that is shown ends before it. */
   add(message) {
+    this.#note(message);
+    this.#place(message);
+  }
+
+  #place(message) {
     if (this.#isLoadingEnd || !this.#hasLoaded) this.#late.push(message);
     else if (this.messages.some(({ id }) => id === message.id)) this.replace(message);
     else if (!this.hasAfter) this.messages = [...this.messages, message].sort((a, b) => a.sequence - b.sequence);
     this.store.changed();
+  }
+
+  /** Counts a message of somebody else that comes for the first time, and has it said. */
+  #note(message) {
+    const isKnown = [...this.#late, ...this.messages].some(({ id }) => id === message.id);
+    if (isKnown || message.sender?.id === this.store.me.id) return;
+    if (!this.isAtEnd) this.unseen.add(message.id);
+    this.arrived.push(message);
   }
 
   /**
@@ -157,6 +181,7 @@ export class Thread {
   }
 
   remove(id) {
+    this.unseen.delete(id);
     this.#late = this.#late.filter((each) => each.id !== id);
     const left = this.messages.filter((each) => each.id !== id);
     this.messages = left.map((each) => (each.replyTo?.id === id ? { ...each, replyTo: null } : each));
@@ -178,10 +203,9 @@ export class Thread {
     if (ids.length === 0) return;
     const { nodes } = await api.query("receipts", { ids });
     const status = new Map(nodes.filter(Boolean).map((each) => [each.id, each.deliveryStatus]));
-    this.messages = this.messages.map((each) => ({
-      ...each,
-      deliveryStatus: status.get(each.id) ?? each.deliveryStatus,
-    }));
+    this.messages = this.messages.map((each) =>
+      status.has(each.id) ? { ...each, deliveryStatus: status.get(each.id) } : each,
+    );
     this.store.changed();
   }
 

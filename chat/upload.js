@@ -11,6 +11,7 @@ export class Upload {
   part = 0;
   error = null;
   id = null;
+  kind = null; // IMAGE, VIDEO, AUDIO or FILE, as the server sees it
   #url = null;
   #request = null;
 
@@ -27,6 +28,15 @@ export class Upload {
     this.#become("uploading");
     this.error = null;
     this.done = this.#run();
+  }
+
+  /** The server will not take it as it stands: for good where the file is at fault, else it is sent anew. */
+  refuse(error) {
+    this.id = null;
+    this.part = 0;
+    if (!error.isFinal) return this.restart();
+    this.error = error;
+    this.#become("failed");
   }
 
   cancel() {
@@ -51,6 +61,7 @@ export class Upload {
         if (offset < this.file.size) await this.#put(offset);
       });
       this.part = 1;
+      await this.#persist(() => this.#inspect());
       this.#become("ready");
     } catch (error) {
       if (this.state === "cancelled") return;
@@ -83,6 +94,11 @@ export class Upload {
     throw new ApiError("CANCELLED", "");
   }
 
+  async #inspect() {
+    const { node } = await this.api.query("uploadType", { id: this.id });
+    this.kind = node?.mimeType ? kindOf(node.mimeType) : null;
+  }
+
   async #offset() {
     const request = await this.#send("HEAD", {}, null);
     return Number(request.getResponseHeader("Upload-Offset"));
@@ -110,7 +126,7 @@ export class Upload {
         progress?.(loaded);
       };
       request.onloadend = () => clearTimeout(timer);
-      request.onload = () => (request.status < 300 ? resolve(request) : reject(refusalOf(request)));
+      request.onload = () => (request.status < 300 ? resolve(request) : reject(refusalOf(request, this.file.name)));
       request.onerror = request.onabort = () => reject(new ApiError("OFFLINE", ""));
       request.send(body);
     });
@@ -122,11 +138,16 @@ export class Upload {
   }
 }
 
-function refusalOf(request) {
+function kindOf(mimeType) {
+  const family = mimeType === "image/svg+xml" ? "" : mimeType.split("/")[0].toUpperCase();
+  return ["IMAGE", "VIDEO", "AUDIO"].includes(family) ? family : "FILE";
+}
+
+function refusalOf(request, filename) {
   if (request.status >= 500 || [408, 409, 429].includes(request.status)) return new ApiError("UNAVAILABLE", "");
   try {
     const [error] = JSON.parse(request.responseText).errors;
-    return new ApiError(error.extensions.code, error.message);
+    return new ApiError(error.extensions.code, error.message, { filename });
   } catch {
     return new ApiError("INTERNAL", "");
   }

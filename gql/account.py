@@ -32,7 +32,10 @@ class Viewer:
     """Who asks."""
 
     user: User = strawberry.field(description="The viewer as others see them.")
-    email: str | None = strawberry.field(description="The viewer's e-mail address; null where none was given.")
+    email: str | None = strawberry.field(
+        description="The viewer's e-mail address; null where none was given, on a device that waits to be trusted, and "
+        "for an API key without READ_MESSAGES."
+    )
     viewer: strawberry.Private[services.Viewer]
 
     @classmethod
@@ -40,10 +43,19 @@ class Viewer:
         """The type for a session's person."""
         return cls(user=User.of(person), email=person.row.email, viewer=viewer)
 
-    @strawberry.field(description="Unread messages in all conversations.")
+    @strawberry.field(
+        description="Unread messages in all conversations, muted ones included; message requests do not count."
+    )
     async def unread_message_count(self, info: Info) -> int:
         """One index."""
         return (await info.context.services.conversation.unread(self.viewer)).messages
+
+    @strawberry.field(
+        description="Unread messages for a badge: without those of muted conversations and of muted people."
+    )
+    async def unmuted_unread_message_count(self, info: Info) -> int:
+        """One index, and in groups the unread messages of who has muted somebody."""
+        return await info.context.services.conversation.count_unmuted(self.viewer)
 
     @strawberry.field(description="Conversations with unread messages.")
     async def unread_conversation_count(self, info: Info) -> int:
@@ -115,11 +127,14 @@ class SignUpInput:
     username: str = strawberry.field(
         description="3 to 32 of the letters a to z, digits, `_`, `.` and `-`; unique without case."
     )
-    password: str = strawberry.field(description="8 to 1,024 bytes.")
+    password: str = strawberry.field(description="At least 8 characters (code points), at most 1,024 bytes in UTF-8.")
     display_name: str | None = strawberry.field(
         default=UNSET, description="The name to show, at most 64 characters; the user name if left out."
     )
-    email: str | None = strawberry.field(default=UNSET, description="Unique without case; shown to the viewer alone.")
+    email: str | None = strawberry.field(
+        default=UNSET,
+        description="Shown to the viewer alone. Unique without case where the server has the feature EMAIL_LOOKUP.",
+    )
     device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
 
 
@@ -167,7 +182,9 @@ class ChangePasswordInput:
     """Both."""
 
     current_password: str = strawberry.field(description="The password until now.")
-    new_password: str = strawberry.field(description="The password from now on: 8 to 1,024 bytes.")
+    new_password: str = strawberry.field(
+        description="The password from now on: at least 8 characters (code points), at most 1,024 bytes in UTF-8."
+    )
 
 
 @strawberry.type(description="The password is another one, and the viewer's other sessions have ended.")

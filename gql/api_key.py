@@ -27,7 +27,10 @@ described(
 )
 
 
-@strawberry.type(description="A key for a program, sent as `Authorization: Bearer`, or as Basic `email:key`.")
+@strawberry.type(
+    description="A key for a program, sent as `Authorization: Bearer`, or as HTTP Basic with its owner's e-mail "
+    "address or user name."
+)
 class ApiKey(Node):
     """Shown to its owner alone, and never with its secret."""
 
@@ -36,7 +39,7 @@ class ApiKey(Node):
     created_at: datetime = strawberry.field(description="When it was made.")
     expires_at: datetime | None = strawberry.field(description="When it ends; null for never.")
     last_used_at: datetime | None = strawberry.field(
-        description="When it was last used, exact to five minutes; null for never."
+        description="When it was last used, to within five minutes; null for never."
     )
 
     @classmethod

@@ -25,7 +25,7 @@ described(
         "IMAGE": "A PNG, JPEG, GIF or WebP that was decoded.",
         "VIDEO": "A moving picture.",
         "AUDIO": "Sound.",
-        "FILE": "Anything else.",
+        "FILE": "Anything else, and whatever was sent as a file (`type` FILE of the send).",
     },
 )
 KIND_OF = {
@@ -77,12 +77,14 @@ class Attachment(Node):
     byte_size: ByteSize = strawberry.field(description="The size in bytes.")
     sha256: str = strawberry.field(description="The SHA-256 of the bytes, as 64 lower-case hexadecimal digits.")
     width: int | None = strawberry.field(
-        description="The width in pixels, as shown; null where it is no picture and no film that says."
+        description="The width in pixels, as shown; null where it is no picture or film, or went as a file."
     )
     height: int | None = strawberry.field(
-        description="The height in pixels, as shown; null where it is no picture and no film that says."
+        description="The height in pixels, as shown; null where it is no picture or film, or went as a file."
     )
-    is_animated: bool | None = strawberry.field(description="Whether a picture moves; null where it is no picture.")
+    is_animated: bool | None = strawberry.field(
+        description="Whether a picture moves; null where it is no picture, or was sent as a file."
+    )
     state: FileState = strawberry.field(description="Whether all is known of it: a picture's thumbnail comes later.")
     duration_seconds: float | None = strawberry.field(
         description="How long it lasts; null where its container does not say, and its sender did not."

@@ -9,6 +9,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gql.error import BAD_REQUEST, HttpRefusal
+from gql.expectation import accept_body
 from services.error import BadRequest
 
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -23,6 +24,7 @@ class Body:
     def __init__(
         self, request: web.BaseRequest, limit_bytes: int, *, idle_seconds: float, total_seconds: float | None = None
     ) -> None:
+        self._request = request
         self._content = request.content
         self._limit_bytes = limit_bytes
         self._idle_seconds = idle_seconds
@@ -33,6 +35,7 @@ class Body:
 
     async def read(self) -> bytes:
         """The next bytes, as many as there are; empty at the end."""
+        await accept_body(self._request)
         chunk = self._content.read_nowait() if self._content.is_eof() else await self._wait()
         self._read_bytes += len(chunk)
         if self._read_bytes > self._limit_bytes:

@@ -20,7 +20,8 @@ class DeleteScope(Enum):
     FOR_ME = strawberry.enum_value("for_me", description="For the viewer, on all devices; the others keep it.")
     FOR_EVERYONE = strawberry.enum_value(
         "for_everyone",
-        description="For all; only its sender can. Without a trace at first, see `silentDeleteWindowSeconds`.",
+        description="For all; only its sender can. Without a trace at first, see `silentDeleteWindowSeconds`. Those "
+        "who had it can report it for `reportWindowSeconds`.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from strawberry.types.graphql import OperationType
 
 from gql.credentials import HOW_TO_SIGN_IN
+from models.event import Position
 from services.credentials import Credentials
 from services.error import Unauthenticated
 from services.viewer import Viewer
@@ -25,6 +26,8 @@ class Context:
     appears in a repr. `base_url` is what paths of this server are appended to;
     `event_position` is where the viewer's log ended before the operation began, where it asks for that.
     `operation_type` and `operation_name` are known once `prepared` is set: the document is good, execution begins.
+    `estimated` is what the operation was expected to cost, `charged` what of that was counted against its rate, `spent`
+    what it has cost; `wants_cost` is whether the client wants to be told.
     """
 
     services: "Services"
@@ -34,9 +37,13 @@ class Context:
     device_name: str | None = None
     loader: object | None = None
     base_url: str = ""
-    event_position: int | None = None
+    event_position: Position | None = None
     operation_type: OperationType | None = None
     operation_name: str | None = None
+    estimated: int | None = None
+    charged: float = 0.0
+    spent: int | None = None
+    wants_cost: bool = False
     prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     authorization: str | None = field(default=None, repr=False)
     act_as: str | None = None
@@ -63,5 +70,13 @@ class Context:
     def for_operation(self) -> "Context":
         """A fresh context for one operation on this socket: the same viewer, no loaders yet."""
         return replace(
-            self, loader=None, event_position=None, operation_type=None, operation_name=None, prepared=asyncio.Event()
+            self,
+            loader=None,
+            event_position=None,
+            operation_type=None,
+            operation_name=None,
+            estimated=None,
+            charged=0.0,
+            spent=None,
+            prepared=asyncio.Event(),
         )

@@ -43,7 +43,9 @@ class MessageRequestState(Enum):
 
     NONE = strawberry.enum_value("none", description="It began as a conversation.")
     PENDING = strawberry.enum_value(
-        "pending", description="It waits for an answer; one's own request shows so until it is accepted."
+        "pending",
+        description="It waits for an answer; one's own request to one person shows so until it is accepted. A group "
+        "waits for the viewer's answer alone; until then only as many messages come as a request may hold.",
     )
     ACCEPTED = strawberry.enum_value("accepted", description="It was accepted, or answered, and is like any other.")
     DECLINED = strawberry.enum_value("declined", description="The viewer declined it. No event tells the sender.")
@@ -75,11 +77,15 @@ class Conversation(Node):
     )
     is_archived: bool = strawberry.field(description="Whether the viewer has put it away.")
     is_pinned: bool = strawberry.field(description="Whether the viewer wants it at the top.")
-    is_muted: bool = strawberry.field(description="Whether the viewer does not want to be called for it now.")
+    is_muted: bool = strawberry.field(description="Whether the viewer gets no notifications for it now.")
     muted_until: datetime | None = strawberry.field(
         description="When the mute ends; null while it is not muted, and where it is muted for good."
     )
     request_state: MessageRequestState = strawberry.field(description="NONE, unless it began as a message request.")
+    requested_by: User | None = strawberry.field(
+        description="Who asked the viewer: the sender of the first message, of a group who made it. It stays after "
+        "the viewer has answered, and when that person leaves the group; null where the viewer was not asked."
+    )
     viewer_can_send: bool = strawberry.field(description="Whether a message of the viewer would be accepted now.")
     send_restriction: Eligibility | None = strawberry.field(
         description="What stands in the way of a message; null where `viewerCanSend`."
@@ -104,6 +110,7 @@ class Conversation(Node):
             is_muted=view.muted_until is not None,
             muted_until=None if view.muted_until in {None, FOR_GOOD} else moment_of(view.muted_until or 0),
             request_state=_REQUEST_STATES[RequestState(row.request_state)],
+            requested_by=User.of(view.requested_by) if view.requested_by else None,
             viewer_can_send=restriction is None,
             send_restriction=restriction,
             view=view,

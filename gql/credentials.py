@@ -65,7 +65,7 @@ def reference_of(act_as: str) -> Reference:
     way, colon, rest = act_as.strip().partition(":")
     kind, text = (_WAYS[way], rest) if colon and way in _WAYS else (ReferenceKind.USERNAME, act_as.strip())
     if not text:
-        raise BadRequest(f"`{ACT_AS}` names nobody.")
+        raise BadRequest(f"`{ACT_AS}` is empty: name a person as in `externalId:42`, or leave the header out.")
     return Reference(kind, text, number_of(Kind.USER, text) if kind is ReferenceKind.ID else None)
 
 

@@ -6,8 +6,10 @@ from enum import Enum
 
 import strawberry
 
+from gql.loader import loader_of
 from gql.node import Info, PageInfo, moment_of, page_info_of
 from gql.user import User
+from models.event import Receipt
 from services.page import PageRequest
 from services.participant import ParticipantView
 
@@ -29,9 +31,23 @@ class ReceiptEdge:
 
     cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
     node: User = strawberry.field(description="The person.")
-    at: datetime = strawberry.field(
-        description="When this person last moved on in the conversation; for the newest message, when it was."
+    view: strawberry.Private[ParticipantView]
+    message_id: strawberry.Private[int]
+    receipt: strawberry.Private[Receipt]
+
+    @strawberry.field(
+        description="When the message first reached this person, or when they first had read it: later reads do not "
+        "change it. Exact for 90 days, then to the hour."
     )
+    async def at(self, info: Info) -> datetime:
+        """One statement for all the edges of a level."""
+        row = self.view.row
+        times = (await loader_of(info).receipt_times(self.message_id)).get(row.user_id)
+        if self.receipt is Receipt.READ or not self.view.shows_delivery:
+            at = times.read_at if times else None
+            return moment_of(at or row.read_at or row.joined_at)
+        at = times.delivered_at if times else None
+        return moment_of(at or row.delivered_at or row.joined_at)
 
 
 @strawberry.type(description="People whom a message has reached, or who have read it, as far as the viewer may know.")
@@ -44,18 +60,19 @@ class ReceiptConnection:
 
     @classmethod
     def of(
-        cls, info: Info, people: Sequence[tuple[ParticipantView, int | None]], request: PageRequest
+        cls, info: Info, message_id: int, receipt: Receipt, people: Sequence[ParticipantView], request: PageRequest
     ) -> "ReceiptConnection":
-        """A page of members and moments, by their ids; reads nothing."""
+        """A page of members whom the message has reached, by their ids; reads nothing."""
         viewer, conversations = info.context.signed_in(), info.context.services.conversation
-        moments = {view.person.row.id: at or view.row.joined_at for view, at in people}
-        page = conversations.page_of_members(viewer, [view for view, _ in people], request)
+        page = conversations.page_of_members(viewer, people, request)
 
         def cursor_of(view: ParticipantView) -> str:
             return conversations.participant_cursor_of(viewer, view)
 
         edges = [
-            ReceiptEdge(cursor=cursor_of(view), node=User.of(view.person), at=moment_of(moments[view.person.row.id]))
+            ReceiptEdge(
+                cursor=cursor_of(view), node=User.of(view.person), view=view, message_id=message_id, receipt=receipt
+            )
             for view in page.items
         ]
         return cls(edges=edges, page_info=page_info_of(page, cursor_of), total_count=len(people))

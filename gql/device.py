@@ -22,7 +22,7 @@ class Device(Node):
     )
     is_current: bool = strawberry.field(description="Whether this request comes from it.")
     created_at: datetime = strawberry.field(description="When it signed in.")
-    last_seen_at: datetime | None = strawberry.field(description="When it was last used, exact to five minutes.")
+    last_seen_at: datetime | None = strawberry.field(description="When it was last used, to within five minutes.")
 
     @classmethod
     def of(cls, row: DeviceRow, viewer_device_id: int) -> "Device":

@@ -5,9 +5,17 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
-from graphql import FieldNode, GraphQLError, GraphQLSyntaxError, OperationDefinitionNode
+from graphql import (
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+)
 from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
@@ -15,6 +23,10 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionContext, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from gql import introspection
+from gql.charge import charge, charge_refusal
+from gql.context import Context
+from gql.limit import DocumentLimit, QueryLimits
 from gql.log import log_start
 from services.cause import causes_of
 from services.error import RequestError, SottoError, Unauthenticated
@@ -46,6 +58,14 @@ class HttpRefusal(Exception):
         return {"errors": [{"message": self.message, "extensions": {"code": self.code, **self.extensions}}]}
 
 
+class NoOperation(CannotGetOperationTypeError):
+    """Fragments alone: a request error (GraphQL §6.1)."""
+
+    def as_http_error_reason(self) -> str:
+        """The sentence for the client, over HTTP and WebSocket alike."""
+        return "The document holds no operation, only fragments: send a query, a mutation or a subscription."
+
+
 class AmbiguousOperation(CannotGetOperationTypeError):
     """Several operations and no operationName: a request error (GraphQL §6.1), where Strawberry would run the first."""
 
@@ -63,8 +83,8 @@ def extensions_of(error: SottoError) -> dict[str, object]:
     return found
 
 
-def refusal_of(error: SottoError) -> HttpRefusal:
-    """An error of a service that was raised before execution, with its HTTP status and headers."""
+def refusal_of(error: SottoError, status: int | None = None) -> HttpRefusal:
+    """An error that was raised before execution, with its HTTP status, unless one is given, and its headers."""
     extensions = extensions_of(error)
     seconds = extensions.get("retryAfterSeconds")
     headers: dict[str, str] = {}
@@ -72,7 +92,8 @@ def refusal_of(error: SottoError) -> HttpRefusal:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1: a 401 must carry a challenge
     if isinstance(seconds, int | float):
         headers["Retry-After"] = str(max(1, round(seconds)))
-    status = error.http_status if isinstance(error, RequestError) else 429 if seconds is not None else 400
+    if status is None:
+        status = error.http_status if isinstance(error, RequestError) else 429 if seconds is not None else 400
     return HttpRefusal(status, error.code, error.detail, headers, extensions)
 
 
@@ -129,13 +150,26 @@ def _is_of_argument(cause: GraphQLError | None) -> bool:
 def _with(error: GraphQLError, message: str, extensions: dict[str, object], *, forget: bool = False) -> GraphQLError:
     """The same place in document and answer, another text; a masked error forgets its cause."""
     cause = None if forget else error.original_error
-    return GraphQLError(
-        message, error.nodes, error.source, error.positions, error.path, original_error=cause, extensions=extensions
-    )
+    presented = GraphQLError(message, path=error.path, original_error=cause, extensions=extensions)
+    presented.nodes, presented.source, presented.positions = error.nodes, error.source, error.positions
+    presented.locations = error.locations  # known already: to find them takes longer than all the rest
+    return presented
 
 
 class SottoSchema(Schema):
     """Strawberry's schema; the errors of whatever it executes have been through `present`."""
+
+    limits: QueryLimits = QueryLimits()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._introspections = introspection.IntrospectionCache()
+
+    def _extend_introspection(self) -> None:
+        super()._extend_introspection()
+        introspection_type = self._schema.type_map["__Type"]
+        assert isinstance(introspection_type, GraphQLObjectType)
+        introspection_type.fields["isOneOf"].resolve = introspection.is_one_of
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Present the errors in place: Strawberry calls this once for every result, also for each of a subscription."""
@@ -153,9 +187,14 @@ class SottoSchema(Schema):
 
         An exception of an extension's hook would otherwise leave `Schema.stream`, and take the WebSocket with it.
         """
+        limit = _limit_of(extensions_runner)
+        if limit is not None:
+            await limit.prepare()
         try:
             refused = await super()._prepare_operation_async(context, extensions_runner)
-        except WRONG_OPERATION:
+        except WRONG_OPERATION as error:
+            if isinstance(error, CannotGetOperationTypeError) and error.operation_name is None:
+                raise NoOperation(None) from None
             raise
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[_of_document(error)])
@@ -163,10 +202,36 @@ class SottoSchema(Schema):
             return PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
         if refused is not None:
             refused.errors = [_of_document(error) for error in refused.errors or ()]
+            if isinstance(context.context, Context):
+                charge_refusal(context.context, refused.errors)
             return refused
         _check_one_operation(context)
+        if isinstance(context.context, Context):
+            charge(context.context)
         _tell_transport(context)
         return None
+
+    async def _execute_operation(
+        self, execution_context: ExecutionContext, extensions_runner: SchemaExtensionsRunner, *args: Any
+    ) -> Any:
+        """Execute, unless it is introspection that was executed before; RateLimited leaves before that."""
+        limit, context = _limit_of(extensions_runner), execution_context.context
+        reading = limit.reading if limit else None
+        key = reading.introspection_key(execution_context.operation_name) if reading else None
+        if key is None or not isinstance(context, Context):
+            return await super()._execute_operation(execution_context, extensions_runner, *args)
+        found = self._introspections.get(key)
+        if found is not None:
+            context.spent = introspection.COST
+            return found
+        result = await super()._execute_operation(execution_context, extensions_runner, *args)
+        if isinstance(result, ExecutionResult):
+            self._introspections.put(key, result)
+        return result
+
+
+def _limit_of(extensions_runner: SchemaExtensionsRunner) -> DocumentLimit | None:
+    return next((each for each in extensions_runner.extensions if isinstance(each, DocumentLimit)), None)
 
 
 def _of_document(error: GraphQLError) -> GraphQLError:

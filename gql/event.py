@@ -119,12 +119,16 @@ class TypingChanged:
     expires_at: datetime | None = strawberry.field(description="When to stop showing it, unless it comes again.")
 
 
-@strawberry.type(description="Somebody came or went. It is never replayed.")
+@strawberry.type(
+    description="Somebody came or went, and shares it with the viewer; nobody else is announced. It is never replayed."
+)
 class PresenceChanged:
     """What passes."""
 
     user: User = strawberry.field(description="Who.")
-    presence: Presence | None = strawberry.field(description="As it is now; null where it is private.")
+    presence: Presence | None = strawberry.field(
+        description="As it is now; null once, when the viewer may no longer know it."
+    )
 
 
 @strawberry.type(description="The viewer blocked or unblocked somebody.")

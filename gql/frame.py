@@ -2,16 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import WebSocketError, WSMsgType, web
+from aiohttp.http import WebSocketWriter
 from strawberry.aiohttp.views import AiohttpWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
 from gql.body import decode, encode, has_lone_surrogate
+from gql.mask import MaskCheck
+from gql.operation import is_hash_alone
 from services.error import BadRequest
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code
 MAX_ID_LENGTH = 128
 CLOSE_SECONDS = 10.0  # until the other side has said goodbye, or is cut off
-HANG_UP_SECONDS = 1.0  # until the other side has hung up after the goodbyes, or is cut off
+HANG_UP_SECONDS = 1.0  # until the other side's own Close has come, and then until it has hung up, or is cut off
+FRAMES_AT_ONCE = 64  # of one socket, before all others have their turn
 
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 
@@ -36,6 +40,25 @@ class HalfCharacter:
 
 class SocketResponse(web.WebSocketResponse):
     """aiohttp's socket, which hangs up too early on a client that speaks, and too late on one that is silent."""
+
+    _check: MaskCheck | None = None
+
+    @property
+    def has_goodbye(self) -> bool:
+        """Whether the client has sent its Close."""
+        return self._check is not None and self._check.has_closed
+
+    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
+        """Put the check of masks before the reader, and before whatever came right behind the handshake."""
+        connection = request.protocol
+        tail, connection._message_tail = connection._message_tail, b""  # noqa: SLF001 -- aiohttp has no hook
+        super()._post_start(request, protocol, writer)
+        assert self._parser is not None
+        assert self._reader is not None
+        self._check = MaskCheck(self._parser, self._reader.set_exception)
+        connection._payload_parser = self._check  # noqa: SLF001
+        if tail:
+            self._check.feed_data(tail)
 
     def _close_transport(self) -> None:
         """Leave it to `hang_up`: closing while bytes are unread makes RST of our last words (1006 instead of 1009)."""
@@ -70,11 +93,27 @@ class SocketAdapter(AiohttpWebSocketAdapter):
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
         """The messages, decoded; ends when the socket is closed."""
+        count = 0
         async for frame in self.ws:
             if frame.type is WSMsgType.TEXT:
                 yield _message_of(frame.data)
             elif frame.type is WSMsgType.BINARY:
                 raise NonTextMessageReceived
+            elif frame.type is WSMsgType.PING:
+                await self._answer(frame.data)
+            count += 1
+            if not count % FRAMES_AT_ONCE:
+                await asyncio.sleep(0)  # what has arrived is read without a wait, as much as there is
+
+    async def _answer(self, ping: bytes) -> None:
+        """Send a pong. A client that does not read it is cut off, as in `send_json`."""
+        try:
+            async with asyncio.timeout(cast("View", self.view).options.send_timeout_seconds):
+                await self.ws.pong(ping)
+        except TimeoutError:
+            self._cut()
+        except (RuntimeError, ConnectionError):
+            pass  # the next frame says why
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message; raises WebSocketDisconnected when nobody reads, and then cuts the connection.
@@ -95,23 +134,28 @@ class SocketAdapter(AiohttpWebSocketAdapter):
         """Close with a code; the reason is cut to what a control frame holds, and the connection if it stays open."""
         if not self.ws.closed:
             self._said = code
-        message = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self.ws.close(code=code, message=message)
+                await self.ws.close(code=code, message=_shortened(reason))
         except TimeoutError:
             self._cut()
 
     async def hang_up(self) -> None:
-        """End our half, and read until the other side has ended its own (RFC 6455 §7.1.1); then cut what is left."""
-        transport = self.request.transport
+        """End our half once the client's Close has come, then read until it has ended its own (RFC 6455 §7.1.1).
+
+        Each within a second; then what is left is cut. A client that finds the connection ended before it could answer
+        our Close calls that an abnormal end (1006), and does not tell our code. One that is gone is waited for no more.
+        """
+        transport, ws = self.request.transport, cast("SocketResponse", self.ws)
         if transport is None:
             return
-        if isinstance(self.ws.exception(), WebSocketError):
-            await _until_closed(transport)  # it may be in the middle of a large frame: first it shall read our Close
-        if transport.can_write_eof():
-            transport.write_eof()
-        await _until_closed(transport)
+        # Behind a broken frame no Close is found: the client may be in the middle of a large one, and first reads ours.
+        is_broken = isinstance(ws.exception(), WebSocketError)
+        await _until(lambda: (ws.has_goodbye and not is_broken) or transport.is_closing())
+        if not transport.is_closing() and transport.can_write_eof():
+            with suppress(OSError):  # reset by the client, which the event loop has not seen yet
+                transport.write_eof()
+        await _until(transport.is_closing)
         transport.abort()
 
     def _cut(self) -> None:
@@ -119,12 +163,22 @@ class SocketAdapter(AiohttpWebSocketAdapter):
             self.request.transport.abort()
 
 
-async def _until_closed(transport: asyncio.Transport) -> None:
-    """Until the other side has hung up; what it still sends is dropped."""
+async def _until(is_reached: Callable[[], bool]) -> None:
+    """Wait for what the other side does, for a bounded time; what it still sends is dropped."""
     with suppress(TimeoutError):
         async with asyncio.timeout(HANG_UP_SECONDS):
-            while not transport.is_closing():
+            while not is_reached():
                 await asyncio.sleep(0.01)
+
+
+def _shortened(reason: str) -> bytes:
+    """The reason as a control frame can hold it: whole, or cut between two words."""
+    text = reason.encode(errors="replace")
+    if len(text) <= MAX_REASON_BYTES:
+        return text
+    room = MAX_REASON_BYTES - len("…".encode())
+    words = text[: room + 1].rpartition(b" ")[0] or text[:room].decode(errors="ignore").encode()
+    return words.rstrip(b" ,;:(`") + "…".encode()
 
 
 def _message_of(text: str) -> object:
@@ -170,7 +224,7 @@ def check_message(message: object) -> dict[str, Any]:
 def _check_subscription(payload: object) -> None:
     if isinstance(payload, HalfCharacter):
         return
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not (isinstance(payload.get("query"), str) or is_hash_alone(payload)):
         raise ProtocolError("The payload of subscribe must be an object with a string `query`")
     if not isinstance(payload.get("operationName"), str | None):
         raise ProtocolError("`operationName` must be a string or null")

@@ -13,6 +13,7 @@ from gql.context import Context
 from gql.error import BAD_REQUEST, HttpRefusal
 from gql.frame import SocketResponse
 from gql.log import STATUS
+from gql.origin import Origins
 
 if TYPE_CHECKING:
     from gql.view import ViewOptions
@@ -31,6 +32,7 @@ class HandshakeView(GraphQLView[Context, None]):
     """Checks handshakes before Strawberry does: its refusals, and aiohttp's, write what the client sent to the log."""
 
     options: "ViewOptions"
+    origins: Origins
 
     def check_handshake(self, request: web.Request) -> None:
         """Raise the HttpRefusal of a handshake that RFC 6455 §4.2.1 does not allow, or a page's of a foreign origin."""
@@ -43,7 +45,7 @@ class HandshakeView(GraphQLView[Context, None]):
         if "upgrade" not in _listed(request, "Connection"):
             raise HttpRefusal(400, BAD_REQUEST, "Send `Connection: Upgrade`.")
         if not self._is_origin_welcome(request):
-            raise HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `allowed_origins`.")
+            raise HttpRefusal(403, "CSRF_BLOCKED", "Pages of this origin may not connect; see `SOTTO_ALLOWED_ORIGINS`.")
 
     def is_websocket_request(self, request: web.Request) -> TypeGuard[web.Request]:
         """Whether it asks for a socket, and may have it."""
@@ -65,6 +67,7 @@ class HandshakeView(GraphQLView[Context, None]):
         response = SocketResponse(
             protocols=[subprotocol] if subprotocol else [],
             heartbeat=self.options.heartbeat_seconds,
+            autoping=False,  # or a burst of pings would be answered in one go
             compress=False,
             max_msg_size=self.options.max_frame_bytes,
             timeout=GOODBYE_SECONDS,
@@ -85,7 +88,7 @@ class HandshakeView(GraphQLView[Context, None]):
             return not origins
         if request.headers.get("Sec-Fetch-Site") == "same-origin" or is_same_origin(origins[0], request.host):
             return True
-        return self.is_websocket_origin_allowed(request, origins[0])
+        return self.origins.allows(origins[0])
 
 
 def _are_sixteen_bytes(keys: list[str]) -> bool:

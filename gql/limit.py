@@ -1,9 +1,6 @@
-"""The limits of a document: the rule that runs before graphql-core's own, and the cache of documents already read."""
+"""The limits of a document: the rule that runs before graphql-core's own, and the extension that keeps them."""
 
-import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
@@ -12,32 +9,34 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
-    GraphQLSyntaxError,
-    Lexer,
     NameNode,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
-    Source,
-    Token,
 )
-from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
 
-from gql.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, check_values
+from gql.charge import admit_reading, charge_reading, reader_of
+from gql.context import Context
+from gql.document import CHARACTERS_PER_TOKEN, COST_PER_TOKEN, DocumentCache, Reading, Rules, check_size, read
+from gql.merge import MergeableFields
+from gql.reading import Reader
+from gql.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, TooDear
 
-__all__ = ["CACHE_BYTES", "TOO_COMPLEX", "Limit", "QueryLimits", "check_size", "limit_extensions", "limit_rule", "read"]
-
-CACHE_BYTES = 32 * 1024 * 1024
-BYTES_PER_TOKEN = 600  # what a parsed document holds; measured with tracemalloc: 560 for `{a a a …}`, fewer for others
-MAX_ERRORS = 101  # where graphql-core's `validate` stops
-BYTES_PER_ERROR = 2_000  # measured in the same way, with the sentence that suggests a name
+__all__ = [
+    "TOO_COMPLEX",
+    "DocumentCache",
+    "Limit",
+    "QueryLimits",
+    "check_size",
+    "limit_extensions",
+    "limit_rule",
+    "read",
+]
 
 _DEFAULT = QueryLimits()
-
-Rules = tuple[type[ASTValidationRule], ...]
 
 
 class Limit(ASTValidationRule):
@@ -63,116 +62,6 @@ def limit_rule(limits: QueryLimits = _DEFAULT) -> type[Limit]:
     return Limit if limits == _DEFAULT else type("Limit", (Limit,), {"limits": limits})
 
 
-def check_size(text: str, limits: QueryLimits = _DEFAULT) -> None:
-    """Raise GraphQLError when the document has too many bytes (UTF-8); transports call it before they parse."""
-    # A character has at least one byte, so a text that is far too long is never encoded.
-    found = len(text) if len(text) > limits.document_bytes else len(text.encode(errors="surrogatepass"))
-    if found > limits.document_bytes:
-        raise LimitExceeded("Bytes of the document", found, limits.document_bytes)
-
-
-def read(text: str, limits: QueryLimits = _DEFAULT) -> DocumentNode:
-    """Parse a document; raises GraphQLSyntaxError, or GraphQLError past the limits of bytes, tokens and nesting."""
-    check_size(text, limits)
-    lexer = Lexer(Source(text))
-    first = lexer.token
-    try:
-        return Parser(lexer.source, max_tokens=limits.tokens, lexer=lexer).parse_document()
-    except GraphQLSyntaxError as error:
-        # graphql-core has no class of its own for the two limits of its parser.
-        if "tokens. Parsing aborted" in error.message:
-            raise LimitExceeded("Tokens of the document", f"over {limits.tokens:,}", limits.tokens) from None
-        if "nested too deeply" in error.message:
-            raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
-        raise
-    except RecursionError:  # the stack was deep already: `parse` of graphql-core says the same
-        raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
-    finally:
-        _unlink(first)
-
-
-def _unlink(token: Token | None) -> None:
-    """Part the tokens, which hold each other both ways: only a collector's pause of 50 ms would free them."""
-    while token is not None:
-        following = token.next
-        token.next = token.prev = None
-        token = following
-
-
-@dataclass(slots=True)
-class _Reading:
-    """A document as it was read: parsed or refused, and what validation said of it."""
-
-    document: DocumentNode | None
-    refusal: GraphQLError | None
-    weight_bytes: int
-    _errors: dict[tuple[GraphQLSchema, Rules], tuple[GraphQLError, ...]] = field(default_factory=dict)
-
-    def errors(self, schema: GraphQLSchema, rules: Rules) -> list[GraphQLError]:
-        """Return the refusal, or what validation says, found once for a schema and rules; the list is the caller's."""
-        if self.document is None:
-            return [self.refusal] if self.refusal else []
-        found = self._errors.get((schema, rules))
-        if found is None:
-            errors = validate_document(schema, self.document, rules)
-            found = self._errors[schema, rules] = tuple(_without_frames(error) for error in errors)
-        return list(found)
-
-
-def _without_frames(error: GraphQLError) -> GraphQLError:
-    """Take from an error what would keep the parser or the rules alive with it, in a cycle."""
-    error.__context__ = None
-    return error.with_traceback(None)
-
-
-class DocumentCache:
-    """Documents by their text; the least recently used make room.
-
-    Bounded by the memory that they may hold, not by their number: 2,000 tokens are a megabyte of nodes, so a number
-    that suits ordinary documents would let anybody fill a hundred megabytes. Refusals are kept as well.
-    """
-
-    def __init__(self, limits: QueryLimits, limit_bytes: int = CACHE_BYTES) -> None:
-        self._limits = limits
-        self._limit_bytes = limit_bytes
-        self._readings: OrderedDict[str, _Reading] = OrderedDict()
-        self.used_bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._readings)
-
-    def get(self, text: str, variables: object = None) -> _Reading:
-        """Return the reading of this text; one with too many bytes is refused anew each time and never kept.
-
-        So are variables with too many values, whatever the text.
-        """
-        try:
-            check_values(variables, self._limits)
-        except LimitExceeded as error:
-            return _Reading(None, error.with_traceback(None), 0)
-        reading = self._readings.get(text)
-        if reading is not None:
-            self._readings.move_to_end(text)
-            return reading
-        reading = self._read(text)
-        if len(text) <= self._limits.document_bytes:
-            self._readings[text] = reading
-            self.used_bytes += reading.weight_bytes
-        while self.used_bytes > self._limit_bytes:
-            self.used_bytes -= self._readings.popitem(last=False)[1].weight_bytes
-        return reading
-
-    def _read(self, text: str) -> _Reading:
-        weight_bytes = sys.getsizeof(text) + BYTES_PER_ERROR
-        try:
-            document = read(text, self._limits)
-        except GraphQLError as error:
-            return _Reading(None, _without_frames(error), weight_bytes)
-        tokens = document.token_count
-        weight_bytes += tokens * BYTES_PER_TOKEN + min(tokens, MAX_ERRORS) * BYTES_PER_ERROR
-        return _Reading(document, None, weight_bytes)
-
-
 class DocumentLimit(SchemaExtension):
     """Reads, limits and validates a document, each once for as long as the cache remembers it.
 
@@ -185,18 +74,48 @@ class DocumentLimit(SchemaExtension):
         super().__init__()
         self._rule = rule
         self._documents = documents
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
 
     def on_operation(self) -> Iterator[None]:
         """Put the rule before all others; it keeps its place when other extensions add theirs."""
-        self.execution_context.validation_rules = (self._rule, *self.execution_context.validation_rules)
+        context = self.execution_context
+        context.validation_rules = _with_limits(self._rule, context.validation_rules)  # type: ignore[arg-type]  # a class is hashable
         yield
+
+    async def prepare(self) -> None:
+        """Read a long document before `on_parse` needs it, without holding the event loop; others wait for that.
+
+        Raises RateLimited before that for those who have used up their rate; a document that is known costs nothing.
+        """
+        context, asker = self.execution_context, self.execution_context.context
+        if not context.query or context.graphql_document is not None:
+            return
+        is_known = context.query in self._documents
+        tokens = min(len(context.query) // CHARACTERS_PER_TOKEN, self._rule.limits.tokens)
+        expected = 0 if is_known else tokens * COST_PER_TOKEN
+        counted = admit_reading(asker, expected) if isinstance(asker, Context) else 0.0
+        schema = context.schema._schema  # noqa: SLF001
+        self._reading = await self._documents.prepare(
+            context.query,
+            context.variables,
+            schema,
+            context.validation_rules,
+            context.operation_name,
+            reader_of(asker) if isinstance(asker, Context) else Reader(),
+        )
+        if isinstance(asker, Context) and not is_known:
+            charge_reading(asker, counted, self._reading.cost)
+
+    @property
+    def reading(self) -> Reading | None:
+        """The document, once it has been read."""
+        return self._reading
 
     def on_parse(self) -> Iterator[None]:
         """Take the document from the cache; a missing text is left to Strawberry, which has its own error for it."""
         context = self.execution_context
         if context.query and context.graphql_document is None:
-            self._reading = self._documents.get(context.query, context.variables)
+            self._reading = self._reading or self._documents.get(context.query, context.variables)
             context.graphql_document = self._reading.document or _empty_document(context.operation_name)
         yield
 
@@ -204,8 +123,31 @@ class DocumentLimit(SchemaExtension):
         """Answer from the cache; the rules are part of the question."""
         context = self.execution_context
         if self._reading is not None and context.pre_execution_errors is None:
-            context.pre_execution_errors = self._reading.errors(context.schema._schema, context.validation_rules)  # noqa: SLF001
+            schema = context.schema._schema  # noqa: SLF001
+            found = self._reading.errors(schema, context.validation_rules)
+            context.pre_execution_errors = found or self._too_dear(schema)
         yield
+
+    def _too_dear(self, schema: GraphQLSchema) -> list[GraphQLError]:
+        """Estimate the operation; returns the refusal of one that costs too much."""
+        context, limit = self.execution_context, self._rule.limits.cost
+        model = self._reading.cost_model(schema, context.operation_name) if self._reading else None
+        if model is None:
+            return []
+        estimate, asker = model.estimate(context.variables), context.context
+        is_too_dear = estimate.cost > limit
+        if isinstance(asker, Context):
+            asker.estimated = estimate.cost
+            if is_too_dear:  # all that will be charged for it
+                charge_reading(asker, 0, model.visited)
+        return [TooDear(estimate.cost, limit, estimate.path)] if is_too_dear else []
+
+
+@cache
+def _with_limits(rule: type[Limit], rules: Rules) -> Rules:
+    """The rule in front, and ours in the place of the one that compares pairs."""
+    is_slow = OverlappingFieldsCanBeMergedRule
+    return (rule, *(MergeableFields if each is is_slow else each for each in rules))
 
 
 def _empty_document(operation_name: str | None) -> DocumentNode:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gql.message import Message
     from gql.presence import Presence
     from gql.reaction import ReactionGroup
+    from models.receipt import MessageTimesRow
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Loader:
         self._messages = _loader(services.message.find_many, viewer, Message.of)
         self._presences = _loader(services.presence.find_many, viewer, Presence.of)
         self._reactions = _loader(services.reaction.find_many, viewer, ReactionGroup.of_all)
+        self._receipt_times = _loader(services.receipt.times_of, viewer, lambda times: times)
 
     async def conversation(self, conversation_id: int) -> "Conversation | None":
         """By its number."""
@@ -70,6 +72,10 @@ class Loader:
     async def reactions(self, message_id: int) -> "list[ReactionGroup]":
         """Those on a message."""
         return await self._reactions.load(message_id) or []
+
+    async def receipt_times(self, message_id: int) -> "dict[int, MessageTimesRow]":
+        """Of a message, by person."""
+        return await self._receipt_times.load(message_id) or {}
 
 
 def loader_of(info: Info) -> Loader:

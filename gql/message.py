@@ -19,6 +19,7 @@ from gql.reaction import ReactionGroup
 from gql.scalar import JSON
 from gql.user import User
 from models.base import conversation_of, seq_of
+from models.event import Receipt
 from models.message import MessageKind
 from services.message import MessageView
 from services.page import Page, PageRequest
@@ -38,7 +39,9 @@ class MessageType(Enum):
     IMAGE = strawberry.enum_value("image", description="Pictures, and perhaps text.")
     VIDEO = strawberry.enum_value("video", description="Videos, and perhaps text.")
     AUDIO = strawberry.enum_value("audio", description="Sound, and perhaps text.")
-    FILE = strawberry.enum_value("file", description="Other files, or files of several kinds, and perhaps text.")
+    FILE = strawberry.enum_value(
+        "file", description="Other files, files of several kinds or sent as files, and perhaps text."
+    )
     SYSTEM = strawberry.enum_value("system", description="Written by the server; nobody can send one.")
 
 
@@ -56,7 +59,7 @@ class Message(Node):
 
     sequence: int = strawberry.field(description="Its place in the conversation: 1, 2, 3 …; no number comes twice.")
     sender: User | None = strawberry.field(description="Who wrote it; null once the account was erased.")
-    type: MessageType = strawberry.field(description="What it is in the main.")
+    type: MessageType = strawberry.field(description="What it mainly is.")
     text: str | None = strawberry.field(
         description="What was written, character by character as it was sent; null when it is only files."
     )
@@ -101,7 +104,7 @@ class Message(Node):
         """One call for all the messages of a level."""
         return await loader_of(info).conversation_of(self.view.row.id, info)
 
-    @strawberry.field(description="All members of the conversation but the sender, by no particular order.")
+    @strawberry.field(description="All members of the conversation but the sender, in no particular order.")
     async def recipients(self, info: Info) -> list[User]:
         """One call for all the messages of a level."""
         return [User.of(each.person) for each in await self._hearers(info)]
@@ -136,18 +139,16 @@ class Message(Node):
     @strawberry.field(description="Whom it has reached, as far as they let the viewer know.")
     async def delivered_to(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
         """One call for all the messages of a level."""
-        seq = seq_of(self.view.row.id)
-        found = [
-            (each, each.row.delivered_at) for each in await self._hearers(info) if (each.delivered_seq or 0) >= seq
-        ]
-        return ReceiptConnection.of(info, found, PageRequest(given(first), given(after)))
+        id_ = self.view.row.id
+        found = [each for each in await self._hearers(info) if (each.delivered_seq or 0) >= seq_of(id_)]
+        return ReceiptConnection.of(info, id_, Receipt.DELIVERED, found, PageRequest(given(first), given(after)))
 
     @strawberry.field(description="Who has read it, as far as they let the viewer know.")
     async def seen_by(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
         """One call for all the messages of a level."""
-        seq = seq_of(self.view.row.id)
-        found = [(each, each.row.read_at) for each in await self._hearers(info) if (each.read_seq or 0) >= seq]
-        return ReceiptConnection.of(info, found, PageRequest(given(first), given(after)))
+        id_ = self.view.row.id
+        found = [each for each in await self._hearers(info) if (each.read_seq or 0) >= seq_of(id_)]
+        return ReceiptConnection.of(info, id_, Receipt.READ, found, PageRequest(given(first), given(after)))
 
     @strawberry.field(description="Whether `editMessage` would pass now, for a text that is allowed.")
     async def viewer_can_edit(self, info: Info) -> bool:

@@ -12,7 +12,7 @@ MAX_PREAMBLE_BYTES = 1_024  # before the first boundary; RFC 2046 §5.1.1: to be
 MAX_PADDING_BYTES = 128  # white space after a boundary, RFC 2046 §5.1.1
 
 _BOUNDARY = re.compile(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)  # RFC 2046 §5.1.1: bchars, 1 to 70
-_HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)", re.ASCII)
+_HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):([^\x00-\x08\x0a-\x1f\x7f]*)", re.ASCII)
 _PARAMETER = re.compile(r';[ \t]*([\w!#$&+.^`|~*-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s;"]*)[ \t]*', re.ASCII)
 
 

@@ -132,7 +132,7 @@ class Mutation:
     )
     unfollow_user: UnfollowUserResult = strawberry.mutation(resolver=unfollow_user, description="Follows no longer.")
     mute_user: MuteUserResult = strawberry.mutation(
-        resolver=mute_user, description="Marks somebody whom the viewer does not want to be called for."
+        resolver=mute_user, description="Mutes somebody: the viewer gets no notifications for their messages."
     )
     update_messaging_settings: UpdateMessagingSettingsResult = strawberry.mutation(
         resolver=update_messaging_settings, description="Changes who may write to the viewer, and what others learn."

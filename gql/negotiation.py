@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gql.content import content_type_of
 from gql.error import BAD_REQUEST, HttpRefusal
 
 JSON: Final = "application/json"
@@ -12,6 +13,8 @@ GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
 HTML: Final = "text/html"
 EVENT_STREAM: Final = "text/event-stream"
 MULTIPART: Final = "multipart/form-data"
+
+MAX_ACCEPT_LENGTH = 1_000  # thrice what browsers send; what stands behind it is not read
 
 _UTF_8 = ("utf-8", "utf8")
 
@@ -78,8 +81,8 @@ def _quality_of(media_type: str, accept: str) -> tuple[float, int]:
 
 
 def accept_of(request: web.BaseRequest) -> str:
-    """The `Accept` header; several of them are one list (RFC 9110 §5.3)."""
-    return ",".join(request.headers.getall("Accept", ()))
+    """The `Accept` header, or its beginning; several of them are one list (RFC 9110 §5.3)."""
+    return ",".join(request.headers.getall("Accept", ()))[:MAX_ACCEPT_LENGTH]
 
 
 def check_content(request: web.BaseRequest) -> str:
@@ -94,11 +97,12 @@ def check_content(request: web.BaseRequest) -> str:
         raise _unsupported("Send the body without Content-Encoding: compressed bodies are not accepted.")
     if len(headers.getall("Content-Type", ())) != 1:
         raise _unsupported("Send one Content-Type header: application/json, or multipart/form-data for files.")
-    if request.content_type not in (JSON, MULTIPART):
+    media_type, parameters = content_type_of(request)
+    if media_type not in (JSON, MULTIPART):
         raise _unsupported("The Content-Type must be application/json, or multipart/form-data for files.")
-    if request.content_type == JSON and (request.charset or "utf-8").lower() not in _UTF_8:
+    if media_type == JSON and parameters.get("charset", "utf-8").lower() not in _UTF_8:
         raise _unsupported("JSON is UTF-8 (RFC 8259 §8.1): send no charset, or charset=utf-8.")
-    return request.content_type
+    return media_type
 
 
 def _unsupported(message: str) -> HttpRefusal:

@@ -1,7 +1,7 @@
 """One operation: what a client may ask for, with its types checked, and the one function that executes it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import cast
@@ -10,7 +10,9 @@ from strawberry.schema import BaseSchema
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from gql.charge import Results, charged
 from gql.context import Context
+from gql.survey import QueryLimits
 from services.error import BadRequest
 from services.viewer import Right
 
@@ -19,7 +21,17 @@ POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STREAM_OPERATIONS = frozenset({OperationType.SUBSCRIPTION})
 SOCKET_OPERATIONS = frozenset(OperationType)
 
-Results = AsyncGenerator[ExecutionResult, None]
+
+class PersistedQueryNotSupported(BadRequest):
+    """The hash of a document in its place (Apollo's automatic persisted queries): none are kept here.
+
+    The links of Apollo and urql know this sentence, or the code, and send the document from then on.
+    """
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ def operation_of(value: object) -> Operation:
     if not isinstance(value, dict):
         raise BadRequest('Send a JSON object, such as {"query": "{ __typename }"}.')
     query = value.get("query")
+    if is_hash_alone(value):
+        raise PersistedQueryNotSupported
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
     name = value.get("operationName")
@@ -51,6 +65,12 @@ def operation_of(value: object) -> Operation:
         if value.get(key) is not None and not isinstance(value[key], dict):
             raise BadRequest(f"`{key}` must be an object or null.")
     return Operation(query, value.get("variables"), name, value.get("extensions"))
+
+
+def is_hash_alone(parameters: Mapping[str, object]) -> bool:
+    """Whether a persisted query is named, and its document left out."""
+    extensions = parameters.get("extensions")
+    return not parameters.get("query") and isinstance(extensions, dict) and "persistedQuery" in extensions
 
 
 async def execute(
@@ -72,7 +92,9 @@ async def execute(
         operation_extensions=operation.extensions,
         allowed_operation_types=allowed,
     )
-    return cast("Results", results)  # incremental delivery, the wider part of the type, is off
+    context.wants_cost = context.wants_cost or (operation.extensions or {}).get("cost") == "report"
+    # Incremental delivery, the wider part of the type, is off.
+    return charged(cast("Results", results), context, getattr(schema, "limits", QueryLimits()))
 
 
 class Steps:

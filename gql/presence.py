@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class PresenceStatus(Enum):
     """Derived, never set."""
 
-    ONLINE = strawberry.enum_value("online", description="At least one of their devices listens to `events` now.")
+    ONLINE = strawberry.enum_value(
+        "online", description="At least one of their devices listens to `events` or `privateMessageReceived` now."
+    )
     OFFLINE = strawberry.enum_value("offline", description="None does.")
 
 

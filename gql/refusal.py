@@ -60,7 +60,7 @@ described(
         "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
         "NOT_ACCEPTING_MESSAGES": "They do not accept messages from the viewer.",
         "MUST_BE_FOLLOWED": "They accept messages only from people they follow.",
-        "REQUEST_PENDING": "They have not yet answered the viewer's message request, which can hold no more.",
+        "REQUEST_PENDING": "They have not yet answered the viewer's message requests, which can hold no more in all.",
         "UNAVAILABLE": "The account is suspended or was deactivated.",
     },
 )
@@ -77,7 +77,7 @@ described(
         "UNSAFE": "It is not what it claims to be, or costs too much to open.",
         "STORAGE_FAILED": "The server could not keep it; try again.",
         "NOT_READY": "The upload has not come to its end yet.",
-        "EXPIRED": "The upload's time is over; begin again.",
+        "EXPIRED": "The upload's time is over, or its bytes are lost; begin again.",
         "CHECKSUM_MISMATCH": "It is not what its SHA-256 says.",
     },
 )

@@ -32,7 +32,10 @@ described(
 class ReportMessageInput:
     """A report."""
 
-    message_id: strawberry.ID = strawberry.field(description="The id of the message.")
+    message_id: strawberry.ID = strawberry.field(
+        description="The id of a message that the viewer has had; one that was deleted for everyone counts for "
+        "`reportWindowSeconds`."
+    )
     reason: ReportReason = strawberry.field(description="What is wrong.")
     comment: str | None = strawberry.field(
         default=UNSET, description="In the viewer's words; at most 1,000 characters."
@@ -43,7 +46,10 @@ class ReportMessageInput:
     block: bool = strawberry.field(default=False, description="Block its sender as well.")
 
 
-@strawberry.type(description="The operator will see it. The one who wrote it is not told.")
+@strawberry.type(
+    description="The operator will see it as it was sent, with its files and every text that it had. The one who wrote "
+    "it is not told."
+)
 class ReportMessageSuccess:
     """Its number."""
 

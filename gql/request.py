@@ -21,7 +21,9 @@ class AcceptMessageRequestInput:
 class AcceptMessageRequestSuccess:
     """The conversation."""
 
-    conversation: Conversation = strawberry.field(description="The conversation, with the request state ACCEPTED.")
+    conversation: Conversation = strawberry.field(
+        description="The conversation, with the request state ACCEPTED; in a group that is the viewer's own answer."
+    )
 
 
 @strawberry.input(description="Which request to decline.")
@@ -29,10 +31,13 @@ class DeclineMessageRequestInput:
     """One conversation."""
 
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation that waits.")
-    block: bool = strawberry.field(default=False, description="Block its sender as well.")
+    block: bool = strawberry.field(default=False, description="Block who asked as well; of a group, who made it.")
 
 
-@strawberry.type(description="The request is out of the viewer's lists; no event tells its sender.")
+@strawberry.type(
+    description="The request is out of the viewer's lists; no event tells its sender, who can neither write to the "
+    "viewer any more nor make a group with them. In a group the others go on, and the viewer hears nothing more of it."
+)
 class DeclineMessageRequestSuccess:
     """Which it was."""
 

@@ -8,14 +8,17 @@ from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from gql.budget import executor_for
 from gql.error import SottoSchema
 from gql.event import EventEnvelope
 from gql.handler import HANDLERS
-from gql.limit import limit_extensions
+from gql.limit import QueryLimits, limit_extensions
 from gql.mutation import Mutation
 from gql.query import Query
 from gql.scalar import SCALAR_MAP
 from gql.stream import PrivateMessageReceived, live_events, private_message_received
+
+DEFAULT = QueryLimits()
 
 
 @strawberry.type(description="Everything that can be heard live, over graphql-transport-ws or as an event stream.")
@@ -35,19 +38,22 @@ class Subscription:
 
 
 @cache
-def build_schema(*, introspection: bool = True) -> SottoSchema:
+def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -> SottoSchema:
     """The schema that is served, one for a process; `introspection` False hides it from whoever asks."""
-    extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions()]
+    extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions(limits)]
     if not introspection:
         extensions.append(DisableIntrospection)
-    return SottoSchema(
+    schema = SottoSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=extensions,
+        execution_context_class=executor_for(limits),
         exception_handlers=HANDLERS,
         config=StrawberryConfig(scalar_map=SCALAR_MAP),
     )
+    schema.limits = limits
+    return schema
 
 
 @cache

@@ -31,6 +31,10 @@ UNSET = strawberry.UNSET
 
 _TEXT = "At most 10,000 characters, or the server's own limit; needed unless there is an attachment."
 _ATTACHMENTS = "Files to go with it, in this order; at most 10, or the server's own limit."
+_TYPE = (
+    "What the client believes it to be: checked, and not needed unless the server asks for it. FILE fits every file: "
+    "all of them go as files then, to be saved and not shown, without width, height, BlurHash or a thumbnail made here."
+)
 _KEY = (
     "Makes the send happen once: the same id from the same sender is the same message, for ever. 1 to 128 characters; "
     "a UUIDv7 is a good one."
@@ -48,7 +52,7 @@ class MessageDestination:
     users: list[UserReference] | None = strawberry.field(
         default=UNSET,
         description="One person: the direct conversation. Several: the group of exactly these people and the viewer. "
-        "Made if missing. Leave the viewer out.",
+        "Made if missing. Somebody named twice, in the same way or in another, counts once. Leave the viewer out.",
     )
 
 
@@ -59,9 +63,7 @@ class SendPrivateMessageInput:
     to: MessageDestination = strawberry.field(description="Where it goes.")
     text: str | None = strawberry.field(default=UNSET, description=_TEXT)
     attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
-    type: MessageType | None = strawberry.field(
-        default=UNSET, description="What the client believes it to be: only checked, never needed."
-    )
+    type: MessageType | None = strawberry.field(default=UNSET, description=_TYPE)
     reply_to_id: strawberry.ID | None = strawberry.field(
         default=UNSET, description="The message of the same conversation that it answers."
     )
@@ -73,9 +75,12 @@ class SendPrivateMessageInput:
 class SendPrivateMessageToEachInput:
     """The draft."""
 
-    recipients: list[UserReference] = strawberry.field(description="Who gets it, each in a conversation of their own.")
+    recipients: list[UserReference] = strawberry.field(
+        description="Who gets it, each in a conversation of their own; somebody named twice gets it once."
+    )
     text: str | None = strawberry.field(default=UNSET, description=_TEXT)
     attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
+    type: MessageType | None = strawberry.field(default=UNSET, description=_TYPE)
     client_message_id: str | None = strawberry.field(default=UNSET, description=_KEY)
     metadata: JSON | None = strawberry.field(default=UNSET, description=_METADATA)
 
@@ -110,12 +115,16 @@ class SendOutcome:
     rejection: RecipientRejection | None = strawberry.field(description="Why they got none.")
 
 
-@strawberry.type(description="Each recipient got a message or a reason.")
+@strawberry.type(
+    description="Each recipient got a message or a reason; where all were rejected it is this type too, `sentCount` 0."
+)
 class SendPrivateMessageToEachSuccess:
     """All outcomes."""
 
     outcomes: list[SendOutcome] = strawberry.field(description="One for each recipient, in their order.")
-    sent_count: int = strawberry.field(description="How many messages there are; somebody named twice gets one.")
+    sent_count: int = strawberry.field(
+        description="How many messages there are, from 0; somebody named twice gets one."
+    )
 
 
 SendPrivateMessageResult = Annotated[
@@ -156,10 +165,13 @@ async def send_private_message_to_each(
 ) -> SendPrivateMessageToEachResult:
     """One call, then the messages as their sender sees them."""
     viewer, services = info.context.signed_in(), info.context.services
+    type_ = given(input.type)
     draft = Draft(
         text=given(input.text),
         files=[each.to_file() for each in input.attachments],
         users=[each.to_reference() for each in input.recipients],
+        expected_kind=_kind_of(type_),
+        is_system_expected=type_ is MessageType.SYSTEM,
         client_message_id=given(input.client_message_id),
         metadata=given(input.metadata),
     )
@@ -169,18 +181,21 @@ async def send_private_message_to_each(
 def _draft_of(input: SendPrivateMessageInput) -> Draft:
     users, conversation_id = given(input.to.users), given(input.to.conversation_id)
     type_, reply_to_id = given(input.type), given(input.reply_to_id)
-    is_system = type_ is MessageType.SYSTEM
     return Draft(
         text=given(input.text),
         files=[each.to_file() for each in input.attachments],
         users=None if users is None else [each.to_reference() for each in users],
         conversation_id=None if conversation_id is None else number_of(Kind.CONVERSATION, conversation_id),
         reply_to_id=None if reply_to_id is None else number_of(Kind.MESSAGE, reply_to_id),
-        expected_kind=None if type_ is None or is_system else MessageKind[type_.name],
-        is_system_expected=is_system,
+        expected_kind=_kind_of(type_),
+        is_system_expected=type_ is MessageType.SYSTEM,
         client_message_id=given(input.client_message_id),
         metadata=given(input.metadata),
     )
+
+
+def _kind_of(type_: MessageType | None) -> MessageKind | None:
+    return None if type_ is None or type_ is MessageType.SYSTEM else MessageKind[type_.name]
 
 
 async def _outcomes_of(info: Info, outcomes: list[Outcome]) -> SendPrivateMessageToEachSuccess:

@@ -49,6 +49,10 @@ class ServerLimits:
     silent_delete_window_seconds: int = strawberry.field(
         description="How long after it was sent deleting a message for everyone leaves no trace."
     )
+    report_window_seconds: int = strawberry.field(
+        description="How long a message that was deleted for everyone can be reported by those who had it. That long "
+        "the server puts it aside, where nobody but the operator can read it, and only in a report; 0 for not at all."
+    )
     event_retention_seconds: int = strawberry.field(
         description="How long the server holds events for a cursor; after it, CURSOR_EXPIRED."
     )
@@ -66,6 +70,7 @@ class ServerLimits:
             edit_window_seconds=limits.edit_window_seconds or None,
             delete_for_everyone_window_seconds=limits.delete_for_everyone_window_seconds or None,
             silent_delete_window_seconds=limits.silent_delete_window_seconds,
+            report_window_seconds=limits.report_window_seconds,
             event_retention_seconds=limits.event_retention_seconds,
         )
 

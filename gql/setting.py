@@ -26,7 +26,7 @@ described(
 described(
     OutsideAction,
     "OutsideAudienceAction",
-    "What becomes of a first message from outside of `acceptMessagesFrom`.",
+    "What becomes of a first message, or a group, from outside of `acceptMessagesFrom` or `whoMayAddToGroups`.",
     {"REQUEST": "It waits as a message request.", "REJECT": "It is refused."},
 )
 
@@ -38,8 +38,13 @@ class MessagingSettings:
     accept_messages_from: Audience = strawberry.field(
         description="Who may open a conversation with the viewer. Whoever was written to may always answer."
     )
-    from_others: OutsideAction = strawberry.field(description="What becomes of the first messages of all others.")
-    who_may_add_to_groups: Audience = strawberry.field(description="Who may make a group with the viewer in it.")
+    from_others: OutsideAction = strawberry.field(
+        description="What becomes of the first messages and the groups of all others."
+    )
+    who_may_add_to_groups: Audience = strawberry.field(
+        description="Who may make a group with the viewer in it: what was chosen, and never more people than "
+        "`acceptMessagesFrom`. Groups of all others meet `fromOthers`."
+    )
     send_read_receipts: bool = strawberry.field(
         description="Whether others learn what the viewer has read. If not, the viewer does not learn it of others."
     )
@@ -72,7 +77,9 @@ class UpdateMessagingSettingsInput:
     )
     from_others: OutsideAction | None = strawberry.field(default=UNSET, description="What becomes of all others.")
     who_may_add_to_groups: Audience | None = strawberry.field(
-        default=UNSET, description="Who may make a group with the viewer; not wider than the server allows."
+        default=UNSET,
+        description="Who may make a group with the viewer; not wider than the server allows. Where it is wider than "
+        "`acceptMessagesFrom`, that one holds.",
     )
     send_read_receipts: bool | None = strawberry.field(default=UNSET, description="Whether others learn what was read.")
     send_delivery_receipts: bool | None = strawberry.field(

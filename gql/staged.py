@@ -48,6 +48,10 @@ class UploadSession(Node):
     )
     received_bytes: ByteSize = strawberry.field(description="How many bytes have come.")
     byte_size: ByteSize = strawberry.field(description="How many there will be.")
+    mime_type: str | None = strawberry.field(
+        description="What it is, told by its content; null before its last byte has come. A message whose files are "
+        "all `image/…`, `video/…` or `audio/…` has that `type` (but `image/svg+xml` is a FILE)."
+    )
     expires_at: datetime = strawberry.field(description="When it is forgotten unless a message has it.")
 
     @strawberry.field(
@@ -71,6 +75,7 @@ class UploadSession(Node):
             upload_url=URL(f"{context.base_url}/uploads/{id_}"),
             received_bytes=ByteSize(view.received_bytes),
             byte_size=ByteSize(view.byte_size),
+            mime_type=view.mime_type,
             expires_at=moment_of(view.expires_at),
         )
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import strawberry
 
+from gql.charge import reserved
 from gql.event import EventEnvelope, event_of, passing_of
 from gql.id import Kind, number_of
 from gql.message import Message
@@ -50,7 +51,9 @@ async def events(
     viewer, stream = info.context.signed_in(), info.context.services.stream
     page = await stream.page_after(viewer, after, given(first))
     nodes = [_envelope_of(viewer, stream, each) for each in page.items]
-    return EventPage(nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.n)), has_more=page.has_more)
+    return EventPage(
+        nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.position)), has_more=page.has_more
+    )
 
 
 async def private_message_received(
@@ -70,9 +73,9 @@ async def private_message_received(
         number = number_of(Kind.CONVERSATION, id_)
         if await services.conversation.find(viewer, number) is None:
             raise NotFound("There is no such conversation.")
-    async with aclosing(services.stream.messages(viewer, given(after), number)) as deliveries:
+    async with aclosing(reserved(services.stream.messages(viewer, given(after), number), info.context)) as deliveries:
         async for each in deliveries:
-            cursor = EventCursor(services.stream.cursor_of(viewer, each.n))
+            cursor = EventCursor(services.stream.cursor_of(viewer, each.position))
             yield PrivateMessageReceived(cursor=cursor, message=Message.of(each.message), is_replay=each.is_replay)
 
 
@@ -97,7 +100,8 @@ async def live_events(
         raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
     numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
     with_flashes = include_ephemeral is not False
-    async with aclosing(stream.events(viewer, given(after), numbers, with_flashes=with_flashes)) as signals:
+    events_ = stream.events(viewer, given(after), numbers, with_flashes=with_flashes)
+    async with aclosing(reserved(events_, info.context)) as signals:
         async for signal in signals:
             yield _envelope_of(viewer, stream, signal)
 
@@ -107,7 +111,7 @@ def _envelope_of(viewer: Viewer, stream: StreamService, signal: Signal) -> Event
     now = datetime.now(UTC)
     if isinstance(signal, Typing | PresenceChange | Revoked):
         return EventEnvelope(cursor=None, at=now, event=passing_of(signal))
-    cursor = EventCursor(stream.cursor_of(viewer, signal.n))
+    cursor = EventCursor(stream.cursor_of(viewer, signal.position))
     if isinstance(signal, Occurrence):
         return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal, viewer.device_id))
     return EventEnvelope(cursor=cursor, at=now, event=of_stream(signal, cursor))

@@ -14,6 +14,7 @@ from graphql import (
 )
 
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+MOST_NAMES = 20  # of a path that is told
 SATURATED = 1_000_000  # counts stop here: twenty fragments that double are a million fields already
 
 _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode
@@ -23,36 +24,59 @@ _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode
 class QueryLimits:
     """What one document may ask for; a figure is the highest that is accepted. Source: the design's section 5.
 
-    `fields` and `selections` (fields, spreads and inline fragments) are counted in each definition, its fragments
-    expanded. `depth` counts nested fields; below `__schema` and `__type`, `introspection_depth` counts instead.
-    `same_name` bounds the fields that execution would merge into one: the pairs among them are what makes
-    OverlappingFieldsCanBeMerged quadratic. `once` names root fields of which a document may have one each. `values`
-    counts what stands in the variables, at any depth: coercion and resolvers work through all of it.
+    `selections` (fields, spreads and inline fragments) are counted in each definition, its fragments expanded. `depth`
+    counts nested fields; below `__schema` and `__type`, `introspection_depth` counts instead. `root_fields` are the
+    response names of an operation. `once` names root fields of which a document may have one each. `values` counts
+    what stands in the variables, at any depth: coercion and resolvers work through all of it.
+
+    `cost` bounds what an operation is estimated to cost, `executed_cost` what it costs when lists turn out longer,
+    both in the unit of gql/cost.py, and `response_bytes` its answer, about.
     """
 
     document_bytes: int = 100_000
-    tokens: int = 2_000
-    directives: int = 50
+    tokens: int = 5_000
+    directives: int = 200
     operations: int = 50
-    fragments: int = 30
-    spreads: int = 60
+    fragments: int = 200
+    spreads: int = 1_000
     depth: int = 12
     introspection_depth: int = 20
-    fields: int = 300
-    selections: int = 1_000
-    same_name: int = 10
+    selections: int = 10_000
     root_fields: int = 20
     values: int = 2_500
+    cost: int = 25_000
+    executed_cost: int = 50_000
+    response_bytes: int = 16 * 1024 * 1024
     once: frozenset[str] = frozenset({"signIn", "signUp", "changePassword"})
 
 
 class LimitExceeded(GraphQLError):
-    """A limit that the document exceeds: the sentence names what is counted, the figure found and the highest."""
+    """A limit that a request exceeds: the sentence names what is counted, the figure found and the highest."""
 
-    def __init__(self, what: str, found: int | str, limit: int, node: _DefinitionNode | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        found: int | str,
+        limit: int,
+        node: _DefinitionNode | None = None,
+        path: list[str | int] | None = None,
+    ) -> None:
         if isinstance(found, int):
-            found = f"{found:,} or more" if found >= SATURATED else f"{found:,}"
-        super().__init__(f"{what}: {found}, at most {limit:,} allowed.", node, extensions={"code": TOO_COMPLEX})
+            found = f"{found:,} or more" if found >= SATURATED and node else f"{found:,}"
+        extensions = {"code": TOO_COMPLEX}
+        super().__init__(f"{what}: {found}, at most {limit:,} allowed.", node, path=path, extensions=extensions)
+
+
+class TooDear(LimitExceeded):
+    """An operation whose estimated cost exceeds the limit; it names the page or list that costs most."""
+
+    def __init__(self, cost: int, limit: int, path: tuple[str, ...]) -> None:
+        super().__init__("Cost of the operation", cost, limit)
+        where = ".".join(path[:MOST_NAMES]) + ("…" if len(path) > MOST_NAMES else "")
+        self.message += f" Its dearest part is {where}: ask" if where else " Ask"
+        self.message += " for shorter pages, or for fewer fields there." if where else " for fewer fields."
+        assert self.extensions is not None
+        self.extensions.update(cost=cost, limit=limit, path=list(path[:MOST_NAMES]))
 
 
 @dataclass(slots=True)
@@ -60,7 +84,6 @@ class _Definition:
     """An operation or fragment: first its own figures, then, when `expanded`, with those of its fragments."""
 
     node: _DefinitionNode
-    fields: int = 0
     selections: int = 0
     depth: int = 0
     introspection_depth: int = 0
@@ -77,11 +100,11 @@ class _Definition:
 
 
 class Survey:
-    """One walk over a document, then one over its expansion, which the first has found to be small.
+    """One walk over a document, then one over the roots of its expansion, which the first has found to be small.
 
-    `visited` counts the selections looked at: those written once, and then for each definition at most
-    `limits.selections`, whatever the document is. A spread that closes a cycle is passed over, because graphql-core
-    names it better; so are spreads of unknown fragments. Of two fragments with one name the last counts, as there.
+    `visited` counts the selections looked at: those written once, and then for each operation at most those again. A
+    spread that closes a cycle is passed over, because graphql-core names it better; so are spreads of unknown
+    fragments. Of two fragments with one name the last counts, as there.
     """
 
     def __init__(self, document: DocumentNode, limits: QueryLimits) -> None:
@@ -101,8 +124,8 @@ class Survey:
         for definition in self._definitions:
             self._expand(definition)
             self._check_expanded(definition)
-        for definition in self._definitions:
-            self._check_merged(definition)
+            if isinstance(definition.node, OperationDefinitionNode):
+                self._check_root(definition)
         for name, found in self._once.items():
             if found > 1:
                 raise LimitExceeded(f"Calls of {name} in the document", found, 1)
@@ -138,7 +161,6 @@ class Survey:
                     continue
                 below, below_introspection = depth, introspection_depth
                 if isinstance(selection, FieldNode):
-                    definition.fields += 1
                     below += 1
                     if introspection_depth or selection.name.value in {"__schema", "__type"}:
                         below_introspection += 1
@@ -160,7 +182,6 @@ class Survey:
                 self._closing.add(id(spread))
                 continue
             self._expand(fragment)
-            definition.fields = min(SATURATED, definition.fields + fragment.fields)
             definition.selections = min(SATURATED, definition.selections + fragment.selections)
             if introspection_depth:
                 deepest = max(fragment.depth, fragment.introspection_depth)
@@ -173,10 +194,7 @@ class Survey:
     def _check_expanded(self, definition: _Definition) -> None:
         """Check the figures of one definition; a fragment's depth counts where it is spread."""
         limits = self._limits
-        checks = [
-            ("Fields, fragments expanded", definition.fields, limits.fields),
-            ("Selections, fragments expanded", definition.selections, limits.selections),
-        ]
+        checks = [("Selections, fragments expanded", definition.selections, limits.selections)]
         if isinstance(definition.node, OperationDefinitionNode):
             checks += [
                 ("Depth of nested fields", definition.depth, limits.depth),
@@ -186,35 +204,19 @@ class Survey:
             if found > limit:
                 raise LimitExceeded(what, found, limit, definition.node)
 
-    def _check_merged(self, definition: _Definition) -> None:
-        is_root = isinstance(definition.node, OperationDefinitionNode)
-        stack = [[definition.node.selection_set]]
-        while stack:
-            fields = self._collect(stack.pop())
-            if is_root:
-                self._check_root(definition, fields)
-                is_root = False
-            for name, same in fields.items():
-                if len(same) > self._limits.same_name:
-                    what = f"Fields that answer under the one name {name!r}"
-                    raise LimitExceeded(what, len(same), self._limits.same_name, definition.node)
-                inner = [node.selection_set for node in same if node.selection_set]
-                if inner:
-                    stack.append(inner)
-
-    def _check_root(self, definition: _Definition, fields: dict[str, list[FieldNode]]) -> None:
-        found = sum(map(len, fields.values()))
-        if found > self._limits.root_fields:
-            raise LimitExceeded("Root fields of an operation", found, self._limits.root_fields, definition.node)
+    def _check_root(self, definition: _Definition) -> None:
+        fields = self._collect(definition.node.selection_set)
+        if len(fields) > self._limits.root_fields:
+            raise LimitExceeded("Root fields of an operation", len(fields), self._limits.root_fields, definition.node)
         self._once.update(
             node.name.value for same in fields.values() for node in same if node.name.value in self._limits.once
         )
 
-    def _collect(self, selection_sets: list[SelectionSetNode]) -> dict[str, list[FieldNode]]:
-        """Return the fields of merged selection sets by response name (the specification's CollectFields)."""
+    def _collect(self, root: SelectionSetNode) -> dict[str, list[FieldNode]]:
+        """Return the fields of a selection set by response name (the specification's CollectFields)."""
         fields: dict[str, list[FieldNode]] = {}
         seen: set[str] = set()
-        queue = list(selection_sets)
+        queue = [root]
         for selection_set in queue:  # grows while it is walked
             for selection in selection_set.selections:
                 self.visited += 1

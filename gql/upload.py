@@ -5,13 +5,14 @@ the part `map` from the names of the file parts to those places, then the files.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
-from strawberry.http.parse_content_type import parse_content_type
 
 from gql.body import Body, decode
+from gql.content import content_type_of
 from gql.context import Context
 from gql.error import HttpRefusal, mask
 from gql.multipart import MultipartReader, PartHead, malformed
@@ -28,7 +29,10 @@ PREFLIGHT_HEADER = "GraphQL-Require-Preflight"
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Bytes of the part `operations` and of the whole request, files in it, seconds of silence and in all."""
+    """Bytes of the part `operations` and of the whole request, files in it, seconds of silence and in all.
+
+    A file that goes to several places counts as often, among the files and with its bytes.
+    """
 
     operations_bytes: int
     request_bytes: int
@@ -65,6 +69,7 @@ class MultipartRequest:
     context: Context
     limits: UploadLimits
     files: "list[ReceivedFile]" = field(default_factory=list)
+    _copied_bytes: int = 0
 
     async def receive(self, request: web.BaseRequest) -> Operation:
         """Read the request: 1 `operations`, 2 `map`, 3 every file to its place; what does not fit is refused unread.
@@ -82,19 +87,32 @@ class MultipartRequest:
         if places:
             self.context.signed_in()
         while (head := await reader.next_part()) is not None:
-            place = places.pop(head.name, None)
-            if place is None:
+            targets = places.pop(head.name, None)
+            if targets is None:
                 raise malformed(f"The part {head.name[:64]!r} is not in `map`, or came before.")
-            place.fill(UploadedPart(await self._receive_file(head, reader)))
+            await self._fill(targets, head, reader)
         if places:
             raise malformed(f"`map` names parts that were not sent: {', '.join(sorted(places))[:200]}.")
         return operation
 
-    async def _receive_file(self, head: PartHead, reader: MultipartReader) -> "ReceivedFile":
-        self.context.services.attachment.admit(self.context.signed_in())
-        received = await self.context.services.attachment.receive(reader.chunks(), head.filename)
+    async def _fill(self, places: Sequence[Place], head: PartHead, reader: MultipartReader) -> None:
+        """Receive a file, and put it into its first place and a copy of its own into each of the others.
+
+        A file belongs to one message, which takes it out of the disk's waiting room: two places may be two messages.
+        """
+        service, viewer = self.context.services.attachment, self.context.signed_in()
+        for _ in places:
+            service.admit(viewer)
+        received = await service.receive(reader.chunks(), head.filename)
         self.files.append(received)
-        return received
+        self._copied_bytes += received.byte_size * (len(places) - 1)
+        if self._copied_bytes > self.limits.request_bytes:
+            raise too_large("The files, each as often as it has places,", self.limits.request_bytes)
+        places[0].fill(UploadedPart(received))
+        for place in places[1:]:
+            copied = await service.copy(received)
+            self.files.append(copied)
+            place.fill(UploadedPart(copied))
 
     async def discard(self) -> None:
         """Give up the files that no message was made of; a failure is logged, because the answer stands without it."""
@@ -114,8 +132,7 @@ def check_preflight(request: web.BaseRequest) -> None:
 
 def boundary_of(request: web.BaseRequest) -> str | None:
     """The boundary that the Content-Type names."""
-    boundary = parse_content_type(request.headers.get("Content-Type", ""))[1].get("boundary")
-    return boundary if isinstance(boundary, str) else None
+    return content_type_of(request).parameters.get("boundary")
 
 
 async def _text_of(reader: MultipartReader, name: str, limit_bytes: int) -> bytes:
@@ -127,9 +144,14 @@ async def _text_of(reader: MultipartReader, name: str, limit_bytes: int) -> byte
     async for chunk in reader.chunks():
         text += chunk
         if len(text) > limit_bytes:
-            message = f"The part `{name}` may have {limit_bytes:,} bytes at most."
-            raise HttpRefusal(413, "PAYLOAD_TOO_LARGE", message, extensions={"limitBytes": limit_bytes})
+            raise too_large(f"The part `{name}`", limit_bytes)
     return bytes(text)
+
+
+def too_large(what: str, limit_bytes: int) -> HttpRefusal:
+    """413, with the limit."""
+    message = f"{what} may have {limit_bytes:,} bytes at most."
+    return HttpRefusal(413, "PAYLOAD_TOO_LARGE", message, extensions={"limitBytes": limit_bytes})
 
 
 def _decode_part(name: str, text: bytes) -> object:
@@ -139,26 +161,27 @@ def _decode_part(name: str, text: bytes) -> object:
         raise malformed(f"The part `{name}`: {error.detail}") from None
 
 
-def places_of(text: bytes, operation: Operation, max_files: int) -> dict[str, Place]:
-    """The part `map`, checked against the operation: the place of every file by the name of its part.
+def places_of(text: bytes, operation: Operation, max_files: int) -> dict[str, list[Place]]:
+    """The part `map`, checked against the operation: the places of every file by the name of its part.
 
-    A path must lead to a null in the variables, and no two files may share one. The specification lets one file go to
-    several places; here it may not, because a file belongs to one message.
+    A path must lead to a null in the variables, and to each at most one.
     """
     files = _decode_part("map", text)
     if not isinstance(files, dict):
         raise malformed('The part `map` must be an object, such as {"0": ["variables.input.file"]}.')
-    if len(files) > max_files:
-        raise malformed(f"One request may bring {max_files} files at most; `map` names {len(files)}.")
-    places: dict[str, Place] = {}
+    count = sum(len(paths) if isinstance(paths, list) else 1 for paths in files.values())
+    if max(count, len(files)) > max_files:
+        raise malformed(f"One request may bring {max_files} files at most; `map` names places for {count}.")
+    places: dict[str, list[Place]] = {}
     taken: set[tuple[int, int | str]] = set()
     for name, paths in files.items():
-        if not isinstance(paths, list) or len(paths) != 1 or not isinstance(paths[0], str):
-            raise malformed("Every value of `map` must be a list with one path: a file goes to one place.")
-        place = places[name] = _place_at(paths[0], operation)
-        if (id(place.parent), place.key) in taken:
-            raise malformed(f"`map` sends two files to {paths[0][:64]!r}.")
-        taken.add((id(place.parent), place.key))
+        if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
+            raise malformed("Every value of `map` must be a list of paths, one at least.")
+        places[name] = [_place_at(path, operation) for path in paths]
+        for path, place in zip(paths, places[name], strict=True):
+            if (id(place.parent), place.key) in taken:
+                raise malformed(f"`map` sends two files to {path[:64]!r}.")
+            taken.add((id(place.parent), place.key))
     if _count_members(text) != len(files):
         raise malformed("`map` names a part twice.")
     return places

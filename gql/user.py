@@ -28,7 +28,8 @@ described(
         "SELF": "It is the viewer, and this server has no conversations with oneself.",
         "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
         "MUST_BE_FOLLOWED": "They accept messages only from people they follow.",
-        "NOT_ACCEPTING": "They do not accept messages from the viewer.",
+        "NOT_ACCEPTING": "They do not accept messages from the viewer, or have not yet answered requests of the viewer "
+        "that can hold no more: a send to them then says REQUEST_PENDING.",
         "UNAVAILABLE": "The account is suspended or was deactivated.",
     },
 )
@@ -50,7 +51,7 @@ class User(Node):
         description="Whether the viewer has blocked this person. Nobody learns who has blocked them."
     )
     viewer_has_muted: bool = strawberry.field(
-        description="Whether the viewer does not want to be called for this person. They are not told."
+        description="Whether the viewer gets no notifications for messages of this person. They are not told."
     )
     viewer_is_following: bool = strawberry.field(description="Whether the viewer follows this person.")
     is_following_viewer: bool = strawberry.field(description="Whether this person follows the viewer.")

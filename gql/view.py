@@ -15,6 +15,7 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from gql.answer import body_of, check_kind, check_method, respond, status_of
 from gql.body import Body, decode, parameters_of
+from gql.charge import Results
 from gql.context import Context
 from gql.credentials import ACT_AS, credentials_of, of_socket
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
@@ -38,11 +39,12 @@ from gql.operation import (
     POST_OPERATIONS,
     STREAM_OPERATIONS,
     Operation,
-    Results,
+    PersistedQueryNotSupported,
     Steps,
     execute,
     operation_of,
 )
+from gql.origin import Origins
 from gql.socket import GOING_AWAY, SocketHandler
 from gql.sse import EventStream
 from gql.upload import MultipartRequest, UploadLimits
@@ -59,7 +61,7 @@ UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the sile
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What an operator may turn; `allowed_origins` are foreign pages that may open a WebSocket."""
+    """What an operator may turn; `allowed_origins` are foreign pages that may open a WebSocket, and `LOOPBACK`."""
 
     max_json_bytes: int = 256 * 1024
     max_inline_request_bytes: int = 32 * 1024 * 1024
@@ -84,12 +86,13 @@ class View(HandshakeView):
 
     def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
         self.options = options = options or ViewOptions()
+        self.origins = Origins(options.allowed_origins)
         super().__init__(
             schema,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
             max_subscriptions_per_connection=options.max_operations_per_socket,
-            allowed_origins=options.allowed_origins,
+            allowed_origins=self.origins.exact,
         )
         self.services = services
         self.sockets = Sockets(services.authenticator, options.max_sockets_per_user)
@@ -114,6 +117,9 @@ class View(HandshakeView):
             return await self._answer(request, context, media_type)
         except HttpRefusal as error:
             refusal = error
+        except PersistedQueryNotSupported as error:
+            # As Apollo's server answers: what only asks for the document is no failure to clients of application/json.
+            refusal = refusal_of(error, 200 if media_type == JSON else None)
         except SottoError as error:
             refusal = refusal_of(error)
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
@@ -234,6 +240,7 @@ class View(HandshakeView):
             authorization=", ".join(request.headers.getall("Authorization", ())) or None,
             act_as=", ".join(request.headers.getall(ACT_AS)) if ACT_AS in request.headers else None,
             is_from_page="Origin" in request.headers,
+            wants_cost=request.headers.get("GraphQL-Cost", "").strip().lower() == "report",
         )
         return context
 

@@ -53,7 +53,7 @@ class FoundKeyRow(NamedTuple):
     last_used_at: int | None
     state: int
     username_key: str
-    email_key: str | None
+    email: str | None
 
 
 _MINE = ApiKey.user_id == Param("user")
@@ -85,7 +85,7 @@ FIND = Prepared(
         ApiKey.last_used_at,
         User.state,
         User.username_key,
-        User.email_key,
+        User.email,
     )
     .join(User, on=(User.id == ApiKey.user_id))
     .where(ApiKey.secret_hash == Param("secret_hash")),

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, fn
+from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, Value, fn
 
 from models.base import SEQ_BITS, Base
+from models.deletion import DeletedFile
 from models.hidden import Hidden
 from models.member import Member
+from models.message import MessageKind
 from models.prepared import IdList, Param, Prepared, id_list, text_list
 from models.transaction import Transaction
 
@@ -165,17 +167,22 @@ CLAIM_THUMBNAILS = Prepared[StagedRow](
         Upload.thumbnail_for.in_(IdList("ids")), Upload.owner_id == Param("owner"), Upload.message_id.is_null()
     )
 )
+_HERE = (Param("message"), Param("position"), Param("state"))
+_PLACE = (Attachment.message_id, Attachment.position, Attachment.state)
 PUT = Prepared[AttachmentRow](
     Attachment.insert_from(
-        Upload.select(
-            Param("message"), Param("position"), Param("state"), *(getattr(Upload, name) for name in _CONTENT)
-        ).where(Upload.id == Param("upload")),
-        [
-            Attachment.message_id,
-            Attachment.position,
-            Attachment.state,
-            *(getattr(Attachment, name) for name in _CONTENT),
-        ],
+        Upload.select(*_HERE, *(getattr(Upload, name) for name in _CONTENT)).where(Upload.id == Param("upload")),
+        [*_PLACE, *(getattr(Attachment, name) for name in _CONTENT)],
+    )
+)
+# Without what makes it a picture, a film or sound: to be saved, and not shown.
+_BARE = ("storage_key", "filename", "mime_type", "byte_size", "sha256")
+PUT_AS_FILE = Prepared[AttachmentRow](
+    Attachment.insert_from(
+        Upload.select(*_HERE, Value(int(MessageKind.FILE)), *(getattr(Upload, name) for name in _BARE)).where(
+            Upload.id == Param("upload")
+        ),
+        [*_PLACE, Attachment.kind, *(getattr(Attachment, name) for name in _BARE)],
     )
 )
 OF_MESSAGES = Prepared(
@@ -218,20 +225,19 @@ EXPIRED = Prepared(
     .limit(100),
     StagedRow,
 )
+PENDING_KEYS = Prepared[StagedRow](
+    Upload.select(Upload.storage_key).where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null())
+)
 DELETE_STAGED = Prepared[StagedRow](Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
 DELETE = Prepared[AttachmentRow](Attachment.delete().where(Attachment.message_id == Param("message")))
 DELETE_UPLOADS = Prepared[StagedRow](Upload.delete().where(Upload.message_id == Param("message")))
+UPLOAD_KEYS = Prepared[StagedRow](Upload.select(Upload.storage_key).where(Upload.message_id == Param("message")))
 _OF_UPLOADS = Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys")))
 _OF_FILES = Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
 _OF_THUMBNAILS = Attachment.select(Attachment.thumbnail_key).where(Attachment.thumbnail_key.in_(IdList("keys")))
-# Those of the keys that anything still points at: a staged file, a message, a thumbnail.
-KNOWN_KEYS = Prepared[StagedRow](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS)
-# Equal bytes are kept once: under this key.
-SAME = Prepared[StagedRow](
-    Upload.select(Upload.storage_key)
-    .where(Upload.sha256 == Param("sha256"), Upload.byte_size == Param("byte_size"))
-    .limit(1)
-)
+# Those of the keys that anything still points at: a pending file, a message, a thumbnail, a message that was deleted.
+_OF_DELETED = DeletedFile.select(DeletedFile.storage_key).where(DeletedFile.storage_key.in_(IdList("keys")))
+KNOWN_KEYS = Prepared[StagedRow](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS | _OF_DELETED)
 USED_BYTES = Prepared[StagedRow](
     Upload.select(fn.COALESCE(fn.SUM(Upload.byte_size), 0)).where(Upload.owner_id == Param("owner"))
 )
@@ -274,11 +280,9 @@ def of_messages(transaction: Transaction, message_ids: Iterable[int]) -> dict[in
     return files
 
 
-def take_expired(transaction: Transaction, now: int) -> tuple[int, list[str]]:
-    """Deletes up to 100 staged files past their time; returns how many, and the keys of bytes that nobody has now."""
-    rows = transaction.all(EXPIRED, now=now)
-    transaction.run(DELETE_STAGED, ids=id_list(row.id for row in rows))
-    return len(rows), unused(transaction, [row.storage_key for row in rows])
+def delete_expired(transaction: Transaction, now: int) -> int:
+    """Deletes up to 100 pending files past their time, and returns how many; bytes that nobody has now stay."""
+    return transaction.run(DELETE_STAGED, ids=id_list(row.id for row in transaction.all(EXPIRED, now=now)))
 
 
 def unused(transaction: Transaction, keys: Iterable[str]) -> list[str]:

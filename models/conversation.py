@@ -11,6 +11,7 @@ from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, fn
 from models import member as members
 from models.base import Base, new_conversation_id
 from models.member import IS_LISTED, IS_REQUEST, IS_UNREAD, Member, RequestState
+from models.mute import Mute
 from models.prepared import IdList, Param, Prepared
 from models.transaction import Transaction
 
@@ -143,6 +144,24 @@ def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, wi
     return query
 
 
+# Unread messages for a badge: of conversations that are not muted at `now`, without those with one muted person alone.
+_PEER = Member.alias("peer")
+UNMUTED_UNREAD = Prepared[ConversationRow](
+    Member.select(fn.COALESCE(fn.SUM(Member.unread), 0))
+    .join(Conversation, on=(Conversation.id == Member.conversation_id))
+    .where(
+        Member.user_id == Param("viewer"),
+        IS_UNREAD,
+        IS_LISTED,
+        Member.muted_until <= Param("now"),
+        (Conversation.kind != int(ConversationKind.DIRECT))
+        | ~fn.EXISTS(
+            _PEER.select(_PEER.user_id)
+            .join(Mute, on=(Mute.muted_id == _PEER.user_id))
+            .where(_PEER.conversation_id == Member.conversation_id, Mute.muter_id == Param("viewer"))
+        ),
+    )
+)
 DIRECT = Prepared[DirectRow](
     Direct.select(Direct.conversation_id).where(Direct.user_lo == Param("lo"), Direct.user_hi == Param("hi"))
 )
@@ -198,11 +217,16 @@ def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
 
 
 def get_or_put_with(
-    transaction: Transaction, user_ids: frozenset[int], at: int, requester_id: int | None = None
+    transaction: Transaction,
+    user_ids: frozenset[int],
+    at: int,
+    requester_id: int | None = None,
+    asked: frozenset[int] = frozenset(),
 ) -> tuple[int, bool]:
     """The conversation of exactly these people and whether it was made now; runs inside `Database.write`.
 
-    A new one begins as a request of `requester_id`, where that is given.
+    A new one begins as a request of `requester_id` to those who are `asked`. In a direct one the requester waits for
+    the answer as well; in a group they go on with the others.
     """
     found = find_with(transaction, user_ids)
     if found is not None:
@@ -215,8 +239,17 @@ def get_or_put_with(
     if kind is not ConversationKind.GROUP:
         transaction.run(PUT_DIRECT, lo=min(user_ids), hi=max(user_ids), conversation=conversation_id)
     for user_id in sorted(user_ids):
-        state = RequestState.NONE
-        if requester_id is not None:
-            state = RequestState.SENT if user_id == requester_id else RequestState.PENDING
-        transaction.run(members.PUT, user=user_id, conversation=conversation_id, at=at, request_state=int(state))
+        state, requester = RequestState.NONE, None
+        if user_id in asked:
+            state, requester = RequestState.PENDING, requester_id
+        elif asked and user_id == requester_id and kind is not ConversationKind.GROUP:
+            state = RequestState.SENT
+        transaction.run(
+            members.PUT,
+            user=user_id,
+            conversation=conversation_id,
+            at=at,
+            request_state=int(state),
+            requester=requester,
+        )
     return conversation_id, True

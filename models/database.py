@@ -1,17 +1,24 @@
 """The executor: the only door between the event loop and SQL."""
 
 import asyncio
-import fcntl
-import os
+import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import peewee
 
-from models.error import DatabaseInUse, DatabaseUnreadable
+from models import probe
+from models.error import DatabaseDamaged, DatabaseFailed, DatabaseFull, DatabaseUnreadable, Unavailable
+from models.failure import failure_of
+from models.file import DatabaseFile
+from models.lock import Lock
 from models.migration import migrate
+from models.private_file import Exposure, close_to_others, create_private
 from models.reader import Readers
+from models.recovery import check_log, mark_end, mark_of, mark_run, renew_mark
 from models.transaction import Transaction
 from models.writer import Writer
 
@@ -44,33 +51,49 @@ class Database:
         readers: int = 2,
     ) -> None:
         self.path = path
-        self._lock: IO[str] | None = None
+        self.exposures: list[Exposure] = []  # files that `open` found open to others
+        self.was_cut_off = False  # whether the last run did not end by itself
+        self._lock: Lock | None = None
+        self._file = DatabaseFile(path)
         self._writer_database = self._connect_params(_WRITER_PRAGMAS)
-        self._writer = Writer(self._writer_database, queue_limit, write_deadline_seconds)
-        self._readers = Readers(self._connect_params(_READER_PRAGMAS), readers, queue_limit, read_deadline_seconds)
+        self._writer = Writer(self._writer_database, self._file, queue_limit, write_deadline_seconds, self._mark_end)
+        self._readers = Readers(
+            self._connect_params(_READER_PRAGMAS), self._file, readers, queue_limit, read_deadline_seconds
+        )
 
     async def open(self) -> None:
-        """Locks the file, brings its tables up to date, starts the threads.
+        """Locks the file, brings its tables up to date, starts the threads; all that it makes has mode 0600.
 
-        Raises DatabaseInUse when another process has it, SchemaTooNew when a newer program wrote it.
+        Raises DatabaseInUse when another process has it, SchemaTooNew when a newer program wrote it, DatabaseUnreadable
+        or LogForeign when it is damaged, and Unavailable or DatabaseFull when it cannot be used.
         """
         await asyncio.to_thread(self._prepare)
         self._writer.start()
         self._readers.start()
 
-    async def close(self) -> None:
-        """Finishes what was submitted, then lets go of the file; a second close does nothing."""
-        await self._readers.stop()
-        await self._writer.stop()
+    async def close(self, seconds: float | None = None) -> bool:
+        """Finishes what was submitted, then lets go of the file; a second close does nothing.
+
+        Returns whether it could within `seconds`; None is no limit. Else the threads go on until the process ends. What
+        they have committed is in the log, from which the next start takes it, as after a crash.
+        """
+        began = time.monotonic()
+        if not await self._readers.stop(seconds):
+            return False
+        self._file.release()
+        if not await self._writer.stop(None if seconds is None else max(0.0, began + seconds - time.monotonic())):
+            return False
         if self._lock is not None:
-            self._lock.close()
+            self._release(self._lock)
             self._lock = None
+        return True
 
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn(transaction, …)` on the writer's thread and returns when its effects are on the disk.
 
-        `fn` is plain and touches only models; raising undoes all that it did. Raises Unavailable when nothing was
-        stored and the call may be tried again; a caller that gives up waiting has to try again with the same key.
+        `fn` is plain and touches only models; raising undoes all that it did. Raises Unavailable or DatabaseFull when
+        nothing was stored, and OutcomeUnknown when it may have been: then, and after giving up to wait, the call may
+        be tried again with the same key.
         """
         result: T = await self._writer.submit(lambda transaction: fn(transaction, *args, **kwargs))
         return result
@@ -80,36 +103,59 @@ class Database:
         result: T = await self._readers.submit(lambda transaction: fn(transaction, *args, **kwargs))
         return result
 
+    async def check(self) -> None:
+        """Writes a row, reads it again, and looks at the file; raises what writing and reading raise."""
+        written = await self._writer.submit(probe.add)
+        if (found := await self._readers.submit(probe.find)) is None or found < written:
+            raise DatabaseFailed("the database does not give back what is written into it")
+
+    async def renew_mark(self) -> None:
+        """Makes copies that were made so far differ from the database, see models/recovery.py; to be called often.
+
+        Raises what writing raises, and OSError.
+        """
+        if self._lock is not None:
+            await self.write(renew_mark, self._file, self._lock)
+
     def _connect_params(self, pragmas: dict[str, Any]) -> peewee.SqliteDatabase:
         return peewee.SqliteDatabase(str(self.path), pragmas=pragmas, cached_statements=256)
 
     def _prepare(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(self.path.with_name(self.path.name + ".lock"))
+        lock = Lock.take(self.path.with_name(f"{self.path.name}.lock"))
         try:
-            with self._writer_database.connection_context():
-                migrate(self._writer_database)
-        except peewee.DatabaseError as error:
-            self._lock.close()
-            self._lock = None
+            self._open_file(lock)
+        except (sqlite3.Error, peewee.PeeweeException) as error:
+            self._release(lock)
+            failure = failure_of(error)
+            if isinstance(failure, Unavailable | DatabaseFull) and not isinstance(failure, DatabaseDamaged):
+                raise failure from error
             raise DatabaseUnreadable(f"{self.path} cannot be read as a database of Sotto") from error
         except BaseException:
-            self._lock.close()
-            self._lock = None
+            self._release(lock)
             raise
+        self._lock = lock
 
+    def _open_file(self, lock: Lock) -> None:
+        """1. what the last run has left; 2. the mark of this one, but on a full disk; 3. the tables; 4. the file."""
+        self.was_cut_off = check_log(self.path, lock)
+        create_private(self.path)
+        self.exposures = list(close_to_others(self.path))
+        former = mark_of(self.path)
+        with self._writer_database.connection_context():
+            with suppress(DatabaseFull, OSError):
+                mark_run(self._writer_database, lock, former)
+            migrate(self._writer_database)
+            self._file.hold()
 
-def _lock(path: Path) -> IO[str]:
-    """Holds an advisory lock while the returned file is open; raises DatabaseInUse."""
-    file = path.open("a+", encoding="ascii")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        owner = file.read().strip() or "unknown"
-        file.close()
-        raise DatabaseInUse(f"{path.with_suffix('')} is in use by process {owner}") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
+    def _mark_end(self, database: peewee.SqliteDatabase) -> None:
+        """On the writer's thread, before its connection is closed; without room for the mark there is none."""
+        assert self._lock is not None
+        with suppress(OSError):
+            mark_end(database, self._lock)
+
+    def _release(self, lock: Lock) -> None:
+        """Once the last connection is closed; what it has left undone is in the log."""
+        self._file.close()
+        log = self.path.with_name(f"{self.path.name}-wal")
+        lock.release(is_clean=not log.exists() or not log.stat().st_size)

@@ -80,11 +80,25 @@ class EventRow(NamedTuple):
     detail: int
 
 
-class EdgeRow(NamedTuple):
-    """The oldest and the newest entry of a user's log; both 0 while it is empty."""
+class Position(NamedTuple):
+    """A place in a user's log: behind the event n, which happened at `at`; both 0 before the first.
 
-    first: int
-    last: int
+    A number alone does not identify an event: a log that was restored from an older copy counts on from there, and
+    gives the number to another event. Both together do.
+    """
+
+    n: int
+    at: int
+
+
+START = Position(0, 0)
+
+
+class EdgeRow(NamedTuple):
+    """The oldest and the newest entry of a user's log; both `START` while it is empty."""
+
+    first: Position
+    last: Position
 
 
 # Counted inside the transaction that commits it, so the order of commits is the order of n.
@@ -110,12 +124,11 @@ AFTER = Prepared(
     .limit(Param("count")),
     EventRow,
 )
-LAST = Prepared[EventRow](Event.select(Event.n).where(Event.user_id == Param("user")).order_by(Event.n.desc()).limit(1))
-FIRST = Prepared[EventRow](Event.select(Event.n).where(Event.user_id == Param("user")).order_by(Event.n).limit(1))
-# The newest entry of a user stays, however old: numbering goes on from it.
-TRIM = Prepared[EventRow](
-    Event.delete().where(Event.user_id == Param("user"), Event.n < Param("last"), Event.n < Param("up_to"))
-)
+_OF_USER = Event.select(Event.n, Event.at).where(Event.user_id == Param("user")).limit(1)
+LAST = Prepared(_OF_USER.order_by(Event.n.desc()), Position)
+FIRST = Prepared(_OF_USER.order_by(Event.n), Position)
+AT = Prepared(Event.select(Event.n, Event.at).where(Event.user_id == Param("user"), Event.n == Param("n")), Position)
+TRIM = Prepared[EventRow](Event.delete().where(Event.user_id == Param("user"), Event.n < Param("up_to")))
 YOUNGER = Prepared[EventRow](
     Event.select(Event.n).where(Event.user_id == Param("user"), Event.at >= Param("at")).order_by(Event.n).limit(1)
 )
@@ -141,19 +154,37 @@ def put(
 
 def edges_of(transaction: Transaction, user_id: int) -> EdgeRow:
     """Where a user's log begins and ends."""
-    first = transaction.value(FIRST, user=user_id)
-    return EdgeRow(0, 0) if first is None else EdgeRow(first, transaction.value(LAST, user=user_id))
+    first = transaction.first(FIRST, user=user_id)
+    return EdgeRow(START, START) if first is None else EdgeRow(first, last_of(transaction, user_id))
+
+
+def last_of(transaction: Transaction, user_id: int) -> Position:
+    """Where a user's log ends."""
+    return transaction.first(LAST, user=user_id) or START
+
+
+def find_position(transaction: Transaction, user_id: int, n: int, at: int | None) -> Position | None:
+    """The place behind the event n, from which a user's log can be read without a gap; None where there is none.
+
+    None also where n is another event than the one of that time: the log was restored from a copy that is older than
+    it. `at` is None in cursors of earlier versions, which hold the number alone.
+    """
+    if n == 0:
+        return START if edges_of(transaction, user_id).first.n <= 1 else None
+    found = transaction.first(AT, user=user_id, n=n)
+    return found if found is not None and at in (None, found.at) else None
 
 
 def trim(transaction: Transaction, after_user_id: int, before: int) -> int:
     """Deletes events before a time (ms since 1970) from the logs of the next users beyond an id, in order of ids.
 
+    The newest of them stays: whoever had come as far as that has missed nothing, and a cursor is compared with it.
     Returns the last of those users, or 0 when there are none left. At most 20 users and 1,000 events each: the writer
     is needed elsewhere.
     """
     users = transaction.values(USERS, after=after_user_id)
     for user_id in users:
         edges = edges_of(transaction, user_id)
-        younger = transaction.value(YOUNGER, user=user_id, at=before) or edges.last
-        transaction.run(TRIM, user=user_id, last=edges.last, up_to=min(younger, edges.first + 1000))
+        younger = transaction.value(YOUNGER, user=user_id, at=before) or edges.last.n + 1
+        transaction.run(TRIM, user=user_id, up_to=min(younger - 1, edges.first.n + 1000))
     return users[-1] if users else 0

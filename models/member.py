@@ -28,7 +28,8 @@ class Member(Base):
     """A person's place in a conversation; every position is a `seq`, and all up to it are meant.
 
     `last_seq` is the newest message that there is for this member. `read_seq` and `delivered_seq` are what others are
-    told, and only grow; what lies behind `seen_seq` is unread, and `unread` counts it.
+    told, and only grow; what lies behind `seen_seq` is unread, and `unread` counts it. `requester_id` is who asked this
+    member, where the conversation began as a request to them.
     """
 
     user_id = BigIntegerField()
@@ -48,6 +49,7 @@ class Member(Base):
     is_archived = IntegerField()
     is_pinned = IntegerField()
     request_state = IntegerField()
+    requester_id = BigIntegerField(null=True)
 
     class Meta:
         primary_key = CompositeKey("user_id", "conversation_id")
@@ -64,6 +66,7 @@ class MemberRow(NamedTuple):
     read_at: int | None
     delivered_at: int | None
     request_state: int
+    requester_id: int | None
 
 
 class UnreadRow(NamedTuple):
@@ -117,6 +120,7 @@ PUT = Prepared[MemberRow](
             Member.is_archived: 0,
             Member.is_pinned: 0,
             Member.request_state: Param("request_state"),
+            Member.requester_id: Param("requester"),
         }
     )
 )
@@ -166,6 +170,14 @@ ACCEPT = Prepared[MemberRow](
                 _SAME.request_state.in_(_ANSWERED),
             )
         ),
+    )
+)
+# In a group each answers for themselves.
+ACCEPT_ALONE = Prepared[MemberRow](
+    Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
+        Member.user_id == Param("user"),
+        Member.conversation_id == Param("conversation"),
+        Member.request_state.in_(_ANSWERED),
     )
 )
 DECLINE = Prepared[MemberRow](
@@ -238,22 +250,6 @@ PREFER = Prepared[MemberRow](
     ).where(_MINE)
 )
 DELETE = Prepared[MemberRow](Member.delete().where(_MINE))
-_THEIRS = Member.alias("theirs")
-_OPEN = [RequestState.NONE, RequestState.ACCEPTED]
-_SHARED = (
-    Member.select(_THEIRS.user_id)
-    .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
-    .where(
-        Member.user_id == Param("viewer"),
-        Member.request_state.in_(_OPEN),
-        _THEIRS.request_state.in_(_OPEN),
-        _THEIRS.user_id != Param("viewer"),
-    )
-    .distinct()
-)
-# People with whom somebody has a conversation that nobody waits to be answered in.
-CONTACTS = Prepared[MemberRow](_SHARED.limit(Param("count")))
-CONTACTS_AMONG = Prepared[MemberRow](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
 
 
 def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:

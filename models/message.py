@@ -5,11 +5,13 @@ from enum import IntEnum
 from functools import cache
 from typing import NamedTuple
 
-from peewee import JOIN, BigIntegerField, Expression, IntegerField, Table, TextField, fn
+from peewee import JOIN, SQL, BigIntegerField, Expression, IntegerField, Table, TextField, fn
 
 from models.base import SEQ_BITS, Base
+from models.conversation import UNMUTED_UNREAD, Conversation, ConversationKind
 from models.hidden import Hidden
-from models.member import Member
+from models.member import Member, RequestState
+from models.mute import Mute
 from models.prepared import IdList, Param, Prepared, id_list
 from models.transaction import Transaction
 
@@ -137,6 +139,39 @@ COUNT_UNREAD = Prepared[MessageRow](
         IS_SHOWN,
     )
 )
+# How many of those that UNMUTED_UNREAD counts are of people whom the viewer has muted, in groups.
+_UNREAD = Member.alias("waiting")
+COUNT_UNREAD_OF_MUTED = Prepared[MessageRow](
+    Member.select(fn.COUNT(Message.id))
+    .join(Conversation, on=(Conversation.id == Member.conversation_id))
+    .join(
+        Message,
+        on=(
+            (
+                Message.id
+                > Expression(Member.conversation_id, "<<", SEQ_BITS) + fn.MAX(Member.seen_seq, Member.floor_seq)
+            )
+            & (Message.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq)
+        ),
+        src=Member,
+    )
+    .where(
+        Member.user_id == Param("viewer"),
+        Member.conversation_id.in_(
+            _UNREAD.select(_UNREAD.conversation_id).where(
+                _UNREAD.user_id == Param("viewer"),
+                (_UNREAD.unread > SQL("0")) | _UNREAD.is_marked_unread,
+                _UNREAD.request_state.not_in([RequestState.PENDING, RequestState.DECLINED]),
+                _UNREAD.muted_until <= Param("now"),
+            )
+        ),
+        Conversation.kind == int(ConversationKind.GROUP),
+        fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == Param("viewer"))),
+        fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == Param("viewer"), Mute.muted_id == Message.sender_id)),
+        Message.deleted_at.is_null(),
+        IS_SHOWN,
+    )
+)
 EDIT = Prepared[MessageRow](
     Message.update(
         {Message.body: Param("body"), Message.revision: Message.revision + 1, Message.edited_at: Param("at")}
@@ -146,6 +181,10 @@ ENTOMB = Prepared[MessageRow](
     Message.update(
         {Message.body: None, Message.metadata: None, Message.attachments: 0, Message.deleted_at: Param("at")}
     ).where(Message.id == Param("id"), Message.deleted_at.is_null())
+)
+# Those of the messages that were not deleted for everyone.
+PRESENT = Prepared[MessageRow](
+    Message.select(Message.id).where(Message.id.in_(IdList("ids")), Message.deleted_at.is_null())
 )
 DELETE = Prepared[MessageRow](Message.delete().where(Message.id == Param("id")))
 
@@ -212,3 +251,10 @@ def search(
 def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:
     """Those of the messages that exist and that the viewer may see now."""
     return {row.id: row for row in transaction.all(VISIBLE, viewer=viewer_id, ids=id_list(ids))}
+
+
+def count_unmuted_unread(transaction: Transaction, viewer_id: int, now: int) -> int:
+    """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
+    found: int = transaction.value(UNMUTED_UNREAD, viewer=viewer_id, now=now)
+    muted: int = transaction.value(COUNT_UNREAD_OF_MUTED, viewer=viewer_id, now=now)
+    return found - muted

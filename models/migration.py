@@ -21,9 +21,12 @@ def migrate(database: peewee.Database) -> list[str]:
     Raises SchemaTooNew, with nothing changed, when the database knows a migration that this program does not.
     """
     runner = Runner(database, str(FOLDER))
-    unknown = [migration.name for migration in runner.status() if migration.path is None]
+    known = runner.status()
+    unknown = [migration.name for migration in known if migration.path is None]
     if unknown:
         raise SchemaTooNew(f"the database was written by a newer Sotto ({', '.join(unknown)}): use that version")
+    if all(migration.applied for migration in known):  # nothing is written: there may be no room for it
+        return []
     applied: list[str] = runner.up()
     return applied
 

@@ -1,4 +1,4 @@
-"""Mutes: whose messages somebody does not want to be called for."""
+"""Mutes: whose messages make no notifications for somebody."""
 
 from typing import NamedTuple
 

@@ -5,15 +5,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
 import peewee
 
-from models.error import Busy, DatabaseError, DeadlineExceeded, Unavailable
+from models.error import Busy, DatabaseError, DatabaseFailed, DatabaseLost, DeadlineExceeded, Unavailable
+from models.failure import failure_of
+from models.file import DatabaseFile
 from models.transaction import Transaction
-from models.writer import Job, deliver
+from models.writer import Job, deliver, tell, wait_for
 
 
 @dataclass(slots=True)
@@ -21,12 +24,13 @@ class Readers:
     """`count` threads on one queue. A read past its deadline is interrupted and raises DeadlineExceeded."""
 
     database: peewee.SqliteDatabase
+    file: DatabaseFile
     count: int
     queue_limit: int
     deadline_seconds: float
     _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
-    _threads: list[threading.Thread] = field(default_factory=list)
+    _ended: list[asyncio.Event] = field(default_factory=list)  # of each thread
     _is_stopping: bool = False
     _running: dict[Job, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -36,25 +40,23 @@ class Readers:
         """Starts the threads; to be called on the event loop that will submit."""
         self._loop = asyncio.get_running_loop()
         for number in range(self.count):
-            thread = threading.Thread(target=self._work, name=f"sotto-reader-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            ended = asyncio.Event()
+            name = f"sotto-reader-{number}"
+            threading.Thread(target=self._work, args=(ended,), name=name, daemon=True).start()
+            self._ended.append(ended)
 
-    async def stop(self) -> None:
-        """Waits until all that was submitted is answered, then ends the threads."""
+    async def stop(self, seconds: float | None = None) -> bool:
+        """Waits until all that was submitted is answered, at most `seconds`; returns whether it is."""
         self._is_stopping = True  # what came after the end marks would never be answered
-        for _ in self._threads:
+        for _ in self._ended:
             self._queue.put(None)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
-        self._threads.clear()
-        await asyncio.sleep(0)
+        return all(await asyncio.gather(*(wait_for(ended, seconds) for ended in self._ended)))
 
     def submit(self, run: Callable[[Transaction], Any]) -> asyncio.Future[Any]:
         """Queues a read; raises Busy when the queue is full."""
         if self._pending >= self.queue_limit:
             raise Busy(f"{self._pending} reads are waiting")
-        if self._is_stopping or not self._threads:
+        if self._is_stopping or not self._ended:
             raise Unavailable("the database is closed")
         self._pending += 1
         loop = asyncio.get_running_loop()
@@ -71,46 +73,67 @@ class Readers:
             if connection is not None:
                 connection.interrupt()
 
-    def _work(self) -> None:
-        self.database.connect()
-        connection = self.database.connection()
-        transaction = Transaction(self.database)
+    def _work(self, ended: asyncio.Event) -> None:
         assert self._loop is not None
+        with suppress(sqlite3.Error, peewee.PeeweeException, DatabaseLost):  # the first read will try again, and tell
+            self._connect()
         while (job := self._queue.get()) is not None:
             if not job.future.cancelled():
-                self._run_one(connection, transaction, job)
+                self._run_one(job)
             self._loop.call_soon_threadsafe(self._deliver, job)
-        self.database.close()
+        self._close()
+        tell(self._loop, ended)
 
-    def _run_one(self, connection: Any, transaction: Transaction, job: Job) -> None:
-        with self._lock:
-            if job.is_expired:
-                job.error = DeadlineExceeded("the read waited too long and was not begun")
-                return
-            self._running[job] = connection
+    def _connect(self) -> None:
+        """Opens a connection where none is; raises DatabaseLost where the file is not in its place."""
+        if self.database.is_closed():
+            self.file.check_place()
+            self.database.connect()
+
+    def _run_one(self, job: Job) -> None:
         try:
+            self._connect()
+            connection = self.database.connection()
+            self._register(job, connection)
             connection.execute("BEGIN")
-            job.result = job.run(transaction)
+            job.result = job.run(Transaction(self.database))
         except (sqlite3.Error, peewee.PeeweeException) as error:
-            job.error = _crossing(error, is_expired=job.is_expired)
+            job.error = _late(error) if job.is_expired else failure_of(error)
         except Exception as error:  # noqa: BLE001 - whatever the function raised is its caller's
             job.error = error
         finally:
             with self._lock:
-                del self._running[job]
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                self._running.pop(job, None)
+            self._end(job)
+
+    def _register(self, job: Job, connection: Any) -> None:
+        with self._lock:
+            if job.is_expired:
+                raise DeadlineExceeded("the read waited too long and was not begun")
+            self._running[job] = connection
+
+    def _end(self, job: Job) -> None:
+        """Ends the snapshot; a connection that failed is not used again."""
+        try:
+            if not self.database.is_closed() and self.database.connection().in_transaction:
+                self.database.connection().execute("ROLLBACK")
+        except (sqlite3.Error, peewee.PeeweeException) as error:
+            job.error = failure_of(error)
+        if isinstance(job.error, DatabaseFailed):
+            self._close()
+
+    def _close(self) -> None:
+        try:
+            self.database.close()
+        except (sqlite3.Error, peewee.PeeweeException):
+            vars(self.database)["_state"].reset()  # Peewee has no public way to forget a broken connection
 
     def _deliver(self, job: Job) -> None:
         self._pending -= 1
         deliver([job])
 
 
-def _crossing(error: Exception, *, is_expired: bool) -> DatabaseError:
-    ours: DatabaseError
-    if is_expired:
-        ours = DeadlineExceeded("the read took too long and was interrupted")
-    else:
-        ours = DatabaseError(f"the database refused a query ({type(error).__name__})")
+def _late(error: Exception) -> DatabaseError:
+    ours = DeadlineExceeded("the read took too long and was interrupted")
     ours.__cause__ = error
     return ours

@@ -22,7 +22,10 @@ class Report(Base):
 
 
 class ReportMessage(Base):
-    """A copy of a message as it was when it was reported, names of its files as JSON."""
+    """A copy of a message as it was when it was reported, names of its files as JSON.
+
+    Its former texts are those of `MessageEdit` before `revision`. It stays as long as its report is open.
+    """
 
     report_id = BigIntegerField()
     message_id = BigIntegerField()
@@ -30,6 +33,8 @@ class ReportMessage(Base):
     created_at = BigIntegerField()
     body = TextField(null=True)
     filenames = TextField()
+    revision = IntegerField()
+    deleted_at = BigIntegerField(null=True)
 
     class Meta:
         primary_key = CompositeKey("report_id", "message_id")
@@ -57,6 +62,8 @@ class ReportedRow(NamedTuple):
     created_at: int
     body: str | None
     filenames: str
+    revision: int
+    deleted_at: int | None
 
 
 _ALL = tuple(getattr(Report, name) for name in ReportRow._fields)
@@ -82,6 +89,8 @@ PUT_MESSAGE = Prepared[ReportedRow](
             ReportMessage.created_at: Param("at"),
             ReportMessage.body: Param("body"),
             ReportMessage.filenames: Param("filenames"),
+            ReportMessage.revision: Param("revision"),
+            ReportMessage.deleted_at: Param("deleted_at"),
         }
     )
 )
@@ -101,3 +110,9 @@ RESOLVE = Prepared[ReportRow](
         Report.id == Param("id"), Report.resolved_at.is_null()
     )
 )
+DELETE_MESSAGES = Prepared[ReportedRow](ReportMessage.delete().where(ReportMessage.report_id == Param("report")))
+# Whether an open report shows a message.
+SHOWING = Prepared[ReportedRow](
+    ReportMessage.select(ReportMessage.report_id).where(ReportMessage.message_id == Param("message")).limit(1)
+)
+FIND = Prepared(Report.select(*_ALL).where(Report.id == Param("id"), Report.resolved_at.is_null()), ReportRow)

@@ -93,3 +93,8 @@ def take_expired(transaction: Transaction, now: int) -> list[int]:
 def sizes_of(transaction: Transaction, ids: Iterable[int]) -> dict[int, int]:
     """How many bytes were said of those of the uploads that are on their way still, and have not failed."""
     return {row.id: row.byte_size for row in transaction.all(SIZES, ids=id_list(ids))}
+
+
+def known(transaction: Transaction, ids: Iterable[int]) -> set[int]:
+    """Those of the uploads that are on their way, or have failed."""
+    return set(transaction.values(KNOWN, ids=id_list(ids)))

@@ -1,13 +1,15 @@
 """People: who they are, found in each way that a reference may name them."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
 
+from models import request as requests
 from models.base import Base, new_id, now_ms
 from models.block import Block
-from models.conversation import Conversation, Direct
+from models.conversation import Direct
 from models.follow import Follow
 from models.member import Member
 from models.mute import Mute
@@ -19,7 +21,10 @@ ACTIVE, SUSPENDED, DEACTIVATED = 0, 1, 2
 
 
 class User(Base):
-    """An account; `username_key` and `email_key` are the folded forms that are unique."""
+    """An account; `username_key` and `email_key` are the folded forms that are unique.
+
+    `email` is what its owner said. It is unverified, so several may say the same: `email_key` is that of the first.
+    """
 
     id = BigIntegerField(primary_key=True)
     username = TextField()
@@ -42,7 +47,8 @@ class UserRow(NamedTuple):
     """A person as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the person's.
 
     The settings are the person's, None for the server's default. `request` is how their direct conversation with the
-    viewer stands on their side, None where there is none; `direct_seq` is its last `seq`.
+    viewer stands on their side, None where there is none. `waiting` counts the messages of all requests of the viewer's
+    that they have not answered, groups included; `has_declined` whether they have declined one.
     """
 
     id: int
@@ -65,7 +71,8 @@ class UserRow(NamedTuple):
     send_delivery_receipts: int
     share_presence: int
     request: int | None
-    direct_seq: int | None
+    waiting: int
+    has_declined: int
 
     @property
     def is_active(self) -> bool:
@@ -133,7 +140,8 @@ _SEEN = (
         fn.COALESCE(Setting.send_delivery_receipts, 1),
         fn.COALESCE(Setting.share_presence, 1),
         _THEIRS.request_state,
-        Conversation.last_seq,
+        requests.waiting(_VIEWER, User.id),
+        requests.is_declined(_VIEWER, User.id),
     )
     .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == User.id))
     # MIN and MAX of two values are SQLite's; PostgreSQL says LEAST and GREATEST
@@ -143,7 +151,6 @@ _SEEN = (
         on=((Direct.user_lo == fn.MIN(User.id, _VIEWER)) & (Direct.user_hi == fn.MAX(User.id, _VIEWER))),
         src=User,
     )
-    .join(Conversation, JOIN.LEFT_OUTER, on=(Conversation.id == Direct.conversation_id), src=Direct)
     .join(
         _THEIRS,
         JOIN.LEFT_OUTER,
@@ -232,24 +239,30 @@ def put(
     external_id: str | None = None,
     avatar_url: str | None = None,
     is_bot: bool = False,
+    shares_email: bool = False,
 ) -> int | None:
-    """Stores a new person and returns their id, or None when the user name, e-mail or external id is taken."""
+    """Stores a new person and returns their id, or None when the user name, e-mail or external id is taken.
+
+    With `shares_email` an e-mail address that is taken is stored all the same: nobody finds the new person by it.
+    """
     user_id = new_id()
-    count = transaction.run(
+    email_key = None if email is None else fold(email)
+    put_with = partial(
+        transaction.run,
         PUT,
         id=user_id,
         username=username,
         username_key=fold(username),
         display_name=display_name,
         email=email,
-        email_key=None if email is None else fold(email),
         external_id=external_id,
         avatar_url=avatar_url,
         password_hash=password_hash,
         is_bot=int(is_bot),
         created_at=now_ms(),
     )
-    return user_id if count else None
+    is_stored = put_with(email_key=email_key) or (shares_email and email_key and put_with(email_key=None))
+    return user_id if is_stored else None
 
 
 def find_many(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, UserRow]:

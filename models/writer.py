@@ -5,13 +5,27 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import peewee
 
-from models.error import Busy, DatabaseError, DatabaseFull, DeadlineExceeded, NotCommitted, Unavailable
+from models import probe
+from models.error import (
+    Busy,
+    DatabaseError,
+    DatabaseFailed,
+    DatabaseFull,
+    DatabaseLost,
+    DeadlineExceeded,
+    NotCommitted,
+    OutcomeUnknown,
+    Unavailable,
+)
+from models.failure import failure_of
+from models.file import DatabaseFile
 from models.transaction import Transaction
 
 BATCH_LIMIT = 256
@@ -35,16 +49,22 @@ class Writer:
 
     A batch is what queued up during the last fsync: no artificial delay. A job that raises is undone alone. If COMMIT
     fails, or SQLite gave up the transaction (disk full, I/O error), no job of the batch is acknowledged and the
-    connection is opened anew: a failed fsync is never retried as if it had worked.
+    connection is opened anew: a failed fsync is never retried as if it had worked. A job that is told that nothing was
+    stored can rely on it, also after a crash; so can whoever writes successfully after a failure, about what failed.
     """
 
     database: peewee.SqliteDatabase
+    file: DatabaseFile
     queue_limit: int
     deadline_seconds: float
+    at_end: Callable[[peewee.SqliteDatabase], None] | None = None  # on the writer's thread, before it closes
     _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
     _thread: threading.Thread | None = None
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _is_stopping: bool = False
+    _is_unsettled: bool = False  # the log may hold a transaction that was not acknowledged
+    _is_lost: bool = False  # the file was not in its place when it was last looked at
     _loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -53,13 +73,14 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="sotto-writer", daemon=True)
         self._thread.start()
 
-    async def stop(self) -> None:
-        """Waits until all that was submitted is answered, then ends the thread."""
+    async def stop(self, seconds: float | None = None) -> bool:
+        """Waits until all that was submitted is answered and the log is folded into the file, at most `seconds`.
+
+        Returns whether it is; else the thread goes on, and what it has committed is in the log.
+        """
         self._is_stopping = True  # what came after the end mark would never be answered
         self._queue.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-            await asyncio.sleep(0)  # the last batch's answers were scheduled on this loop just before
+        return self._thread is None or await wait_for(self._ended, seconds)
 
     def submit(self, run: Callable[[Transaction], Any]) -> asyncio.Future[Any]:
         """Queues a mutation; raises Busy, before anything is queued, when the queue is full."""
@@ -80,7 +101,11 @@ class Writer:
                 self._commit(batch)
                 assert self._loop is not None
                 self._loop.call_soon_threadsafe(self._deliver, batch)
-        self.database.close()
+        if self.at_end is not None and not self.database.is_closed() and not self._is_lost:
+            with suppress(sqlite3.Error, peewee.PeeweeException):
+                self.at_end(self.database)
+        self._close()
+        tell(self._loop, self._ended)
 
     def _next_batch(self) -> tuple[list[Job], bool]:
         batch: list[Job] = []
@@ -97,43 +122,116 @@ class Writer:
 
     def _commit(self, batch: list[Job]) -> None:
         try:
-            self.database.connect(reuse_if_open=True)
-            connection = self.database.connection()
-            connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(self.database)
+            transaction = self._begin()
             for job in batch:
-                self._run_one(connection, transaction, job)
-            connection.execute("COMMIT")
+                self._run_one(transaction, job)
         except (sqlite3.Error, peewee.PeeweeException) as error:
+            self._give_up(batch, failure_of(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the batch is answered and the thread goes on
             self._give_up(batch, error)
+        else:
+            self._end(batch)
 
-    def _run_one(self, connection: Any, transaction: Transaction, job: Job) -> None:
+    def _begin(self) -> Transaction:
+        """A transaction that, once it is committed, makes sure that what failed before it does not come back."""
+        if self._is_lost:
+            self.file.check()
+            self._is_lost = False
+        elif self.database.is_closed():
+            self.file.check_place()
+        self.database.connect(reuse_if_open=True)
+        self.database.connection().execute("BEGIN IMMEDIATE")
+        transaction = Transaction(self.database)
+        if self._is_unsettled:
+            probe.add(transaction)
+        return transaction
+
+    def _run_one(self, transaction: Transaction, job: Job) -> None:
         """Raises sqlite3.Error when the whole transaction is lost."""
         if job.future.cancelled() or time.monotonic() > job.deadline:
             job.error = DeadlineExceeded("the write waited too long and was not begun")
             return
+        connection = self.database.connection()
         connection.execute("SAVEPOINT mutation")
         try:
             job.result = job.run(transaction)
-        except Exception as error:
-            if isinstance(error, sqlite3.Error | peewee.PeeweeException) and not connection.in_transaction:
+        except (sqlite3.Error, peewee.PeeweeException) as error:
+            if not connection.in_transaction:
                 raise
-            job.error = _crossing(error)
+            job.error = failure_of(error)
+            connection.execute("ROLLBACK TO mutation")
+        except Exception as error:  # noqa: BLE001 - whatever the function raised is its caller's
+            job.error = error
             connection.execute("ROLLBACK TO mutation")
         connection.execute("RELEASE mutation")
 
-    def _give_up(self, batch: list[Job], cause: Exception) -> None:
+    def _end(self, batch: list[Job]) -> None:
+        """Commits, and looks whether it went into the file that others will find."""
+        try:
+            self.database.connection().execute("COMMIT")
+            self._is_unsettled = False
+            self.file.check()
+        except DatabaseLost as error:
+            self._is_lost = True
+            self._fail(batch, _unknown(error))
+        except (sqlite3.Error, peewee.PeeweeException) as error:
+            self._give_up(batch, self._settled(failure_of(error)))
+
+    def _settled(self, failure: DatabaseError) -> DatabaseError:
+        """What a COMMIT that failed comes to.
+
+        What is not a failure of the disk leaves no frame that ends a transaction in the log, so nothing is stored. Else
+        the frames may all be there, and are found after a crash though no connection sees them now. The next COMMIT
+        writes over the first of them, so one is made at once: when it is on the disk, nothing was stored.
+        """
+        if not isinstance(failure, DatabaseFailed):
+            return failure if isinstance(failure, DatabaseFull) else _not_committed(failure)
+        self._is_unsettled = True
+        self._close()
+        try:
+            self._begin()
+            self.database.connection().execute("COMMIT")
+        except (sqlite3.Error, peewee.PeeweeException, DatabaseError):
+            return _unknown(failure)
+        self._is_unsettled = False
+        return _not_committed(failure)
+
+    def _give_up(self, batch: list[Job], error: Exception) -> None:
+        """Answers the whole batch alike; the next one has a new connection, unless that could open another file."""
+        self._fail(batch, error)
+        if not isinstance(error, DatabaseLost):
+            self._close()
+
+    def _fail(self, batch: list[Job], error: Exception) -> None:
         for job in batch:
             job.result = None
-            job.error = _crossing(cause, NotCommitted("the transaction could not be committed; nothing was stored"))
+            if not isinstance(job.error, DeadlineExceeded):
+                job.error = error
+
+    def _close(self) -> None:
+        """Rolls back what is open."""
         try:
-            self.database.close()  # rolls back what is open
+            self.database.close()
         except (sqlite3.Error, peewee.PeeweeException):
             vars(self.database)["_state"].reset()  # Peewee has no public way to forget a broken connection
 
     def _deliver(self, batch: list[Job]) -> None:
         self._pending -= len(batch)
         deliver(batch)
+
+
+async def wait_for(ended: asyncio.Event, seconds: float | None) -> bool:
+    """Waits until a thread has ended, without a limit if `seconds` is None; returns whether it has."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), seconds)
+    return ended.is_set()
+
+
+def tell(loop: asyncio.AbstractEventLoop | None, ended: asyncio.Event) -> None:
+    """Says from a thread that it has ended, behind all answers that it gave; nobody may be left to hear it."""
+    assert loop is not None
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended.set)
 
 
 def deliver(jobs: list[Job]) -> None:
@@ -147,14 +245,13 @@ def deliver(jobs: list[Job]) -> None:
             job.future.set_exception(job.error)
 
 
-def _crossing(error: Exception, otherwise: DatabaseError | None = None) -> Exception:
-    """The error as other rooms may see it: the driver's own becomes ours, with the driver's as its cause."""
-    if not isinstance(error, sqlite3.Error | peewee.PeeweeException):
-        return error
-    ours: DatabaseError
-    if "disk is full" in str(error):
-        ours = DatabaseFull("the disk that holds the database is full")
-    else:
-        ours = otherwise or DatabaseError(f"the database refused a statement ({type(error).__name__})")
-    ours.__cause__ = error
-    return ours
+def _not_committed(failure: DatabaseError) -> DatabaseError:
+    error = NotCommitted(f"the transaction could not be committed, and nothing of it was stored: {failure}")
+    error.__cause__ = failure
+    return error
+
+
+def _unknown(failure: DatabaseError) -> DatabaseError:
+    error = OutcomeUnknown(f"the transaction could not be committed for sure: {failure}")
+    error.__cause__ = failure
+    return error

@@ -24,6 +24,7 @@ class FlashKind(IntEnum):
 
     TYPING = 0  # a conversation, in which `actor_id` types until `until`, or has stopped for 0
     PRESENCE = 1  # the user whose presence is different
+    PRESENCE_WITHDRAWN = 2  # the user whose presence the listener could see, and no longer can
 
 
 class Flash(NamedTuple):

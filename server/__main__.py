@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from server.admin import key, report, user
+from server.admin import key, report, storage, user
 from server.line import Data, fail, run, settings_of
 
 cli = typer.Typer(
@@ -23,6 +23,7 @@ cli = typer.Typer(
 cli.add_typer(user, name="user")
 cli.add_typer(key, name="key")
 cli.add_typer(report, name="report")
+cli.add_typer(storage, name="storage")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 8000 by default, 0 for a free one.")]
@@ -51,6 +52,10 @@ def demo(host: Host = None, port: Port = None, data: Data = None) -> None:
     settings = settings_of(
         host=host or "127.0.0.1", port=port, data=data or Path("data-demo"), database_url="", storage_url=""
     )
+    from server.field import LOOPBACK_ORIGINS  # noqa: PLC0415
+
+    # A front end under development is served on a port of its own.
+    settings = settings.model_copy(update={"allowed_origins": (*settings.allowed_origins, LOOPBACK_ORIGINS)})
     from server.demo import Demo  # noqa: PLC0415
     from server.log import set_up_log  # noqa: PLC0415
     from server.process import serve  # noqa: PLC0415
@@ -112,15 +117,26 @@ def config() -> None:
 
 @cli.command()
 def token(
-    subject: str,
+    subject: Annotated[str | None, typer.Argument(help="What your application calls the user.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Whose; the first with a secret if left out.")] = None,
     name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
     seconds: Annotated[int, typer.Option(min=1, help="How long it is good.")] = 3600,
+    check: Annotated[
+        str | None,
+        typer.Option(help="Say instead whether this token is taken, and if not why; `-` reads it from stdin."),
+    ] = None,
 ) -> None:
-    """Print a token (JWT) as the host application would make it for its user; for development."""
+    """Print a token (JWT) as the host application would make it for its user, for development; or check one."""
     from server.issuer import token_for  # noqa: PLC0415
 
-    if not subject.strip():
+    if check is not None:
+        from server.token import check_token  # noqa: PLC0415
+
+        text = (sys.stdin.read() if check == "-" else check).strip()
+        for line in run(check_token(settings_of().issuers, text.removeprefix("Bearer ").strip())):
+            typer.echo(line)
+        return
+    if subject is None or not subject.strip():
         fail("name the user: what your application calls them.")
     known = [each for each in settings_of().issuers if each.secret.get_secret_value()]
     found = next((each for each in known if issuer in (None, each.issuer)), None)
@@ -148,6 +164,8 @@ def send(
     from server.shell import send_as  # noqa: PLC0415
 
     names, text = (to[:-1], to[-1]) if len(to) > 1 else (to, sys.stdin.read().rstrip("\n"))
+    if len(to) == 1 and not text.strip() and not attach:
+        fail('name who gets it, then the text: ./sotto send --as alice bob "hi"; without a text it is read from stdin.')
     run(send_as(settings_of(data=data), url, as_, names, text or None, attach))
 
 

@@ -12,6 +12,7 @@ from server.line import Data, run, settings_of
 user = typer.Typer(help="Make, list and close accounts; also while the server runs.", no_args_is_help=True)
 key = typer.Typer(help="Make, list and end API keys; also while the server runs.", no_args_is_help=True)
 report = typer.Typer(help="See and close reports of messages; also while the server runs.", no_args_is_help=True)
+storage = typer.Typer(help="Link the files to the database; also while the server runs.", no_args_is_help=True)
 PasswordFromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -35,7 +36,7 @@ def user_add(
     password_stdin: PasswordFromInput = False,
     data: Data = None,
 ) -> None:
-    """Make an account; asks for the password, but for a bot's, which comes by an API key."""
+    """Make an account; asks for the password, except for a bot's, which signs in with an API key."""
     _operate(
         "user add",
         data,
@@ -111,8 +112,14 @@ def key_revoke(username: str, key_id: str, data: Data = None) -> None:
 
 @report.command("list")
 def report_list(data: Data = None) -> None:
-    """Show the reports that wait, the oldest first, each with the messages that were copied."""
+    """Show the reports that wait, the oldest first, each with the messages that were copied, in excerpts."""
     _operate("report list", data)
+
+
+@report.command("save")
+def report_save(report_id: str, folder: Path, data: Data = None) -> None:
+    """Write a report whole, with every former text and all files, into a new folder."""
+    _operate("report save", data, report_id=report_id, folder=str(folder.absolute()))
 
 
 @report.command("resolve")
@@ -121,8 +128,14 @@ def report_resolve(
     note: Annotated[str, typer.Option(help="What was done about it.")] = "",
     data: Data = None,
 ) -> None:
-    """Close a report."""
+    """Close a report. Its copies go; `report save` before keeps them."""
     _operate("report resolve", data, report_id=report_id, note=note)
+
+
+@storage.command("adopt")
+def storage_adopt(data: Data = None) -> None:
+    """Let this database have the files of STORAGE_URL, also where they belong to another one."""
+    _operate("storage adopt", data)
 
 
 def _operate(command: str, data: Path | None, **arguments: object) -> None:

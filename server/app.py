@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from gql.error import mask_refusal, refusal_of
+from gql.expectation import is_refused, postpone
 from gql.log import REMOTE, STATUS
+from gql.origin import Origins
 from gql.schema import build_schema, schema_text
 from gql.view import View, ViewOptions
-from models.base import now_ms
 from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
@@ -23,6 +24,7 @@ from server.jwks import fetch_keys
 from server.log import log_request
 from server.page import EXPLORER, ChatPage, PageInfo
 from server.proxy import remote_of
+from server.readiness import Readiness
 from server.refusal import HEADERS, refuse
 from server.settings import Settings
 from server.upload import TusHandler
@@ -31,15 +33,14 @@ from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
 from services.media_type import PRESETS
 from services.service import Services
-from storage.base import StorageError
 from storage.url import storage_for
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _CORS = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS, HEAD, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Require-Preflight, Tus-Resumable, "
-    "Upload-Offset, Upload-Checksum",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Cost, GraphQL-Require-Preflight, "
+    "Tus-Resumable, Upload-Offset, Upload-Checksum",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -63,6 +64,7 @@ def limits_of(settings: Settings) -> Limits:
         upload_life_seconds=settings.upload_life_seconds,
         presigned_uploads=settings.presigned_uploads,
         quota_bytes=settings.quota_bytes,
+        quarantine_seconds=settings.quarantine_seconds,
         url_life_seconds=settings.url_life_seconds,
         event_retention_seconds=settings.event_retention_seconds,
         session_life_seconds=settings.session_life_seconds,
@@ -81,34 +83,42 @@ def limits_of(settings: Settings) -> Limits:
         sign_up=settings.may_sign_up,
         self_conversations=settings.self_conversations,
         email_lookup=settings.email_lookup,
+        act_as_required=settings.act_as_required,
         require_text=settings.require_text,
+        require_type=settings.require_type,
         accept_messages_from=Audience[settings.accept_messages_from.upper()],
         from_others=OutsideAction[settings.from_others.upper()],
         who_may_add_to_groups=Audience[settings.who_may_add_to_groups.upper()],
         widest_audience=Audience[settings.widest_audience.upper()],
+        audience_for_each_send=settings.audience_for_each_send,
         max_request_messages=settings.max_request_messages,
         edit_window_seconds=settings.edit_window_seconds,
         delete_for_everyone_window_seconds=settings.delete_for_everyone_window_seconds,
         silent_delete_window_seconds=settings.silent_delete_window_seconds,
+        report_window_seconds=settings.report_window_seconds,
         typing_seconds=settings.typing_seconds,
         max_reactions=settings.max_reactions,
         reports_per_minute=settings.report_rate_per_minute,
+        cost_per_minute=settings.cost_rate_per_minute,
+        anonymous_cost_per_minute=settings.anonymous_cost_rate_per_minute,
     )
 
 
-async def open_services(settings: Settings) -> Services:
-    """Opens the database and the storage of the settings; raises what they raise."""
+async def open_services(settings: Settings, *, checks_storage: bool = True) -> Services:
+    """Opens the database and the storage of the settings; raises what they raise. See `Services.open`."""
     storage = storage_for(settings.storage_url, settings.files_path)
     issuers = [issuer.to_service() for issuer in settings.issuers]
     database, limits = GuardedDatabase(settings.database_path), limits_of(settings)
-    return await Services.open(database, storage, MemoryPubSub(), limits, issuers, fetch_keys)
+    return await Services.open(
+        database, storage, MemoryPubSub(), limits, issuers, fetch_keys, checks_storage=checks_storage
+    )
 
 
 class Health:
     """`/healthz`: the process lives. `/readyz`: it can serve; not any more once it is stopping."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self._readiness = Readiness(services)
         self.is_stopping = False
 
     async def live(self, _request: web.Request) -> web.Response:
@@ -116,18 +126,12 @@ class Health:
         return web.json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """200, or 503 with one reason for each part that is not."""
-        reasons = ["the server is stopping"] if self.is_stopping else []
-        try:
-            await self._services.database.read(lambda _tx: now_ms())
-        except SottoError as error:
-            reasons.append(f"database: {error.detail}")
-        try:
-            await self._services.storage.check()
-        except StorageError as error:
-            reasons.append(f"storage: {error}")
-        status = {"status": "unavailable" if reasons else "ok", "reasons": reasons}
-        return web.json_response(status, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
+        """200, with what is limited; or 503 with one reason for each part that cannot serve."""
+        verdict = await self._readiness.verdict()
+        reasons = ["the server is stopping", *verdict.reasons] if self.is_stopping else verdict.reasons
+        status = "unavailable" if reasons else "limited" if verdict.limited else "ok"
+        body = {"status": status, "reasons": reasons, "limited": verdict.limited}
+        return web.json_response(body, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +157,21 @@ def build_app(settings: Settings, services: Services) -> App:
         public_url=settings.public_url,
         max_sockets_per_user=settings.max_sockets,
     )
-    view = View(build_schema(introspection=settings.introspection), services, options)
+    view = View(build_schema(introspection=settings.introspection, limits=settings.query_limits), services, options)
     health = Health(services)
-    files = FileHandler(services.attachment, may_redirect=settings.presigned_downloads)
+    files = FileHandler(
+        services.attachment, may_redirect=settings.presigned_downloads, is_for_other_origins=bool(view.origins)
+    )
     app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
-    app.on_response_prepare.append(_headers_for(settings))
-    app.router.add_route("*", "/graphql", view.__call__)  # aiohttp wants functions
+    app.on_response_prepare.append(_headers_for(settings, view.origins))
+    app.router.add_route("*", "/graphql", view.__call__, expect_handler=postpone)  # aiohttp wants functions
     app.router.add_get("/files/{token}", files.download)
     app.router.add_get("/files/{token}/{filename}", files.download)
     uploads = TusHandler(services, view, settings.body_timeout_seconds)
     app.router.add_route("OPTIONS", "/uploads", uploads.options)
     app.router.add_route("OPTIONS", "/uploads/{id}", uploads.options)
     app.router.add_route("HEAD", "/uploads/{id}", uploads.head)
-    app.router.add_route("PATCH", "/uploads/{id}", uploads.patch)
+    app.router.add_route("PATCH", "/uploads/{id}", uploads.patch, expect_handler=postpone)
     app.router.add_route("DELETE", "/uploads/{id}", uploads.delete)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
@@ -199,24 +205,30 @@ async def _greet(_request: web.Request) -> web.Response:
     return web.json_response({"name": "Sotto", "graphql": "/graphql"})
 
 
-def _headers_for(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def _headers_for(settings: Settings, origins: Origins) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """What every answer has, streamed ones too: `HEADERS`, unless its handler knows better, and CORS where allowed."""
-    allowed_origins = frozenset(settings.allowed_origins)
     always = {**HEADERS, **_HSTS} if settings.public_url.startswith("https://") else HEADERS
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         request[STATUS] = response.status
         response.headers.pop("Server", None)
+        if is_refused(request):  # RFC 9110 §10.1.1: where the next request would begin, is not known
+            response.headers["Connection"] = "close"
+            response.force_close()
         for name, value in always.items():
             response.headers.setdefault(name, value)
-        if allowed_origins:
+        if origins:
             response.headers.add("Vary", "Origin")  # whatever this one is: a cache must not mix them up
         origin = request.headers.get("Origin")
-        if origin is not None and origin.lower() in allowed_origins:
+        if origin is None:
+            return
+        if origins.allows(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED
             if request.method == "OPTIONS":
                 response.headers.update(_CORS)
+        else:
+            origins.note(request)
 
     return add
 

@@ -13,7 +13,7 @@ _WORDS = {
     "storage_url": "`file:///` and a path, or `s3://bucket/prefix`",
     "pubsub_url": "`memory://`",
     "public_url": "an http(s) URL without user, query or fragment",
-    "allowed_origins": "`scheme://host[:port]`, separated by commas",
+    "allowed_origins": "`scheme://host[:port]` or `loopback`, separated by commas",
     "trusted_proxies": "addresses or networks, separated by commas",
     "issuers": "a JSON list of objects",
 }

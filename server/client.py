@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from server.terminal import harmless
+from services.media_type import detect, kind_of
 
 CHUNK_BYTES = 256 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -27,7 +29,8 @@ _ERRORS = "... on UserError { detail }"
 _CREATE = f"""mutation ($input: CreateUploadInput!) {{ createUpload(input: $input) {{ __typename
   ... on CreateUploadSuccess {{ upload {{ id uploadUrl }} }} {_ERRORS} }} }}"""
 _SEND = f"""mutation ($input: SendPrivateMessageInput!) {{ sendPrivateMessage(input: $input) {{ __typename
-  ... on SendPrivateMessageSuccess {{ message {{ id }} }} {_ERRORS} }} }}"""
+  ... on SendPrivateMessageSuccess {{ message {{ id }} }} {_ERRORS}
+  ... on InvalidInputError {{ issues {{ path }} }} }} }}"""
 _HEAR = """subscription ($after: EventCursor) { privateMessageReceived(after: $after) { cursor message {
   sender { username } text attachments { filename byteSize url } } } }"""
 _CURSOR = "{ viewer { eventCursor user { username } } }"
@@ -69,23 +72,32 @@ class Client:
         try:
             body = {"query": query, "variables": variables}
             async with self._http.post(f"{self._url}/graphql", json=body) as response:
-                answer = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                answer = _json_of(await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise ClientError(f"{self._url} does not answer ({type(error).__name__}); is the server there?") from error
-        if answer.get("errors"):
-            raise ClientError(str(answer["errors"][0]["message"]))
+        if message := _error_in(answer):
+            raise ClientError(message)
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
+            raise ClientError(f"{self._url}/graphql gives no GraphQL answer; name the server's address with --url.")
         return answer["data"]
 
     async def send(self, to: Sequence[str], text: str | None, files: Sequence[Path]) -> str:
-        """Sends a message with its files, which go up in parts and on again where they were cut; returns its id."""
+        """Sends a message with its files, which go up in parts and on again where they were cut; returns its id.
+
+        Files of several kinds go without a `type`, which would send the pictures among them as files, unless the server
+        asks for one.
+        """
         uploads = [{"uploadId": await self._upload(path)} for path in files]
         draft = {
             "to": {"users": [{"username": name} for name in to]},
             "text": text,
             "attachments": uploads,
             "clientMessageId": os.urandom(16).hex(),
+            "type": await asyncio.to_thread(_type_of, files),
         }
         sent = (await self.ask(_SEND, input=draft))["sendPrivateMessage"]
+        if any(issue["path"] == ["type"] for issue in sent.get("issues", ())):
+            sent = (await self.ask(_SEND, input={**draft, "type": "FILE"}))["sendPrivateMessage"]
         return str(_success_of(sent)["message"]["id"])
 
     async def listen(self, folder: Path | None) -> AsyncIterator[str]:
@@ -161,8 +173,8 @@ class Client:
         headers = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
         async with self._http.patch(url, data=chunks(), headers=headers) as response:
             if response.status != 204:
-                answer = await response.json(content_type=None)
-                raise ClientError(str(answer["errors"][0]["message"]))
+                message = _error_in(_json_of(await response.read()))
+                raise ClientError(message or f"{path.name} was refused with status {response.status}.")
 
     async def _save(self, attachment: dict[str, Any], folder: Path | None) -> str:
         """Saves a file under its name, never over another one; returns the name, or what happened."""
@@ -183,10 +195,36 @@ class Client:
             return f"{name}: not saved ({type(error).__name__})"
 
 
+def _json_of(content: bytes) -> Any:
+    """The value; None where it is no JSON."""
+    with suppress(ValueError):
+        return json.loads(content)
+    return None
+
+
+def _error_in(answer: Any) -> str:
+    """The message of the first error in a GraphQL answer; empty where it holds none, or is none."""
+    match answer:
+        case {"errors": [{"message": str(message)}, *_]}:
+            return message
+    return ""
+
+
 def _success_of(result: dict[str, Any]) -> dict[str, Any]:
     if not result["__typename"].endswith("Success"):
         raise ClientError(str(result["detail"]))
     return result
+
+
+def _type_of(files: Sequence[Path]) -> str | None:
+    """The type of a message with these files, as the server tells it; None where they are of several kinds. Blocks."""
+    try:
+        kinds = {kind_of(detect(path)) for path in files}
+    except OSError as error:
+        raise ClientError(f"{error.filename} cannot be read ({error.strerror}).") from error
+    if len(kinds) > 1:
+        return None
+    return kinds.pop().name if kinds else "TEXT"
 
 
 def _size_and_hash(path: Path) -> tuple[int, str]:

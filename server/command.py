@@ -2,9 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from server import report, user
+from server import report, storage, user
 
 Command = Callable[..., Awaitable[list[str]]]
+
+ADDRESS = "address"  # answered by a running server alone, see `server.process`
+ADOPT = "storage adopt"  # the one command that takes a storage of another database
 
 COMMANDS: dict[str, Command] = {
     "user add": user.add_user,
@@ -19,5 +22,7 @@ COMMANDS: dict[str, Command] = {
     "key list": user.list_keys,
     "key revoke": user.revoke_key,
     "report list": report.list_reports,
+    "report save": report.save_report,
     "report resolve": report.resolve_report,
+    ADOPT: storage.adopt,
 }

@@ -80,25 +80,39 @@ def _reason_of(error: BaseException | None) -> tuple[int, str]:
 class Server(web.Server):
     """Makes a `Connection` for each socket; refusals that aiohttp raises outside of the middlewares get our shape."""
 
-    def __init__(self, handler: Handler, **options: Any) -> None:
-        super().__init__(_with_our_refusals(handler), **options)
+    def __init__(self, handler: Handler, router: web.UrlDispatcher, **options: Any) -> None:
+        super().__init__(_with_our_refusals(handler, router), **options)
 
     def __call__(self) -> Connection:
         """Called by asyncio for every socket that it accepts."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
 
-def _with_our_refusals(handler: Handler) -> Handler:
+def _with_our_refusals(handler: Handler, router: web.UrlDispatcher) -> Handler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
+            if "Expect" in request.headers and isinstance(request, web.Request):
+                await _check_address(request, router)
             return await handler(request)
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
             sentence = "Of `Expect`, only 100-continue is known." if error.status == 417 else error.reason
-            return refuse(error.status, "BAD_REQUEST", sentence, {"Server": "sotto"})
+            code = "NOT_FOUND" if error.status == HTTPStatus.NOT_FOUND else "BAD_REQUEST"
+            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            response = refuse(error.status, code, sentence, {"Server": "sotto", **headers})
+            if error.status != HTTPStatus.EXPECTATION_FAILED:
+                response.force_close()
+            return response
 
     return handle
+
+
+async def _check_address(request: web.Request, router: web.UrlDispatcher) -> None:
+    """Raise 404 or 405 before aiohttp asks for a body that nobody will read."""
+    found = await router.resolve(request)
+    if found.http_exception is not None and request.headers["Expect"].lower() == "100-continue":
+        raise found.http_exception
 
 
 class Runner(web.AppRunner):
@@ -111,6 +125,7 @@ class Runner(web.AppRunner):
         stock = await super()._make_server()
         return Server(
             stock.request_handler,
+            self.app.router,
             request_factory=stock.request_factory,
             handler_cancellation=stock.handler_cancellation,
             **stock._kwargs,  # noqa: SLF001 -- aiohttp has no other place to say which protocol serves

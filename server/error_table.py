@@ -53,7 +53,11 @@ TOP = {
         "The device waits to be trusted: it sees whose it is and can sign out.", "Once another device has trusted it."
     ),
     "PERMISSION_DENIED": Code(
-        "The credential is good and not for this: an API key lacks a scope, or comes from a page.", "No."
+        "The credential is good and not for this: an API key lacks a scope, comes from a page, or needs `X-Act-As`.",
+        "No.",
+    ),
+    "ACT_AS_NOT_FOUND": Code(
+        "`X-Act-As` is well formed and names nobody who is here; the sentence repeats the name.", "Once they are here."
     ),
     "NOT_FOUND": Code(
         "There is no such thing, or it is not the viewer's to see; of an upload with 410: its time is over.",
@@ -68,6 +72,11 @@ TOP = {
         "No.",
         (400, 404, 405, 406, 412, 415, 417, 426, 431),
         (4400,),
+    ),
+    "PERSISTED_QUERY_NOT_SUPPORTED": Code(
+        "The hash of a document came without the document: none are kept here. 200 to clients of `application/json`.",
+        "With the document, which the links of Apollo and urql send then by themselves.",
+        (200, 400),
     ),
     "BAD_MULTIPART": Code("The multipart request does not keep to its specification.", "No.", (400,)),
     "GRAPHQL_PARSE_FAILED": Code("The document is not GraphQL.", "No.", (400,)),
@@ -93,7 +102,8 @@ TOP = {
     "CURSOR_EXPIRED": Code("The events after the cursor are no longer held.", "Load anew, and take a fresh one."),
     "STORAGE_FULL": Code("The server's disk is full: nothing was stored, reading goes on.", "Once there is room."),
     "UNAVAILABLE": Code(
-        "The server is too busy, or stopping: nothing was stored.",
+        "The server is too busy, stopping, or cannot use its disk: nothing was stored, unless the message says that it "
+        "may have been.",
         "Yes, after `retryAfterSeconds`, with the same `clientMessageId`.",
     ),
     "INTERNAL": Code("A fault of ours; `errorId` stands in the server's log.", "Perhaps.", (500,), (1011,)),

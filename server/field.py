@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 
 from server.issuer import Issuer, check_prefixes, issuers_of
 
+LOOPBACK_ORIGINS = "loopback"  # stands for pages of this machine; see gql/origin.py
+
 DAY_SECONDS = 24 * 60 * 60
 
 
@@ -73,6 +75,8 @@ def _check_public_url(text: str) -> str:
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
+        if origin.lower() == LOOPBACK_ORIGINS:
+            continue
         parts = _split(origin)
         is_web = parts.scheme in {"http", "https"} and parts.hostname
         if not is_web or "@" in parts.netloc or parts.path or parts.query or parts.fragment:

@@ -38,17 +38,21 @@ class FileHandler:
     A file name may follow the token: it is for people and for programs that look at endings, and is not read.
     """
 
-    def __init__(self, files: AttachmentService, *, may_redirect: bool = False) -> None:
+    def __init__(
+        self, files: AttachmentService, *, may_redirect: bool = False, is_for_other_origins: bool = False
+    ) -> None:
         self._files = files
+        # Fetch §3.7: `same-origin` blocks an <img> on any other origin, a subdomain too. A URL is signed for a viewer.
+        self._policy = "cross-origin" if is_for_other_origins else "same-origin"
         self._may_redirect = may_redirect
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """200, 206, 304 or 416; 404, and never 403, for whatever may not be seen."""
         download = await self._files.open(request.match_info["token"])
-        headers = headers_of(download)
+        headers = {**headers_of(download), "Cross-Origin-Resource-Policy": self._policy}
         if self._may_redirect and not download.is_inline and (url := await self._files.presigned(download)):
-            kept = {"Cache-Control": headers["Cache-Control"], "Referrer-Policy": "no-referrer"}
-            return web.Response(status=307, headers={**kept, "Location": url})
+            kept = {name: headers[name] for name in ("Cache-Control", "Cross-Origin-Resource-Policy")}
+            return web.Response(status=307, headers={**kept, "Referrer-Policy": "no-referrer", "Location": url})
         if _names_etag(request.headers.get("If-None-Match"), headers["ETag"]):
             return web.Response(status=304, headers=headers)
         size = download.byte_size
@@ -108,7 +112,6 @@ def headers_of(download: Download) -> dict[str, str]:
         "Content-Disposition": f'{disposition}; filename="{ascii_name}"; {_extended(row.filename)}',
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "private, no-store",
         "Accept-Ranges": "bytes",
         "ETag": f'"{download.etag}"',

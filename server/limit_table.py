@@ -13,16 +13,18 @@ from gql.view import UPLOAD_PATIENCE, ViewOptions
 from server.bound import bounds_of
 from server.connection import HEAD_SECONDS, KEEP_ALIVE_SECONDS
 from server.file import SEND_SECONDS
+from server.query_setting import QuerySettings
 from server.settings import Settings, describe_settings
 from services.account import MOST_DEVICES
 from services.issuer import MAX_SUBJECT_LENGTH, MAX_TOKEN_BYTES
 from services.limit import Limits
 from services.page import DEFAULT_SIZE, MAX_SIZE
-from services.password import MAX_BYTES, MOST_WAITING
+from services.password import MAX_BYTES, MIN_LENGTH, MOST_WAITING
 from services.picture_worker import MAX_FRAMES, MAX_PIXELS
 from services.reaction import MAX_EMOJI_LENGTH
 from services.report import MAX_COMMENT_LENGTH
 from services.stream import MAX_REPLAY
+from services.text import MAX_MARKS
 
 _INPUT, _RATE = "`INVALID_INPUT`: ", "`RATE_LIMITED`, with `retryAfterSeconds`"
 _FILES, _BODY = "`ATTACHMENTS_REJECTED`: ", "`PAYLOAD_TOO_LARGE` (413)"
@@ -36,6 +38,7 @@ BEYOND = {
     "max_attachment_bytes": _FILES + "TOO_LARGE",
     "max_inline_request_bytes": _BODY,
     "max_json_bytes": _BODY,
+    "quarantine_seconds": "they are deleted",
     "quota_bytes": _FILES + "TOO_LARGE",
     "upload_life_seconds": _FILES + "EXPIRED; over tus 410 to HEAD, 404 to PATCH",
     "url_life_seconds": "404",
@@ -55,16 +58,20 @@ BEYOND = {
     "edit_window_seconds": "`TOO_LATE`",
     "delete_for_everyone_window_seconds": "`TOO_LATE`",
     "silent_delete_window_seconds": "a tombstone stays",
+    "report_window_seconds": "`reportMessage`: `NOT_FOUND`, or a report of the tombstone",
     "typing_seconds": "typing is over",
     "max_reactions": _INPUT + "TOO_MANY",
     "report_rate_per_minute": _RATE,
     "body_timeout_seconds": "`TIMEOUT` (408)",
+    **dict.fromkeys(QuerySettings.model_fields, "`QUERY_TOO_COMPLEX`"),
+    "cost_rate_per_minute": _RATE,
+    "anonymous_cost_rate_per_minute": _RATE,
 }
 
 
 def limit_tables() -> dict[str, list[str]]:
     """The lines of each table, by the name that docs/limits.md marks its place with."""
-    return {"limits": list(_of_settings()), "documents": list(_of_documents()), "fixed": list(_fixed())}
+    return {"limits": list(_of_settings()), "fixed": list(_fixed())}
 
 
 def _of_settings() -> Iterator[str]:
@@ -77,32 +84,10 @@ def _of_settings() -> Iterator[str]:
             yield f"| `{line.environment}` | {line.default} | {bounds} | {line.description} | {BEYOND[line.name]} |"
 
 
-def _of_documents() -> Iterator[str]:
-    limits = QueryLimits()
-    yield "| of one document | most |"
-    yield "|---|---|"
-    for what, most in (
-        ("bytes of UTF-8", limits.document_bytes),
-        ("tokens", limits.tokens),
-        ("directives", limits.directives),
-        ("operations", limits.operations),
-        ("fragments defined", limits.fragments),
-        ("fragments spread", limits.spreads),
-        ("levels of fields", limits.depth),
-        ("levels of introspection", limits.introspection_depth),
-        ("fields, fragments expanded", limits.fields),
-        ("selections, fragments expanded", limits.selections),
-        ("fields of one response name", limits.same_name),
-        ("root fields", limits.root_fields),
-        ("values in the variables", limits.values),
-        (f"each of {', '.join(f'`{each}`' for each in sorted(limits.once))}", 1),
-    ):
-        yield f"| {what} | {most:,} |"
-
-
 def _fixed() -> Iterator[str]:
     """What no setting changes."""
     limits, view = Limits(), ViewOptions()
+    once = ", ".join(f"`{each}`" for each in sorted(QueryLimits().once))
     yield "| what | bound | beyond it |"
     yield "|---|---|---|"
     for what, bound, beyond in (
@@ -110,8 +95,13 @@ def _fixed() -> Iterator[str]:
         ("`metadata` of a message", f"{limits.max_metadata_bytes:,} bytes of JSON", _INPUT + "TOO_LONG"),
         ("levels of a `JSON` value", f"{MAX_JSON_DEPTH}", "`BAD_REQUEST`"),
         ("display, device and key names", f"{limits.max_display_name_length} characters", _INPUT + "TOO_LONG"),
+        ("combining marks in a row, in texts and names", f"{MAX_MARKS}", _INPUT + "TOO_MANY; cut from a file's name"),
         ("a user name", "3 to 32 letters, digits, `_`, `.` and `-`", _INPUT + "TOO_SHORT, TOO_LONG, MALFORMED"),
-        ("a password", f"8 characters to {MAX_BYTES:,} bytes", _INPUT + "TOO_SHORT, TOO_LONG"),
+        (
+            "a password",
+            f"{MIN_LENGTH} characters (code points) to {MAX_BYTES:,} bytes in UTF-8",
+            _INPUT + "TOO_SHORT, TOO_LONG",
+        ),
         ("an emoji", f"{MAX_EMOJI_LENGTH} code points", _INPUT + "MALFORMED"),
         ("the comment of a report", f"{MAX_COMMENT_LENGTH:,} characters", _INPUT + "TOO_LONG"),
         ("a file's name", f"{limits.max_filename_length} characters", "it is cut, its ending kept"),
@@ -126,6 +116,7 @@ def _fixed() -> Iterator[str]:
         ("people of one reaction", f"1 to {MAX_USERS} at once", "`BAD_REQUEST`"),
         ("events replayed to one subscription of `events`", f"{MAX_REPLAY:,}", "`StreamReset`: TOO_MANY_EVENTS"),
         ("a token (JWT)", f"{MAX_TOKEN_BYTES:,} bytes, `sub` {MAX_SUBJECT_LENGTH} characters", "`UNAUTHENTICATED`"),
+        (f"each of {once} in one document", "1", "`QUERY_TOO_COMPLEX`"),
         ("sign-ins that wait for a hash", f"{MOST_WAITING}", "`UNAVAILABLE`"),
         ("the part `map` of a multipart request", f"{MAX_MAP_BYTES:,} bytes", _BODY),
         ("a whole multipart request", f"{UPLOAD_PATIENCE} times `SOTTO_BODY_TIMEOUT_SECONDS`", "`TIMEOUT` (408)"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.error import DatabaseError, DatabaseInUse
 from server.app import open_services
-from server.command import COMMANDS
+from server.command import ADOPT, COMMANDS
 from server.control import ControlError, ask
 from server.line import StartError
 from server.process import way_out
@@ -19,7 +19,7 @@ from storage.base import StorageError
 async def operate(settings: Settings, command: str, **arguments: Any) -> list[str]:
     """Runs a command of `COMMANDS` and returns its lines; raises StartError, and what the command raises."""
     try:
-        async with opened(settings) as services:
+        async with opened(settings, checks_storage=command != ADOPT) as services:
             return await COMMANDS[command](services, **arguments)
     except DatabaseInUse as error:
         try:
@@ -32,7 +32,7 @@ async def operate(settings: Settings, command: str, **arguments: Any) -> list[st
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Services]:
+async def opened(settings: Settings, *, checks_storage: bool = True) -> AsyncIterator[Services]:
     """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError.
 
     A folder that was mistyped is not made: that is for `serve` and `demo` alone.
@@ -43,7 +43,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             raise StartError(
                 f"there is no database at {path}; name its folder with --data, or make one by `./sotto serve`."
             )
-        services = await open_services(settings)
+        services = await open_services(settings, checks_storage=checks_storage)
     except DatabaseInUse:
         raise
     except (DatabaseError, StorageError, OSError) as error:

@@ -4,10 +4,12 @@ import asyncio
 import gc
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import typer
@@ -16,19 +18,22 @@ from aiohttp import web
 from models.error import DatabaseError
 from server import banner
 from server.app import App, build_app, open_services
-from server.command import COMMANDS
+from server.command import ADDRESS, COMMANDS
 from server.connection import Runner
-from server.control import Control
+from server.control import Commands, Control
 from server.line import StartError
 from server.log import watch_loop
 from server.settings import Settings
 from services.service import Services
+from services.storage_link import StorageMismatch
 from storage.base import StorageError
 
 log = structlog.get_logger("sotto.process")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-DRAIN_SECONDS = 3.0  # for sends under way; with what follows, the process ends within 5 s
+STOP_SECONDS = 4.6  # from the signal until the database is let go of; with the rest, the process ends within 5 s
+DRAIN_SECONDS = 2.5  # of these for sends under way
+CUT_SECONDS = 0.6  # and for requests that began meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,15 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
             services = await open_services(settings)
         except (DatabaseError, StorageError, OSError) as error:
             raise StartError(way_out(error)) from error
-        stack.push_async_callback(services.close)
+        stop = Stop(services)
+        stack.push_async_callback(stop.close)
         app = build_app(settings, services)
         runner = Runner(
             app.web,
             auto_decompress=False,
             handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/view.py
             lingering_time=2.0,
-            shutdown_timeout=1.0,
+            shutdown_timeout=CUT_SECONDS,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -68,12 +74,14 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         except OSError as error:
             reason = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error})"
             raise StartError(f"{reason}; choose another with --port.") from error
-        control = Control(settings.database_path, COMMANDS, services)
+        bound_host, port = runner.addresses[0][:2]
+        commands: Commands = {**COMMANDS, ADDRESS: partial(_lines, [_url_of(bound_host, port)])}
+        control = Control(settings.database_path, commands, services)
         await control.start()
         stack.push_async_callback(control.stop)
         services.sweeper.start()
-        stack.push_async_callback(_drain, site, app, services)
-        yield Running(_url_of(settings, runner), services, app)
+        stack.push_async_callback(stop.drain, site, app)
+        yield Running(_url_of(settings.host, port), services, app)
 
 
 async def serve(settings: Settings, announced: Callable[[Running], AbstractAsyncContextManager[None]]) -> None:
@@ -113,17 +121,34 @@ def _tune() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
 
 
-async def _drain(site: web.TCPSite, app: App, services: Services) -> None:
-    app.health.is_stopping = True
-    await site.stop()
-    services.upload.stop()
-    await app.view.drain(DRAIN_SECONDS)
+class Stop:
+    """The end of a server: however slow its disk is, it takes `STOP_SECONDS` from its beginning."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._began: float | None = None
+
+    async def drain(self, site: web.TCPSite, app: App) -> None:
+        """First: no new connections, and time for what is under way."""
+        self._began = time.monotonic()
+        app.health.is_stopping = True
+        await site.stop()
+        self._services.upload.stop()
+        await app.view.drain(DRAIN_SECONDS)
+
+    async def close(self) -> None:
+        """Last: the database, in the time that is left; without a bound where the server has not begun to listen."""
+        left = None if self._began is None else self._began + STOP_SECONDS - time.monotonic()
+        await self._services.close(None if left is None else max(0.1, left))
 
 
-def _url_of(settings: Settings, runner: Runner) -> str:
-    port = runner.addresses[0][1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - where to reach it
-    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
+async def _lines(lines: list[str], _services: Services) -> list[str]:
+    return lines
+
+
+def _url_of(host: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where to reach it
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def way_out(error: Exception) -> str:
@@ -134,5 +159,14 @@ def way_out(error: Exception) -> str:
         "DatabaseInUse": "stop that server first, or choose another folder with --data.",
         "SchemaTooNew": "nothing was changed.",
         "DatabaseUnreadable": "nothing was changed; restore a backup, or choose another folder with --data.",
+        "LogForeign": "nothing was changed. Empty the folder, then copy the whole backup into it; or, where the "
+        "database that is there is the right one, remove the files beside it that end in -wal and -shm.",
+        "DatabaseMissing": "nothing was changed. Put the database back; or empty the folder, and copy a whole backup "
+        "into it; or, to begin with an empty database, remove the files that end in -wal and -shm.",
+        "DatabaseLocked": "end that program.",
+        "DatabaseFull": "make room on the disk: some MiB are enough to start.",
+        "DatabaseFailed": "nothing was changed; see to the disk.",
     }
+    if isinstance(error, StorageMismatch):
+        return reason  # with the way out
     return f"{reason.rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"

@@ -30,6 +30,7 @@ from server.field import (
     lower,
 )
 from server.layer import Layer, LayerSource, environment_names, flag_layer, read_layers
+from server.query_setting import QuerySettings
 
 EMPTY_MEANS = {
     "database_url": "sqlite:///<data>/sotto.db",
@@ -42,10 +43,8 @@ EMPTY_MEANS = {
 }
 
 
-class Settings(BaseSettings):
-    """What an operator may choose; frozen. Use `load_settings`, which also finds unknown names."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+class GeneralSettings(BaseSettings):
+    """Everything but the bounds of GraphQL documents."""
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` or `::` for all.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system pick a free one.")
@@ -59,7 +58,9 @@ class Settings(BaseSettings):
         "", description="Absolute http(s) URL under which clients reach the server; for file links."
     )
     allowed_origins: Origins = Field(
-        (), description="Other origins whose pages may call the API and open WebSockets; exact, separated by commas."
+        (),
+        description="Other origins whose pages may call the API, open WebSockets and show files; exact, separated by "
+        "commas. `loopback` stands for any page of this machine.",
     )
     trusted_proxies: Networks = Field(
         (), description="Addresses or networks of proxies whose `X-Forwarded-For` is believed; separated by commas."
@@ -76,7 +77,15 @@ class Settings(BaseSettings):
     )
     self_conversations: bool = Field(default=False, description="Whether people may write to themselves.")
     email_lookup: bool = Field(default=False, description="Whether people can be found by their e-mail address.")
+    act_as_required: bool = Field(
+        default=True,
+        description="Whether a key that can act for others must say for whom, in `X-Act-As`, with each request.",
+    )
     require_text: bool = Field(default=False, description="Whether a message needs text even when it has files.")
+    require_type: bool = Field(
+        default=False,
+        description="Whether a message needs its `type`.",
+    )
     introspection: bool = Field(
         default=True, description="Whether the schema may be read, by introspection and as a file."
     )
@@ -105,6 +114,10 @@ class Settings(BaseSettings):
         ByteSize(0), description="Most bytes of files of one user, those of their messages included; 0 = no limit."
     )
     upload_life_seconds: Seconds = Field(DAY_SECONDS, description="How long an upload waits to be sent, in seconds.")
+    quarantine_seconds: Seconds = Field(
+        7 * DAY_SECONDS,
+        description="How long files that nothing refers to are kept before they are deleted, in seconds.",
+    )
     url_life_seconds: Seconds = Field(300, description="How long the URL of a file is good, in seconds.")
     event_retention_seconds: Seconds = Field(
         30 * DAY_SECONDS, description="How long events are kept for clients that come back, in seconds."
@@ -134,21 +147,32 @@ class Settings(BaseSettings):
         "everyone", description="Whose first messages reach people who have not chosen for themselves."
     )
     from_others: Annotated[Literal["request", "reject"], BeforeValidator(lower)] = Field(
-        "request", description="What becomes of other first messages: they wait as a request, or are refused."
+        "request",
+        description="What becomes of the first messages and groups of others: they wait as a request, or are refused.",
     )
     who_may_add_to_groups: AudienceName = Field(
-        "everyone", description="Who may make a group with people who have not chosen for themselves."
+        "everyone",
+        description="Who may make a group with people who have not chosen; at most those who may write to them.",
     )
     widest_audience: AudienceName = Field(
         "everyone", description="The widest audience that anybody can choose; `followed_by_me` is SelfCommunity's rule."
     )
-    max_request_messages: Count = Field(3, description="Most messages of a request that is not answered yet.")
+    audience_for_each_send: bool = Field(
+        default=False, description="Whether an audience is asked for every message, and not for the first one alone."
+    )
+    max_request_messages: Count = Field(
+        3, description="Most messages of one person to another in requests that are not answered."
+    )
     edit_window_seconds: Window = Field(0, description="How long a message can be edited, in seconds; 0 = no limit.")
     delete_for_everyone_window_seconds: Window = Field(
         0, description="How long a message can be deleted for everyone, in seconds; 0 = no limit."
     )
     silent_delete_window_seconds: Window = Field(
         60, description="How long deleting for everyone leaves no trace, in seconds; 0 = never."
+    )
+    report_window_seconds: Window = Field(
+        7 * DAY_SECONDS,
+        description="How long what was deleted for everyone is put aside, so that it can be reported; 0 = not at all.",
     )
     typing_seconds: Count = Field(6, description="How long somebody who types is shown to, in seconds.")
     max_reactions: Count = Field(20, description="Most different emoji on one message.")
@@ -188,6 +212,12 @@ class Settings(BaseSettings):
         """Put our three layers, which know their unknown names, in the place of the stock sources."""
         del env_settings, dotenv_settings, file_secret_settings
         return (init_settings, *(LayerSource(settings_cls, layer) for layer in read_layers(cls.model_fields)))
+
+
+class Settings(QuerySettings, GeneralSettings):
+    """What an operator may choose; frozen. Use `load_settings`, which also finds unknown names."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
 
 class SettingsError(Exception):

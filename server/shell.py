@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from server.client import Client, ClientError
+from server.command import ADDRESS
 from server.control import ControlError, ask
 from server.line import StartError
 from server.settings import Settings
@@ -37,16 +38,19 @@ async def listen_as(settings: Settings, url: str | None, name: str, folder: Path
 
 @asynccontextmanager
 async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIterator[Client]:
-    """Somebody's client, on a session of its own that ends with it."""
+    """Somebody's client, on a session of its own that ends with it.
+
+    The server itself says where it listens: another program may have the port of these settings, and would be handed
+    the token. Raises StartError.
+    """
     try:
+        address = url or await _address_of(settings)
         [token] = await ask(settings.database_path, "user session", {"username": name})
     except ControlError as error:
         raise StartError(str(error)) from error
     except (OSError, TimeoutError) as error:
         where = settings.database_path.parent
         raise StartError(f"no server runs on {where}; start it, or name its folder with --data.") from error
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - where to reach it
-    address = url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     try:
         async with Client(address, token) as client:
             try:
@@ -56,3 +60,12 @@ async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIte
                     await client.ask(_SIGN_OUT)
     except ClientError as error:
         raise StartError(str(error)) from error
+
+
+async def _address_of(settings: Settings) -> str:
+    """Where the server on this folder listens; raises StartError where it cannot say, and what `ask` raises."""
+    try:
+        [address] = await ask(settings.database_path, ADDRESS, {})
+    except ControlError as error:
+        raise StartError("the server does not say at which address it listens; name it with --url.") from error
+    return address

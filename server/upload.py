@@ -12,7 +12,9 @@ from email.utils import formatdate
 
 from aiohttp import web
 
+from gql.content import content_type_of
 from gql.credentials import HOW_TO_SIGN_IN
+from gql.expectation import accept_body
 from gql.id import Kind, number_of
 from gql.log import CONTEXT
 from gql.view import View
@@ -116,7 +118,7 @@ class TusHandler:
         return web.Response(status=200, headers=_headers_of(await self._services.upload.offset(viewer, id_)))
 
     async def _patch(self, request: web.Request, viewer: Viewer, id_: int) -> web.Response:
-        if request.content_type != CONTENT_TYPE:
+        if content_type_of(request).media_type != CONTENT_TYPE:
             raise TusRefusal(415, "BAD_REQUEST", f"Send `Content-Type: {CONTENT_TYPE}`.")
         offset = request.headers.get("Upload-Offset", "")
         if not offset.isascii() or not offset.isdigit() or len(offset) > 18:
@@ -132,6 +134,7 @@ class TusHandler:
 
     async def _chunks_of(self, request: web.Request) -> AsyncIterator[bytes]:
         """The body as it comes; a client that falls silent is cut off, with what came before kept."""
+        await accept_body(request)
         while True:
             try:
                 async with asyncio.timeout(self._idle_seconds):

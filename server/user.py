@@ -29,7 +29,7 @@ async def add_user(
     form = SignUp(username, password, display_name, email, external_id=external_id)
     check_sign_up(form, services.limits)
     await services.account.create(form, is_bot=is_bot, avatar_url=avatar_url)
-    how = "can sign in now" if password is not None else "comes by an API key: see `./sotto key create`"
+    how = "can sign in now" if password is not None else "signs in with an API key: see `./sotto key create`"
     return [f"{username} {how}."]
 
 
@@ -77,8 +77,8 @@ async def trust_user(services: Services, username: str) -> list[str]:
 
 
 async def open_session(services: Services, username: str) -> list[str]:
-    """A token of somebody's, for `./sotto send` and `listen`; raises NotFound."""
-    return [(await services.account.open_session(username, "./sotto")).token]
+    """A token of somebody's, for `./sotto send` and `listen`; its device is trusted. Raises NotFound."""
+    return [(await services.account.open_session(username, "./sotto", is_vouched_for=True)).token]
 
 
 async def create_key(

@@ -81,17 +81,21 @@ class AccountService:
     async def sign_up(self, form: SignUp) -> SignedIn:
         """Makes an account and its first session; who signs up is signed in.
 
-        Raises PermissionDenied where sign-up is off, RateLimited by address, InvalidInput, AlreadyExists.
+        Where nobody is found by e-mail, one that is taken makes no difference: the account is made, its owner sees the
+        address as they gave it, and it goes on leading to who had it first. Raises PermissionDenied where sign-up is
+        off, RateLimited by address, InvalidInput, AlreadyExists.
         """
         if not self._limits.sign_up:
             raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
         self._sign_ups.take(network_of(form.remote))
         check_sign_up(form, self._limits)
-        user_id = await self.create(form)
+        user_id = await self.create(form, shares_email=not self._limits.email_lookup)
         return await self._open_session(user_id, form.device_name)
 
-    async def create(self, form: SignUp, *, is_bot: bool = False, avatar_url: str | None = None) -> int:
-        """Stores a checked account and returns its id; raises AlreadyExists."""
+    async def create(
+        self, form: SignUp, *, is_bot: bool = False, avatar_url: str | None = None, shares_email: bool = False
+    ) -> int:
+        """Stores a checked account and returns its id; raises AlreadyExists. See `models.user.put`."""
         password_hash = None if form.password is None else await self._passwords.hash(form.password)
         user_id = await self._database.write(
             users.put,
@@ -102,9 +106,10 @@ class AccountService:
             external_id=form.external_id,
             avatar_url=avatar_url,
             is_bot=is_bot,
+            shares_email=shares_email,
         )
         if user_id is None:
-            raise AlreadyExists("This user name or e-mail address is taken.")
+            raise AlreadyExists(f"This user name{'' if shares_email else ' or e-mail address'} is taken.")
         return user_id
 
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
@@ -134,10 +139,14 @@ class AccountService:
             )
         return signed_in
 
-    async def open_session(self, username: str, device_name: str) -> SignedIn:
-        """A session without a password, for the operator's commands; raises NotFound, AccountSuspended …"""
+    async def open_session(self, username: str, device_name: str, *, is_vouched_for: bool = False) -> SignedIn:
+        """A session without a password, for the operator's commands; raises NotFound, AccountSuspended …
+
+        A device that the operator vouches for is trusted at once. It does not count as the person's first one, and
+        their other devices hear of it as of any.
+        """
         user_id = await self._database.read(get_id, username)
-        return await self._open_session(user_id, device_name)
+        return await self._open_session(user_id, device_name, is_vouched_for=is_vouched_for)
 
     async def sign_out(self, viewer: Viewer, *, everywhere: bool) -> int:
         """Ends this session, or all that were begun so far, and returns how many; their live streams end too.
@@ -228,7 +237,9 @@ class AccountService:
         audit.note("account state changed", user_id, state=state)
         self._authenticator.end(user_id, reasons.get(state))
 
-    async def _open_session(self, user_id: int, device_name: str | None, known: str | None = None) -> SignedIn:
+    async def _open_session(
+        self, user_id: int, device_name: str | None, known: str | None = None, *, is_vouched_for: bool = False
+    ) -> SignedIn:
         """A session with its device; `known` is the password's hash that was checked, and must be the one still."""
         token = f"sot_{secrets.token_urlsafe(32)}"
         session = hashlib.sha256(token.encode()).digest()
@@ -239,11 +250,12 @@ class AccountService:
             if row is None or (known is not None and row.password_hash != known):
                 raise InvalidCredentials(_WRONG)
             check_state(row.state)
-            is_first = tx.run(users.TAKE_FIRST_DEVICE, id=user_id) > 0
-            is_trusted = is_first or self._limits.device_trust is DeviceTrust.OFF
+            is_first = not is_vouched_for and tx.run(users.TAKE_FIRST_DEVICE, id=user_id) > 0
+            is_known = is_first or self._limits.device_trust is DeviceTrust.OFF
+            is_trusted = is_known or is_vouched_for
             ended = sessions.make_room(tx, user_id, MOST_DEVICES - 1)
             device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
-            return device_id, is_trusted, ended, [] if is_trusted else tell_of(tx, user_id, device_id).hints
+            return device_id, is_trusted, ended, [] if is_known else tell_of(tx, user_id, device_id).hints
 
         device_id, is_trusted, ended, hints = await self._database.write(write)
         if ended:
@@ -266,12 +278,12 @@ def check_sign_up(form: SignUp, limits: Limits) -> None:
     issues: list[Issue | None] = []
     if not USERNAME.fullmatch(form.username):
         detail = "A user name is 3 to 32 of the letters a to z, digits, `_`, `.` and `-`."
-        reason = IssueReason.MALFORMED
+        reason, limit = IssueReason.MALFORMED, None
         if len(form.username) < 3:
-            reason = IssueReason.TOO_SHORT
+            reason, limit = IssueReason.TOO_SHORT, 3
         elif len(form.username) > 32:
-            reason = IssueReason.TOO_LONG
-        issues.append(Issue(("username",), reason, detail))
+            reason, limit = IssueReason.TOO_LONG, 32
+        issues.append(Issue(("username",), reason, detail, limit))
     if form.password is not None:
         issues.append(password_issue(form.password))
     if form.display_name is not None:

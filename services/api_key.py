@@ -33,7 +33,7 @@ class ApiKeyService:
         self._limits = limits
 
     async def list_of(self, viewer: Viewer) -> list[ApiKeyRow]:
-        """The viewer's keys, newest first; `last_used_at` is exact to five minutes."""
+        """The viewer's keys, newest first; `last_used_at` is right to within five minutes."""
         viewer.check(Right.DEVICES)
         return await self._database.read(lambda tx: tx.all(keys.OF_USER, user=viewer.user_id))
 

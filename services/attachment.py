@@ -1,17 +1,19 @@
 """Files: received with a request or uploaded before, kept, and given out again to whoever may see their message."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
 from contextlib import aclosing, suppress
+from typing import Any
 
 from models import attachment as attachments
+from models import stored_file as stored_files
 from models import upload_session as sessions
 from models import user as users
 from models.attachment import AttachmentRow
 from models.base import new_id, now_ms
 from models.message import MessageKind
-from models.prepared import id_list, text_list
+from models.prepared import id_list
 from models.transaction import Transaction
-from services.chosen import chosen_rejection
+from services.chosen import chosen_rejection, find_lost_bytes
 from services.cursor import Seal
 from services.error import (
     AttachmentsRejected,
@@ -30,6 +32,7 @@ from services.rate import RateLimiter
 from services.reception import Reception, storage_rejection
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
+from services.stored_file import whole_copies
 from services.viewer import Right, Viewer
 from storage.base import Storage, StorageError, StorageNotFound
 
@@ -64,12 +67,20 @@ class AttachmentService:
         """See `Reception.receive`."""
         return await self._reception.receive(chunks, filename)
 
+    async def copy(self, received: ReceivedFile) -> ReceivedFile:
+        """See `Reception.copy`."""
+        return await self._reception.copy(received)
+
     async def discard(self, received: ReceivedFile) -> None:
         """See `Reception.discard`."""
         await self._reception.discard(received)
 
     async def check(self, files: Sequence[ChosenFile]) -> list[Picture | None]:
-        """Decodes and cleans the pictures among the files; raises AttachmentsRejected with every offender."""
+        """Decodes and cleans the pictures among the files, and looks whether the bytes of attached uploads are there.
+
+        Raises AttachmentsRejected with every offender.
+        """
+        await find_lost_bytes(self._storage, files)
         pictures: list[Picture | None] = []
         rejections: list[AttachmentRejection] = []
         for index, file in enumerate(files):
@@ -92,7 +103,7 @@ class AttachmentService:
         crash in between leaves bytes without a row, which the sweeper takes.
         """
         kept = KeptFiles()
-        rows: list[tuple[int, dict[str, object]]] = []
+        rows: list[tuple[int, dict[str, Any]]] = []
         try:
             for index, (file, picture) in enumerate(zip(files, pictures, strict=True)):
                 id_ = file.upload_id if isinstance(file, ChosenUpload) else new_id()
@@ -105,15 +116,21 @@ class AttachmentService:
                     kept.own_ids.append(id_)
                     rows.append((id_, self.columns_of(viewer.user_id, file, key, picture)))
             if rows:
-                spare = await self._database.write(put_uploads, viewer.user_id, rows, self._limits.quota_bytes)
+                whole = await self.whole_copies_of(columns for _, columns in rows)
+                spare = await self._database.write(put_uploads, viewer.user_id, rows, whole, self._limits.quota_bytes)
                 await self.forget(spare)
         except BaseException:
             await self.abandon(kept)
             raise
         return kept
 
+    async def whole_copies_of(self, rows: Iterable[dict[str, Any]]) -> frozenset[str]:
+        """Where the bytes of these rows are stored already, and can be relied upon; see `whole_copies`."""
+        contents = {(columns["sha256"], columns["byte_size"]) for columns in rows}
+        return await whole_copies(self._database, self._storage, contents)
+
     async def forget(self, keys: Sequence[str]) -> None:
-        """Deletes bytes that are kept elsewhere already; what cannot be deleted now is the sweeper's."""
+        """Deletes bytes that nothing points at; what cannot be deleted now is the sweeper's."""
         for key in keys:
             with suppress(StorageError):
                 await self._storage.delete(key)
@@ -121,15 +138,14 @@ class AttachmentService:
     async def abandon(self, kept: KeptFiles) -> None:
         """Deletes what `keep` kept, rows before bytes; what a message has claimed in spite of all stays.
 
+        After a COMMIT whose outcome was unclear, the one that deletes the rows settles it: only then bytes are deleted.
+
         Raises nothing: what cannot be deleted now is the sweeper's.
         """
         if not kept.storage_keys:
             return
-        with suppress(SottoError, StorageError):
-            owned = await self._database.write(_forget_staged, kept)
-            for key in kept.storage_keys:
-                if key not in owned:
-                    await self._storage.delete(key)
+        with suppress(SottoError):
+            await self.forget(await self._database.write(_forget_staged, kept))
 
     def url_path(
         self,
@@ -207,7 +223,7 @@ class AttachmentService:
 
     def columns_of(
         self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         """The row of a staged file."""
         frame = received.frame or (None, None)
         return {
@@ -228,21 +244,27 @@ class AttachmentService:
 
 
 def put_uploads(
-    tx: Transaction, owner_id: int, rows: Sequence[tuple[int, dict[str, object]]], quota_bytes: int
+    tx: Transaction,
+    owner_id: int,
+    rows: Sequence[tuple[int, dict[str, Any]]],
+    whole: Collection[str],
+    quota_bytes: int,
 ) -> list[str]:
-    """Stores the rows of staged files; equal bytes that are kept already are used instead, and the new keys returned.
+    """Stores the rows of pending files; equal bytes that are stored already are used instead: returns the unused keys.
 
-    Runs inside `Database.write`, which orders it against the deletion of those bytes. Raises AttachmentsRejected for
-    all of them past the owner's quota.
+    `whole` are the keys that have their bytes (`whole_copies`, asked just before). One counts only if a row names it
+    still: this runs inside `Database.write`, which orders it against the deletion of those bytes. Raises
+    AttachmentsRejected for all of them past the owner's quota.
     """
     spare: list[str] = []
-    sizes = [int(str(columns["byte_size"])) for _, columns in rows]
-    check_quota(tx, owner_id, sizes, quota_bytes)
+    check_quota(tx, owner_id, [columns["byte_size"] for _, columns in rows], quota_bytes)
+    usable = {*whole, *(columns["storage_key"] for _, columns in rows)}
     for upload_id, columns in rows:
-        same = tx.value(attachments.SAME, sha256=columns["sha256"], byte_size=columns["byte_size"])
-        if same is not None:
-            spare.append(str(columns["storage_key"]))
-            columns["storage_key"] = same
+        same = stored_files.same_keys(tx, columns["sha256"], columns["byte_size"])
+        key = next((key for key in same if key in usable), columns["storage_key"])
+        if key != columns["storage_key"]:
+            spare.append(columns["storage_key"])
+            columns["storage_key"] = key
         tx.run(attachments.PUT_UPLOAD, id=upload_id, **columns)
     return spare
 
@@ -262,10 +284,14 @@ def check_quota(tx: Transaction, owner_id: int, sizes: Sequence[int], quota_byte
         )
 
 
-def _forget_staged(tx: Transaction, kept: KeptFiles) -> set[str]:
-    """Deletes the rows that no message has claimed; returns the keys that something still points at."""
+def _forget_staged(tx: Transaction, kept: KeptFiles) -> list[str]:
+    """Deletes the rows that no message has claimed; returns the keys that nothing points at any more.
+
+    Among them may be keys of others, whose equal bytes were used instead: they left them to these rows.
+    """
+    keys = [*kept.storage_keys, *tx.values(attachments.PENDING_KEYS, ids=id_list(kept.own_ids))]
     tx.run(attachments.DELETE_STAGED, ids=id_list(kept.own_ids))
-    return set(tx.values(attachments.KNOWN_KEYS, keys=text_list(kept.storage_keys)))
+    return attachments.unused(tx, keys)
 
 
 def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -> AttachmentRow | None:

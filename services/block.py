@@ -1,11 +1,11 @@
 """Blocks: not hearing from somebody, and not being able to write to them either."""
 
 from models import block as blocks
-from models import event as events
-from models.base import now_ms
 from models.event import EventKind
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, Hint, PubSub
+from pubsub.base import Flash, FlashKind, PubSub
+from services.announcement import Announcement
+from services.contact import may_watch
 from services.cursor import Seal
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
@@ -51,35 +51,57 @@ class BlockService:
         return self._seal.write("block", viewer.user_id, at, person.row.id)
 
     async def _change(self, viewer: Viewer, reference: Reference, *, is_blocked: bool) -> Person:
-        person, hints = await self._database.write_for(
+        person, announcement = await self._database.write_for(
             viewer, self._store, viewer.user_id, reference, is_blocked=is_blocked
         )
-        self._pubsub.publish(hints)
-        # Presence ends both ways at once: each has another look at the other, and sees nothing, as of somebody private.
-        pair = (viewer.user_id, person.row.id)
-        self._pubsub.flash(Flash(one, FlashKind.PRESENCE, other) for one, other in (pair, pair[::-1]))
+        announcement.publish(self._pubsub)
         return person
 
     def _store(
         self, tx: Transaction, viewer_id: int, reference: Reference, *, is_blocked: bool
-    ) -> tuple[Person, list[Hint]]:
+    ) -> tuple[Person, Announcement]:
         person = self._users.resolve(tx, viewer_id, [reference])[0]
         if person is None:
             raise NotFound(not_found(reference))
         if person.row.id == viewer_id and is_blocked:
             raise InvalidInput([Issue(("user",), IssueReason.NOT_SUPPORTED, "You cannot block yourself.")])
-        if is_blocked:
-            changed = tx.run(blocks.PUT, viewer=viewer_id, user=person.row.id, at=now_ms())
-        else:
-            changed = tx.run(blocks.DELETE, viewer=viewer_id, user=person.row.id)
-        hints = []
-        if changed:
-            kind = EventKind.USER_BLOCKED if is_blocked else EventKind.USER_UNBLOCKED
-            hints.append(Hint(viewer_id, events.put(tx, viewer_id, kind, person.row.id, now_ms())))
-        return self._users.load(tx, viewer_id, [person.row.id])[person.row.id], hints
+        announcement = Announcement(tx)
+        set_block(tx, viewer_id, person.row.id, announcement, is_blocked=is_blocked)
+        return self._users.load(tx, viewer_id, [person.row.id])[person.row.id], announcement
 
     def _page(self, tx: Transaction, viewer_id: int, at: int, user_id: int, size: int) -> Page[tuple[Person, int]]:
         rows = tx.all(blocks.PAGE, viewer=viewer_id, before=at, before_user=user_id, count=size + 1)
         page = forward(rows, size, has_previous=at != _FOREVER)
         people = self._users.load(tx, viewer_id, [row.blocked_id for row in page.items])
         return Page([(people[row.blocked_id], row.at) for row in page.items], page.has_next, page.has_previous)
+
+
+def set_block(
+    tx: Transaction, viewer_id: int, user_id: int, announcement: Announcement, *, is_blocked: bool = True
+) -> None:
+    """Block or unblock somebody, wherever that was asked for; where it is so already, nothing is announced.
+
+    The viewer's devices get an event; whoever could see the other's presence, or can again, an ephemeral one.
+    """
+    pair = (viewer_id, user_id)
+    watched = _watching(tx, pair)
+    if is_blocked:
+        changed = tx.run(blocks.PUT, viewer=viewer_id, user=user_id, at=announcement.at)
+    else:
+        changed = tx.run(blocks.DELETE, viewer=viewer_id, user=user_id)
+    if changed:
+        kind = EventKind.USER_BLOCKED if is_blocked else EventKind.USER_UNBLOCKED
+        announcement.tell([viewer_id], kind, user_id)
+    announcement.ephemeral += _flashes_of(tx, pair, watched)
+
+
+def _watching(tx: Transaction, pair: tuple[int, int]) -> set[tuple[int, int]]:
+    """Who of the two may know whether the other is there, each as (who, of whom)."""
+    return {(one, other) for one, other in (pair, pair[::-1]) if may_watch(tx, one, other)}
+
+
+def _flashes_of(tx: Transaction, pair: tuple[int, int], before: set[tuple[int, int]]) -> list[Flash]:
+    """Presence ends, or begins, both ways at once; who saw nothing before sees no end of it, as of somebody private."""
+    after = _watching(tx, pair)
+    ended = [Flash(one, FlashKind.PRESENCE_WITHDRAWN, other) for one, other in sorted(before - after)]
+    return ended + [Flash(one, FlashKind.PRESENCE, other) for one, other in sorted(after - before)]

@@ -11,6 +11,8 @@ from models.upload_session import SessionRow
 from services.file import ChosenFile, ChosenUpload
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
+from services.stored_file import StoredState, states_of
+from storage.base import Storage, StorageError
 
 _REASONS = tuple(Reason)
 _SENTENCES = {
@@ -37,6 +39,21 @@ def find_uploads(tx: Transaction, owner_id: int, files: Sequence[ChosenFile], bu
         reason = _barrier_of(tx, owner_id, file, but, is_twice=file.upload_id in seen)
         file.rejection = None if reason is None else (reason, _SENTENCES.get(reason, "The upload failed: begin again."))
         seen.add(file.upload_id)
+
+
+async def find_lost_bytes(storage: Storage, files: Sequence[ChosenFile]) -> None:
+    """Sets `rejection` of attached uploads whose bytes are gone, or of all where the storage cannot tell."""
+    found = [file for file in files if isinstance(file, ChosenUpload) and file.row is not None and not file.rejection]
+    rows = [file.row for file in found if file.row is not None]
+    try:
+        states = await states_of(storage, {row.storage_key: row.byte_size for row in rows})
+    except StorageError:
+        for file in found:
+            file.rejection = (Reason.STORAGE_FAILED, "The storage failed; nothing was stored, try again later.")
+        return
+    for file, row in zip(found, rows, strict=True):
+        if states[row.storage_key] is not StoredState.WHOLE:
+            file.rejection = (Reason.EXPIRED, "The bytes of the upload are lost: begin again.")
 
 
 def chosen_rejection(index: int, file: ChosenUpload) -> AttachmentRejection:

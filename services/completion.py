@@ -9,7 +9,7 @@ from models.transaction import Transaction
 from models.upload_session import SessionRow
 from services.attachment import AttachmentService, put_uploads
 from services.chosen import number_of
-from services.error import AttachmentsRejected, NotFound
+from services.error import AttachmentsRejected, NotFound, OutcomeUnclear
 from services.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.incoming import IncomingFiles
@@ -83,14 +83,16 @@ class Completion:
         columns = self._files.columns_of(viewer.user_id, received, key, picture)
         columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
 
-        def write(tx: Transaction) -> list[str]:
+        def write(tx: Transaction, whole: frozenset[str]) -> list[str]:
             standing_of(tx, viewer)
             if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
                 raise NotFound("There is no such upload.")  # cancelled meanwhile
-            return put_uploads(tx, viewer.user_id, [(session.id, columns)], quota_bytes=0)  # counted when it began
+            return put_uploads(tx, viewer.user_id, [(session.id, columns)], whole, quota_bytes=0)  # counted before
 
         try:
-            spare = await self._database.write(write)
+            spare = await self._database.write(write, await self._files.whole_copies_of([columns]))
+        except OutcomeUnclear:
+            raise  # a crash may bring back the row that points at the bytes: the sweeper knows better, later
         except BaseException:
             await self._files.forget([key])
             raise

@@ -13,14 +13,15 @@ from models.conversation import ConversationKind, ConversationRow
 from models.member import UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
+from services.consent import groups_reaching_nobody, requesters_of
 from services.cursor import Seal
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.message import MessageService, MessageView
 from services.page import Page, PageRequest, backward, forward
-from services.participant import ParticipantView, participants_of
+from services.participant import ParticipantView, exclusions_of, participants_of
 from services.policy import Eligibility
-from services.user import Reference, UserService
+from services.user import Person, Reference, UserService
 from services.viewer import Viewer
 
 _FOREVER = (1 << 63) - 1
@@ -29,12 +30,18 @@ _ALL_KINDS = (1, 2, 3, 4)
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation whole: its members by user id, and its newest message that the viewer may see."""
+    """A conversation whole: its members by user id, and its newest message that the viewer may see.
+
+    `reaches_nobody` for a group whose other members have not agreed to it, and get no more of it until they do.
+    `requested_by` is who asked the viewer, also once the viewer has answered, and where they have left the group.
+    """
 
     row: ConversationRow
     viewer_id: int
     participants: Sequence[ParticipantView]
     last_message: MessageView | None
+    reaches_nobody: bool = False
+    requested_by: Person | None = None
 
     @property
     def others(self) -> list[ParticipantView]:
@@ -53,15 +60,25 @@ class ConversationView:
 
     @property
     def is_reachable(self) -> bool:
-        """Whether the viewer's changes reach the other one of a direct conversation: no block, an active account."""
+        """Whether the viewer's changes reach the others: nobody excludes the viewer, and no block and no account that
+        is closed stands between the two of a direct conversation.
+        """
+        if exclusions_of(self.row, self.others):
+            return False
         peers = [each.person.row for each in self.others] if self.row.kind == ConversationKind.DIRECT else []
         return all(row.is_active and not row.has_blocked and not row.is_blocked_by for row in peers)
 
     @property
     def send_restriction(self) -> Eligibility | None:
-        """What stands in the way of writing here; None where nothing does. A group is always open to its members."""
+        """What stands in the way of writing here; None where nothing does.
+
+        A group is open to its members as long as one of the others gets its messages, and none of those whose
+        audience is asked for every message excludes the viewer.
+        """
         if self.row.kind == ConversationKind.GROUP:
-            return None
+            if self.reaches_nobody:
+                return Eligibility.NOT_ACCEPTING
+            return next(iter(exclusions_of(self.row, self.others)), None)
         peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
         return None if peer.person.eligibility.may_send else peer.person.eligibility
 
@@ -125,6 +142,10 @@ class ConversationService:
         assert row is not None
         return row
 
+    async def count_unmuted(self, viewer: Viewer) -> int:
+        """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
+        return await self._database.read_for(viewer, messages.count_unmuted_unread, viewer.user_id, now_ms())
+
     async def count_requests(self, viewer: Viewer) -> int:
         """How many conversations wait for the viewer's answer."""
         return await self._database.read_for(viewer, lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
@@ -171,7 +192,11 @@ class ConversationService:
             return []
         ids = [row.id for row in rows]
         found = members.members_of(tx, ids)
-        people = self._users.load(tx, viewer_id, {each.user_id for some in found.values() for each in some})
+        asked_by = requesters_of(viewer_id, found)
+        groups = [found[row.id] for row in rows if row.kind == ConversationKind.GROUP]
+        silent = groups_reaching_nobody(tx, self._users.policy, viewer_id, groups)
+        everybody = {each.user_id for some in found.values() for each in some}
+        people = self._users.load(tx, viewer_id, everybody.union(asked_by.values()))
         newest = [id_ for id_ in tx.values(messages.NEWEST, viewer=viewer_id, ids=id_list(ids)) if id_ is not None]
         last = {conversation_of(id_): view for id_, view in self._messages.load_visible(tx, viewer_id, newest).items()}
         return [
@@ -180,6 +205,8 @@ class ConversationService:
                 viewer_id,
                 participants_of(row, people.get(viewer_id), [(people[each.user_id], each) for each in found[row.id]]),
                 last.get(row.id),
+                row.id in silent,
+                people.get(asked_by.get(row.id, 0)),
             )
             for row in rows
         ]

@@ -21,8 +21,8 @@ from services.user import Person, Reference
 class Draft:
     """A message as its sender wrote it. Exactly one of `users` and `conversation_id` says where it goes.
 
-    `expected_kind` is what the client believes the message to be; it is checked and never needed. A reference to
-    something that cannot exist (a malformed id) is -1.
+    `expected_kind` is what the client believes the message to be: it is checked, and FILE asks for every file to go as
+    a file. A reference to something that cannot exist (a malformed id) is -1.
     """
 
     text: str | None = None
@@ -37,11 +37,18 @@ class Draft:
     users_path: tuple[str, ...] = field(default=("to", "users"))
 
     @property
+    def is_as_file(self) -> bool:
+        """Whether its files are to be saved and not shown, whatever they are (MongoDB chat: `type: file`)."""
+        return bool(self.files) and self.expected_kind is MessageKind.FILE
+
+    @property
     def kind(self) -> MessageKind:
-        """TEXT without files; the kind of the files where all are alike; FILE where they differ."""
+        """TEXT without files; the kind of the files where all are alike; FILE where they differ or go as files."""
         kinds = {KIND_NUMBERS[received.kind] for received in self.files}
         if not kinds:
             return MessageKind.TEXT
+        if self.is_as_file:
+            return MessageKind.FILE
         return kinds.pop() if len(kinds) == 1 else MessageKind.FILE
 
     @property
@@ -52,7 +59,8 @@ class Draft:
     def request_hash(self, people: Sequence[Person | None]) -> bytes:
         """What makes a repeated request the same: its place, text, files by content, reply and metadata.
 
-        People count by who they are, not by how or in which order they are named.
+        People count by who they are, not by how or in which order they are named; `type` does not count, for it adds
+        no content.
         """
         if self.users is None:
             place: object = self.conversation_id
@@ -75,7 +83,7 @@ class Draft:
 
 def check_draft(draft: Draft, limits: Limits) -> None:
     """Raises InvalidInput with every issue that needs no reading to find."""
-    issues = [*_content_issues(draft, limits), *_type_issues(draft), *_place_issues(draft, limits)]
+    issues = [*_content_issues(draft, limits), *_type_issues(draft, limits), *_place_issues(draft, limits)]
     issues += _key_issues(draft, limits) + _metadata_issues(draft, limits)
     if issues:
         raise InvalidInput(issues)
@@ -95,11 +103,15 @@ def _content_issues(draft: Draft, limits: Limits) -> list[Issue]:
     return issues
 
 
-def _type_issues(draft: Draft) -> list[Issue]:
-    if not draft.is_system_expected and draft.expected_kind in {None, draft.kind}:
+def _type_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    is_given = draft.is_system_expected or draft.expected_kind is not None
+    if not is_given and limits.require_type:
+        detail = f"This server wants a `type` with every message; for this one it is {draft.kind.name}."
+        return [Issue(("type",), IssueReason.REQUIRED, detail)]
+    if not is_given or draft.expected_kind is draft.kind:
         return []
     # MongoDB chat: the type is checked against the content
-    detail = f"The content makes this a message of type {draft.kind.name}; `type` says otherwise. It can be left out."
+    detail = f"The content makes this a message of type {draft.kind.name}; `type` says otherwise."
     return [Issue(("type",), IssueReason.MISMATCH, detail)]
 
 

@@ -1,7 +1,8 @@
 """Edits: another text for a message, with the former ones kept."""
 
+from models import deletion as deletions
 from models import edit as edits
-from models import job
+from models import hidden, job
 from models import message as messages
 from models.block import BLOCKERS
 from models.edit import EditRow
@@ -85,10 +86,21 @@ class EditService:
             tx.run(edits.PUT, message=id_, revision=row.revision, body=row.body, at=at)
             tx.run(messages.EDIT, id=id_, body=body, at=told.at)
             job.index_anew(tx, id_, row.body, body)
-            # In a group nothing that is written during a block reaches the blocker, as an edit either.
-            hide(tx, subject, tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)), told)
+            self._hide_from_blockers(tx, subject, viewer_id, told)
             subject.tell(told, Change.TEXT)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints
+
+    def _hide_from_blockers(self, tx: Transaction, subject: Subject, viewer_id: int, told: Announcement) -> None:
+        """In a group nothing that is written during a block reaches the blocker, as an edit either; what they had they
+        can report.
+        """
+        blockers = set(tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)))
+        for user_id in blockers - subject.visible_to:  # nor once they accept the request for which it was withheld
+            tx.run(hidden.PUT, user=user_id, message=subject.row.id)
+        blockers &= subject.visible_to
+        if blockers and self._limits.report_window_seconds:
+            deletions.keep(tx, subject.row, told.at, blockers)
+        hide(tx, subject, blockers, told)
 
     def _body_of(self, subject: Subject, text: str) -> str | None:
         """None where a message with files is left without a text."""

@@ -19,11 +19,13 @@ SottoError
     ├── AccountDeactivated   ACCOUNT_DEACTIVATED; HTTP 403, WebSocket 4403
     ├── DeviceUntrusted      DEVICE_UNTRUSTED; HTTP 403, WebSocket 4403
     ├── Forbidden            PERMISSION_DENIED; HTTP 403, WebSocket 4403
+    ├── ActAsNotFound        ACT_AS_NOT_FOUND
     ├── BadRequest           BAD_REQUEST
     ├── CursorInvalid        CURSOR_INVALID
     ├── CursorExpired        CURSOR_EXPIRED
     ├── StorageFull          STORAGE_FULL
     └── ServerUnavailable    UNAVAILABLE; retry_after_seconds
+        └── OutcomeUnclear   UNAVAILABLE: the only one after which something may have been stored
 
 Each has a sentence for a person (`detail`): what is wrong, what would be right. A cause is chained, for the log alone.
 """
@@ -196,6 +198,12 @@ class Forbidden(RequestError):
     close_code = 4403
 
 
+class ActAsNotFound(RequestError):
+    """`X-Act-As` is well formed, and nobody is named so (OSSN: an unknown user is refused with its own reason)."""
+
+    code = "ACT_AS_NOT_FOUND"
+
+
 class BadRequest(RequestError):
     """An argument of a query breaks a rule, e.g. `first: 0`."""
 
@@ -229,3 +237,10 @@ class ServerUnavailable(RequestError):
     def __init__(self, detail: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class OutcomeUnclear(ServerUnavailable):
+    """The disk failed during the COMMIT: a second call with the same `clientMessageId` tells whether it was stored.
+
+    Bytes that the call was to store are left alone: rows that point at them may come back after a crash.
+    """

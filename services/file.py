@@ -67,6 +67,7 @@ class KeptFiles:
     own_ids: list[int] = field(default_factory=list)
     storage_keys: list[str] = field(default_factory=list)
     picture_ids: set[int] = field(default_factory=set)
+    are_as_files: bool = False  # to be saved and not shown: no picture, no film, no sound
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 import re
 import secrets
 
+import structlog
+
 from models import user as users
 from models.transaction import Transaction
 from services import audit
 from services.error import Unauthenticated
 from services.guard import GuardedDatabase
-from services.issuer import Claims, Issuers
+from services.issuer import Claims, Issuers, TokenRefused
 from services.limit import Limits
 from services.revocation import RevocationReason
 from services.standing import check_state
 from services.text import name_issue
 from services.viewer import CredentialKind, Right, Viewer
+
+log = structlog.get_logger("sotto.token")
 
 USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
 RIGHTS = Right.PEOPLE | Right.READ | Right.SEND | Right.WRITE | Right.DEVICES | Right.STREAM
@@ -37,7 +41,11 @@ class HostUsers:
 
         Raises Unauthenticated, AccountSuspended, AccountDeactivated, ServerUnavailable.
         """
-        claims = await self._issuers.verify(token)
+        try:
+            claims = await self._issuers.verify(token)
+        except TokenRefused as error:
+            log.info("token refused", reason=error.cause, issuer=error.issuer)
+            raise
         row = await self._database.read(lambda tx: tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id))
         if row is not None:
             check_state(row.state)

@@ -1,5 +1,6 @@
 """Incoming files: their uploaders put them into the bucket themselves, past this server, which then fetches them."""
 
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,13 @@ import structlog
 
 from models import upload_session as sessions
 from models.base import now_ms
+from models.transaction import Transaction
 from models.upload_session import SessionRow
 from services.error import AttachmentsRejected
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.partial_sweep import name_of, number_of, sessions_among
+from services.quarantine import SweepCounts
 from services.reception import storage_rejection
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("sotto.sweep")
 
+_PREFIX = "incoming/"
 URL_SECONDS = 3600  # in which the PUT must begin; whoever is later asks for another URL
 
 
@@ -31,7 +36,7 @@ class IncomingFiles:
     def __init__(self, database: GuardedDatabase, storage: Storage, limits: Limits) -> None:
         self._database = database
         self._storage = storage
-        self._is_on = limits.presigned_uploads
+        self._limits = limits
 
     async def url_of(self, view: UploadView) -> str | None:
         """Where the file can be put whole, for whoever has the URL, until the upload expires, and an hour at most.
@@ -69,31 +74,15 @@ class IncomingFiles:
             with suppress(StorageError):
                 await self._objects.delete(id_)
 
-    async def sweep(self) -> None:
-        """Deletes objects of no upload, or of one that failed, and those that are larger than was said.
-
-        What cannot be deleted waits for the next round, and is said in the log. An object that is put again between
-        the listing and the delete goes with the one before it: a delete names an object, not one of its versions. Who
-        completes that upload is told NOT_READY, and puts it once more. Raises StorageError where nothing can be listed.
-        """
-        objects = self._storage.incoming  # also where no URL is signed any more
-        if objects is None:
-            return
-        errors: list[StorageError] = []
-        async for lot in objects.sizes():
-            expected = await self._database.read(sessions.sizes_of, lot)
-            for id_, size in lot.items():
-                if size > expected.get(id_, -1):
-                    try:
-                        await objects.delete(id_)
-                    except StorageError as error:
-                        errors.append(error)
-        if errors:
-            _log.warning("sweep failed", error=f"{errors[-1]} So it was with {len(errors)} in all.")
+    @property
+    def part(self) -> "DirectUploadPart | None":
+        """What lies in the bucket, also where no URL is signed any more; None where nobody can put anything there."""
+        objects = self._storage.incoming
+        return None if objects is None else DirectUploadPart(self._database, objects, self._limits)
 
     @property
     def _objects(self) -> "IncomingObjects | None":
-        return self._storage.incoming if self._is_on else None
+        return self._storage.incoming if self._limits.presigned_uploads else None
 
     async def _stage(self, objects: "IncomingObjects", session: SessionRow) -> StagedFile:
         staged = await self._storage.stage()
@@ -106,6 +95,59 @@ class IncomingFiles:
             await staged.discard()
             raise
         return staged
+
+
+class DirectUploadPart:
+    """A `StoragePart`: direct uploads by `incoming/` and the number of their upload.
+
+    An object that is put again between the listing and the delete goes with the one before it: a delete names an
+    object, not one of its versions. Who completes that upload is told NOT_READY, and puts it once more.
+    """
+
+    def __init__(self, database: GuardedDatabase, objects: "IncomingObjects", limits: Limits) -> None:
+        self._database = database
+        self._objects = objects
+        self._limits = limits
+
+    async def batches(self, counts: SweepCounts) -> AsyncIterator[list[str]]:
+        """Fulfil `StoragePart.batches`.
+
+        What is larger than was said, or than any file may be, is nobody's upload and is deleted at once, and so is what
+        an upload that failed has left: a URL that is good for an hour could fill the quarantine.
+        """
+        async for sizes in self._objects.sizes():
+            counts.looked_at += len(sizes)
+            known, expected = await self._database.read(_known_and_expected, sizes)
+            names = []
+            for number, size in sizes.items():
+                most = expected.get(number, -1) if number in known else self._limits.max_attachment_bytes
+                if size > most:
+                    await self._delete_at_once(number, counts)
+                else:
+                    names.append(name_of(_PREFIX, number))
+            yield names
+
+    def named_by_rows(self, tx: Transaction, names: Collection[str]) -> set[str]:
+        """Fulfil `StoragePart.named_by_rows`."""
+        return sessions_among(tx, _PREFIX, names)
+
+    async def delete(self, name: str) -> None:
+        """Fulfil `StoragePart.delete`."""
+        await self._objects.delete(number_of(name))
+
+    async def _delete_at_once(self, number: int, counts: SweepCounts) -> None:
+        try:
+            await self._objects.delete(number)
+        except StorageError as error:
+            counts.failed += 1
+            _log.warning("not deleted", error=str(error))
+        else:
+            counts.deleted += 1
+
+
+def _known_and_expected(tx: Transaction, ids: Collection[int]) -> tuple[set[int], dict[int, int]]:
+    """Those that are on their way or failed, and how many bytes were said of those on their way."""
+    return sessions.known(tx, ids), sessions.sizes_of(tx, ids)
 
 
 async def _check_size(objects: "IncomingObjects", session: SessionRow) -> None:

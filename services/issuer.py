@@ -9,7 +9,18 @@ from typing import Any
 
 import jwt
 import orjson
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import (
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAudienceError,
+    InvalidIssuedAtError,
+    InvalidIssuerError,
+    InvalidKeyError,
+    InvalidSignatureError,
+    InvalidSubjectError,
+    MissingRequiredClaimError,
+    PyJWTError,
+)
 
 from services.error import Unauthenticated
 from services.key_ring import ASYMMETRIC, Fetch, KeyRing
@@ -22,6 +33,16 @@ MAX_SUBJECT_LENGTH = 255
 # from such a clock would outlive it.
 LEEWAY_SECONDS = 30
 MAX_SECONDS = 2**40  # times beyond are no times: PyJWT takes an exp of 10 ** 30
+_EXPIRED = "exp: the token has expired"
+_REASONS: Sequence[tuple[type[PyJWTError], str]] = (
+    (InvalidSignatureError, "signature: it was made with another key, or the token was changed"),
+    (ExpiredSignatureError, _EXPIRED),
+    (InvalidAudienceError, "aud: names none of the issuer's `audience`"),
+    (InvalidIssuerError, "iss: is not the issuer"),
+    (InvalidIssuedAtError, "iat: must be a number of seconds since 1970"),
+    (InvalidSubjectError, "sub: must be text"),
+    (InvalidKeyError, "key: the issuer's key is too weak for `alg`, or of another kind"),
+)
 _REFUSED = "The token is not one that this server takes, or not any more: get another from your application."
 
 
@@ -54,6 +75,15 @@ class Claims:
     display_name: str | None
 
 
+class TokenRefused(Unauthenticated):
+    """A token that is not taken; `cause` is for the log, and holds nothing of the token but names of claims."""
+
+    def __init__(self, reason: str, issuer: IssuerSettings | None = None) -> None:
+        super().__init__(_REFUSED)
+        self.cause = reason
+        self.issuer = issuer.issuer if issuer else None
+
+
 class Issuers:
     """Those whom the operator trusts. Checking a signature takes 30 to 130 µs, once for each token and half minute."""
 
@@ -67,7 +97,7 @@ class Issuers:
         return bool(self._known)
 
     async def verify(self, token: str) -> Claims:
-        """Raises Unauthenticated, with one sentence for whatever is wrong, and ServerUnavailable without keys.
+        """Raises TokenRefused, whose sentence is the same for whatever is wrong, and ServerUnavailable without keys.
 
         Headers that would choose the key (`jku`, `x5u`, `jwk`, `x5c`) are not read, and `crit` is refused.
         """
@@ -77,7 +107,7 @@ class Issuers:
         if issuer.jwks_url:
             key = await self._rings[issuer.issuer].find(header.get("kid"), algorithm)
             if key is None:
-                raise Unauthenticated(_REFUSED)
+                raise TokenRefused("kid: the issuer serves no key of this id that fits `alg`", issuer)
         try:
             claims = jwt.decode(
                 token,
@@ -88,22 +118,28 @@ class Issuers:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "sub", "aud", "iss"], "enforce_minimum_key_length": True},
             )
-        except (PyJWTError, ValueError, TypeError, OverflowError):
-            raise Unauthenticated(_REFUSED) from None
+        except (PyJWTError, ValueError, TypeError, OverflowError) as error:
+            raise TokenRefused(_reason_of(error), issuer) from None
         return _claims_of(claims, issuer)
 
     def _look(self, token: str) -> tuple[dict[str, Any], IssuerSettings]:
         """The header and the issuer that an unverified token names: what to verify it with."""
-        parts = token.split(".") if len(token) <= MAX_TOKEN_BYTES else []
-        if len(parts) != 3:
-            raise Unauthenticated(_REFUSED)
-        header, payload = _object_of(parts[0]), _object_of(parts[1])
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenRefused(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+        parts = token.split(".")
+        header, payload = (_object_of(part) for part in parts[:2]) if len(parts) == 3 else (None, None)
+        if header is None or payload is None:
+            raise TokenRefused("this is no JWT: three parts in base64url, the first two of them JSON objects")
         name = payload.get("iss")
         issuer = self._known.get(name) if isinstance(name, str) else None
-        if issuer is None or header.get("alg") not in _algorithms_of(issuer) or "crit" in header:
-            raise Unauthenticated(_REFUSED)
+        if issuer is None:
+            raise TokenRefused("iss: no issuer of the settings has this name")
+        if header.get("alg") not in _algorithms_of(issuer):
+            raise TokenRefused(f"alg: this issuer's tokens are taken with {', '.join(_algorithms_of(issuer))}", issuer)
+        if "crit" in header:
+            raise TokenRefused("crit: no extension is understood here", issuer)
         if not isinstance(header.get("kid"), str | None):
-            raise Unauthenticated(_REFUSED)
+            raise TokenRefused("kid: must be a string", issuer)
         return header, issuer
 
 
@@ -115,30 +151,42 @@ def _algorithms_of(issuer: IssuerSettings) -> Sequence[str]:
     return issuer.algorithms or (("HS256",) if issuer.secret else tuple(ASYMMETRIC))
 
 
-def _object_of(part: str) -> dict[str, Any]:
+def _object_of(part: str) -> dict[str, Any] | None:
     try:
         found = orjson.loads(base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise Unauthenticated(_REFUSED)
-    return found
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _reason_of(error: Exception) -> str:
+    """What PyJWT found wrong, in our words: its own may quote the token."""
+    if isinstance(error, MissingRequiredClaimError):
+        return f"{error.claim}: is missing"
+    if isinstance(error, ImmatureSignatureError):
+        claim = "iat" if "iat" in str(error) else "nbf"
+        return f"{claim}: lies more than {LEEWAY_SECONDS} seconds in the future; compare the clocks"
+    return next((words for kind, words in _REASONS if isinstance(error, kind)), "the token is malformed")
 
 
 def _claims_of(claims: dict[str, Any], issuer: IssuerSettings) -> Claims:
     """Checks what PyJWT leaves open: whole times, a bounded life, a subject that can be shown and stored."""
     issued_at, expires_at, subject = claims["iat"], claims["exp"], claims["sub"]
-    if not all(_is_number(each) and 0 <= each < MAX_SECONDS for each in (issued_at, expires_at)):
-        raise Unauthenticated(_REFUSED)
-    if expires_at <= time.time() or not 0 < expires_at - issued_at <= issuer.max_life_seconds:
-        raise Unauthenticated(_REFUSED)
+    for name, moment in (("iat", issued_at), ("exp", expires_at)):
+        if not _is_number(moment) or not 0 <= moment < MAX_SECONDS:
+            raise TokenRefused(f"{name}: must be a number of seconds since 1970", issuer)
+    if expires_at <= time.time():
+        raise TokenRefused(_EXPIRED, issuer)
+    if not 0 < expires_at - issued_at <= issuer.max_life_seconds:
+        most = issuer.max_life_seconds
+        raise TokenRefused(f"exp: must come after iat, and at most {most} seconds (`max_life_seconds`)", issuer)
     if (
         not isinstance(subject, str)
         or not 0 < len(subject) <= MAX_SUBJECT_LENGTH
         or not subject.isprintable()
         or is_blank(subject)
     ):
-        raise Unauthenticated(_REFUSED)
+        raise TokenRefused(f"sub: must be printable text of 1 to {MAX_SUBJECT_LENGTH} characters", issuer)
     return Claims(
         external_id=issuer.prefix + subject,
         issued_at=int(issued_at * 1000),

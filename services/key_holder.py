@@ -8,8 +8,10 @@ from models.api_key import FoundKeyRow, Scope
 from models.base import now_ms
 from models.transaction import Transaction
 from services.credentials import Credentials
-from services.error import BadRequest, Forbidden, Unauthenticated
+from services.error import ActAsNotFound, Forbidden, Unauthenticated
 from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.recipient import not_found
 from services.revocation import RevocationReason
 from services.standing import check_state
 from services.user import Reference, ReferenceKind, UserService
@@ -18,19 +20,21 @@ from services.viewer import CredentialKind, Right, Viewer
 KEY = re.compile(r"sok_[A-Za-z0-9_-]{43}")
 NEVER = 2**53  # when a key without an end expires, in ms since 1970
 _BAD_KEY = "The API key is not valid (any more)."
+_NAME_SOMEBODY = "This API key acts for others: name the person in the header `X-Act-As` of each request."
 
 
 class KeyHolders:
     """Turns an API key into a viewer."""
 
-    def __init__(self, database: GuardedDatabase, people: UserService) -> None:
+    def __init__(self, database: GuardedDatabase, people: UserService, limits: Limits) -> None:
         self._database = database
         self._people = people
+        self._limits = limits
 
     def check_way(self, credentials: Credentials) -> None:
         """Raises Forbidden: a key in a page is a key that its visitors have, and a socket is for oneself."""
         if credentials.is_from_page:
-            raise Forbidden("An API key does not belong into a page: call from your server, without an Origin header.")
+            raise Forbidden("An API key does not belong in a page: call from your server, without an Origin header.")
         if credentials.act_as is not None and credentials.is_from_socket:
             raise Forbidden("A key does not act for somebody on a WebSocket: let them connect with a token of theirs.")
 
@@ -38,7 +42,7 @@ class KeyHolders:
         """The key's owner, or whom it acts for; `session` is the key's hash.
 
         Raises Unauthenticated (Zulip: a wrong key is refused), AccountSuspended, AccountDeactivated; Forbidden without
-        the scope, BadRequest where `act_as` names nobody (OSSN: an unknown user is refused with its own reason).
+        the scope, or with it and without a name where this server wants one; ActAsNotFound.
         """
         if not KEY.fullmatch(credentials.token):
             raise Unauthenticated(_BAD_KEY)
@@ -50,12 +54,15 @@ class KeyHolders:
         check_state(row.state)
         rights = rights_of(Scope(row.scopes))
         expires_at = NEVER if row.expires_at is None else row.expires_at
+        can_act = bool(Scope(row.scopes) & Scope.ACT_AS_ANY_USER)
         if credentials.act_as is None:
+            if can_act and self._limits.act_as_required:
+                raise Forbidden(_NAME_SOMEBODY)
             return Viewer(row.user_id, session, expires_at, CredentialKind.API_KEY, rights, key_id=row.id)
-        if not Scope(row.scopes) & Scope.ACT_AS_ANY_USER:
+        if not can_act:
             raise Forbidden("This API key lacks the scope ACT_AS_ANY_USER.")
         if acted is None:
-            raise BadRequest("`X-Act-As` names nobody.")
+            raise ActAsNotFound(f"{not_found(credentials.act_as).removesuffix('.')}: check `X-Act-As`.")
         check_state(acted.state)
         return Viewer(
             acted.id,
@@ -81,7 +88,7 @@ class KeyHolders:
 
 def _is_owner(row: FoundKeyRow, name: str | None) -> bool:
     """Whether a Basic user name is the owner's e-mail address (Zulip) or user name; none was sent with a bearer."""
-    return name is None or users.fold(name) in {row.username_key, row.email_key}
+    return name is None or users.fold(name) in {row.username_key, None if row.email is None else users.fold(row.email)}
 
 
 def rights_of(scopes: Scope) -> Right:

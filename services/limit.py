@@ -32,6 +32,7 @@ class Limits:
     max_filename_length: int = 255
     upload_life_seconds: int = 86_400
     max_uploads: int = 100  # of one user, begun and not ended
+    quarantine_seconds: int = 7 * 86_400  # of bytes that no row names
     quota_bytes: int = 0  # of one user's files; 0: no limit
     url_life_seconds: int = 300
     event_retention_seconds: int = 30 * 86_400
@@ -47,15 +48,20 @@ class Limits:
     sign_up: bool = True
     self_conversations: bool = False
     email_lookup: bool = False
+    act_as_required: bool = True  # a key that can act for others names somebody in each request
     require_text: bool = False  # OSSN, MongoDB chat: text even when there is a file
+    require_type: bool = False  # MongoDB chat
     accept_messages_from: Audience = Audience.EVERYONE  # for people who chose nothing
     from_others: OutsideAction = OutsideAction.REQUEST
     who_may_add_to_groups: Audience = Audience.EVERYONE
     widest_audience: Audience = Audience.EVERYONE
+    audience_for_each_send: bool = False  # SelfCommunity, with FOLLOWED_BY_ME; else for the first message alone
     max_request_messages: int = 3
     edit_window_seconds: int = 0  # 0: no limit
     delete_for_everyone_window_seconds: int = 0  # 0: no limit; 7200 is MongoDB chat's
     silent_delete_window_seconds: int = 60  # SelfCommunity
+    # A week: whoever looks in at weekends can still report it, and what is deleted is soon so in truth. 0: not at all.
+    report_window_seconds: int = 7 * 86_400
     typing_seconds: int = 6  # OSSN
     max_reactions: int = 20  # different emoji on one message
     reports_per_minute: int = 10
@@ -63,5 +69,7 @@ class Limits:
     searches_per_minute: int = 120
     typing_per_minute: int = 120
     streams_per_minute: int = 120
+    cost_per_minute: int = 300_000  # of one user's requests
+    anonymous_cost_per_minute: int = 60_000  # of one address
     max_streams: int = 100  # of one user, at once
     max_sockets: int = 50  # of one user, at once

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from models import device as devices
 from models.base import conversation_of, seq_of
 from models.device import DeviceRow
-from models.event import EventKind, EventRow, Receipt
+from models.event import EventKind, EventRow, Position, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.conversation import ConversationService, ConversationView
@@ -35,6 +35,11 @@ class Occurrence:
     person: Person | None = None
     settings: Settings | None = None
     device: DeviceRow | None = None
+
+    @property
+    def position(self) -> Position:
+        """Its place in the viewer's log."""
+        return Position(self.n, self.at)
 
     @property
     def conversation_id(self) -> int | None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.conversation import ConversationRow
+from models.conversation import ConversationKind, ConversationRow
 from models.member import MemberRow, RequestState
+from services.policy import Eligibility
 from services.user import Person
 
 _ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}  # receipts pass: nobody waits for an answer
@@ -15,12 +16,14 @@ class ParticipantView:
     """A member with their place in the conversation.
 
     The positions are None where this person, or the viewer, keeps them private, or where one has blocked the other.
+    Without `shows_delivery` a message counts as delivered once it was read, and from then on.
     """
 
     person: Person
     row: MemberRow
     delivered_seq: int | None = None
     read_seq: int | None = None
+    shows_delivery: bool = False
 
 
 def participants_of(
@@ -39,5 +42,12 @@ def participants_of(
         )
         read_seq = row.read_seq if shows_read else None
         delivered_seq = row.delivered_seq if shows_delivery else read_seq
-        views.append(ParticipantView(person, row, delivered_seq, read_seq))
+        views.append(ParticipantView(person, row, delivered_seq, read_seq, shows_delivery))
     return views
+
+
+def exclusions_of(mine: ConversationRow, others: Sequence[ParticipantView]) -> list[Eligibility]:
+    """What keeps the viewer from writing although they are a member; who was asked into a group has answered for it."""
+    is_group = mine.kind == ConversationKind.GROUP
+    asked = [each for each in others if not is_group or each.row.request_state == RequestState.NONE]
+    return [each.person.exclusion for each in asked if each.person.exclusion]

@@ -15,6 +15,7 @@ from services.rejection import Issue, IssueReason
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MIN_LENGTH = 8  # code points: OWASP ASVS 6.2.1 counts characters
 MAX_BYTES = 1024
 MOST_WAITING = 64  # about a second of work for two threads
 
@@ -68,12 +69,12 @@ class Passwords:
 
 
 def password_issue(password: str, path: tuple[str, ...] = ("password",)) -> Issue | None:
-    """What is wrong with a password: 8 to 1,024 bytes, and nothing else is asked of it."""
-    size = len(password.encode("utf-8", "surrogatepass"))
-    if size < 8:
-        return Issue(path, IssueReason.TOO_SHORT, "A password has at least 8 bytes.", 8)
-    if size > MAX_BYTES:
-        return Issue(path, IssueReason.TOO_LONG, "A password has at most 1,024 bytes.", MAX_BYTES)
+    """What is wrong with a password: 8 characters (code points) to 1,024 bytes, and nothing else is asked of it."""
+    if len(password) < MIN_LENGTH:
+        detail = f"A password has at least {MIN_LENGTH} characters."
+        return Issue(path, IssueReason.TOO_SHORT, detail, MIN_LENGTH)
+    if len(password) > MAX_BYTES or len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        return Issue(path, IssueReason.TOO_LONG, f"A password has at most {MAX_BYTES:,} bytes in UTF-8.", MAX_BYTES)
     try:
         password.encode()
     except UnicodeEncodeError:

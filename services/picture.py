@@ -1,6 +1,7 @@
 """Pictures: proved by a real decode, cleaned of what a camera wrote, made small; in a process that may fail alone."""
 
 import asyncio
+import errno
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.picture_worker import MAX_FRAMES, MAX_PIXELS, THUMBNAIL_PIXELS
+from services.picture_worker import MAX_FRAMES, MAX_PIXELS, READY, THUMBNAIL_PIXELS
 
 PICTURE_MIME_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 THUMBNAIL_MIME_TYPE = "image/webp"
@@ -25,6 +26,7 @@ _REASONS = {
     "frames": f"The picture must have at most {MAX_FRAMES:,} frames.",
 }
 _BROKEN = "The picture could not be decoded."
+_NO_ANSWER = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class PictureDecoder:
     async def decode(self, path: Path, mime_type: str) -> Picture:
         """Decode all frames of a local file as `mime_type` and nothing else.
 
-        Raises UnsafePicture whatever is wrong with the file, also where it takes longer than the timeout; OSError where
-        no process could be started, which says nothing about the file.
+        Raises UnsafePicture whatever is wrong with the picture, also where it takes longer than the timeout; OSError
+        where no process could be started or the file could not be read, which says nothing about the picture.
         """
         if mime_type not in PICTURE_MIME_TYPES:
             raise UnsafePicture("The picture must be a PNG, JPEG, GIF or WebP.")
@@ -118,12 +120,19 @@ class PictureDecoder:
                 env={name: os.environ[name] for name in _INHERITED if name in os.environ},
             )
             assert process.stdout is not None
+            is_ready = False
             try:
                 async with asyncio.timeout(self._timeout_seconds) as patience:
-                    yield await _answer_of(process.stdout), process.stdout
+                    is_ready = await process.stdout.readline() == READY
+                    answer = await _answer_of(process.stdout) if is_ready else _NO_ANSWER
+                    if answer is _NO_ANSWER and (not is_ready or await process.wait() > 0):
+                        raise OSError(errno.EIO, "The picture could not be read")
+                    yield answer, process.stdout
             except TimeoutError as error:
                 if not patience.expired():
                     raise
+                if not is_ready:
+                    raise OSError(errno.ETIMEDOUT, "The picture could not be read in time") from error
                 raise UnsafePicture("The picture takes too long to decode.") from error
             finally:
                 if process.returncode is None:
@@ -133,7 +142,8 @@ class PictureDecoder:
 
 async def _answer_of(reader: asyncio.StreamReader) -> object:
     try:
-        return _parsed(await reader.readline())
+        line = await reader.readline()
+        return _parsed(line) if line else _NO_ANSWER
     except ValueError as error:  # a line past the reader's limit: no answer of ours
         raise UnsafePicture(_BROKEN) from error
 

@@ -1,8 +1,12 @@
 """The process that works on one picture: prints a JSON line, then bytes; it runs alone and imports nothing of Sotto.
 
 `decode` proves the picture, `clean` writes it without what a camera put into it, `thumbnail` writes a small one.
+
+Before the answer comes the line READY: the decoder is loaded and the file can be read. What goes wrong earlier says
+nothing about the picture.
 """
 
+import errno
 import json
 import math
 import resource
@@ -26,10 +30,14 @@ MAX_FRAMES = 1_000
 MAX_MEMORY_BYTES = 1024**3
 MAX_CPU_SECONDS = 10
 THUMBNAIL_PIXELS = 400  # the longer side
+READY = b"ready\n"
 JPEG_QUALITY = 92  # of a picture that has to be turned; what need not be turned keeps its every bit
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4: 5 to 8 turn the picture by a quarter
+_CHUNK_BYTES = 1024**2
+# What a broken picture can cause by itself: a seek to nowhere, too much memory, a write that is forbidden.
+_OF_THE_PICTURE = {errno.EINVAL, errno.EOVERFLOW, errno.ENOMEM, errno.EFBIG}
 
 
 class Refused(Exception):
@@ -42,6 +50,16 @@ def limit_process() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def prepare(path: str) -> None:
+    """Load the decoder and read the file once; raises ImportError or OSError, and parses nothing."""
+    from PIL import Image  # noqa: PLC0415 (only after the limits are set)
+
+    Image.preinit()
+    with open(path, "rb") as file:  # noqa: PTH123
+        while file.read(_CHUNK_BYTES):
+            pass
 
 
 def opened(path: str, mime_type: str) -> "Image.Image":
@@ -179,18 +197,23 @@ def _base83(value: int, length: int) -> str:
 
 
 def main(command: str, path: str, mime_type: str) -> None:
-    """Print the answer; whatever goes wrong is an answer too."""
+    """Print READY and the answer; whatever goes wrong after READY is an answer too."""
     limit_process()
     warnings.simplefilter("error")
     # Broken metadata is common in honest photographs, and nobody is shown it.
     warnings.filterwarnings("ignore", module=r"PIL\.(Tiff|Jpeg)ImagePlugin")
+    prepare(path)
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
     content = b""
     try:
         answer, content = {"decode": decode, "clean": clean, "thumbnail": thumbnail}[command](path, mime_type)
         answer["bytes"] = len(content)
     except Refused as refused:
         answer = {"refused": str(refused)}
-    except Exception as error:  # noqa: BLE001 (Pillow's plugins raise anything, and none of it is a person's to read)
+    except Exception as error:  # (Pillow's plugins raise anything, and none of it is a person's to read)
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in _OF_THE_PICTURE:
+            raise  # the disk failed: no answer says so
         is_bomb = type(error).__name__.startswith("DecompressionBomb")
         answer = {"refused": "pixels" if is_bomb else "broken"}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + content)

@@ -12,15 +12,17 @@ from models import member as members
 from models import message as messages
 from models.base import conversation_of
 from models.conversation import ConversationKind
+from models.member import MemberRow, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint
+from services.consent import reaches_nobody, withheld_from
 from services.draft import Draft, check_draft
 from services.error import IdempotencyConflict, NotFound, RecipientsRejected
 from services.limit import Limits
 from services.message import MessageView
 from services.policy import Eligibility
-from services.recipient import rejection_of, rejections_of
+from services.recipient import refusal_of, rejection_of, rejections_of
 from services.rejection import RecipientRejection, RecipientRejectionReason
 from services.user import Person, Reference, ReferenceKind, UserService
 
@@ -55,12 +57,15 @@ class Outcome:
 class Addressees:
     """The members of the conversation that a message goes to, the viewer among them; its id where it is there yet.
 
-    `is_request` when it has to wait for the recipient's answer.
+    A new conversation waits for the answer of those who are `asked`. Those in `withheld` are members of a group to whom
+    its messages do not come now.
     """
 
     member_ids: frozenset[int]
     conversation_id: int | None = None
-    is_request: bool = False
+    asked: frozenset[int] = frozenset()
+    withheld: frozenset[int] = frozenset()
+    is_group: bool = False
 
 
 @dataclass(slots=True)
@@ -135,12 +140,14 @@ class Plan:
         mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([draft.conversation_id or 0]))
         if mine is None:
             raise NotFound("There is no such conversation.")
-        found = frozenset(each.user_id for each in members.members_of(tx, [mine.id])[mine.id])
-        is_request = False
-        if mine.kind != ConversationKind.GROUP:  # in a group a block does not silence the others
-            is_request = self._check_peer(tx, found)
+        rows = members.members_of(tx, [mine.id])[mine.id]
+        found = frozenset(each.user_id for each in rows)
+        is_group = mine.kind == ConversationKind.GROUP
+        if not is_group:  # in a group a block does not silence the others
+            self._check_peer(tx, found)
         self._check_reply(tx, mine.id)
-        return Addressees(found, mine.id, is_request)
+        withheld = self._withheld(tx, rows) if is_group else frozenset()
+        return Addressees(found, mine.id, withheld=withheld, is_group=is_group)
 
     def _check_named(self, tx: Transaction, references: Sequence[Reference]) -> Addressees:
         people = self.people(tx)
@@ -150,16 +157,52 @@ class Plan:
         if found := rejections_of(self.users.policy, self.viewer_id, references, people, is_new=is_new):
             raise RecipientsRejected(found)
         self._check_reply(tx, conversation_id)
-        return Addressees(ids, conversation_id, is_request=len(ids) == 2 and any(map(_is_request, people)))
+        is_group = len(ids) > 2
+        if conversation_id is not None and is_group:
+            rows = members.members_of(tx, [conversation_id])[conversation_id]
+            named = [each.row.id for each in people if each]
+            return Addressees(ids, conversation_id, withheld=self._withheld(tx, rows, named), is_group=True)
+        asked = frozenset(each.row.id for each in people if each and self._is_asked(each, is_group=is_group))
+        return Addressees(ids, conversation_id, asked, is_group=is_group)
 
-    def _check_peer(self, tx: Transaction, found: frozenset[int]) -> bool:
-        """Whether the message goes into a request."""
+    def _is_asked(self, person: Person, *, is_group: bool) -> bool:
+        """Whether a first message has to wait for this person's answer."""
+        eligibility = person.eligibility
+        if is_group:
+            eligibility = self.users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
+        return eligibility is Eligibility.ALLOWED_AS_REQUEST
+
+    def _withheld(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int] = ()) -> frozenset[int]:
+        """Of a group; raises RecipientsRejected where the message would come to nobody, until somebody agrees to it."""
+        policy = self.users.policy
+        if policy.for_each_send:
+            self._check_audiences(tx, rows, named)
+        if reaches_nobody(tx, policy, self.viewer_id, rows):
+            people = self.users.load(tx, self.viewer_id, [row.user_id for row in rows if row.user_id != self.viewer_id])
+            raise RecipientsRejected([refusal_of(0, each, Eligibility.NOT_ACCEPTING) for each in people.values()])
+        return withheld_from(tx, policy, [row for row in rows if row.user_id != self.viewer_id])
+
+    def _check_peer(self, tx: Transaction, found: frozenset[int]) -> None:
+        """Raises RecipientsRejected."""
         peer_id = next(iter(found - {self.viewer_id}), self.viewer_id)
         peer = self.users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
         rejection = rejection_of(0, Reference(ReferenceKind.ID, str(peer_id)), peer)
         if rejection:
             raise RecipientsRejected([rejection])
-        return _is_request(peer)
+
+    def _check_audiences(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int]) -> None:
+        """Of each member of a group, where the operator wants them asked for every message; raises RecipientsRejected.
+
+        Who was asked has answered for it. Offenders come with their places among the `named`, or in the order of ids.
+        """
+        asked = [row.user_id for row in rows if row.request_state == RequestState.NONE]
+        people = self.users.load(tx, self.viewer_id, sorted({*asked} - {self.viewer_id}))
+        order = named or list(people)
+        rejections = [
+            refusal_of(order.index(id_), each, each.exclusion) for id_, each in people.items() if each.exclusion
+        ]
+        if rejections:
+            raise RecipientsRejected(sorted(rejections, key=lambda each: each.index))
 
     def _check_reply(self, tx: Transaction, conversation_id: int | None) -> None:
         reply_to = self.draft.reply_to_id
@@ -168,7 +211,3 @@ class Plan:
         is_here = conversation_id is not None and conversation_of(reply_to) == conversation_id
         if not is_here or not messages.find_visible(tx, self.viewer_id, [reply_to]):
             raise NotFound("There is no such message to reply to in this conversation.")
-
-
-def _is_request(person: Person | None) -> bool:
-    return person is not None and person.eligibility is Eligibility.ALLOWED_AS_REQUEST

@@ -5,19 +5,26 @@ from dataclasses import dataclass
 from models import conversation as conversations
 from models import member as members
 from models import message as messages
+from models import receipt as receipts
 from models.base import conversation_of, message_id, seq_of
 from models.conversation import ConversationKind, ConversationRow
 from models.event import EventKind, Removal
-from models.member import FOR_GOOD
+from models.member import FOR_GOOD, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
+from services.change import recipients_of
 from services.conversation import ConversationService, ConversationView
 from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.rejection import Issue, IssueReason
 from services.viewer import Viewer
+
+_WHY_STAY = {
+    RequestState.PENDING: "This group is waiting for your answer: decline it, and you will hear nothing more of it.",
+    RequestState.DECLINED: "You have declined this group and hear nothing more of it; accept it to leave it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class PreferenceService:
         """Leaves a group for good: the viewer sees no more of it, also not what was there before.
 
         The same people can make a new group, without the old one's messages. Raises NotFound, and PermissionDenied for
-        a conversation that is no group.
+        a conversation that is no group, and for a request, which is declined instead.
         """
         self._pubsub.publish(await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id))
 
@@ -114,12 +121,15 @@ def _leave(tx: Transaction, viewer_id: int, conversation_id: int) -> list[Hint]:
     mine = _get(tx, viewer_id, conversation_id)
     if mine.kind != ConversationKind.GROUP:
         raise PermissionDenied("Only a group can be left; clear this conversation, or block the other person.")
+    if mine.request_state in _WHY_STAY:  # with the row the decline would be gone, and they could be asked again
+        raise PermissionDenied(_WHY_STAY[RequestState(mine.request_state)])
     tx.run(members.DELETE, user=viewer_id, conversation=mine.id)
+    tx.run(receipts.DELETE_OF, user=viewer_id, conversation=mine.id)
     tx.run(conversations.FORGET_HASH, conversation=mine.id)
     told = Announcement(tx)
     told.tell([viewer_id], EventKind.CONVERSATION_REMOVED, mine.id)
-    left = [each.user_id for each in members.members_of(tx, [mine.id]).get(mine.id, ())]
-    told.tell(left, EventKind.CONVERSATION_UPDATED, mine.id)
+    rows = members.members_of(tx, [mine.id]).get(mine.id, [])
+    told.tell(recipients_of(rows, frozenset(each.user_id for each in rows)), EventKind.CONVERSATION_UPDATED, mine.id)
     return told.hints
 
 

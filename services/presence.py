@@ -1,24 +1,29 @@
 """Presence and typing: what passes. Never stored, derived from live streams, shown to those it concerns alone."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from models import member as members
+from models import contact as contacts
 from models.base import now_ms
 from models.member import RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, PubSub
+from services.contact import is_active, watchers_of
 from services.conversation import ConversationService, ConversationView
 from services.error import NotFound, ServerUnavailable
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.participant import ParticipantView
 from services.rate import RateLimiter
 from services.setting import SettingService
 from services.user import Person, UserService
 from services.viewer import Right, Viewer
+
+MOST_REMEMBERED = 50_000  # people whose `lastActiveAt` is known; of others it is null
 
 _ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}
 
@@ -50,7 +55,7 @@ class PresenceService:
         self._settings = settings
         self._limits = limits
         self._streams: dict[int, int] = {}
-        self._last_active: dict[int, int] = {}
+        self._last_active: OrderedDict[int, int] = OrderedDict()
         self._typing: dict[tuple[int, int], int] = {}
         self._rate = RateLimiter(limits.typing_per_minute, "typing signals")
 
@@ -66,14 +71,16 @@ class PresenceService:
             self._streams[user_id] -= 1
             if not self._streams[user_id]:
                 del self._streams[user_id]
-                self._last_active[user_id] = now_ms()
+                self._note_end(user_id)
                 await asyncio.shield(self._announce(user_id))
 
     async def _announce(self, user_id: int) -> None:
-        """Lets those who may know have another look; a busy server tells them later, or not at all."""
+        """Wakes those who may know, and nobody else: even an empty waking would show when somebody comes and goes.
+
+        A busy server does so later, or not at all.
+        """
         with suppress(ServerUnavailable):
-            contacts = await self._database.read(_contacts_of, user_id)
-            self._pubsub.flash(Flash(contact, FlashKind.PRESENCE, user_id) for contact in contacts)
+            self._pubsub.flash(await self._database.read(_flashes_of, user_id))
 
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Presence]:
         """Of those of the people whose presence the viewer may see: they share it, neither has blocked the other, and
@@ -82,8 +89,8 @@ class PresenceService:
 
     def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Presence]:
         """Runs inside a transaction; see `find_many`."""
-        contacts = set(tx.values(members.CONTACTS_AMONG, viewer=viewer_id, ids=id_list(user_ids)))
-        people = self._users.load(tx, viewer_id, contacts)
+        found = set(tx.values(contacts.AMONG, viewer=viewer_id, ids=id_list(user_ids)))
+        people = self._users.load(tx, viewer_id, found)
         return {id_: self._presence_of(id_) for id_, person in people.items() if _shows(person)}
 
     async def type(
@@ -107,16 +114,27 @@ class PresenceService:
         return view, until or None
 
     def typing_in(self, view: ConversationView) -> list[Person]:
-        """Who types in a conversation now, but for the viewer and for people with a block between them."""
+        """Who types in a conversation now and may be shown to the viewer; see `type`."""
         self._forget_typing()
-        people = (each.person for each in view.others)
-        return [person for person in people if (view.row.id, person.row.id) in self._typing and not person.is_blocked]
+        return [each.person for each in _typists_of(view) if (view.row.id, each.person.row.id) in self._typing]
+
+    @staticmethod
+    def shows_typing(view: ConversationView, user_id: int) -> bool:
+        """Whether the viewer may be shown that this person types in the conversation."""
+        return any(each.person.row.id == user_id for each in _typists_of(view))
 
     def _forget_typing(self) -> None:
         """What is over; whoever began first ends first, so that the oldest are in front."""
         now = now_ms()
         while self._typing and next(iter(self._typing.values())) <= now:
             del self._typing[next(iter(self._typing))]
+
+    def _note_end(self, user_id: int) -> None:
+        """Remember when somebody's last stream ended, and forget whoever has been gone for longest."""
+        self._last_active[user_id] = now_ms()
+        self._last_active.move_to_end(user_id)
+        if len(self._last_active) > MOST_REMEMBERED:
+            self._last_active.popitem(last=False)
 
     def _presence_of(self, user_id: int) -> Presence:
         return Presence(user_id in self._streams, self._last_active.get(user_id))
@@ -125,20 +143,23 @@ class PresenceService:
         view = self._conversations.load_by_id(tx, viewer_id, [conversation_id]).get(conversation_id)
         if view is None:
             raise NotFound("There is no such conversation.")
-        if not self._settings.load(tx, viewer_id).send_typing or view.row.request_state not in _ANSWERED:
+        if not self._settings.load(tx, viewer_id).send_typing:
             return view, []
-        hearers = [
-            each.person.row.id
-            for each in view.others
-            if each.row.request_state in _ANSWERED and not each.person.is_blocked
-        ]
-        return view, hearers
+        return view, [each.person.row.id for each in _typists_of(view)]
+
+
+def _flashes_of(tx: Transaction, user_id: int) -> list[Flash]:
+    """Of an account that was suspended meanwhile nothing is shown any more, but that it ended."""
+    kind = FlashKind.PRESENCE if is_active(tx, user_id) else FlashKind.PRESENCE_WITHDRAWN
+    return [Flash(watcher, kind, user_id) for watcher in watchers_of(tx, user_id)]
+
+
+def _typists_of(view: ConversationView) -> list[ParticipantView]:
+    """The others between whom and the viewer typing passes, in both directions alike."""
+    if view.row.request_state not in _ANSWERED:
+        return []
+    return [each for each in view.others if each.row.request_state in _ANSWERED and not each.person.is_blocked]
 
 
 def _shows(person: Person) -> bool:
     return bool(person.row.share_presence and person.row.is_active and not person.is_blocked)
-
-
-def _contacts_of(tx: Transaction, user_id: int) -> list[int]:
-    found: list[int] = tx.values(members.CONTACTS, viewer=user_id, count=1000)
-    return found

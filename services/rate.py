@@ -22,20 +22,50 @@ class RateLimiter:
         self._clock = clock
         self._buckets: OrderedDict[object, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: object) -> None:
-        """Counts one call; raises RateLimited, and counts nothing, when the bucket is empty."""
+    @property
+    def most(self) -> int:
+        """How much passes at once; 0 for no limit."""
+        return int(self._capacity)
+
+    def take(self, key: object, amount: float = 1.0) -> float:
+        """Counts one call, or one that is worth so many; raises RateLimited, and counts nothing, when that is too much.
+
+        What is worth more than the bucket holds passes when the bucket is full. Returns what was counted.
+        """
         if not self._capacity:
-            return
+            return 0.0
+        needed = min(amount, self._capacity)
+        tokens = self._fill(key)
+        if tokens >= needed:
+            self._buckets[key] = (tokens - needed, self._buckets[key][1])
+            return needed
+        wait = (needed - tokens) / self._per_second
+        raise RateLimited(f"Too many {self._what}; try again in {wait:.1f} seconds.", round(wait, 3))
+
+    def spend(self, key: object, amount: float) -> float:
+        """Counts what happened already, be it more than is left; a negative amount is given back.
+
+        Returns in how many seconds there will be something left.
+        """
+        if not self._capacity:
+            return 0.0
+        tokens = max(-self._capacity, min(self._capacity, self._fill(key) - amount))
+        self._buckets[key] = (tokens, self._buckets[key][1])
+        return max(0.0, -tokens / self._per_second)
+
+    def left(self, key: object) -> float:
+        """How much passes now."""
+        return self._fill(key) if self._capacity else 0.0
+
+    def _fill(self, key: object) -> float:
+        """Fills the bucket up to this moment."""
         now = self._clock()
         tokens, filled_at = self._buckets.pop(key, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - filled_at) * self._per_second)
-        refused = tokens < 1
-        self._buckets[key] = (tokens if refused else tokens - 1, now)
+        self._buckets[key] = (tokens, now)
         if len(self._buckets) > 50_000:
             self._buckets.popitem(last=False)
-        if refused:
-            wait = (1 - tokens) / self._per_second
-            raise RateLimited(f"Too many {self._what}; try again in {wait:.1f} seconds.", round(wait, 3))
+        return tokens
 
 
 class SignInRates:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
 
 from services import media_type
 from services.file import ReceivedFile
@@ -13,6 +15,7 @@ from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
 from services.text import clean_filename
 from storage.base import Storage, StorageError, StorageFull
+from storage.reader import chunks_of
 
 
 class Reception:
@@ -39,6 +42,16 @@ class Reception:
             raise
         return received
 
+    async def copy(self, received: ReceivedFile) -> ReceivedFile:
+        """The same bytes in a file of their own, which is stored or discarded by itself; `rejection` says why not."""
+        if received.staged is None:
+            return replace(received)
+        try:
+            async with aclosing(chunks_of(received.staged.path)) as chunks:
+                return await self.receive(chunks, received.filename)
+        except OSError:
+            return replace(received, staged=None, rejection=_not_read(received))
+
     async def discard(self, received: ReceivedFile) -> None:
         """Lets go of what was received; after a send kept it, and a second time, this does nothing."""
         if received.staged is not None:
@@ -53,11 +66,14 @@ class Reception:
             return
         try:
             await received.staged.finish()
+            received.mime_type = await asyncio.to_thread(media_type.detect, received.staged.path)
         except StorageError as error:
             received.rejection = storage_rejection(error)
             return
+        except OSError:
+            received.rejection = _not_read(received)
+            return
         received.sha256 = received.staged.sha256
-        received.mime_type = await asyncio.to_thread(media_type.detect, received.staged.path)
         allowed = self._limits.allowed_mime_types
         if allowed and received.mime_type not in allowed:
             detail = f"`{received.filename}` is {received.mime_type} by its content, which is not accepted here."
@@ -84,7 +100,7 @@ class Reception:
         except StorageError as error:
             received.rejection = storage_rejection(error)
         except OSError:
-            received.rejection = (Reason.STORAGE_FAILED, f"`{received.filename}` could not be inspected; try again.")
+            received.rejection = _not_read(received)
         else:
             return picture
         return None
@@ -137,6 +153,11 @@ class Reception:
                     received.rejection = storage_rejection(error)
             elif received.staged is not None:
                 await self.discard(received)
+
+
+def _not_read(received: ReceivedFile) -> tuple[Reason, str]:
+    """The disk failed, which says nothing about the file."""
+    return Reason.STORAGE_FAILED, f"`{received.filename}` could not be inspected; try again."
 
 
 def storage_rejection(error: StorageError) -> tuple[Reason, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from models.member import RequestState
 from services.policy import Eligibility, Policy
 from services.rejection import RecipientRejection, RecipientRejectionReason
 from services.user import Person, Reference, ReferenceKind
@@ -13,7 +12,7 @@ _REASONS = {
     Eligibility.SELF: (Reason.SELF, "You cannot write to yourself here."),
     Eligibility.BLOCKED_BY_VIEWER: (Reason.BLOCKED_BY_VIEWER, "You have blocked {name}; unblock them to write."),
     Eligibility.MUST_BE_FOLLOWED: (Reason.MUST_BE_FOLLOWED, "{name} accepts messages only from people they follow."),
-    Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING_MESSAGES, "{name} does not accept messages from you."),
+    Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING_MESSAGES, "{name} cannot receive messages at the moment."),
     Eligibility.UNAVAILABLE: (Reason.UNAVAILABLE, "{name} cannot receive messages at the moment."),
 }
 _WAYS = {
@@ -34,14 +33,13 @@ def rejection_of(
     if person is None:
         return RecipientRejection(index, Reason.NOT_FOUND, not_found(reference))
     found = eligibility or person.eligibility
-    if found.may_send:
-        return None
+    return None if found.may_send else refusal_of(index, person, found)
+
+
+def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejection:
+    """In the words for what stands in the way."""
     reason, detail = _REASONS[found]
-    if (
-        found is Eligibility.NOT_ACCEPTING
-        and person.row.request == RequestState.PENDING
-        and not person.row.is_blocked_by
-    ):
+    if found is Eligibility.NOT_ACCEPTING and person.is_unanswered:
         reason, detail = Reason.REQUEST_PENDING, "{name} has not yet answered your request."
     return RecipientRejection(index, reason, detail.format(name=person.row.display_name), person.row.id)
 

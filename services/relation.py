@@ -1,4 +1,4 @@
-"""Relations: whom a person follows, and whom they do not want to be called for."""
+"""Relations: whom a person follows, and whose messages make no notifications."""
 
 from models import follow, mute
 from models.base import now_ms

@@ -1,20 +1,23 @@
-"""Reports: a message and what was said before it, copied for the operator, who reads nothing else."""
+"""Reports: a message and what was said before it, as they were sent, for the operator, who reads nothing else."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import orjson
 
 from models import attachment as attachments
-from models import block as blocks
+from models import conversation as conversations
+from models import deletion as deletions
 from models import message as messages
 from models import report as reports
 from models.base import conversation_of, message_id, new_id, now_ms
-from models.event import EventKind
+from models.deletion import DeletedRow
 from models.message import MessageRow
+from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
+from pubsub.base import PubSub
 from services.announcement import Announcement
-from services.change import get_subject
+from services.block import set_block
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -51,19 +54,20 @@ class ReportService:
     async def report(
         self, viewer: Viewer, id_: int, reason: ReportReason, comment: str | None, preceding: int, *, block: bool
     ) -> int:
-        """Copies the message and up to `preceding` before it, as the viewer sees them; returns the report's id.
+        """Copies the message and up to `preceding` before it, as the viewer had them; returns the report's id.
 
-        The copies stay whatever becomes of the messages. `block` blocks the sender as well. Raises InvalidInput (one's
-        own message, counts, comment), NotFound, RateLimited.
+        With all former texts and files, and though they were deleted for everyone since, within the operator's window.
+        What is copied stays until the report is closed, whatever becomes of the messages. `block` blocks the sender as
+        well. Raises InvalidInput (one's own message, counts, comment), NotFound, RateLimited.
         """
         viewer.check(Right.WRITE)
         if issues := self._issues_of(comment, preceding):
             raise InvalidInput(issues)
         self._rate.take(viewer.user_id)
-        report_id, hints = await self._database.write_for(
-            viewer, _store, viewer.user_id, id_, reason, comment or None, preceding, block
+        report_id, announcement = await self._database.write_for(
+            viewer, self._store, viewer.user_id, id_, reason, comment or None, preceding, block
         )
-        self._pubsub.publish(hints)
+        announcement.publish(self._pubsub)
         return report_id
 
     def _issues_of(self, comment: str | None, preceding: int) -> list[Issue]:
@@ -79,35 +83,57 @@ class ReportService:
             issues += [Issue(("comment",), each.reason, each.detail, each.limit) for each in wrong]
         return issues
 
+    def _store(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        id_: int,
+        reason: ReportReason,
+        comment: str | None,
+        preceding: int,
+        block: bool,
+    ) -> tuple[int, Announcement]:
+        announcement = Announcement(tx)
+        window = self._limits.report_window_seconds
+        rows = _originals(
+            tx, viewer_id, id_, preceding, announcement.at - window * 1000 if window else announcement.at + 1
+        )
+        sender_id = rows[-1].sender_id
+        if sender_id == viewer_id:
+            raise InvalidInput([Issue(("messageId",), IssueReason.MISMATCH, "This is your own message.")])
+        report_id = new_id()
+        report = {"id": report_id, "reporter": viewer_id, "message": id_, "reason": int(reason), "comment": comment}
+        tx.run(reports.PUT, **report, at=announcement.at)
+        _copy(tx, report_id, rows)
+        if block:
+            set_block(tx, viewer_id, sender_id, announcement)
+        return report_id, announcement
 
-def _store(
-    tx: Transaction,
-    viewer_id: int,
-    id_: int,
-    reason: ReportReason,
-    comment: str | None,
-    preceding: int,
-    block: bool,
-) -> tuple[int, list[Hint]]:
-    subject = get_subject(tx, viewer_id, id_)
-    row = subject.row
-    if row.sender_id == viewer_id:
-        raise InvalidInput([Issue(("messageId",), IssueReason.MISMATCH, "This is your own message.")])
-    report_id = new_id()
-    tx.run(reports.PUT, id=report_id, reporter=viewer_id, message=id_, reason=int(reason), comment=comment, at=now_ms())
-    floor = message_id(conversation_of(id_), subject.conversation.floor_seq)
-    before = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=floor, before=id_, count=preceding)
-    _copy(tx, report_id, [*reversed(before), row])
-    told = Announcement(tx)
-    if block and tx.run(blocks.PUT, viewer=viewer_id, user=row.sender_id, at=told.at):
-        told.tell([viewer_id], EventKind.USER_BLOCKED, row.sender_id)
-    return report_id, told.hints
+
+def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since: int) -> list[DeletedRow | MessageRow]:
+    """The message and those before it, oldest first, as they were for the viewer, who need not see them any more.
+
+    What was deleted for everyone at `since` or later is whole. Raises NotFound for what the viewer never had, and for
+    what is gone.
+    """
+    place = conversation_of(id_)
+    mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([place]))
+    bounds = {"after": message_id(place, mine.floor_seq if mine else 0), "before": id_ + 1, "count": preceding + 1}
+    shown = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, **bounds) if mine else []
+    deleted = tx.all(deletions.PAGE_BACKWARD, viewer=viewer_id, since=since, **bounds)
+    rows: dict[int, DeletedRow | MessageRow] = {row.id: row for row in shown}
+    rows.update({row.id: row for row in deleted})
+    if id_ not in rows:
+        raise NotFound("There is no such message.")
+    return [rows[each] for each in sorted(rows)[-(preceding + 1) :]]
 
 
-def _copy(tx: Transaction, report_id: int, rows: list[MessageRow]) -> None:
-    files = attachments.of_messages(tx, [row.id for row in rows])
+def _copy(tx: Transaction, report_id: int, rows: Sequence[DeletedRow | MessageRow]) -> None:
+    ids = [row.id for row in rows]
+    filenames = {id_: [each.filename for each in files] for id_, files in attachments.of_messages(tx, ids).items()}
+    filenames |= {id_: [each.filename for each in files] for id_, files in deletions.files_of(tx, ids).items()}
+    present = set(tx.values(messages.PRESENT, ids=id_list(ids)))  # some of which the viewer may have lost to an edit
     for row in rows:
-        names = [each.filename for each in files.get(row.id, ())]
         tx.run(
             reports.PUT_MESSAGE,
             report=report_id,
@@ -115,11 +141,17 @@ def _copy(tx: Transaction, report_id: int, rows: list[MessageRow]) -> None:
             sender=row.sender_id,
             at=row.created_at,
             body=row.body,
-            filenames=orjson.dumps(names).decode(),
+            filenames=orjson.dumps(filenames.get(row.id, [])).decode(),
+            revision=row.revision,
+            deleted_at=None if row.id in present else row.deleted_at,
         )
 
 
 def resolve(tx: Transaction, report_id: int, resolution: str) -> None:
-    """Closes a report with what the operator did about it; raises NotFound where no open one has this id."""
+    """Closes a report with what the operator did about it; its copies go, and with the next sweep what it had kept.
+
+    Raises NotFound where no open one has this id.
+    """
     if not tx.run(reports.RESOLVE, id=report_id, at=now_ms(), resolution=resolution):
         raise NotFound("There is no open report with this id.")
+    tx.run(reports.DELETE_MESSAGES, report=report_id)

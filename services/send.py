@@ -20,6 +20,7 @@ from pubsub.base import PubSub
 from services.announcement import Announcement
 from services.attachment import AttachmentService
 from services.chosen import chosen_rejection, find_uploads
+from services.consent import accept
 from services.draft import Draft
 from services.error import AttachmentsRejected
 from services.file import ChosenUpload, KeptFiles
@@ -29,6 +30,7 @@ from services.message import MessageService, MessageView
 from services.plan import Addressees, Outcome, Plan, Written
 from services.policy import Eligibility
 from services.rate import RateLimiter
+from services.receipt import tell_others
 from services.recipient import rejection_of
 from services.rejection import AttachmentRejection, AttachmentRejectionReason
 from services.user import UserService
@@ -98,6 +100,7 @@ class SendService:
             return replay
         pictures = await self._files.check(draft.files)
         kept = await self._files.keep(viewer, draft.files, pictures)
+        kept.are_as_files = draft.is_as_file
         try:
             written = await self._database.send_for(viewer, self._store, plan, kept)
         except BaseException:
@@ -152,8 +155,9 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
             written.outcomes.append(Outcome(index, rejection=rejection))
             continue
         if person.row.id not in sent:
-            is_request = person.eligibility is Eligibility.ALLOWED_AS_REQUEST
-            to = Addressees(frozenset({plan.viewer_id, person.row.id}), is_request=is_request)
+            is_asked = person.eligibility is Eligibility.ALLOWED_AS_REQUEST
+            asked = frozenset({person.row.id}) if is_asked else frozenset[int]()
+            to = Addressees(frozenset({plan.viewer_id, person.row.id}), asked=asked)
             sent[person.row.id] = _put_message(tx, plan, to, told)
         written.outcomes.append(Outcome(index, sent[person.row.id]))
     if kept.upload_ids and sent:
@@ -168,8 +172,7 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
 
 def _conversation_with(tx: Transaction, plan: Plan, to: Addressees, told: Announcement) -> int:
     """Found or made by its unique key; all of a new one's members hear of it."""
-    requester_id = plan.viewer_id if to.is_request else None
-    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, told.at, requester_id)
+    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, told.at, plan.viewer_id, to.asked)
     if is_new:
         told.tell(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
     return conversation_id
@@ -194,12 +197,14 @@ def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement
         metadata=draft.metadata_json,
     )
     # In a group whoever has blocked the sender never gets the message, not even once the block is lifted.
-    deaf = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if len(to.member_ids) > 2 else set()
+    deaf = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
     for user_id in deaf:
         tx.run(hidden.PUT, user=user_id, message=id_)
-    hearers = to.member_ids - deaf
-    _advance(tx, conversation_id, sender_id, seq, told, hearers, deaf)
-    told.tell(hearers, EventKind.MESSAGE_CREATED, id_)
+    for user_id in to.withheld - deaf:
+        tx.run(hidden.WITHHOLD, user=user_id, message=id_)
+    unreached = to.withheld | deaf
+    _advance(tx, conversation_id, sender_id, seq, told, to, unreached)
+    told.tell(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)
     if draft.text:
         tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=id_)
     return id_
@@ -211,16 +216,17 @@ def _advance(
     sender_id: int,
     seq: int,
     told: Announcement,
-    hearers: frozenset[int],
-    deaf: set[int],
+    to: Addressees,
+    unreached: frozenset[int],
 ) -> None:
     """Whoever writes has read what was there before, and answers a request by it."""
+    if accept(tx, sender_id, conversation_id, told, is_group=to.is_group):
+        told.tell(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
     if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=told.at):
-        last = message_id(conversation_id, seq - 1)
-        told.tell(hearers - {sender_id}, EventKind.RECEIPT_UPDATED, last, actor_id=sender_id, detail=Receipt.READ)
-    if tx.run(members.ACCEPT, conversation=conversation_id, user=sender_id):
-        told.tell(hearers, EventKind.CONVERSATION_UPDATED, conversation_id)
-    tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(deaf))
+        tell_others(tx, sender_id, conversation_id, seq - 1, Receipt.READ, told)
+    tx.run(
+        members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(unreached)
+    )
 
 
 def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> _Thumbnails:
@@ -250,11 +256,12 @@ def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> _Thumbnail
 def _copy_files(tx: Transaction, id_: int, kept: KeptFiles, thumbnails: _Thumbnails) -> None:
     """The files of a message; a thumbnail that came with one is its own, other pictures get theirs by a job."""
     is_waiting = False
+    put = attachments.PUT_AS_FILE if kept.are_as_files else attachments.PUT
     for position, upload_id in enumerate(kept.upload_ids):
         small = thumbnails.get(upload_id)
-        waits = small is None and upload_id in kept.picture_ids
+        waits = small is None and upload_id in kept.picture_ids and not kept.are_as_files
         state = FileState.PROCESSING if waits else FileState.READY
-        tx.run(attachments.PUT, message=id_, position=position, state=int(state), upload=upload_id)
+        tx.run(put, message=id_, position=position, state=int(state), upload=upload_id)
         if small is not None:
             tx.run(
                 attachments.SET_THUMBNAIL,

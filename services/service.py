@@ -1,6 +1,7 @@
 """All services of a running server, made together and closed together."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from models import secret
@@ -11,6 +12,7 @@ from services.attachment import AttachmentService
 from services.authentication import Authenticator
 from services.block import BlockService
 from services.conversation import ConversationService
+from services.cost import CostService
 from services.cursor import Seal
 from services.deletion import DeletionService
 from services.device import DeviceService
@@ -34,12 +36,14 @@ from services.report import ReportService
 from services.request import RequestService
 from services.send import SendService
 from services.setting import SettingService
+from services.storage_link import StorageLink
+from services.storage_sweep import StorageSweeper
 from services.stream import StreamService
 from services.sweep import Sweeper
 from services.thumbnail import Thumbnailer
 from services.upload import UploadService
 from services.user import UserService
-from storage.base import Storage
+from storage.base import Storage, StorageFull
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Services:
     upload: UploadService
     stream: StreamService
     sweeper: Sweeper
+    cost: CostService
+    storage_link: StorageLink
 
     @classmethod
     async def open(
@@ -83,14 +89,21 @@ class Services:
         limits: Limits,
         issuers: Sequence[IssuerSettings] = (),
         fetch: Fetch | None = None,
+        *,
+        checks_storage: bool = True,
     ) -> "Services":
         """Opens the database and the storage; raises what they raise, with nothing left open.
 
-        `fetch` gets the content of a URL, for the keys of those issuers that publish them.
+        A storage without room for more files is opened all the same: texts, reading and deleting go on.
+        `checks_storage` refuses one that belongs to another database (StorageMismatch). `fetch` gets the content of a
+        URL, for the keys of those issuers that publish them.
         """
         await database.open()
         try:
-            await storage.open()
+            with suppress(StorageFull):
+                await storage.open()
+            if checks_storage:
+                await StorageLink(database, storage).check()
             seal = Seal(await database.write(secret.get_or_put, "seal"))
         except BaseException:
             await database.close()
@@ -110,7 +123,7 @@ class Services:
         """Puts them together; the database and the storage are open."""
         user = UserService(database, seal, limits)
         host_users = HostUsers(database, issuers, limits)
-        authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user), limits)
+        authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user, limits), limits)
         message = MessageService(database, user, seal)
         conversation = ConversationService(database, user, message, seal)
         pictures = PictureDecoder()
@@ -120,8 +133,12 @@ class Services:
         thumbnailer = Thumbnailer(database, pubsub, storage, pictures)
         setting = SettingService(database, pubsub, user.policy)
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)
+        link = StorageLink(database, storage)
+        storage_sweeper = StorageSweeper(database, storage, link, upload.parts, limits)
         occurrences = OccurrenceLoader(user, message, conversation, setting)
-        return cls(
+        deletion = DeletionService(database, pubsub, storage, message, limits)
+        receipt = ReceiptService(database, pubsub, conversation)
+        services = cls(
             database,
             storage,
             pubsub,
@@ -135,9 +152,9 @@ class Services:
             message,
             SendService(database, pubsub, user, message, attachment, limits),
             EditService(database, pubsub, user, message, seal, limits),
-            DeletionService(database, pubsub, storage, message, limits),
+            deletion,
             ReactionService(database, pubsub, user, message, limits),
-            ReceiptService(database, pubsub, conversation),
+            receipt,
             RequestService(database, pubsub, conversation),
             PreferenceService(database, pubsub, conversation),
             RelationService(database, user, seal),
@@ -148,11 +165,15 @@ class Services:
             attachment,
             upload,
             StreamService(database, pubsub, authenticator, user, conversation, presence, occurrences, seal, limits),
-            Sweeper(database, storage, upload, thumbnailer, limits),
+            Sweeper(database, storage_sweeper, upload, thumbnailer, limits),
+            CostService(limits),
+            link,
         )
+        services.sweeper.also(deletion.sweep, receipt.merge, database.renew_mark)
+        return services
 
-    async def close(self) -> None:
-        """Stops the sweeper, finishes what was written, lets go of the database."""
+    async def close(self, seconds: float | None = None) -> None:
+        """Stops the sweeper, finishes what was written, lets go of the database, within `seconds` where it can."""
         await self.sweeper.stop()
         self.account.close()
-        await self.database.close()
+        await self.database.close(seconds)

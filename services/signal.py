@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from models.event import Position
 from services.conversation import ConversationView
 from services.occurrence import Occurrence
 from services.presence import Presence
@@ -22,22 +23,22 @@ class ResetReason(Enum):
 class Ready:
     """The first of a stream without a cursor."""
 
-    n: int
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """All that was missed has been delivered, `replayed` events; from here on it is live."""
 
-    n: int
+    position: Position
     replayed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The cursor leads nowhere; the stream goes on from `n`, once the client has loaded anew."""
+    """The cursor leads nowhere; the stream goes on from `position`, once the client has loaded anew."""
 
-    n: int
+    position: Position
     reason: ResetReason
 
 
@@ -45,7 +46,7 @@ class Reset:
 class Heartbeat:
     """Nothing that the viewer sees has happened; the cursor moves all the same."""
 
-    n: int
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """Somebody came or went; None where the viewer may not know (any more)."""
+    """Somebody came or went; None once, when the viewer could see it and no longer may."""
 
     person: Person
     presence: Presence | None

@@ -1,6 +1,7 @@
 """What an upload in parts is, before and while its bytes come: its form, its state, and what can be wrong with it."""
 
 import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -45,7 +46,7 @@ class UploadForm:
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """An upload as its owner sees it; `expires_at` in ms since 1970."""
+    """An upload as its owner sees it; `expires_at` in ms since 1970, `mime_type` by its content, once it is ready."""
 
     id: int
     state: UploadState
@@ -53,6 +54,7 @@ class UploadView:
     byte_size: int
     expires_at: int
     failure: Reason | None = None
+    mime_type: str | None = None
 
 
 class OffsetMismatch(Exception):
@@ -125,7 +127,8 @@ def find_upload(tx: Transaction, owner_id: int, id_: int) -> tuple[SessionRow | 
     for row in tx.all(attachments.MINE, owner=owner_id, ids=id_list([id_])):
         if row.message_id is None:
             state = UploadState.EXPIRED if row.expires_at <= now_ms() else UploadState.READY
-            return None, UploadView(row.id, state, row.byte_size, row.byte_size, row.expires_at)
+            view = UploadView(row.id, state, row.byte_size, row.byte_size, row.expires_at, mime_type=row.mime_type)
+            return None, view
     return None, None
 
 
@@ -133,3 +136,16 @@ def failure_of(session: SessionRow) -> AttachmentRejection:
     """Why an upload failed, for whoever goes on with it."""
     assert session.failure is not None
     return AttachmentRejection(0, reason_of(session.failure), "The upload failed: begin again.", session.filename)
+
+
+async def at_most(
+    chunks: AsyncIterator[bytes], size: int, update: Callable[[bytes], None] | None
+) -> AsyncIterator[bytes]:
+    """The chunks, hashed on their way; raises TooLong past `size` bytes."""
+    async for chunk in chunks:
+        size -= len(chunk)
+        if size < 0:
+            raise TooLong
+        if update is not None:
+            update(chunk)
+        yield chunk

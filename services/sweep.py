@@ -1,33 +1,25 @@
 """The sweeper: what follows a commit, and what has had its time."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-
-import structlog
 
 from models import attachment as attachments
 from models import event as events
 from models import session as sessions
 from models.base import now_ms
-from models.error import DatabaseError
 from models.job import index_messages
-from models.prepared import text_list
-from services.cause import causes_of
-from services.error import SottoError
+from services.failure import SweepLog
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.storage_sweep import StorageSweeper
 from services.thumbnail import Thumbnailer
 from services.upload import UploadService
-from storage.base import Storage, StorageError
-
-_log = structlog.get_logger("sotto.sweep")
 
 INDEX_SECONDS = 0.5
 INDEX_LOT = 200  # about 20 ms of the writer's time
 SWEEP_SECONDS = 600.0
-ORPHAN_SECONDS = 3600.0  # bytes without a row, older than any send can take
+EXPIRED_BATCH = 100
 
 
 class Sweeper:
@@ -36,17 +28,23 @@ class Sweeper:
     def __init__(
         self,
         database: GuardedDatabase,
-        storage: Storage,
+        storage: StorageSweeper,
         uploads: UploadService,
         thumbnailer: Thumbnailer,
         limits: Limits,
     ) -> None:
+        self._others: list[Callable[[], Awaitable[None]]] = []
         self._uploads = uploads
         self._thumbnailer = thumbnailer
         self._database = database
         self._storage = storage
         self._limits = limits
+        self._failures = SweepLog()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def also(self, *sweeps: Callable[[], Awaitable[None]]) -> None:
+        """Adds what `sweep` does besides."""
+        self._others += sweeps
 
     def start(self) -> None:
         """Begins; to be called on the event loop."""
@@ -75,50 +73,40 @@ class Sweeper:
         await self._thumbnailer.work()
 
     async def sweep(self) -> None:
-        """Takes staged files that expired, bytes that nobody owns, sessions that ended, events past their time."""
-        now = now_ms()
-        await self._sweep_staged(now)
-        await self._uploads.sweep()
-        await self._sweep_orphans()
-        await self._database.write(lambda tx: tx.run(sessions.DELETE_EXPIRED, now=now))
-        await self._trim_events(now - self._limits.event_retention_seconds * 1000)
+        """Takes uploads that expired, sessions that ended, old events; then what no row names in the storage.
+
+        Each part stands for itself: one that fails is logged, and keeps no other from its turn. Bytes that a row had
+        wait in the quarantine before they go.
+        """
+        parts = [self._delete_expired_files, self._uploads.delete_expired, *self._others]
+        for part in [*parts, self._delete_expired_sessions, self._trim_events, self._sweep_storage]:
+            await self._attempt(part)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await work()
-            except (SottoError, StorageError, DatabaseError) as error:
-                _log.warning("sweep failed", error=str(error))
-            except Exception as error:  # noqa: BLE001 - a bug must not end the rounds, and its words may be a user's
-                _log.error("sweep failed", causes=causes_of(error))
+            await self._attempt(work)
             await asyncio.sleep(seconds)
 
-    async def _sweep_staged(self, now: int) -> None:
-        count = 1
-        while count:
-            count, keys = await self._database.write(attachments.take_expired, now)
-            for key in keys:
-                await self._storage.delete(key)
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Does one part of a round; logs its failure instead of raising it."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - a bug must not end the rounds
+            self._failures.log(error)
 
-    async def _sweep_orphans(self) -> None:
-        lot: list[str] = []
-        async for key, kept_at in self._storage.keys():
-            if time.time() - kept_at > ORPHAN_SECONDS:
-                lot.append(key)
-            if len(lot) == 500:
-                await self._delete_orphans(lot)
-                lot = []
-        await self._delete_orphans(lot)
+    async def _delete_expired_files(self) -> None:
+        now = now_ms()
+        while await self._database.write(attachments.delete_expired, now) == EXPIRED_BATCH:
+            await asyncio.sleep(0)
 
-    async def _delete_orphans(self, keys: list[str]) -> None:
-        if not keys:
-            return
-        known = await self._database.read(lambda tx: set(tx.values(attachments.KNOWN_KEYS, keys=text_list(keys))))
-        for key in keys:
-            if key not in known:
-                await self._storage.delete(key)
+    async def _delete_expired_sessions(self) -> None:
+        await self._database.write(lambda tx: tx.run(sessions.DELETE_EXPIRED, now=now_ms()))
 
-    async def _trim_events(self, before: int) -> None:
+    async def _sweep_storage(self) -> None:
+        await self._storage.sweep()
+
+    async def _trim_events(self) -> None:
+        before = now_ms() - self._limits.event_retention_seconds * 1000
         user_id = 0
         while user_id := await self._database.write(events.trim, user_id, before):
             await asyncio.sleep(0)

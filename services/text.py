@@ -12,6 +12,7 @@ _REFUSED = re.compile(
     + "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0, 0x110000, 0x10000))
     + "]"
 )
+MAX_MARKS = 32  # in a row: no script stacks more than about ten, and Unicode's own bound is 30 (UAX #15, 12.1)
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Letters and symbols that draw nothing: Hangul fillers, Braille blank, Khmer inherent vowels, variation selectors.
 _UNSEEN = frozenset(
@@ -22,6 +23,31 @@ _UNSEEN = frozenset(
 def is_blank(text: str) -> bool:
     """True when nothing of it is visible: only spaces, controls, format characters and fillers."""
     return all(unicodedata.category(char)[0] in "ZC" or ord(char) in _UNSEEN for char in text)
+
+
+def find_marks(text: str) -> int | None:
+    """Where a run of more than MAX_MARKS combining marks begins; None for no such run.
+
+    ZWJ and ZWNJ count, for they do not end a stack of marks. Looks at every 33rd character alone: such a run cannot
+    pass between two of them, so a long text costs microseconds.
+    """
+    if text.isascii():
+        return None
+    for place in range(MAX_MARKS, len(text), MAX_MARKS + 1):
+        if not _is_mark(text[place]):
+            continue
+        start = end = place
+        while start and _is_mark(text[start - 1]):
+            start -= 1
+        while end < len(text) and end - start <= MAX_MARKS and _is_mark(text[end]):
+            end += 1
+        if end - start > MAX_MARKS:
+            return start
+    return None
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M" or char in "\u200c\u200d"
 
 
 def text_issues(text: str, limits: Limits) -> list[Issue]:
@@ -37,6 +63,9 @@ def text_issues(text: str, limits: Limits) -> list[Issue]:
     if found := _REFUSED.search(text):
         detail = f"The text holds the character U+{ord(found[0]):04X}, which cannot be part of a message."
         issues.append(Issue(path, IssueReason.MALFORMED, detail))
+    if (place := find_marks(text)) is not None:
+        detail = f"The text has more than {MAX_MARKS} combining marks in a row, from character {place + 1}."
+        issues.append(Issue(path, IssueReason.TOO_MANY, detail, MAX_MARKS))
     return issues
 
 
@@ -51,17 +80,32 @@ def name_issue(path: tuple[str, ...], name: str, max_length: int) -> Issue | Non
     if found:
         detail = f"`{path[-1]}` holds the character U+{ord(found[0]):04X}, which a name cannot have."
         return Issue(path, IssueReason.MALFORMED, detail)
+    if find_marks(name) is not None:
+        detail = f"`{path[-1]}` has more than {MAX_MARKS} combining marks in a row."
+        return Issue(path, IssueReason.TOO_MANY, detail, MAX_MARKS)
     return None
+
+
+def _without_excess_marks(name: str) -> str:
+    kept, run = [], 0
+    for char in name:
+        run = run + 1 if _is_mark(char) else 0
+        if run <= MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def clean_filename(filename: str | None, max_length: int) -> str:
     """A name to show and to save under: no path, no control or bidi characters, its ending kept when it is cut.
 
-    Never used as a path. RFC 7578 section 4.2 asks receivers to ignore path information.
+    Combining marks beyond MAX_MARKS in a row are left out. Never used as a path. RFC 7578 section 4.2 asks receivers to
+    ignore path information.
     """
     name = re.split(r"[/\\]", filename or "")[-1]
     name = _BIDI.sub("", _REFUSED.sub("", name))
     name = re.sub(r"[\t\r\n\u2028\u2029]+", " ", name).strip(" .")
+    if find_marks(name) is not None:
+        name = _without_excess_marks(name)
     if is_blank(name):
         return "file"
     if len(name) > max_length:

@@ -16,6 +16,7 @@ from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
 from services.announcement import Announcement
 from services.cause import causes_of
+from services.change import recipients_of, visible_to_of
 from services.error import SottoError
 from services.guard import GuardedDatabase
 from services.picture import PictureDecoder, SmallPicture, UnsafePicture
@@ -116,7 +117,8 @@ def _store(
             spare.append(key)
     if is_there:
         place = conversation_of(message_id)
-        member_ids = [row.user_id for row in members.members_of(tx, [place]).get(place, ())]
-        told.tell(member_ids, EventKind.MESSAGE_UPDATED, message_id, detail=Change.ATTACHMENTS)
+        rows = members.members_of(tx, [place]).get(place, [])
+        recipients = recipients_of(rows, visible_to_of(tx, message_id, rows))
+        told.tell(recipients, EventKind.MESSAGE_UPDATED, message_id, detail=Change.ATTACHMENTS)
     tx.run(job.FINISHED, n=n)
     return told.hints, spare

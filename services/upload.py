@@ -19,6 +19,8 @@ from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.incoming import IncomingFiles
 from services.limit import Limits
+from services.partial_sweep import PartialFilePart
+from services.quarantine import StoragePart
 from services.rate import RateLimiter
 from services.reception import Reception
 from services.staged_upload import (
@@ -28,6 +30,7 @@ from services.staged_upload import (
     UploadForm,
     UploadState,
     UploadView,
+    at_most,
     check_promise,
     check_target,
     failure_of,
@@ -177,24 +180,24 @@ class UploadService:
         await self._completion.clear(id_)
         await self._files.forget(spare)
 
-    async def sweep(self) -> None:
-        """Forgets uploads whose time is over, and bytes of none."""
-        while ids := await self._database.write(sessions.take_expired, now_ms()):
-            for id_ in ids:
-                await self._storage.partials.delete(id_)
-        numbers = await self._storage.partials.numbers()
-        known = await self._database.read(lambda tx: set(tx.values(sessions.KNOWN, ids=id_list(numbers))))
-        busy = {id_ for _, id_ in self._turns.keys}
-        for number in set(numbers) - known - busy:
-            await self._storage.partials.delete(number)
-        await self._incoming.sweep()
+    async def delete_expired(self) -> None:
+        """Deletes the rows of uploads whose time is over; what came of them waits in the quarantine."""
+        while await self._database.write(sessions.take_expired, now_ms()):
+            pass
+
+    @property
+    def parts(self) -> tuple[StoragePart, ...]:
+        """What of the storage belongs to uploads that are on their way."""
+        direct = self._incoming.part
+        partial_files = PartialFilePart(self._storage.partials, self._turns)
+        return (partial_files,) if direct is None else (partial_files, direct)
 
     async def _take_turn(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
         try:
             return await self._turns.take((viewer.user_id, id_), work)
         except TakenOver:
-            raise OffsetMismatch(await self._storage.partials.size_of(id_)) from None
+            raise OffsetMismatch(await self._received_bytes(id_)) from None
 
     async def _find(self, viewer: Viewer, id_: int) -> tuple[SessionRow | None, UploadView | None]:
         viewer.check(Right.SEND)
@@ -259,7 +262,7 @@ class UploadService:
             digest = None if checksum is None else hashlib.new(checksum[0], usedforsecurity=False)
             update = None if digest is None else digest.update
             try:
-                await partials.append(session.id, _at_most(chunks, session.byte_size - at, update))
+                await partials.append(session.id, at_most(chunks, session.byte_size - at, update))
             except BaseException as error:
                 if digest is not None or isinstance(error, TooLong):
                     await asyncio.shield(partials.cut(session.id, at))
@@ -280,20 +283,10 @@ class UploadService:
         await self._completion.finish(viewer, session, found)
 
     async def _view_of(self, session: SessionRow) -> UploadView:
+        return view_of(session, await self._received_bytes(session.id))
+
+    async def _received_bytes(self, id_: int) -> int:
         try:
-            return view_of(session, await self._storage.partials.size_of(session.id))
+            return await self._storage.partials.size_of(id_)
         except StorageError as error:
             raise ServerUnavailable("The upload cannot be read just now.", 5.0) from error
-
-
-async def _at_most(
-    chunks: AsyncIterator[bytes], size: int, update: Callable[[bytes], None] | None
-) -> AsyncIterator[bytes]:
-    """The chunks, hashed on their way; raises TooLong past `size` bytes."""
-    async for chunk in chunks:
-        size -= len(chunk)
-        if size < 0:
-            raise TooLong
-        if update is not None:
-            update(chunk)
-        yield chunk

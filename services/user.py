@@ -1,7 +1,7 @@
 """People as a viewer sees them: named in any way, and whether they can be written to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from models import user as users
@@ -39,10 +39,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user with the viewer's relation to them."""
+    """A user with the viewer's relation to them; `exclusion` keeps the viewer from writing where they are a member.
+
+    `is_unanswered` where the viewer's requests to them are full.
+    """
 
     row: UserRow
     eligibility: Eligibility
+    exclusion: Eligibility | None = None
+    is_unanswered: bool = False
 
     @property
     def is_blocked(self) -> bool:
@@ -65,6 +70,7 @@ class UserService:
             limits.widest_audience,
             limits.max_request_messages,
             limits.self_conversations,
+            limits.audience_for_each_send,
         )
 
     async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
@@ -80,14 +86,15 @@ class UserService:
     async def get_self(self, viewer: Viewer) -> Person:
         """The viewer's own person: a device that waits to be trusted sees this much.
 
-        A key that does not read gets no e-mail address: it may act for anybody.
+        The e-mail address is left out for such a device, where somebody may have come by the password alone, and for a
+        key that does not read, which may act for anybody.
         """
         if not viewer.is_restricted:
             viewer.check(Right.PEOPLE)
         person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
-        if viewer.is_restricted or viewer.may(Right.READ):
+        if viewer.may(Right.READ):
             return person
-        return Person(person.row._replace(email=None), person.eligibility)
+        return replace(person, row=person.row._replace(email=None))
 
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
         """People whose user name begins with `search`, without case, and whom the viewer may write to; by name.
@@ -129,7 +136,9 @@ class UserService:
 
     def seen(self, viewer_id: int, row: UserRow) -> Person:
         """The row with what a send to it would say."""
-        return Person(row, self.policy.eligibility_of(viewer_id, row))
+        policy = self.policy
+        exclusion = policy.exclusion_of(row) if row.id != viewer_id else None
+        return Person(row, policy.eligibility_of(viewer_id, row), exclusion, policy.is_unanswered(row))
 
     def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
         if len(reference.text) > 320 or not reference.text.isprintable():

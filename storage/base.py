@@ -81,6 +81,15 @@ def check_room(descriptor: int, byte_size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def check_room_in(folder: Path, byte_size: int = CHUNK_BYTES) -> None:
+    """Raise as `check_room` does for the disk of a folder: without a size, for the first part of a file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        check_room(descriptor, byte_size)
+    finally:
+        os.close(descriptor)
+
+
 class _HashedFile(io.FileIO):
     """A new file that hashes what it writes; for threads only.
 
@@ -201,7 +210,10 @@ class Storage(Protocol):
     """Keeps bytes under random keys. Bytes never change once they are kept; a root or bucket belongs to one server.
 
     `partials` are files that come in parts: they wait on a local disk, whatever the backend, and outlive a restart.
+    `name` is what an operator calls it: its folder, or its bucket.
     """
+
+    name: str
 
     @property
     def partials(self) -> "PartialFiles":
@@ -216,13 +228,28 @@ class Storage(Protocol):
     async def open(self) -> None:
         """Make what is missing, remove what a former run had staged, and prove that bytes can be written.
 
-        Must return before any other call. Raises StorageFull where only room is missing (reading would work), else
-        StorageFailed; the text is the reason, in one line, for the operator.
+        Must return before any other call. Raises StorageFull where only room for files is missing: all else works then,
+        and so do files once there is room. Else StorageFailed; the text is the reason, in one line, for the operator.
         """
         ...
 
     async def check(self) -> None:
         """Return if files could be staged and kept now; cheap. Raises as `open` does, and changes nothing."""
+        ...
+
+    async def has_room(self, byte_size: int) -> bool:
+        """Tell whether so many bytes more can be kept, as far as is known (a bucket: always); raises nothing."""
+        ...
+
+    async def identity(self) -> str | None:
+        """Return the text that the storage is known by, which `keys` never lists; None before. Raises StorageFailed."""
+        ...
+
+    async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
+        """Give it a text to be known by, and return the one that it then has: the first of all, or with `is_new` this.
+
+        Raises StorageFull or StorageFailed.
+        """
         ...
 
     async def stage(self) -> StagedFile:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
-import aiofiles
 import aiofiles.os
 
 from storage.base import (
@@ -17,15 +16,19 @@ from storage.base import (
     PARTIAL_SUFFIX,
     StagedFile,
     Storage,
+    StorageError,
     StorageFailed,
     StorageFull,
     StorageNotFound,
     check_room,
+    check_room_in,
     failing_as,
     is_key,
     new_key,
 )
+from storage.identity import IdentityFile
 from storage.partial import FoundFile, PartialFiles
+from storage.reader import in_thread, opened
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # link(2); what there is instead is a copy
 
@@ -35,9 +38,11 @@ class LocalStorage(Storage):
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.name = str(root)
         self._files = root / "files"
         self._staging = root / "staging"
         self._partials = PartialFiles(root / "partial")
+        self._identity = IdentityFile(root / "identity", self._staging)
         self._lasting: set[Path] = set()  # folders of files that a power cut leaves where they are
         self._lock = threading.Lock()
 
@@ -52,9 +57,12 @@ class LocalStorage(Storage):
 
     async def open(self) -> None:
         """Fulfil `Storage.open`. Folders that exist keep the mode that the operator gave them."""
-        with failing_as(f"The folder {self._root} cannot be used"):
-            await asyncio.to_thread(self._prepare)
-        await self._partials.open()
+        try:
+            with failing_as(f"The folder {self._root} cannot be used"):
+                await asyncio.to_thread(self._prepare)
+            await self._partials.open()
+        except StorageFull as error:  # without its folders nothing else works either
+            raise StorageFailed(str(error)) from error
         probe = await self.stage()
         try:
             await probe.write(b"0")
@@ -63,8 +71,28 @@ class LocalStorage(Storage):
             await probe.discard()
 
     async def check(self) -> None:
-        """Fulfil `Storage.check`: the folders are there and writable, and the file system has a free block."""
+        """Fulfil `Storage.check`: the folders are there and writable, with room beyond the reserve."""
         await asyncio.to_thread(self._check)
+
+    async def has_room(self, byte_size: int) -> bool:
+        """Fulfil `Storage.has_room`: beyond the reserve."""
+        try:
+            with failing_as("The room on the disk could not be asked for"):
+                await asyncio.to_thread(check_room_in, self._files, byte_size)
+        except StorageError as error:  # what else is wrong, deleting does not mend
+            return not isinstance(error, StorageFull)
+        return True
+
+    async def identity(self) -> str | None:
+        """Fulfil `Storage.identity`."""
+        with failing_as("The storage's identity could not be read"):
+            return await asyncio.to_thread(self._identity.read)
+
+    async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
+        """Fulfil `Storage.identify`."""
+        with failing_as("The storage's identity could not be written"):
+            await asyncio.to_thread(self._identity.write, identity, is_new=is_new)
+        return await self.identity()
 
     async def stage(self) -> StagedFile:
         """Fulfil `Storage.stage`."""
@@ -89,21 +117,22 @@ class LocalStorage(Storage):
         path = self._path_of(key)
         with failing_as("The file could not be read"):
             try:
-                file = await aiofiles.open(path, "rb", buffering=0)
+                file = await opened(path)
             except FileNotFoundError as error:
+                await asyncio.to_thread(self._files.stat)  # where the whole folder is gone, this says so
                 raise StorageNotFound("There is no such file.") from error
             try:
-                size = await file.seek(0, os.SEEK_END)
+                size = await in_thread(file.seek, 0, os.SEEK_END)
                 left = (size if end is None else min(end, size)) - start
-                await file.seek(start)
+                await in_thread(file.seek, start)
                 while left > 0:
-                    chunk = await file.read(min(left, CHUNK_BYTES))
+                    chunk = await in_thread(file.read, min(left, CHUNK_BYTES))
                     if not chunk:
                         raise StorageFailed("The file ended before its size.")
                     left -= len(chunk)
                     yield chunk
             finally:
-                await asyncio.shield(file.close())  # also where the reader was cancelled: its client has left
+                await in_thread(file.close)  # also where the reader was cancelled: its client has left
 
     async def size_of(self, key: str) -> int:
         """Fulfil `Storage.size_of`."""
@@ -112,6 +141,7 @@ class LocalStorage(Storage):
             try:
                 return (await aiofiles.os.stat(path)).st_size
             except FileNotFoundError as error:
+                await asyncio.to_thread(self._files.stat)
                 raise StorageNotFound("There is no such file.") from error
 
     async def delete(self, key: str) -> None:
@@ -184,9 +214,8 @@ class LocalStorage(Storage):
         for folder in (self._files, self._staging):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise StorageFailed(f"The folder {folder} is missing or cannot be written.")
-        with failing_as(f"The folder {self._root} cannot be used"):
-            if os.statvfs(self._staging).f_bavail == 0:
-                raise StorageFull(f"The disk of the folder {self._root} is full.")
+        with failing_as(f"The disk of the folder {self._root} has no room for files"):
+            check_room_in(self._staging)
 
 
 def _folders_in(files: Path) -> list[Path]:

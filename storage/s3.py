@@ -1,15 +1,15 @@
 """Bytes as objects of a bucket, over obstore (S3, and what speaks it); on their way in they wait on the local disk."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from obstore import sign_async
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import AlreadyExistsError, GenericError, NotFoundError, NotSupportedError
 from obstore.store import S3Store
 
 from storage.base import (
@@ -18,7 +18,9 @@ from storage.base import (
     StagedFile,
     Storage,
     StorageFailed,
+    StorageFull,
     StorageNotFound,
+    check_room_in,
     failing_as,
     is_key,
     new_key,
@@ -29,6 +31,7 @@ from storage.partial import PartialFiles
 
 PART_BYTES = 8 * 1024**2  # of a multipart upload: memory for one file at a time
 TIMEOUT = timedelta(seconds=30)
+_IDENTITY = "identity"
 # What a browser is told that comes by a presigned URL: nothing of it runs or is shown as a page.
 _HARMLESS: Any = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
 
@@ -49,7 +52,7 @@ class S3Storage(Storage):
         retry: Any = {"max_retries": 3, "retry_timeout": TIMEOUT}
         prefix = parts.path.strip("/")
         self._store = S3Store(**config, prefix=prefix or None, client_options=cast("Any", client), retry_config=retry)
-        self._name = f"s3://{parts.netloc}"
+        self.name = f"s3://{parts.netloc}{f'/{prefix}' if prefix else ''}"
         self._staging = folder / "staging"
         self._partials = PartialFiles(folder / "partial")
         self._incoming = IncomingObjects(self._store)
@@ -66,22 +69,56 @@ class S3Storage(Storage):
 
     async def open(self) -> None:
         """Fulfil `Storage.open`: proves it by an object that is written and deleted."""
-        with failing_as(f"The folder {self._staging} cannot be used"):
-            await asyncio.to_thread(self._prepare)
-        await self._partials.open()
-        with bucket_failing_as(f"The bucket {self._name} cannot be used"):
+        try:
+            with failing_as(f"The folder {self._staging} cannot be used"):
+                await asyncio.to_thread(self._prepare)
+            await self._partials.open()
+        except StorageFull as error:  # without its folders nothing else works either
+            raise StorageFailed(str(error)) from error
+        with bucket_failing_as(f"The bucket {self.name} cannot be used"):
             await self._store.put_async("probe", b"0")
             await self._store.delete_async("probe")
 
     async def check(self) -> None:
         """Fulfil `Storage.check`: one small question to the bucket."""
-        with bucket_failing_as(f"The bucket {self._name} cannot be used"):
+        sentence = f"The bucket {self.name} cannot be used"
+        with bucket_failing_as(sentence), suppress(NotFoundError, FileNotFoundError):  # which is an answer
+            await self._store.head_async("probe")
+        with failing_as("The disk of files on their way in has no room for them"):
+            await asyncio.to_thread(check_room_in, self._staging)
+
+    async def has_room(self, byte_size: int) -> bool:  # noqa: ARG002 - a bucket does not say how much it takes
+        """Fulfil `Storage.has_room`: deleting there makes no room on the disk of files on their way in."""
+        return True
+
+    async def identity(self) -> str | None:
+        """Fulfil `Storage.identity`: an object whose name is no key."""
+        with bucket_failing_as("The storage's identity could not be read"):
             try:
-                await self._store.head_async("probe")
+                found = await self._store.get_async(_IDENTITY)
+                return bytes(await found.bytes_async()).decode("ascii", errors="replace").strip()
             except (NotFoundError, FileNotFoundError):
-                return  # it answers
-        with failing_as("The folder of staged files cannot be used"):
-            await asyncio.to_thread(shutil.disk_usage, self._staging)
+                return None
+
+    async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
+        """Fulfil `Storage.identify`: by a conditional PUT; a server that knows none is asked before."""
+        content = f"{identity}\n".encode()
+        with bucket_failing_as("The storage's identity could not be written"):
+            if is_new:
+                await self._store.put_async(_IDENTITY, content)
+            else:
+                with suppress(AlreadyExistsError):
+                    await self._put_first(content)
+        return await self.identity()
+
+    async def _put_first(self, content: bytes) -> None:
+        try:
+            await self._store.put_async(_IDENTITY, content, mode="create")
+        except AlreadyExistsError:
+            raise
+        except (NotSupportedError, GenericError):
+            if await self.identity() is None:
+                await self._store.put_async(_IDENTITY, content)
 
     async def stage(self) -> StagedFile:
         """Fulfil `Storage.stage`."""
@@ -142,8 +179,8 @@ class S3Storage(Storage):
         with bucket_failing_as("The files could not be listed"):
             async for lot in self._store.list(chunk_size=1000):
                 for each in lot:
-                    name = each["path"].rsplit("/", 1)[-1]
-                    if is_key(name):
+                    name = each["path"]
+                    if is_key(name):  # not what lies deeper: that may be another server's
                         yield name, each["last_modified"].timestamp()
 
     def _prepare(self) -> None:

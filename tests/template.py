@@ -25,4 +25,5 @@ def put_tables(path: Path) -> Path:
     """Copies it to a path, where a server then finds nothing to migrate; 12 ms less for each of thousands of worlds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_template(), path)
+    path.chmod(0o600)
     return path

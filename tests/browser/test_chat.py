@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import random
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,8 @@ async def test_two_people_write_to_each_other_live(pair: tuple[Chat, Chat]) -> N
     alice, bob = pair
     await alice.page.get_by_text("online", exact=True).first.wait_for()
     await alice.page.get_by_text("Today", exact=True).wait_for()
+    first = await alice.page.locator(".log .text").first.inner_text()
+    assert first == "Good morning, bob. Are you up already?"  # and nothing about who else can read it: the operator can
 
     await alice.field.press_sequentially("Are you th", delay=20)
     await bob.page.locator(".presence").get_by_text("Alice is typing …").wait_for()
@@ -189,7 +192,7 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
           document.querySelector(".pane").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
         }"""
     )
-    await alice.told("film.mp4 has 27.3 MB; a file may have 26.2 MB.")
+    await alice.told("film.mp4 is 27.3 MB; a file may be at most 26.2 MB.")
     await chooser.set_input_files([file("nothing.txt", b"", "text/plain")])
     await alice.told("nothing.txt is empty")
     assert await alice.page.locator(".uploads li").count() == 0
@@ -202,10 +205,13 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
         await (
             alice.page.locator(".message.failed").get_by_text("virus.png is of a kind that may not be sent").wait_for()
         )
+        assert await alice.page.get_by_role("button", name="Try again").count() == 0
         await alice.page.get_by_role("button", name="Take back").click()
         assert await alice.field.input_value() == "With a program"
     else:
-        await alice.page.locator(".uploads .problem").get_by_text("may not be sent here").wait_for()
+        problem = alice.page.locator(".uploads .problem")
+        await problem.get_by_text("virus.png is of a kind that may not be sent here.").wait_for()
+        assert await alice.page.get_by_role("button", name="Try again").count() == 0  # it would never pass
         await alice.page.get_by_role("button", name="Remove virus.png").click()
     await alice.write("Without it")
     await bob.message("Without it").wait_for()
@@ -257,7 +263,7 @@ async def test_a_block_and_a_report_are_told_clearly(pair: tuple[Chat, Chat]) ->
     await bob.page.get_by_text("You have blocked Alice.").wait_for()
     await alice.field.fill("It is cheap.")
     await alice.field.press("Enter")
-    await alice.page.get_by_text("takes no messages").first.wait_for()
+    await alice.page.get_by_text("Messages to Bob cannot be delivered.").first.wait_for()
     assert "block" not in (await alice.page.locator(".pane").inner_text()).lower()
 
     await bob.page.get_by_role("button", name="Unblock Alice").click()
@@ -280,6 +286,10 @@ async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", 
     await dave.page.get_by_role("searchbox", name="Search messages and people").fill("carol")
     await dave.page.locator(".results button").filter(has_text="@carol").click()
     await dave.write("May I write to you?")
+    await dave.write("It is about the boat.")
+    await dave.write("Please.")
+    await dave.page.get_by_text("carol has not accepted your message request.").wait_for()
+    assert "delivered" not in (await dave.page.locator(".pane .request").inner_text()).lower()
 
     await carol.page.get_by_role("button", name="1 message request").click()
     await carol.row("dave").click()
@@ -290,6 +300,34 @@ async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", 
     await dave.message("You may.").wait_for()
     dave.assert_quiet()
     carol.assert_quiet()
+
+
+WHO_ASKED = {
+    "en-GB": ("1 message request", "dave has put you into a group of 3 people."),
+    "de-AT": ("1 Nachrichtenanfrage", "dave hat dich in eine Gruppe von 3 Menschen gesetzt."),
+}
+
+
+@pytest.mark.parametrize("locale", WHO_ASKED)
+async def test_a_group_that_waits_names_its_maker(browser: "Browser", server: Server, locale: str) -> None:
+    """And not its first other member, nor the sender of its newest message: bob has done nothing."""
+    async with aiohttp.ClientSession() as http:
+        bob, carol = [await Person.sign_in(server, http, name, "demo") for name in ("bob", "carol")]
+        account = 'input: { username: "dave", password: "correct horse" }'
+        await carol.query(f"mutation {{ signUp({account}) {{ __typename }} }}")
+        dave = await Person.sign_in(server, http, "dave", "correct horse")
+        settings = "acceptMessagesFrom: NOBODY, fromOthers: REQUEST"
+        await carol.query(f"mutation {{ updateMessagingSettings(input: {{{settings}}}) {{ __typename }} }}")
+        for sender, other in ((dave, "bob"), (bob, "dave")):
+            await sender.send("Come in.", to={"users": [{"username": other}, {"username": "carol"}]})
+    chat = await Chat.open(browser, server, locale=locale)
+    label, words = WHO_ASKED[locale]
+    await chat.page.get_by_role("button", name="Carol").click()
+    await chat.page.get_by_role("button", name=label).click()
+    await chat.page.locator("nav .conversations button").first.click()
+
+    await chat.page.get_by_text(words).wait_for()
+    chat.assert_quiet()
 
 
 async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Browser", server: Server) -> None:
@@ -317,6 +355,30 @@ async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Brow
     alice.assert_quiet()
 
 
+async def test_enter_takes_the_only_one_who_was_found(browser: "Browser", server: Server) -> None:
+    """The name and Enter, however fast: the conversation is open. A list that was begun goes on."""
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    field = alice.page.get_by_role("searchbox", name="Find people")
+    await alice.page.get_by_role("button", name="New message").click()
+    await field.fill("nobody of that name")
+    await field.press("Enter")
+    await alice.page.get_by_role("dialog").get_by_text("Nothing found.").wait_for()
+    await field.fill("carol")
+    await field.press("Enter")
+    await alice.page.get_by_role("heading", name="Carol", exact=True).wait_for()
+
+    await alice.page.get_by_role("button", name="New message").click()
+    await field.fill("car")
+    await alice.page.get_by_role("dialog").get_by_role("button", name="@carol").click()
+    await field.fill("bob")
+    await field.press("Enter")
+    await alice.page.get_by_role("button", name="Leave Bob out").wait_for()
+    await field.press("Enter")
+    await alice.page.get_by_role("heading", name=re.compile("^(Carol and Bob|Bob and Carol)$")).wait_for()
+    alice.assert_quiet()
+
+
 async def test_a_restart_loses_nothing_and_doubles_nothing(browser: "Browser", tmp_path: Path) -> None:
     """Issue 7: the server is restarted in the middle; "reconnecting", and nothing lost after it."""
     data = tmp_path / "data"
@@ -333,7 +395,7 @@ async def test_a_restart_loses_nothing_and_doubles_nothing(browser: "Browser", t
     for text in ("While it was down", "And another"):
         await alice.field.fill(text)
         await alice.field.press("Enter")
-    await alice.page.locator(".message.failed").get_by_text("It is tried again by itself").first.wait_for()
+    await alice.page.locator(".message.failed").get_by_text("The page keeps trying").first.wait_for()
 
     async with running("demo", data=data, port=port) as server:
         for text in ("Before", "While it was down", "And another"):
@@ -501,7 +563,7 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
             if chat is first:
                 await first.page.get_by_text("Signed in as dora").wait_for()
                 await asyncio.sleep(0.5)  # its stream has begun
-        await second.page.get_by_text("has to be confirmed on another one").wait_for()
+        await second.page.get_by_text("has to be confirmed on another of your devices").wait_for()
         await first.page.get_by_role("dialog").get_by_text("Was that you?").wait_for()
         await first.page.get_by_role("button", name="Yes, let it in").click()
         await second.page.get_by_text("Signed in as dora").wait_for()
@@ -558,3 +620,38 @@ async def test_a_draft_outlives_an_edit_and_another_conversation(pair: tuple[Cha
     texts = await bob.page.locator(".log .text").all_inner_texts()
     assert texts[-2:] == ["First", "Half a thought"]
     assert len(texts) == 5
+
+
+TYPES = """query ($with: [UserReference!]!) { conversationWith(users: $with) { messages(last: 3) { nodes {
+  text type attachments { kind } } } } }"""
+
+
+@pytest.mark.parametrize("is_type_required", ["false", "true"])
+async def test_every_message_has_the_type_that_the_server_wants(
+    browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_type_required: str
+) -> None:
+    """None is refused, and a picture stays one; beside a file of another kind it does unless a type has to be said."""
+    monkeypatch.setenv("SOTTO_REQUIRE_TYPE", is_type_required)
+    files = [file("blue.png", picture(), "image/png"), file("notes.txt", b"notes", "text/plain")]
+    async with running("demo", data=tmp_path / "data") as server, aiohttp.ClientSession() as http:
+        alice = await Chat.open(browser, server)
+        await alice.enter("alice")
+        await alice.go_to("Bob")
+        for count, text in enumerate(("A text", "A picture", "Two files")):
+            if count:
+                await alice.page.locator("input[type=file]").set_input_files(files[:count])
+                await alice.page.locator(".uploads li.ready").nth(count - 1).wait_for()
+            await alice.write(text)
+        bob = await Person.sign_in(server, http, "bob", "demo")
+        found = await bob.query(TYPES, **{"with": [{"username": "alice"}]})
+        alice.assert_quiet()
+
+    picture_kind = "FILE" if is_type_required == "true" else "IMAGE"
+    assert [
+        (node["text"], node["type"], [each["kind"] for each in node["attachments"]])
+        for node in found["conversationWith"]["messages"]["nodes"]
+    ] == [
+        ("A text", "TEXT", []),
+        ("A picture", "IMAGE", ["IMAGE"]),
+        ("Two files", "FILE", [picture_kind, "FILE"]),
+    ]

@@ -110,6 +110,11 @@ def test_urql_subscribes_over_server_sent_events_as_well(url: str) -> None:
     assert node("urql.js", url, "sse") == "told\n"
 
 
+def test_links_that_send_hashes_send_the_document_after_all(url: str) -> None:
+    """Apollo's and urql's, by POST and by GET: the hash once, then documents."""
+    assert node("persisted.js", url) == "told\n"
+
+
 def test_the_python_client_tells_the_same_story(url: str) -> None:
     """PyPI's `gql`, with files in one piece and streamed."""
     assert run(str(PYTHON), "-I", "python_client.py", url) == "told\n"

@@ -84,7 +84,7 @@ def test_every_text_that_is_asked_for_is_there_and_the_other_way_round() -> None
             for choice in re.findall(r"\bt\((?:[\w.]+) \? ([^)]*)\)", script)
             for key in re.findall(r'"([\w.]+)"', choice)
         }
-        families |= set(re.findall(r"\b(?:t|has)\(`([\w]+\.)\$", script))
+        families |= set(re.findall(r"\b(?:t|has|worded)\(`([\w]+\.)\$", script))
     known = set(LANGUAGES["en"])
 
     assert asked - known == set()
@@ -97,6 +97,7 @@ def test_every_reason_that_a_person_may_meet_has_words_of_its_own() -> None:
     for enum, family in {
         "ReportReason": "reason",
         "MessageEligibility": "restriction",
+        "RecipientRejectionReason": "recipient",
         "DeliveryStatus": "status",
     }.items():
         body = re.search(rf"^enum {enum} {{(.*?)^}}", schema, re.MULTILINE | re.DOTALL)
@@ -104,6 +105,42 @@ def test_every_reason_that_a_person_may_meet_has_words_of_its_own() -> None:
         assert {f"{family}.{value}" for value in re.findall(r"^  ([A-Z_]+)$", body[1], re.MULTILINE)} <= set(
             LANGUAGES["en"]
         )
+
+
+def test_nobody_can_tell_from_the_words_why_they_are_not_told() -> None:
+    """A block, a closed inbox and an account that is suspended read alike, and none of them like a block."""
+    for texts in LANGUAGES.values():
+        keys = ["recipient.NOT_ACCEPTING_MESSAGES", "recipient.UNAVAILABLE", "restriction.NOT_ACCEPTING"]
+
+        assert {texts[key] for key in keys} == {texts["restriction.UNAVAILABLE"]}
+        assert re.findall(r"\b(?:you|dir)\b", texts["restriction.UNAVAILABLE"]) == []
+
+
+def imports_of(name: str) -> list[str]:
+    return re.findall(r'^(?:import|export) [^"]*"\./([\w.]+)";$', SCRIPTS[name], re.MULTILINE)
+
+
+def scripts_below(name: str) -> set[str]:
+    found, waiting = set(), [name]
+    while waiting:
+        found.add(here := waiting.pop())
+        waiting += [each for each in imports_of(here) if each not in found]
+    return found
+
+
+def test_every_script_is_asked_for_at_once() -> None:
+    """No import waits for the script that names it; what the door does not need waits behind what it does."""
+    index = (CHAT / "index.html").read_text()
+    links = re.findall(r'<link rel="modulepreload" href="/chat/([\w.]+)"( fetchpriority="low")?>', index)
+    at_once = set(re.findall(r'<script type="module" src="/chat/([\w.]+)"', index))
+    door = scripts_below("main.js")
+
+    assert at_once == {"main.js", "text.js"}
+    assert imports_of("text.js") == []  # it can begin before the others have come
+    assert sorted(name for name, is_low in links if not is_low) == sorted(door - at_once)
+    assert sorted(name for name, is_low in links if is_low) == sorted(scripts_below("layout.js") - door)
+    assert door | scripts_below("layout.js") == set(SCRIPTS)
+    assert "layout.js" in SCRIPTS["main.js"]
 
 
 def test_the_page_makes_no_markup_of_strings_and_asks_no_other_host() -> None:

@@ -27,9 +27,13 @@ SERVED = build_schema(schema_text())
 # By us; a client that knows the contract alone does not miss it.
 ADDED = {
     "BlockConnection.nodes": "[User!]!",
+    "Conversation.requestedBy": "User",
     "Event.| DeviceAdded": "",
     "DeviceAdded.device": "Device!",
+    "SendPrivateMessageToEachInput.type": "MessageType",
+    "ServerLimits.reportWindowSeconds": "Int!",
     "UploadSession.directUploadUrl": "URL",
+    "UploadSession.mimeType": "String",
     "Mutation.completeUpload": "CompleteUploadResult!",
     "Mutation.completeUpload(input:)": "CompleteUploadInput!",
     "CompleteUploadInput.uploadId": "ID!",

@@ -1,5 +1,6 @@
 """What the program can say is documented: codes with their statuses, ends of sockets, lines of the log."""
 
+import ast
 import re
 
 from server.error_table import TOP, error_tables
@@ -84,3 +85,16 @@ def test_every_event_that_is_documented_is_logged() -> None:
     listed = {row[0].strip("`") for row in rows_of(section)} - {"event", "---"}
 
     assert listed - {event for _level, event, _fields in log_lines()} == set()
+
+
+def test_every_issue_about_a_bound_names_it() -> None:
+    """`limit` of TOO_SHORT, TOO_LONG and TOO_MANY is what the schema promises; a reason that varies carries it too."""
+    issues = [(call, call.args[1]) for call in calls("Issue")]
+    bounded = [
+        call
+        for call, reason in issues
+        if not isinstance(reason, ast.Attribute) or reason.attr in {"TOO_SHORT", "TOO_LONG", "TOO_MANY"}
+    ]
+
+    assert len(bounded) >= 14
+    assert [ast.unparse(call) for call in bounded if len(call.args) < 4] == []

@@ -88,7 +88,7 @@ async def running(*arguments: str, data: Path, port: int = 0) -> AsyncIterator[S
         assert process.stdout is not None
         server = Server(process, "", log.fileno())
         said = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):  # seconds where nothing else runs; tests share a machine
             while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/graphql)", said)):
                 line = await process.stdout.readline()
                 assert line, said + server.log.decode()

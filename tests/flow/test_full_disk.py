@@ -49,7 +49,7 @@ async def attach(person: Person, number: int, byte_size: int) -> dict[str, objec
 
 
 async def test_a_full_disk_refuses_files_and_nothing_else(disk: Path) -> None:
-    """Reading, texts, live messages and deletions go on; what was deleted makes room, without a restart."""
+    """Reading, texts, live messages and deletions go on; what was deleted makes room at once, without a restart."""
     async with running("serve", data=disk / "data") as server, aiohttp.ClientSession() as http:
         people = []
         for name in ("alice", "bob"):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,26 +80,26 @@ class Site:
     async def stored(self) -> dict[str, int]:
         """How many rows each table has (see `rows_of`), and how many files of any kind there are."""
         rows = await self.services.database.read(rows_of)
-        return {**rows, "files": sum(path.is_file() for path in self.folder.rglob("*"))}
+        return {**rows, "files": sum(path.is_file() for path in self.folder.glob("*/**/*"))}
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The defaults, but for the folder and the origins."""
-    monkeypatch.chdir(tmp_path)
-    return load_settings(
-        data=tmp_path / "data", allowed_origins=("https://app.example.org",), body_timeout_seconds=2, max_sockets=0
-    )
+def settings_in(folder: Path) -> Settings:
+    """The defaults, but for the folder and the origins; nothing of what lies in the working directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return load_settings(
+            data=folder / "data", allowed_origins=("https://app.example.org",), body_timeout_seconds=2, max_sockets=0
+        )
 
 
-@pytest.fixture
-async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
-    """Running on a free port."""
-    folder = tmp_path / "files"
-    limits = Limits(sends_per_minute=0, streams_per_minute=0, searches_per_minute=0, max_streams=0)
-    services = await Services.open(
-        GuardedDatabase(put_tables(tmp_path / "sotto.db")), LocalStorage(folder), MemoryPubSub(), limits
-    )
+@asynccontextmanager
+async def site_in(
+    folder: Path, settings: Settings, limits: Limits, pubsub: MemoryPubSub | None = None
+) -> AsyncIterator[Site]:
+    """A server on a free port, with its files in a folder."""
+    files = folder / "files"
+    database = GuardedDatabase(put_tables(folder / "sotto.db"))
+    services = await Services.open(database, LocalStorage(files), pubsub or MemoryPubSub(), limits)
     app = build_app(settings, services)
     runner = web.AppRunner(
         app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1
@@ -106,7 +107,21 @@ async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, app.view, folder, http)
+        yield Site(f"http://127.0.0.1:{runner.addresses[0][1]}", services, app.view, files, http)
         await app.view.drain(1)
     await runner.cleanup()
     await services.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of a site."""
+    return settings_in(tmp_path)
+
+
+@pytest.fixture
+async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
+    """Running on a free port."""
+    limits = Limits(sends_per_minute=0, streams_per_minute=0, searches_per_minute=0, max_streams=0)
+    async with site_in(tmp_path, settings, limits) as found:
+        yield found

@@ -15,7 +15,10 @@ from gql.context import Context
 from gql.error import SottoSchema
 from gql.scalar import SCALAR_MAP, Upload
 from gql.view import View, ViewOptions
+from services.cost import CostService
 from services.credentials import Credentials
+from services.file import ReceivedFile
+from services.limit import Limits
 from services.viewer import Viewer
 
 PROTOCOL = ["graphql-transport-ws"]
@@ -46,14 +49,15 @@ class World:
     def admit(self, viewer: Viewer) -> None:
         """Any file."""
 
-    async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> object:
+    async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
         """Takes every byte."""
-        self.log.append(f"received {filename} {sum([len(chunk) async for chunk in chunks])}")
-        return filename
+        received = ReceivedFile(filename or "file", byte_size=sum([len(chunk) async for chunk in chunks]))
+        self.log.append(f"received {received.filename} {received.byte_size}")
+        return received
 
-    async def discard(self, received: object) -> None:
+    async def discard(self, received: ReceivedFile) -> None:
         """Says so."""
-        self.log.append(f"discarded {received}")
+        self.log.append(f"discarded {received.filename}")
 
     async def work(self, name: str) -> str:
         """Waits at the gate."""
@@ -131,6 +135,7 @@ class GatedSite:
         self.view = view
         self.world = world
         self.http = http
+        self.writers: list[asyncio.StreamWriter] = []
 
     @property
     def port(self) -> int:
@@ -140,6 +145,7 @@ class GatedSite:
     async def raw(self, body: str, content_type: str = "application/json") -> asyncio.StreamWriter:
         """A POST whose answer nobody waits for."""
         _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
@@ -161,7 +167,7 @@ class GatedSite:
 async def gated_site(**options: Any) -> AsyncIterator[GatedSite]:
     """Handlers are cancelled when their client leaves, which aiohttp leaves to the application to want."""
     world = World()
-    services = cast("Any", SimpleNamespace(authenticator=world, attachment=world))
+    services = cast("Any", SimpleNamespace(authenticator=world, attachment=world, cost=CostService(Limits())))
     options = {"connection_init_seconds": 0.2, "send_timeout_seconds": 0.5, **options}
     view = View(SCHEMA, services, ViewOptions(**options))
     app = web.Application()
@@ -170,7 +176,10 @@ async def gated_site(**options: Any) -> AsyncIterator[GatedSite]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        yield GatedSite(f"http://127.0.0.1:{runner.addresses[0][1]}/graphql", view, world, http)
+        site = GatedSite(f"http://127.0.0.1:{runner.addresses[0][1]}/graphql", view, world, http)
+        yield site
+    for writer in site.writers:
+        writer.close()
     world.gate.set()
     await view.drain(1)
     await runner.cleanup()

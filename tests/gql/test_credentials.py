@@ -14,6 +14,7 @@ from tests.gql.conftest import SEND, Site
 from tests.gql.wire import wire
 
 WHO = {"query": "{ viewer { user { username } } }"}
+OWN = Scope.READ_MESSAGES | Scope.SEND_MESSAGES
 ALL = Scope.READ_MESSAGES | Scope.SEND_MESSAGES | Scope.ACT_AS_ANY_USER
 
 
@@ -42,7 +43,7 @@ async def who(site: Site, **headers: str) -> str:
 async def test_a_bot_comes_in_as_zulips_do(site: Site) -> None:
     """`-u name:key` of curl, or a bearer."""
     await site.token_of("bot")
-    key = await key_of(site, "bot")
+    key = await key_of(site, "bot", OWN)
 
     assert await who(site, Authorization=basic("bot", key)) == "bot"
     assert await who(site, Authorization=f"Bearer {key}") == "bot"
@@ -60,8 +61,11 @@ async def test_a_hosts_key_acts_for_whom_it_names(site: Site) -> None:
 
     for whom in ("alice", "username:alice", "ALICE", f"id:{id_}"):
         assert await who(site, Authorization=key, X_Act_As=whom) == "alice"
-    for whom in ("nobody", "id:x", f"id:{encode(Kind.USER, 5)}", "externalId:7", "email:alice@example.org", "id:"):
+    for whom in ("nobody", "id:x", f"id:{encode(Kind.USER, 5)}", "externalId:7", "email:alice@example.org"):
+        assert await who(site, Authorization=key, X_Act_As=whom) == "400 ACT_AS_NOT_FOUND"
+    for whom in ("id:", "", "username:"):
         assert await who(site, Authorization=key, X_Act_As=whom) == "400 BAD_REQUEST"
+    assert await who(site, Authorization=key) == "403 PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +124,8 @@ async def test_to_act_without_a_key_is_refused(site: Site) -> None:
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        ({"authorization": "KEY"}, 0),
+        ({"authorization": "OWN"}, 0),
+        ({"authorization": "KEY"}, 4403),
         ({"Authorization": "BASIC"}, 0),
         ({"authorization": "KEY", "X-Act-As": "alice"}, 4403),
         ({"authorization": "KEY", "x-act-as": "alice"}, 4403),
@@ -136,8 +141,8 @@ async def test_a_socket_is_for_oneself(site: Site, payload: dict[str, Any], expe
     """A bot may listen; nobody acts for others on a socket."""
     token = await site.token_of("alice")
     await site.token_of("host")
-    key = await key_of(site, "host")
-    words = {"KEY": f"Bearer {key}", "BASIC": basic("host", key), "SESSION": f"Bearer {token}"}
+    key, own = await key_of(site, "host"), await key_of(site, "host", OWN)
+    words = {"KEY": f"Bearer {key}", "OWN": f"Bearer {own}", "BASIC": basic("host", own), "SESSION": f"Bearer {token}"}
     payload = {name: words.get(value, value) if isinstance(value, str) else value for name, value in payload.items()}
     async with wire(site.url, init=False) as socket:
         socket.send({"type": "connection_init", "payload": payload})

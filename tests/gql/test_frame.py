@@ -1,6 +1,7 @@
 """Frames by hand: what RFC 6455 forbids closes with its code, and nobody else notices."""
 
 import asyncio
+import json
 import struct
 
 import pytest
@@ -67,6 +68,16 @@ BROKEN: dict[str, tuple[bytes, int]] = {
     "the promise of 1 TiB": (b"\x81\xff" + struct.pack("!Q", 2**40), 1009),
     "the promise of 2**63 bytes": (b"\x81\xff" + struct.pack("!Q", 2**63), 1009),
     "the promise of 2**64 - 1 bytes": (b"\x81\xff" + b"\xff" * 8, 1009),
+    "text without a mask": (frame(SAYS_PING, mask=b""), 1002),
+    "nothing without a mask": (frame(b"", mask=b""), 1002),
+    "a ping without a mask": (frame(b"", PING, mask=b""), 1002),
+    "a close without a mask": (frame(b"\x03\xe8", CLOSE, mask=b""), 1002),
+    "64 kB without a mask": (frame(b"x" * 65_536, mask=b""), 1002),
+    "one of two without a mask": (frame(SAYS_PING) + frame(SAYS_PING, mask=b""), 1002),
+    "the last of many without a mask": (
+        frame(b"x" * 125, PONG) + frame(b"x" * 70_000) + frame(b"x" * 300) * 3 + frame(b"", PONG, mask=b""),
+        1002,
+    ),
 }
 
 
@@ -115,14 +126,17 @@ async def test_a_message_may_come_in_any_frames(site: Site, caplog: pytest.LogCa
 
 
 async def test_a_frame_may_come_byte_by_byte(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """A character is cut, a header too."""
+    """A character is cut, a header too; and then one has no mask."""
+    message = '{"type": "ping", "payload": {"é": "😀 and so on, for 126 bytes need two more for their length: '
+    message = message.ljust(140, ".") + '"}}'
     async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
-        for byte in frame('{"type": "ping", "payload": {"é": "😀"}}'.encode()):
+        for byte in frame(message.encode()) + frame(b"", PONG) + frame(b"", PING, mask=b""):
             socket.writer.write(bytes([byte]))
             await socket.writer.drain()
             await asyncio.sleep(0)
 
-        assert await socket.message() == {"type": "pong", "payload": {"é": "😀"}}
+        assert await socket.message() == {**json.loads(message), "type": "pong"}
+        assert await socket.closing() == 1002
 
 
 @pytest.mark.parametrize("payload", [b"", b"x", b"\xff" * 125])
@@ -134,6 +148,29 @@ async def test_a_ping_of_the_rfc_brings_its_payload_back(
         socket.writer.write(frame(payload, PING))
 
         assert await socket.read() == (PONG, payload)
+
+
+@pytest.mark.parametrize("ping", [frame(b"", PING), frame(SAYS_PING)], ids=["of the RFC", "of the protocol"])
+async def test_others_have_their_turn_between_the_frames_of_a_burst(site: Site, ping: bytes) -> None:
+    """2,000 pings in one write: after each 64 of them the loop goes round."""
+    rounds = 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    async with wire(site.graphql) as socket:
+        socket.writer.write(ping)
+        size = 2 + len((await socket.read())[1])
+        other = asyncio.create_task(count())
+        socket.writer.write(ping * 2_000)
+        async with asyncio.timeout(5):
+            await socket.reader.readexactly(2_000 * size)
+        other.cancel()
+
+    assert rounds >= 2_000 // 64
 
 
 async def test_a_thousand_messages_at_once_are_all_answered(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -210,3 +247,28 @@ async def test_a_client_that_speaks_on_still_learns_why_it_was_closed(
         await socket.writer.drain()
 
         assert await socket.closing() == 1009
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [
+        ("Signed out.", "Signed out."),
+        ("x" * 123, "x" * 123),
+        ("x" * 200, "x" * 120 + "…"),
+        ("x" + "é" * 100, "x" + "é" * 59 + "…"),
+        ("word " * 24 + "123", "word " * 24 + "123"),
+        ("word " * 24 + "1234", ("word " * 24)[:-1] + "…"),
+        ("é" * 50 + ", (then " + "é" * 50, "é" * 50 + ", (then…"),
+        ("one, " * 23 + "two three four", ("one, " * 23) + "two…"),
+    ],
+)
+async def test_a_reason_that_is_too_long_ends_between_two_words(site: Site, reason: str, sent: str) -> None:
+    """RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code."""
+    async with wire(site.graphql) as socket:
+        closing = asyncio.create_task(site.view.sockets.close(4401, reason))
+        opcode, payload = await socket.read()
+        socket.writer.write(closes(4401))
+        await closing
+
+    assert (opcode, payload[:2], payload[2:].decode()) == (CLOSE, b"\x11\x31", sent)
+    assert len(payload) <= 125

@@ -123,6 +123,29 @@ async def test_deletes_by_scope(people: list[Person]) -> None:
     assert (all_["deletedMessageId"], all_["message"]) == (second, None)
 
 
+async def test_whether_an_edit_would_pass_follows_a_block(people: list[Person]) -> None:
+    """`viewerCanEdit` says beforehand what `editMessage` answers; what was shown to others does not change."""
+    alice, bob, carol = people
+    id_ = await alice.send("bob")
+    in_group = await alice.send("bob", "carol")
+    asked = "query ($id: ID!) { message(id: $id) { viewerCanEdit viewerCanDeleteForEveryone } }"
+    said, done = [], []
+    for mutation in ("", "blockUser", "unblockUser"):
+        if mutation:
+            await bob.ask(f'mutation {{ {mutation}(input: {{user: {{username: "alice"}}}}) {{ __typename }} }}')
+        said.append((await alice.ask(asked, id=id_))["message"]["viewerCanEdit"])
+        done.append((await alice.do("editMessage", messageId=id_, text=f"again {mutation}"))["__typename"])
+        group = (await alice.ask(asked, id=in_group))["message"]
+        assert group == {"viewerCanEdit": True, "viewerCanDeleteForEveryone": True}
+
+    assert said == [True, False, True]
+    assert done == ["EditMessageSuccess", "PermissionDeniedError", "EditMessageSuccess"]
+    for other, id_of in ((bob, id_), (carol, in_group)):
+        shown = (await other.ask(asked, id=id_of))["message"]
+        assert shown == {"viewerCanEdit": False, "viewerCanDeleteForEveryone": False}
+    assert (await carol.ask(asked, id=id_))["message"] is None
+
+
 async def test_a_conversation_shows_how_its_member_wants_it(people: list[Person]) -> None:
     """Mute, archive, pin, unread mark; the filters; the other member notices nothing."""
     alice, bob, _carol = people
@@ -155,22 +178,24 @@ async def test_a_request_from_asking_to_answering(people: list[Person]) -> None:
     before = await alice.ask(query)
     place = await alice.place_of(await alice.send("bob"))
     waiting = await bob.ask(
-        "{ viewer { messageRequestCount unreadMessageCount } "
-        "conversations(filter: {requests: true}) { nodes { id requestState } } }"
+        "{ viewer { messageRequestCount unreadMessageCount unmutedUnreadMessageCount } "
+        "conversations(filter: {requests: true}) { nodes { id requestState requestedBy { username } } } }"
     )
+    own = await alice.ask("query ($id: ID!) { conversation(id: $id) { requestedBy { username } } }", id=place)
     accepted = await bob.do("acceptMessageRequest", "conversation { requestState }", conversationId=place)
     again = await bob.do("declineMessageRequest", conversationId=place, block=False)
     after = await alice.ask(query)
 
     assert chosen["settings"] == {
-        "acceptMessagesFrom": "FOLLOWED_BY_ME", "fromOthers": "REQUEST", "whoMayAddToGroups": "EVERYONE",
+        "acceptMessagesFrom": "FOLLOWED_BY_ME", "fromOthers": "REQUEST", "whoMayAddToGroups": "FOLLOWED_BY_ME",
         "sendReadReceipts": True,
     }  # fmt: skip
     assert before["user"] == {"viewerCanMessage": True, "messageEligibility": "ALLOWED_AS_REQUEST"}
     assert waiting == {
-        "viewer": {"messageRequestCount": 1, "unreadMessageCount": 0},
-        "conversations": {"nodes": [{"id": place, "requestState": "PENDING"}]},
+        "viewer": {"messageRequestCount": 1, "unreadMessageCount": 0, "unmutedUnreadMessageCount": 0},
+        "conversations": {"nodes": [{"id": place, "requestState": "PENDING", "requestedBy": {"username": "alice"}}]},
     }
+    assert own == {"conversation": {"requestedBy": None}}
     assert accepted["conversation"] == {"requestState": "ACCEPTED"}
     assert again["code"] == "CONFLICT"
     assert after["user"]["messageEligibility"] == "ALLOWED"

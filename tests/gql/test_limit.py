@@ -1,9 +1,10 @@
 """The limits of a document: what is refused, that the work stays linear, and that nothing is validated twice."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import strawberry
@@ -90,42 +91,19 @@ def tree(depth: int) -> str:
 
 
 REFUSED = {
-    "a fragment bomb of 2^20": (fragment_bomb(20), "Fields, fragments expanded: 1,000,000 or more, at most 300"),
-    "a fragment bomb of 2^60": (fragment_bomb(60), "Fragments defined in the document: 61, at most 30"),
+    "a fragment bomb of 2^20": (fragment_bomb(20), "Selections, fragments expanded: 1,000,000 or more, at most 10,000"),
+    "a fragment bomb of 2^60": (fragment_bomb(60), "Selections, fragments expanded: 1,000,000 or more"),
+    "a fragment bomb of 2^300": (fragment_bomb(300), "Fragments defined in the document: 301, at most 200"),
     "a bomb of unknown fragments": (
         "{ me { ...F0 } }" + "".join(f" fragment F{i} on User {{ ...F{i + 1} ...F{i + 1} }}" for i in range(20)),
-        "Selections, fragments expanded: 1,000,000 or more, at most 1,000",
+        "Selections, fragments expanded: 1,000,000 or more, at most 10,000",
     ),
     "twenty thousand aliases": (
         "{ me { " + " ".join(f"a{i}: name" for i in range(20_000)) + " } }",
         "Bytes of the document",
     ),
-    "a thousand aliases": ("{ me { " + " ".join(f"a{i}: name" for i in range(600)) + " } }", "Fields, fragments"),
-    "same-name conflicts x1500": ("{ me { " + "a: name " * 1500 + "} }", "over 2,000, at most 2,000"),
-    "same-name conflicts x150": (
-        "{ me { " + "a: name " * 150 + "} }",
-        "answer under the one name 'a': 150, at most 10",
-    ),
-    "same names by fragments": (
-        "{ me { "
-        + "".join(f"...F{i} " for i in range(11))
-        + "} }"
-        + "".join(f" fragment F{i} on User {{ a: name }}" for i in range(11)),
-        "answer under the one name 'a': 11, at most 10",
-    ),
-    "a tree of 255 fields": ("{ me { " + tree(8) + " } }", "answer under the one name 'friend': 16, at most 10"),
-    "same names in an unused fragment": (
-        "{ me { name } } fragment F on User { " + "a: name " * 150 + "}",
-        "answer under the one name 'a': 150, at most 10",
-    ),
-    "same names behind a cycle": (
-        "{ me { ...F } } fragment F on User { ...F " + "a: name " * 150 + "}",
-        "answer under the one name 'a': 150, at most 10",
-    ),
-    "unknown fields by the thousand": (
-        "{ me { " + " ".join(f"x{i}" for i in range(1900)) + " } }",
-        "Fields, fragments expanded: 1,901, at most 300",
-    ),
+    "two thousand aliases": ("{ me { " + "a: name " * 2_000 + "} }", "over 5,000, at most 5,000"),
+    "unknown fields by the thousand": ("{ me { " + "x " * 5_000 + "} }", "over 5,000, at most 5,000"),
     "a list literal of 50,000": (
         "{ me { friends(names: [" + "1 " * 50_000 + "]) { name } } }",
         "Bytes of the document",
@@ -135,10 +113,13 @@ REFUSED = {
         f'{{ me {{ friends(names: ["{"x" * 900_000}"]) {{ name }} }} }}',
         "Bytes of the document: 900,0",
     ),
-    "comments": ("{ me { name } }\n" + "#\n" * 3_000, "Tokens of the document: over 2,000, at most 2,000"),
-    "directives": ("{ me { name " + "@skip(if: false) " * 51 + "} }", "Directives in the document: 51, at most 50"),
-    "directives on an operation": ("query " + "@a " * 51 + "{ me { name } }", "Directives in the document: 51"),
-    "spreads": ("{ me { " + "...F " * 61 + "} } fragment F on User { name }", "Fragment spreads in the document: 61"),
+    "comments": ("{ me { name } }\n" + "#\n" * 6_000, "Tokens of the document: over 5,000, at most 5,000"),
+    "directives": ("{ me { name " + "@skip(if: false) " * 201 + "} }", "Directives in the document: 201, at most 200"),
+    "directives on an operation": ("query " + "@a " * 201 + "{ me { name } }", "Directives in the document: 201"),
+    "spreads": (
+        "{ me { " + "...F " * 1_001 + "} } fragment F on User { name }",
+        "Fragment spreads in the document: 1,001",
+    ),
     "nesting of 13": ("{ me" + "{ friend" * 12 + "}" * 13, "Depth of nested fields: 13, at most 12"),
     "nesting of 900": ("{ me" + "{ friend" * 900 + "}" * 901, "Nesting of the document: over 200, at most 200"),
     "nesting of 10,000": ("{ me" + "{ friend" * 10_000 + "}" * 10_001, "Nesting of the document: over 200"),
@@ -200,7 +181,7 @@ async def test_an_attack_is_refused_alone_with_the_limit_and_the_figure_found(at
         get_introspection_query(),
     ],
 )
-@pytest.mark.parametrize("limits", [QueryLimits(), QueryLimits(fragments=200, spreads=1_000)])
+@pytest.mark.parametrize("limits", [QueryLimits(), QueryLimits(fragments=30, spreads=60)])
 def test_the_work_is_linear_in_the_document(text: str, limits: QueryLimits) -> None:
     """What is written is looked at once; its expansion only where it is known to be small."""
     document = parse(text)
@@ -211,7 +192,6 @@ def test_the_work_is_linear_in_the_document(text: str, limits: QueryLimits) -> N
     with suppress(GraphQLError):
         survey.check()
 
-    assert survey.visited <= selections.found + len(document.definitions) * limits.selections
     assert survey.visited <= 3 * selections.found + 100 * len(document.definitions)
 
 
@@ -285,10 +265,10 @@ def test_the_largest_introspection_query_meets_no_limit() -> None:
     ("written", "limits"),
     [
         ("{ me" + "{ friend" * 10 + "{ name }" + "}" * 11, QueryLimits(depth=12)),
-        ("{ me { name friend { name } } }", QueryLimits(fields=4, selections=4, root_fields=1, depth=3)),
+        ("{ me { name friend { name } } }", QueryLimits(selections=4, root_fields=1, depth=3)),
         (
             "{ me { name name } me { ...F } } fragment F on User { name }",
-            QueryLimits(same_name=3, spreads=1, fragments=1),
+            QueryLimits(root_fields=1, spreads=1, fragments=1),
         ),
         ("{ me { name @skip(if: false) } }", QueryLimits(directives=1, document_bytes=32, tokens=13)),
     ],
@@ -379,7 +359,7 @@ def test_the_rule_alone_ends_a_validation() -> None:
     ("text", "code"),
     [
         ("{ me { name", None),
-        ("{ me { " + "name " * 2_000 + "} }", "QUERY_TOO_COMPLEX"),
+        ("{ me { " + "name " * 5_000 + "} }", "QUERY_TOO_COMPLEX"),
         ("#" * 100_001, "QUERY_TOO_COMPLEX"),
     ],
 )
@@ -456,10 +436,10 @@ def test_a_refusal_holds_no_frames() -> None:
 
 
 def test_reading_counts_tokens_with_comments() -> None:
-    """2,000 tokens are read, one more is not."""
-    assert read("{ " + "a " * 1_998 + "}").token_count == 2_000
+    """5,000 tokens are read, one more is not."""
+    assert read("{ " + "a " * 4_998 + "}").token_count == 5_000
     with pytest.raises(GraphQLError, match="Tokens of the document"):
-        read("{ " + "a " * 1_998 + "} #")
+        read("{ " + "a " * 4_998 + "} #")
 
 
 def test_concurrent_executions_share_one_verdict() -> None:
@@ -498,3 +478,52 @@ def test_the_limit_stands_before_rules_that_were_added_first() -> None:
 
     assert codes(schema.execute_sync(fragment_bomb(20))) == ["QUERY_TOO_COMPLEX"]
     assert FirstRule.entered == 0
+
+
+class ThreadRule(ASTValidationRule):
+    """Records which thread validates."""
+
+    names: ClassVar[list[str]] = []
+
+    def enter_document(self, *_args: Any) -> None:
+        ThreadRule.names.append(threading.current_thread().name)
+
+
+async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
+    """Parsing and validating 5,000 tokens takes 200 ms, for which the event loop must not stand still."""
+    ThreadRule.names = []
+    schema, cache = build()._schema, DocumentCache(QueryLimits())
+    text = "{ me { " + "name " * 100 + "} }"
+    rules = (Limit, ThreadRule)
+
+    readings = await asyncio.gather(*(cache.prepare(text, None, schema, rules) for _ in range(20)))
+
+    assert len(set(map(id, readings))) == 1
+    assert [name.rpartition("_")[0] for name in ThreadRule.names] == ["document"]
+    assert readings[0].errors(schema, rules) == []
+    assert len(ThreadRule.names) == 1
+
+
+async def test_a_long_document_that_cannot_be_read_is_refused_from_the_thread() -> None:
+    """And one past the limit of bytes does not reach it."""
+    schema, cache = build()._schema, DocumentCache(QueryLimits())
+
+    broken = await cache.prepare("{ me " + "{ friend " * 100, None, schema, (Limit,))
+    large = await cache.prepare("#" * 100_001, None, schema, (Limit,))
+
+    assert broken.refusal is not None
+    assert large.refusal is not None
+    assert "Bytes of the document" in large.refusal.message
+    assert len(cache) == 1
+
+
+def test_a_document_of_many_operations_holds_few_estimates() -> None:
+    """Fifty operations that spread one large fragment would hold ten times what the cache counts for the document."""
+    schema = build()._schema
+    text = " ".join(f"query Q{number} {{ me {{ ...All }} }}" for number in range(20))
+    reading = DocumentCache(QueryLimits()).get(text + " fragment All on User { name friend { name } }")
+
+    found = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+
+    again = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+    assert [one is other for one, other in zip(found, again, strict=True)] == [True] * 4 + [False] * 16

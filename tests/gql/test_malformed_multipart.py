@@ -160,8 +160,8 @@ MAPS = {
     "a list of lists": mapped({"0": [[PLACE]]}),
     "a path as a list": mapped({"0": PLACE.split(".")}),
     "one path twice": mapped({"0": [PLACE, PLACE]}),
-    "two places": body(part("operations", operations(2)), part("map", json.dumps({"0": [
-        PLACE, PLACE.replace("0", "1")]})), FILE),
+    "two places, one of them nowhere": body(part("operations", operations(2)), part("map", json.dumps({"0": [
+        PLACE, PLACE.replace("0", "2")]})), FILE),
     "two parts for one place": mapped({"0": [PLACE], "1": [PLACE]}),
     "a part that does not come": mapped({"0": [PLACE], "1": ["variables.input.text"]}),
     "1,000 parts": mapped({str(n): [PLACE] for n in range(1_000)}),

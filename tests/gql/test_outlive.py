@@ -46,7 +46,7 @@ async def test_files_are_discarded_after_the_mutation_and_not_with_the_client(si
     parts = {
         "operations": json.dumps({"query": "mutation ($f: Upload) { send(file: $f) }", "variables": {"f": None}}),
         "map": '{"0": ["variables.f"]}',
-        "0": "hello",
+        '0"; filename="a.txt': "hello",
     }
     body = "".join(f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in parts.items())
     writer = await site.raw(body + "--b--", "multipart/form-data; boundary=b")
@@ -54,11 +54,11 @@ async def test_files_are_discarded_after_the_mutation_and_not_with_the_client(si
 
     writer.close()
     await asyncio.sleep(0.1)
-    assert "discarded None" not in site.world.log
+    assert "discarded a.txt" not in site.world.log
     site.world.gate.set()
 
-    await site.world.has("discarded None")
-    assert site.world.log == ["received None 5", "send began", "send done", "discarded None"]
+    await site.world.has("discarded a.txt")
+    assert site.world.log == ["received a.txt 5", "send began", "send done", "discarded a.txt"]
 
 
 @pytest.mark.parametrize("how", ["complete", "close"])

@@ -1,15 +1,23 @@
 """Ends: whichever way a socket goes, its generators are closed, nobody listens any more and no task is left."""
 
 import asyncio
+import logging
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from socket import SO_LINGER, SOL_SOCKET
+from socket import socket as new_socket
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import WSMsgType
+from structlog.testing import capture_logs
 
+from gql.socket import SocketHandler
 from gql.view import View
 from tests.gql.conftest import Site
-from tests.gql.gate import GatedSite, gated_site
-from tests.gql.wire import CLOSE, Wire, frame, wire
+from tests.gql.gate import PROTOCOL, GatedSite, gated_site
+from tests.gql.wire import CLOSE, Wire, frame, request, wire
 from tests.gql.witness import HEAR, is_usable, listeners, stalled, subscribe
 
 SOCKETS = 100
@@ -102,7 +110,68 @@ async def test_nobody_listens_any_more(site: Site, way: str) -> None:
 
         await listeners(site, 0)
     await until(lambda: not len(site.view.sockets))
+    counted = (site.view.sockets._turnstile._open, site.services.stream._open._open, site.services.presence._streams)
+    assert [len(each) for each in counted] == [0, 0, 0], "nothing is kept of people who have gone"
     await until(lambda: asyncio.all_tasks() <= before)
+
+
+async def test_a_browser_tab_that_is_closed_is_a_normal_end(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says goodbye and is gone: the server's own goodbye meets a reset that its event loop has not seen yet."""
+    loop, at, tab = asyncio.get_running_loop(), urlsplit(site.url), new_socket()
+    tab.settimeout(0)
+    stop = SocketHandler.shutdown
+
+    async def stop_and_lose_the_client(handler: SocketHandler) -> None:
+        await stop(handler)
+        tab.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        tab.close()
+
+    monkeypatch.setattr(SocketHandler, "shutdown", stop_and_lose_the_client)
+    await loop.sock_connect(tab, (at.hostname, at.port))
+    await loop.sock_sendall(tab, request())
+    await until(lambda: len(site.view.sockets) == 1)
+    with capture_logs() as lines, caplog.at_level(logging.WARNING):
+        tab.send(frame(b"\x03\xe9", CLOSE))
+        await until(lambda: "request" in [line["event"] for line in lines])
+
+    assert [line["code"] for line in lines if line["event"] == "socket_closed"] == [1001]
+    assert [line["status"] for line in lines if line["event"] == "request"] == [101]
+    assert [line for line in lines if line["log_level"] not in {"debug", "info"}] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert not len(site.view.sockets)
+
+
+async def test_the_connection_ends_after_both_have_said_goodbye(site: Site) -> None:
+    """RFC 6455 §7.1.1: a client that is still writing finds it open, reads our Close and answers it."""
+    async with wire(site.graphql) as client:
+        client.send("null")
+        assert await client.closing() == 4400
+        ended = asyncio.create_task(client.reader.read())
+        await asyncio.sleep(0.1)
+        assert not ended.done()
+        client.writer.write(frame(b"\x11\x30", CLOSE))
+
+        assert await asyncio.wait_for(ended, 0.5) == b""
+
+
+@pytest.mark.parametrize("is_drain", [False, True], ids=["malformed", "drain"])
+async def test_a_client_of_aiohttp_learns_the_code(site: Site, is_drain: bool) -> None:
+    """Where the connection ended before its own Close was written it would report 1006."""
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as client:
+        await until(lambda: len(site.view.sockets) == 1)
+        if is_drain:
+            drained = asyncio.create_task(site.view.drain(3))
+        else:
+            await client.send_str("null")
+        # Busy until all that the server has to say and do has arrived
+        await asyncio.sleep(0.15)
+        assert (await client.receive(timeout=5)).type is WSMsgType.CLOSE
+        if is_drain:
+            await drained
+
+        assert client.close_code == (1001 if is_drain else 4400)
 
 
 async def test_complete_ends_an_operation_that_waits_for_its_reader(gated: GatedSite) -> None:

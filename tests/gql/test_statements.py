@@ -14,7 +14,7 @@ INBOX = """
   conversations(first: 50) {
     totalCount
     nodes {
-      unreadCount isUnread isMuted viewerCanSend
+      unreadCount isUnread isMuted viewerCanSend requestedBy { username }
       lastMessage { preview deliveryStatus sender { username presence { status } } attachments { filename } }
       participants { nodes { user { username presence { status } } lastReadMessage { id } } }
       typingUsers { username }
@@ -39,7 +39,8 @@ query ($id: ID!, $count: Int!) {
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that a transaction executes from now on."""
+    """Every statement that a transaction executes from now on; slowness divides nothing that is loaded at once."""
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 60.0)
     seen: list[str] = []
     execute = Transaction._execute
 
@@ -90,3 +91,31 @@ async def test_a_page_of_messages_costs_the_same_for_five_and_for_fifty(site: Si
 
     assert [len(each["conversation"]["messages"]["nodes"]) for each in (few, many)] == [5, 50]
     assert cost_of_few == cost_of_many <= 25
+
+
+@pytest.mark.parametrize("viewer", ["alice", "bob"])
+async def test_requests_cost_the_same_for_two_groups_and_for_twenty(
+    site: Site, statements: list[str], viewer: str
+) -> None:
+    """Who asked, for whoever was asked; whether anybody has agreed, for who made groups of which nobody has."""
+    query = INBOX.replace("first: 50", f"first: 50, filter: {{ requests: {str(viewer == 'bob').lower()} }}")
+    costs = []
+    people = {name: Person(site, await site.token_of(name)) for name in ("alice", "bob")}
+    await people["bob"].do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
+    for number in range(20):
+        third = Person(site, await site.token_of(f"third{number}"))
+        await third.do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
+        maker = people["alice"] if viewer == "alice" else Person(site, await site.token_of(f"maker{number}"))
+        names = (f"third{number}", f"other{number}") if viewer == "alice" else ("bob", f"third{number}")
+        if viewer == "alice":
+            other = Person(site, await site.token_of(f"other{number}"))
+            await other.do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
+        await maker.send(*names, text=str(number))
+        if number in {1, 19}:
+            data, cost = await cost_of(people[viewer], statements, query)
+            costs.append((len(data["conversations"]["nodes"]), cost))
+            asked = {(each["requestedBy"] or {}).get("username") for each in data["conversations"]["nodes"]}
+            assert asked == ({None} if viewer == "alice" else {f"maker{each}" for each in range(number + 1)})
+
+    assert [count for count, _cost in costs] == [2, 20]
+    assert costs[0][1] == costs[1][1] <= 26

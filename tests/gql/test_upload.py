@@ -12,11 +12,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 from structlog.testing import capture_logs
 
+from server.settings import Settings
 from services.limit import Limits
 from services.media_type import PRESETS
-from tests.gql.conftest import SEND, Site
+from tests.gql.conftest import SEND, Site, site_in
 
 BOUNDARY = "b0undary"
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -252,6 +254,29 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(site: Site) -> 
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize(("patience", "expected"), [(20, 200), (0.01, 408)])
+async def test_a_whole_upload_has_a_time_of_its_own(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float, expected: int
+) -> None:
+    """Some times the silence that is allowed within it: whoever sends now and then is ended, and leaves nothing."""
+    monkeypatch.setattr("gql.view.UPLOAD_PATIENCE", patience)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield GOOD[:-20]
+        await asyncio.sleep(0.1)  # of the 2 seconds that a body may be silent
+        yield GOOD[-20:]
+
+    async with site_in(tmp_path, settings, Limits(sends_per_minute=0)) as site:
+        alice = await site.token_of("alice")
+        await site.token_of("bob")
+        before = await site.stored()
+        status, answer = await site.post(data=slowly(), headers=MULTIPART, token=alice)
+        after = await site.stored()
+
+    assert (status, "TIMEOUT" in json.dumps(answer)) == (expected, expected == 408)
+    assert (after == before) == (expected == 408)
+
+
 async def test_a_large_file_costs_constant_memory(site: Site) -> None:
     """64 MiB with the limits raised, by a client in this very process: less than 20 MiB (bench/upload.py: 1 GiB)."""
     alice = await site.token_of("alice")
@@ -285,3 +310,70 @@ async def test_a_large_file_costs_constant_memory(site: Site) -> None:
 def _resident_kib() -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmRSS:")[1].split()[0])
+
+
+@pytest.mark.parametrize(("content", "filename"), [(b"hello", "a.txt"), (None, "sea.png")], ids=["text", "picture"])
+async def test_one_part_serves_two_places(site: Site, content: bytes | None, filename: str) -> None:
+    """GraphQL multipart request specification: the paths of a part are an array. Each place has a file of its own."""
+    alice = await site.token_of("alice")
+    await site.token_of("bob")
+    before = await site.stored()
+    if content is None:
+        out = io.BytesIO()
+        Image.new("RGB", (8, 6), "navy").save(out, "PNG")
+        content = out.getvalue()
+    paths = [f"variables.{name}" for name in ("a.attachments.0.file", "b.attachments.0.file", "b.attachments.1.file")]
+    sends = " ".join(
+        SEND.split("{", 1)[1]
+        .replace("sendPrivateMessage(input: $input)", f"{each}: sendPrivateMessage(input: ${each})")
+        .rsplit("}", 1)[0]
+        for each in "ab"
+    )
+    query = f"mutation ($a: SendPrivateMessageInput!, $b: SendPrivateMessageInput!) {{ {sends} }}"
+    drafts = {
+        key: {"to": {"users": [{"username": "bob"}]}, "attachments": [{"file": None}] * count}
+        for key, count in (("a", 1), ("b", 2))
+    }
+    data = body(
+        part("operations", json.dumps({"query": query, "variables": drafts})),
+        part("map", json.dumps({"0": paths})),
+        part("0", content, f'; filename="{filename}"'),
+    )
+
+    status, answer = await site.post(token=alice, data=data, headers=MULTIPART)
+
+    assert status == 200, answer
+    files = [file for key in "ab" for file in answer["data"][key]["message"]["attachments"]]
+    digest = hashlib.sha256(content).hexdigest()
+    assert [(each["filename"], each["sha256"]) for each in files] == [(filename, digest)] * 3
+    after = await site.stored()
+    assert after["message"] - before["message"] == 2
+    assert list(site.folder.rglob("*.partial")) == []
+
+
+async def test_a_file_counts_as_often_as_it_has_places(site: Site) -> None:
+    """Among the files, and with its bytes: a request is no way to have the server write more than it was sent."""
+    alice = await site.token_of("alice")
+    await site.token_of("bob")
+    before = await site.stored()
+    many = json.dumps({"0": [f"variables.input.attachments.{n}.file" for n in range(11)]})
+    few = json.dumps({"0": [f"variables.input.attachments.{n}.file" for n in range(3)]})
+    twice = json.dumps({"0": ["variables.input.attachments.0.file"] * 2})
+    site.view._upload_limits = replace(site.view._upload_limits, request_bytes=100_000)
+
+    too_many = await site.post(
+        token=alice, data=body(part("operations", operations(11)), part("map", many), FILE), headers=MULTIPART
+    )
+    doubled = await site.post(
+        token=alice, data=body(part("operations", operations(1)), part("map", twice), FILE), headers=MULTIPART
+    )
+    large = body(part("operations", operations(3)), part("map", few), part("0", b"x" * 60_000))
+    too_large = await site.post(token=alice, data=large, headers=MULTIPART)
+
+    for (status, answer), expected in (
+        (too_many, "BAD_MULTIPART"),
+        (doubled, "BAD_MULTIPART"),
+        (too_large, "PAYLOAD_TOO_LARGE"),
+    ):
+        assert (answer["errors"][0]["extensions"]["code"], status) == (expected, 413 if "LARGE" in expected else 400)
+    assert await site.stored() == before

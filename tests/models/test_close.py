@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -141,3 +142,41 @@ async def test_a_readers_bug_is_its_callers_and_the_next_read_is_well(database: 
 
     await database.write(put)
     assert await database.read(count) == 1
+
+
+async def test_all_readers_together_have_the_time_that_one_has(tmp_path: Path) -> None:
+    """Eight that hang do not make a stop eight times as long."""
+    database = Database(tmp_path / "sotto.db", readers=8)
+    await database.open()
+    gates = [Gate() for _ in range(8)]
+    reading = [asyncio.create_task(database.read(gate)) for gate in gates]
+    for gate in gates:
+        await gate.taken()
+    began = time.monotonic()
+
+    assert not await database.close(0.1)
+
+    assert time.monotonic() - began < 0.5
+    for gate in gates:
+        gate.opened.set()
+    assert await asyncio.gather(*reading) == ["through"] * 8
+    assert await database.close()
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+async def test_a_close_that_may_not_wait_leaves_the_rest_to_the_log(database: Database, kind: str) -> None:
+    """A stop has its five seconds, however slow the disk is; whoever has longer closes it whole."""
+    await database.write(put)
+    gate = Gate()
+    work = asyncio.create_task((database.write if kind == "write" else database.read)(gate))
+    await gate.taken()
+
+    async with asyncio.timeout(5):
+        assert not await database.close(0.05)
+
+    log = database.path.with_name("sotto.db-wal")
+    assert log.stat().st_size
+    gate.opened.set()
+    assert await work == "through"
+    assert await database.close()
+    assert not log.exists()

@@ -35,6 +35,26 @@ def rows(database: peewee.SqliteDatabase, query: str) -> list[tuple[object, ...]
     return found
 
 
+def test_times_of_receipts_begin_with_what_was_known(old: peewee.SqliteDatabase) -> None:
+    """The last move of each position, where its time is known; copies of reports that were closed are gone."""
+    with old.connection_context():
+        Runner(old, str(FOLDER)).up("0004_files")
+        old.execute_sql("INSERT INTO conversation (id, kind, created_at) VALUES (7, 0, 1)")
+        columns = "user_id, conversation_id, joined_at, activity, delivered_seq, delivered_at, read_seq, read_at"
+        for values in ((1, 7, 1, 1, 5, 50, 4, 40), (2, 7, 1, 1, 0, None, 6, None)):
+            old.execute_sql(f"INSERT INTO member ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        for number, resolved_at in ((1, None), (2, 99)):
+            old.execute_sql("INSERT INTO report VALUES (?, 1, 3, 0, NULL, 10, ?, NULL)", (number, resolved_at))
+            old.execute_sql("INSERT INTO report_message VALUES (?, 3, 2, 9, 'body', '[]')", (number,))
+        migrate(old)
+
+        times = rows(old, "SELECT * FROM receipt_time ORDER BY user_id, kind")
+        copies = rows(old, "SELECT report_id, body, revision, deleted_at FROM report_message")
+
+    assert times == [(7, 1, 1, 5, 50), (7, 1, 2, 4, 40)]
+    assert copies == [(1, "body", 0, None)]
+
+
 def test_who_was_signed_in_stays_so_on_a_trusted_device(old: peewee.SqliteDatabase) -> None:
     """Each session becomes a device of its own; whoever has none yet has their first still before them."""
     with old.connection_context():
@@ -59,3 +79,20 @@ def test_a_device_takes_its_session_along(old: peewee.SqliteDatabase) -> None:
         old.execute_sql("DELETE FROM device WHERE name = 'Phone'")
 
         assert rows(old, "SELECT token_hash FROM session") == [(b"two",)]
+
+
+def test_a_request_from_before_knows_who_asked(old: peewee.SqliteDatabase) -> None:
+    """Waiting and declined ones, which bind groups as well from here on; of others nobody asked."""
+    with old.connection_context():
+        for number, states in ((1, (4, 1)), (2, (3, 4)), (3, (0, 0)), (4, (2, 2))):
+            old.execute_sql("INSERT INTO conversation (id, kind, created_at) VALUES (?, 0, 1)", (number,))
+            for user_id, state in zip((1, 2), states, strict=True):
+                old.execute_sql(
+                    "INSERT INTO member (user_id, conversation_id, joined_at, activity, request_state) "
+                    "VALUES (?, ?, 1, 1, ?)",
+                    (user_id, number, state),
+                )
+        migrate(old)
+        found = rows(old, "SELECT conversation_id, user_id, requester_id FROM member WHERE requester_id IS NOT NULL")
+
+    assert sorted(found) == [(1, 2, 1), (2, 1, 2)]

@@ -40,7 +40,7 @@ async def url(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
         monkeypatch.setenv(name, "test")
     bucket = f"b{abs(hash(request.node.nodeid)):x}"
     async with aiohttp.ClientSession() as http:
-        for _ in range(100):
+        for _ in range(600):
             try:
                 async with http.put(f"{endpoint}/{bucket}") as response:
                     assert response.status == 200

@@ -17,6 +17,7 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from gql.id import Kind, encode
+from models.base import now_ms
 from pubsub.memory import MemoryPubSub
 from server.app import build_app, limits_of
 from server.settings import Settings
@@ -26,6 +27,7 @@ from services.limit import Limits
 from services.media_type import PRESETS
 from services.service import Services
 from services.staged_upload import OffsetMismatch, UploadForm, UploadState, UploadView
+from services.storage_link import StorageMismatch
 from services.viewer import Right, Viewer
 from storage import incoming as incoming_module
 from storage.base import Storage, StorageFailed
@@ -269,6 +271,33 @@ async def test_equal_bytes_are_kept_once(world: World) -> None:
     assert len((await stored(world))[1]) == 1
 
 
+async def test_equal_bytes_are_stored_anew_where_they_are_lost(world: World) -> None:
+    """The bucket is asked whether it has them before a message relies on them."""
+    alice, bob = await world.people("alice", "bob")
+    await world.send(bob, "alice", files=[await world.file(TEXT)])
+    [lost] = await keys_of(world.services.storage)
+    await world.services.storage.delete(lost)
+    id_ = await world.send(alice, "bob", files=[await world.file(TEXT)])
+    [file] = (await world.services.message.find_many(bob, [id_]))[id_].attachments
+
+    assert file.storage_key != lost
+    assert await content_of(world.services.storage, file.storage_key) == TEXT
+
+
+async def test_the_bucket_of_another_database_is_refused_and_left_as_it_is(
+    world: World, storage: Storage, tmp_path: Path
+) -> None:
+    """A test server on the same bucket: nothing is swept, and it does not start."""
+    alice, _ = await world.people("alice", "bob")
+    await world.send(alice, "bob", files=[await world.file(TEXT)])
+    await has_been_put(world, alice)
+    before = await keys_of(storage), await incoming(world)
+
+    with pytest.raises(StorageMismatch, match="belongs to another database"):
+        await Services.open(GuardedDatabase(tmp_path / "other.db"), storage, MemoryPubSub(), Limits())
+    assert (await keys_of(storage), await incoming(world)) == before
+
+
 async def test_a_file_larger_than_one_request_comes_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """In requests of so many bytes, one after the other."""
     monkeypatch.setattr(incoming_module, "READ_BYTES", 300_000)
@@ -351,8 +380,18 @@ async def test_who_asks_twice_waits_for_the_same_and_later_gets_it_too(world: Wo
     assert (rows["upload"], rows["upload_session"], len(keys), local) == (1, 0, 1, 0)
 
 
-async def test_a_url_used_again_changes_nothing(world: World) -> None:
-    """It is good still: what is put there is nobody's, and swept."""
+async def sweep_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
+    """What lies in the bucket after a sweep, and after one a quarantine later."""
+    await world.services.sweeper.sweep()
+    left = [await incoming(world)]
+    then = now_ms() + world.services.limits.quarantine_seconds * 1000
+    monkeypatch.setattr("services.quarantine.now_ms", lambda: then)
+    await world.services.sweeper.sweep()
+    return [*left, await incoming(world)]
+
+
+async def test_a_url_used_again_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is good still: what is put there is nobody's, and goes after the quarantine."""
     alice, bob = await world.people("alice", "bob")
     view = await begun(world, alice)
     url = await url_of(world, alice, view)
@@ -366,16 +405,15 @@ async def test_a_url_used_again_changes_nothing(world: World) -> None:
         await world.services.upload.complete(alice, view.id)
     [file] = (await world.services.message.find_many(bob, [sent.row.id]))[sent.row.id].attachments
     before = await stored(world)
-    left = await incoming(world)
-    await world.services.sweeper.sweep()
+    left = await sweep_twice(world, monkeypatch)
 
-    assert (again.state, left) == (UploadState.READY, {view.id: 4000})
+    assert (again.state, left) == (UploadState.READY, [{view.id: 4000}, {}])
     assert await content_of(world.services.storage, file.storage_key) == TEXT
-    assert (await stored(world), await incoming(world)) == (before, {})
+    assert await stored(world) == before
 
 
-async def test_what_nobody_completes_is_swept(make_world: MakeWorld) -> None:
-    """Expired: not found, and gone from the bucket; what waits for its time stays."""
+async def test_what_nobody_completes_is_swept(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expired: not found, and gone from the bucket after the quarantine; what waits for its time stays."""
     world = await make_world()
     (alice,) = await world.people("alice")
     old, young = await has_been_put(world, alice), await has_been_put(world, alice, b"young")
@@ -389,9 +427,22 @@ async def test_what_nobody_completes_is_swept(make_world: MakeWorld) -> None:
     assert expired is not None
     assert (expired.state, await world.services.upload.direct_url(alice, expired)) == (UploadState.EXPIRED, None)
     assert await stored(world) == before
-    await world.services.sweeper.sweep()
-    assert await incoming(world) == {young: 5}
+    assert await sweep_twice(world, monkeypatch) == [{old: len(TEXT), young: 5}, {young: 5}]
     assert await world.services.upload.find(alice, old) is None
+
+
+async def test_what_no_file_may_be_as_large_as_is_not_kept_in_the_quarantine(make_world: MakeWorld) -> None:
+    """A URL that is good for an hour after its upload could fill the bucket."""
+    world = await make_world(max_attachment_bytes=2000)
+    (alice,) = await world.people("alice")
+    view = await begun(world, alice)
+    url = await url_of(world, alice, view)
+    await world.services.upload.cancel(alice, view.id)
+    await put(url, b"x" * 2001)
+    await world.services.sweeper.sweep()
+
+    assert await incoming(world) == {}
+    assert (await world.services.database.read(rows_of))["quarantine"] == 0
 
 
 async def test_the_sweep_takes_what_is_larger_than_was_said_and_what_failed(world: World) -> None:
@@ -404,7 +455,7 @@ async def test_the_sweep_takes_what_is_larger_than_was_said_and_what_failed(worl
     await refusal(world, alice, other.id)
     await put(urls[1], TEXT)
     left = await incoming(world)
-    await world.services.upload.sweep()
+    await world.services.sweeper.sweep()
 
     assert left == {view.id: 2 * len(TEXT), other.id: len(TEXT)}
     assert await incoming(world) == {}
@@ -428,31 +479,34 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
 
     with monkeypatch.context() as patch, capture_logs() as lines:
         patch.setattr(IncomingObjects, "delete", refuse)
-        await world.services.upload.sweep()
+        await world.services.sweeper.sweep()
     left = await incoming(world)
-    await world.services.upload.sweep()
+    await world.services.sweeper.sweep()
 
     assert sorted(left) == stuck
-    assert [(line["event"], line["error"]) for line in lines] == [
-        ("sweep failed", "The object could not be deleted: locked. So it was with 2 in all.")
+    assert [(line["event"], line.get("error"), line.get("failed")) for line in lines] == [
+        ("not deleted", "The object could not be deleted: locked.", None),
+        ("not deleted", "The object could not be deleted: locked.", None),
+        ("storage swept", None, 2),
     ]
     assert await incoming(world) == {}
 
 
-async def test_objects_are_swept_when_the_operator_has_turned_it_off(make_world: MakeWorld) -> None:
+async def test_objects_are_swept_when_the_operator_has_turned_it_off(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No URL, no fetch; and what had been put goes with its upload's time."""
     world = await make_world()
     (alice,) = await world.people("alice")
     id_ = await has_been_put(world, alice)
-    world.services.upload._incoming._is_on = False
+    monkeypatch.setattr(world.services.upload._incoming, "_limits", Limits(presigned_uploads=False))
     view = await world.services.upload.find(alice, id_)
 
     assert view is not None
     assert await world.services.upload.direct_url(alice, view) is None
     assert await refusal(world, alice, id_) == ("NOT_READY", True)
     await world.services.upload.cancel(alice, id_)
-    await world.services.upload.sweep()
-    assert await incoming(world) == {}
+    assert await sweep_twice(world, monkeypatch) == [{id_: len(TEXT)}, {}]
 
 
 async def test_a_cancelled_upload_is_gone_from_the_bucket(world: World, gate: Gate) -> None:
@@ -511,7 +565,7 @@ async def test_a_fetch_ends_a_part_that_is_on_its_way(world: World) -> None:
     assert (await stored(world))[2] == 0
 
 
-async def test_many_ways_at_once_make_one_file(world: World) -> None:
+async def test_many_ways_at_once_make_one_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts, fetches and cancellations in any order: one whole file, or none, and nothing beside it."""
     (alice,) = await world.people("alice")
     for round_ in range(15):
@@ -533,7 +587,7 @@ async def test_many_ways_at_once_make_one_file(world: World) -> None:
         assert await files_of(world, alice, id_) in ([], [TEXT], [b"y" * 1700])
         if await world.services.upload.find(alice, id_) is not None:
             await world.services.upload.cancel(alice, id_)
-    await world.services.upload.sweep()
+    await sweep_twice(world, monkeypatch)
 
     rows, keys, local = await stored(world)
     assert (rows["upload"], rows["upload_session"], keys, local) == (0, 0, set(), 0)

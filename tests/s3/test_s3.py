@@ -41,12 +41,19 @@ async def test_a_large_file_goes_up_in_parts(storage: Storage) -> None:
 
 
 async def test_only_its_own_prefix_is_listed(storage: Storage, url: str, tmp_path: Path) -> None:
-    """Two servers may share a bucket."""
-    other = storage_for(url.replace("/files?", "/other?"), tmp_path / "other")
-    await other.open()
-    keys = [await kept(each, b"x") for each in (storage, other)]
+    """Servers may share a bucket, also one that has the whole of it, or lies deeper; each has its own identity."""
+    others = [
+        storage_for(url.replace("/files?", place), tmp_path / str(n))
+        for n, place in enumerate(("/other?", "?", "/files/deeper?"))
+    ]
+    for number, each in enumerate(others):
+        await each.open()
+        await each.identify(f"{number:032x}")
+    keys = [await kept(each, b"x") for each in (storage, *others)]
 
-    assert [await keys_of(each) for each in (storage, other)] == [{keys[0]}, {keys[1]}]
+    assert [await keys_of(each) for each in (storage, *others)] == [{key} for key in keys]
+    assert [await each.identity() for each in others] == [f"{number:032x}" for number in range(3)]
+    assert await storage.identity() is None
 
 
 async def test_a_bucket_that_is_not_there_is_said_at_the_start(endpoint: str, url: str, tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ async def test_a_message_with_a_picture_lives_and_dies_in_a_bucket(storage: Stor
     out = io.BytesIO()
     Image.new("RGB", (800, 600), "navy").save(out, "PNG")
     database = GuardedDatabase(tmp_path / "sotto.db")
-    services = await Services.open(database, storage, MemoryPubSub(), Limits())
+    services = await Services.open(database, storage, MemoryPubSub(), Limits(report_window_seconds=0))
     world = World(services, tmp_path)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob", files=[await world.file(out.getvalue(), "sea.png")])

@@ -1,9 +1,11 @@
 """The application: its addresses, and what every answer has, whatever it is an answer to."""
 
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -11,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gql.schema import schema_text
+from models import probe
 from models.setting import Audience, OutsideAction
 from server.app import limits_of
 from server.process import Running, listening
@@ -19,11 +22,14 @@ from services.limit import DeviceTrust, Limits
 
 Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]
 FRIEND = "https://chat.example.org"
+SWEEP = "storage swept"  # a line of its own, beside those of requests
 RENAMED = {
     "sends_per_minute": "send_rate_per_minute",
     "sign_ins_per_minute": "sign_in_rate_per_minute",
     "sign_ups_per_minute": "sign_up_rate_per_minute",
     "reports_per_minute": "report_rate_per_minute",
+    "cost_per_minute": "cost_rate_per_minute",
+    "anonymous_cost_per_minute": "anonymous_cost_rate_per_minute",
     "allowed_mime_types": "attachment_types",
     "uploads_per_minute": "upload_rate_per_minute",
     "searches_per_minute": "search_rate_per_minute",
@@ -139,10 +145,13 @@ async def test_one_setting_hides_the_schema(serving: Serving) -> None:
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
+READY = {"status": "ok", "reasons": [], "limited": []}
+
+
 async def test_a_server_that_works_is_live_and_ready(serving: Serving) -> None:
     """`/healthz` and `/readyz` are asked by machines, and never kept by caches."""
     async with serving() as (_, http):
-        for path, expected in (("/healthz", {"status": "ok"}), ("/readyz", {"status": "ok", "reasons": []})):
+        for path, expected in (("/healthz", {"status": "ok"}), ("/readyz", READY)):
             async with http.get(path) as response:
                 assert response.status == 200
                 assert response.headers["Cache-Control"] == "no-store"
@@ -159,6 +168,85 @@ async def test_a_server_without_its_storage_is_live_and_not_ready(serving: Servi
             assert reason.startswith("storage: ")
         async with http.get("/healthz") as response:
             assert response.status == 200
+
+
+@pytest.mark.parametrize("fault", ["deleted", "replaced", "written over"])
+async def test_a_server_without_its_database_is_live_and_not_ready(
+    serving: Serving, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is looked at, not only what SQLite remembers of it; nobody's message is acknowledged into nowhere."""
+    monkeypatch.setattr("server.readiness.PAUSE_SECONDS", 0.0)
+    path = tmp_path / "data" / "sotto.db"
+    async with serving() as (_, http):
+        if fault == "written over":
+            path.write_bytes(b"garbage!" * 512)
+        else:
+            shutil.copy(path, path.with_name("copy"))
+            path.unlink()
+        if fault == "replaced":
+            path.with_name("copy").rename(path)
+        answers = []
+        for _ in range(2):
+            async with http.get("/readyz") as response:
+                answers.append((response.status, (await response.json())["reasons"]))
+        query = 'mutation { signUp(input: { username: "alice", password: "correct horse" }) { __typename } }'
+        async with http.post("/graphql", json={"query": query}) as response:
+            refusal = (await response.json())["errors"][0]
+        async with http.get("/healthz") as response:
+            assert response.status == 200
+
+    assert [status for status, _ in answers] == [503, 503]
+    assert all(len(reasons) == 1 and reasons[0].startswith("database: ") for _, reasons in answers)
+    assert refusal["extensions"]["code"] == "UNAVAILABLE"
+    assert "cannot write to its database" in refusal["message"]
+
+
+async def test_a_database_that_another_program_holds_is_not_ready(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer comes though the database hangs, and with the same patience for whoever asks meanwhile."""
+    monkeypatch.setattr("server.readiness.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("server.readiness.PAUSE_SECONDS", 0.0)
+    async with serving() as (_, http):
+        with closing(sqlite3.connect(tmp_path / "data" / "sotto.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answers = []
+            for _ in range(3):
+                async with http.get("/readyz") as response:
+                    answers.append((response.status, (await response.json())["reasons"]))
+            other.execute("ROLLBACK")
+        monkeypatch.setattr("server.readiness.PATIENCE_SECONDS", 5.0)
+        async with http.get("/readyz") as response:
+            after = response.status, await response.json()
+
+    assert answers == [(503, ["database: no answer within 0 seconds"])] * 3
+    assert after == (200, READY)
+
+
+async def test_a_server_without_room_for_files_starts_and_is_ready_and_says_so(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full is not failed: texts, reading and deleting go on."""
+    full = SimpleNamespace(f_blocks=1 << 20, f_frsize=4096, f_bavail=1)
+    monkeypatch.setattr("os.fstatvfs", lambda _descriptor: full)
+    async with serving() as (_, http), http.get("/readyz") as response:
+        assert response.status == 200
+        answer = await response.json()
+
+    assert (answer["status"], answer["reasons"]) == ("limited", [])
+    assert answer["limited"][0].endswith("Files are refused; texts, reading and deleting go on.")
+
+
+async def test_readiness_is_looked_at_once_a_second_however_many_ask(serving: Serving) -> None:
+    """A page that everybody may ask for costs the disk one write at most."""
+    async with serving() as (running, http):
+        for _ in range(20):
+            async with http.get("/readyz") as response:
+                assert response.status == 200
+        written = await running.services.database.read(probe.find)
+
+    assert written is not None
+    assert 1 <= written <= 2
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
@@ -202,7 +290,7 @@ async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: py
 
     assert "secret" not in text
     assert "Traceback" not in text
-    assert [each["event"] for each in logs] == ["unexpected_error", "request"]
+    assert [each["event"] for each in logs if each["event"] != SWEEP] == ["unexpected_error", "request"]
     assert "secret" not in str(logs)
 
 
@@ -214,8 +302,8 @@ async def test_the_log_has_a_line_for_each_request_and_no_secret(serving: Servin
                 async with http.get(running.url + path, allow_redirects=False) as response:
                     await response.read()
 
-    lines = [(each["event"], each["method"], each["path"], each["status"]) for each in logs]
-    assert lines == [
+    logs = [each for each in logs if each["event"] != SWEEP]
+    assert [(each["event"], each["method"], each["path"], each["status"]) for each in logs] == [
         ("request", "GET", "/files/{token}", 404),
         ("request", "GET", "/files/{token}/{filename}", 404),
         ("request", "GET", "/healthz", 200),
@@ -256,7 +344,7 @@ async def test_a_page_of_an_allowed_origin_may_call(serving: Serving) -> None:
     assert headers["Access-Control-Allow-Origin"] == FRIEND
     allowed = {each.strip() for each in headers["Access-Control-Allow-Headers"].split(",")}
     of_tus = {"Tus-Resumable", "Upload-Offset", "Upload-Checksum"}
-    assert allowed == {"Authorization", "Content-Type", "Accept", "GraphQL-Require-Preflight"} | of_tus
+    assert allowed == {"Authorization", "Content-Type", "Accept", "GraphQL-Cost", "GraphQL-Require-Preflight"} | of_tus
     assert "POST" in headers["Access-Control-Allow-Methods"]
     assert "Access-Control-Allow-Credentials" not in headers
 

@@ -301,3 +301,60 @@ async def _dribble(writer: asyncio.StreamWriter, piece: bytes) -> None:
     while True:
         writer.write(piece)
         await asyncio.sleep(0.1)
+
+
+EXPECT = b"Expect: 100-continue\r\n"
+FORM = b"Content-Type: multipart/form-data; boundary=b\r\n"
+DECIDED = {
+    "the path": (404, post(EXPECT, b"", b"POST /nothing HTTP/1.1", length=b"9")),
+    "the method": (405, post(EXPECT, b"", b"PUT /graphql HTTP/1.1", length=b"9")),
+    "the method elsewhere": (405, post(EXPECT, b"", b"POST /healthz HTTP/1.1", length=b"9")),
+    "the length": (413, post(EXPECT, b"", length=b"999999999")),
+    "the coding": (415, post(EXPECT + b"Content-Encoding: gzip\r\n", b"", length=b"9")),
+    "the type of the answer": (406, post(EXPECT + b"Accept: image/png\r\n", b"", length=b"9")),
+    "the token": (401, post(EXPECT + b"Authorization: Bearer x\r\n", b"", length=b"9")),
+    "a form of a foreign page": (
+        403,
+        post(EXPECT, b"", length=b"9").replace(b"Content-Type: application/json\r\n", FORM),
+    ),
+    "an upload without a token": (
+        401,
+        post(EXPECT + b"Tus-Resumable: 1.0.0\r\n", b"", b"PATCH /uploads/x HTTP/1.1", length=b"9"),
+    ),
+    "an upload of another version": (412, post(EXPECT, b"", b"PATCH /uploads/x HTTP/1.1", length=b"9")),
+}
+
+
+@pytest.mark.parametrize("what", DECIDED)
+async def test_a_refusal_that_the_headers_decide_comes_before_the_body_is_asked_for(
+    running: Running, what: str
+) -> None:
+    """RFC 9110 §10.1.1: the client sends nothing of a body that nobody would read, and the connection ends."""
+    expected, request = DECIDED[what]
+    reader, writer = await opened(running)
+    async with asyncio.timeout(5):
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    writer.close()
+
+    assert head.startswith(f"HTTP/1.1 {expected} ")
+    assert "Connection: close\r\n" in head
+
+
+@pytest.mark.parametrize("line", [b"POST /graphql HTTP/1.1", b"POST /graphql HTTP/1.0"], ids=["1.1", "1.0"])
+async def test_a_body_that_is_wanted_is_asked_for_once(running: Running, line: bytes) -> None:
+    """Of HTTP/1.1 alone: older clients do not know what it means."""
+    reader, writer = await opened(running)
+    body = b'{"query": "{ __typename }"}'
+    async with asyncio.timeout(5):
+        writer.write(post(EXPECT, b"", line, length=b"%d" % len(body)))
+        if line.endswith(b"1.1"):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
+        answer = await reader.readexactly(length)
+    writer.close()
+
+    assert " 200 OK" in head.splitlines()[0]
+    assert json.loads(answer) == {"data": {"__typename": "Query"}}

@@ -10,11 +10,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from typer.testing import CliRunner
 
+from models.message import MessageKind
 from server import banner
+from server.__main__ import cli
 from server.demo import Demo
 from server.process import Running, listening
-from server.settings import load_settings
+from server.settings import Settings, load_settings
 from services.conversation import ConversationFilter
 from services.draft import Draft
 from services.page import PageRequest
@@ -51,7 +54,8 @@ async def sign_in(running: Running, username: str, password: str = "demo") -> Vi
 async def send(running: Running, viewer: Viewer, text: str, *usernames: str) -> int:
     """A message to them, by user name; returns its conversation."""
     users = [Reference(ReferenceKind.USERNAME, username) for username in usernames]
-    sent = await running.services.send.send(viewer, Draft(text=text, users=users))
+    draft = Draft(text=text, users=users, expected_kind=MessageKind.TEXT)
+    sent = await running.services.send.send(viewer, draft)
     return sent.message_id >> 27
 
 
@@ -73,8 +77,12 @@ async def inbox_of(running: Running, viewer: Viewer) -> dict[tuple[str, ...], li
     return found
 
 
-async def test_three_people_have_a_first_conversation_with_a_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_type_required", ["false", "true"])
+async def test_three_people_have_a_first_conversation_with_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_type_required: str
+) -> None:
     """Issue 2, item 7: alice and bob write to each other, carol to bob, and bob to both of them."""
+    monkeypatch.setenv("SOTTO_REQUIRE_TYPE", is_type_required)
     async with demo(tmp_path / "data") as (running, _, _):
         alice, bob, carol = [await sign_in(running, name) for name in PEOPLE]
         inboxes = [await inbox_of(running, each) for each in (alice, bob, carol)]
@@ -96,8 +104,9 @@ async def test_a_restart_adds_nothing(tmp_path: Path) -> None:
     assert seen[0] == seen[1]
 
 
-async def test_echo_answers_whoever_writes_to_it(tmp_path: Path) -> None:
-    """The same text, once; not in groups, and not to itself."""
+async def test_echo_answers_whoever_writes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same text, once; not in groups, and not to itself; also where a message needs its type."""
+    monkeypatch.setenv("SOTTO_REQUIRE_TYPE", "true")
     async with demo(tmp_path / "data") as (running, _, _):
         alice = await sign_in(running, "alice")
         group = await send(running, alice, "All of you?", "echo", "bob")
@@ -147,8 +156,14 @@ async def test_nobody_signs_in_as_the_bot(tmp_path: Path) -> None:
         assert await response.json() == {"data": {"signIn": {"__typename": "InvalidCredentialsError"}}}
 
 
-async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path) -> None:
-    """Design, section 8: one ready curl; here its arguments are sent by another client."""
+async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Design, section 8: one ready curl; here its arguments are sent by another client.
+
+    After a restart too, with devices that must be trusted; and who tries the demo has a first device still.
+    """
+    monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
+    async with demo(tmp_path / "data") as (running, _, _):
+        assert not (await sign_in(running, "alice")).is_restricted
     async with demo(tmp_path / "data") as (running, _, token), aiohttp.ClientSession() as http:
         text = banner.demo(running.url, token)
         match = re.search(r"curl .*?'\n", text, re.DOTALL)
@@ -175,3 +190,24 @@ def test_the_addresses_of_the_banner_are_those_that_are_served(served: bool) -> 
     assert ("/schema.graphql" in text) is served
     assert "ws://127.0.0.1:8000/graphql" in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_the_demo_allows_pages_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A front end under development is served on a port of its own; what the settings allow stays allowed."""
+    seen: list[Settings] = []
+
+    async def serve(settings: Settings, _announced: object) -> None:
+        seen.append(settings)
+
+    monkeypatch.setattr("server.process.serve", serve)
+    monkeypatch.setattr("server.log.set_up_log", lambda _settings: None)
+    assert CliRunner().invoke(cli, ["demo"]).exit_code == 0
+    monkeypatch.setenv("SOTTO_ALLOWED_ORIGINS", "https://a.example")
+    assert CliRunner().invoke(cli, ["demo"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["serve"]).exit_code == 0
+
+    assert [each.allowed_origins for each in seen] == [
+        ("loopback",),
+        ("https://a.example", "loopback"),
+        ("https://a.example",),
+    ]

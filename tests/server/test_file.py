@@ -6,6 +6,7 @@ import io
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from models.attachment import AttachmentRow
 from server import file
 from server.file import headers_of
 from server.process import Running, listening
-from server.settings import load_settings
+from server.settings import Settings, load_settings
 from services.account import SignUp
 from services.draft import Draft
 from services.file import Download
@@ -67,11 +68,17 @@ class House:
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """A server of its own for each test."""
     monkeypatch.chdir(tmp_path)
-    settings = load_settings(port=0, data=tmp_path / "data", attachment_types="any")
+    async with house_of(load_settings(port=0, data=tmp_path / "data", attachment_types="any")) as found:
+        yield found
+
+
+@asynccontextmanager
+async def house_of(settings: Settings) -> AsyncIterator[House]:
+    """A server with these settings."""
     async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
         sign_up = running.services.account.sign_up
         alice, bob = [(await sign_up(SignUp(name, "pass of " + name))).viewer for name in ("alice", "bob")]
-        yield House(running, http, alice, bob, tmp_path / "data" / "files")
+        yield House(running, http, alice, bob, settings.data / "files")
 
 
 def png() -> bytes:
@@ -104,6 +111,27 @@ async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House)
         "Etag": f'"{hashlib.sha256(content).hexdigest()}"',
         "Referrer-Policy": "no-referrer",
     }
+
+
+@pytest.mark.parametrize("origins", ["https://app.example.org", "loopback"])
+async def test_pages_of_other_origins_show_pictures_where_any_is_allowed(tmp_path: Path, origins: str) -> None:
+    """Fetch §3.7: a browser would block an `<img>` of a subdomain too; the URL is signed for its viewer."""
+    async with house_of(load_settings(data=tmp_path, port=0, allowed_origins=origins)) as house:
+        row = await house.send(png(), "map.png")
+        policies = {}
+        for method, headers in (
+            ("GET", {}),
+            ("HEAD", {}),
+            ("GET", {"If-None-Match": "*"}),
+            ("GET", {"Range": "bytes=0-3"}),
+        ):
+            async with house.http.request(method, house.path(row), headers=headers) as response:
+                policies[response.status, method] = response.headers["Cross-Origin-Resource-Policy"]
+        async with house.http.get("/healthz") as response:
+            assert "Cross-Origin-Resource-Policy" not in response.headers
+
+    assert set(policies) == {(200, "GET"), (200, "HEAD"), (304, "GET"), (206, "GET")}
+    assert set(policies.values()) == {"cross-origin"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Issuers as settings: what is refused at the start, and tokens for development."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from server.__main__ import cli
+from server.jwks import FetchError
 from server.settings import SettingsError, load_settings
 from services.issuer import Issuers
 
@@ -131,3 +133,73 @@ def test_the_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "SOTTO_ISSUERS=(set)" in result.stdout
     assert SECRET not in result.output
+
+
+def test_a_good_token_is_said_to_be_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`./sotto token --check`: whose it is and how long, from an argument or from stdin."""
+    load(monkeypatch, [{**GOOD, "prefix": "host:"}])
+    token = CliRunner().invoke(cli, ["token", "al\nice", "--name", "Alice A."]).stdout.strip()
+    del_sub = CliRunner().invoke(cli, ["token", "--check", token])
+    assert (del_sub.exit_code, del_sub.stdout) == (2, "")
+    assert "sub: must be printable text" in del_sub.stderr
+
+    token = CliRunner().invoke(cli, ["token", "alice", "--name", "Alice A."]).stdout.strip()
+    results = [
+        CliRunner().invoke(cli, ["token", "--check", token]),
+        CliRunner().invoke(cli, ["token", "--check", "-"], input=f"Bearer {token}\n"),
+    ]
+
+    for result in results:
+        assert result.exit_code == 0
+        first, *rest = result.stdout.splitlines()
+        assert first.startswith("The token is good until 20")
+        assert rest == ["externalId: host:alice", "user name: alice", "name: Alice A."]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"audience": "another"}, "aud: names none of the issuer's `audience`"),
+        ({"issuer": "https://other.example.org"}, "iss: no issuer of the settings has this name"),
+        ({"secret": "another secret of at least 32 bytes"}, "signature: it was made with another key"),
+        ({"algorithms": ["HS384"], "secret": SECRET * 2}, "alg: this issuer's tokens are taken with HS384"),
+        ({"max_life_seconds": 60}, "exp: must come after iat, and at most 60 seconds (`max_life_seconds`)"),
+    ],
+)
+def test_an_operator_is_told_why_a_token_is_refused(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], expected: str
+) -> None:
+    """One line that names the claim or the key, and nothing of the token."""
+    load(monkeypatch, [GOOD])
+    token = CliRunner().invoke(cli, ["token", "alice"]).stdout.strip()
+    load(monkeypatch, [{**GOOD, **changed}])
+
+    result = CliRunner().invoke(cli, ["token", "--check", "-"], input=token)
+
+    [line] = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert line.startswith(f"sotto: the token is refused: {expected}")
+    assert not [part for part in token.split(".") if part in result.output]
+
+
+def test_without_issuers_or_keys_there_is_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says what is missing; an address of keys that does not answer is named."""
+    load(monkeypatch, [GOOD])
+    token = CliRunner().invoke(cli, ["token", "alice"]).stdout.strip()
+    load(monkeypatch, [])
+    assert "no issuer is configured" in CliRunner().invoke(cli, ["token", "--check", token]).stderr
+
+    load(monkeypatch, [KEYS])
+    header = base64.urlsafe_b64encode(b'{"alg": "RS256", "kid": "1"}').decode().rstrip("=")
+    payload = base64.urlsafe_b64encode(json.dumps({"iss": KEYS["issuer"]}).encode()).decode().rstrip("=")
+
+    async def fail(_url: str) -> bytes:
+        raise FetchError("status 500")
+
+    monkeypatch.setattr("server.token.fetch_keys", fail)
+    result = CliRunner().invoke(cli, ["token", "--check", f"{header}.{payload}.x"])
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"sotto: the keys at {KEYS['jwks_url']} cannot be had: status 500.\n",
+    )

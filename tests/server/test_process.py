@@ -13,6 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from models.error import DatabaseMissing, LogForeign
+from server.process import way_out
 from tests.flow.client import Person, Server, next_of, running
 
 ROOT = Path(__file__).parents[2]
@@ -257,3 +259,12 @@ async def test_malformed_http_is_refused_without_a_traceback(tmp_path: Path) -> 
 
             assert answer.split(b" ", 2)[1] == b"400"
             assert b"Traceback" not in answer
+
+
+def test_a_refusal_to_open_a_database_names_a_way_out_that_there_is() -> None:
+    """What is missing cannot be the right one."""
+    missing, foreign = way_out(DatabaseMissing("sotto.db is missing")), way_out(LogForeign("sotto.db-wal is foreign"))
+
+    assert "Put the database back" in missing
+    assert "the right one" not in missing
+    assert "where the database that is there is the right one, remove the files" in foreign

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from server.field import DAY_SECONDS
+from gql.origin import LOOPBACK
+from gql.survey import QueryLimits
+from server.field import DAY_SECONDS, LOOPBACK_ORIGINS
+from server.query_setting import QuerySettings
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 
 
@@ -218,6 +222,10 @@ def test_origins_are_a_list_or_separated_by_commas(folder: Path, monkeypatch: py
     monkeypatch.setenv("SOTTO_ALLOWED_ORIGINS", " https://A.example, http://localhost:3000,")
     assert load_settings().allowed_origins == expected
 
+    monkeypatch.setenv("SOTTO_ALLOWED_ORIGINS", "Loopback,https://a.example")
+    assert load_settings().allowed_origins == (LOOPBACK_ORIGINS, "https://a.example")
+    assert LOOPBACK_ORIGINS == LOOPBACK
+
 
 @pytest.mark.parametrize(
     "origin",
@@ -380,3 +388,15 @@ def test_every_described_default_can_be_written_out(monkeypatch: pytest.MonkeyPa
             monkeypatch.setenv(line.environment, line.default)
 
     assert load_settings() == Settings.model_construct()
+
+
+def test_every_bound_of_a_document_is_a_setting() -> None:
+    """A bound that a client of the operator's meets must not need a patch."""
+    names = [name for name in QuerySettings.model_fields if not name.endswith("_per_minute")]
+    numbers = {name: number for number, name in enumerate(names, 51)}
+
+    limits = asdict(QuerySettings.model_validate(numbers).query_limits)
+
+    assert limits.pop("once") == QueryLimits().once
+    assert sorted(limits.values()) == sorted(numbers.values())
+    assert load_settings().query_limits == QueryLimits()

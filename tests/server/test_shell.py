@@ -8,7 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import pytest
+from aiohttp import web
 
+from server import process as processes
+from server.client import Client, ClientError
+from server.control import Control
+from server.demo import Demo
+from server.line import StartError
+from server.settings import load_settings
+from server.shell import send_as
 from tests.flow.client import Person, running
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +144,85 @@ async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
 
     assert (status, said) == (2, "")
     assert "no server runs on" in complaint
+
+
+@asynccontextmanager
+async def another_program(answer: str = "<html>Hello</html>") -> AsyncIterator[tuple[int, list[str]]]:
+    """Something else that listens here, by its port; and what it was sent."""
+    received: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        received.append(f"{dict(request.headers)} {await request.text()}")
+        return web.Response(text=answer)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1], received
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_program_on_the_port_of_the_settings_gets_no_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server says where it listens. `--url` goes before it, and no GraphQL answer is a line for a person."""
+    monkeypatch.chdir(tmp_path)
+    async with another_program() as (port, received):
+        settings = load_settings(port=port, data=tmp_path / "data")
+        async with processes.listening(load_settings(port=0, data=tmp_path / "data")) as running:
+            await Demo(running.services)._ensure("alice", "Alice", "correct horse", is_bot=False)
+            await Demo(running.services)._ensure("bob", "Bob", "correct horse", is_bot=False)
+            await send_as(settings, None, "alice", ["bob"], "hi", [])
+            kept = list(received)
+            with pytest.raises(StartError, match=r"/graphql gives no GraphQL answer; .* --url\."):
+                await send_as(settings, f"http://127.0.0.1:{port}", "alice", ["bob"], "hi", [])
+
+    assert kept == []
+    assert len(received) == 2  # the message, and the end of its session
+    assert len([line for line in capsys.readouterr().out.splitlines() if " [" not in line]) == 1  # the rest is logged
+
+
+async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of a version that does not say it: the way out is named, and no session is opened."""
+    monkeypatch.chdir(tmp_path)
+    control = Control(tmp_path / "data" / "sotto.db", {}, None)
+    async with another_program() as (port, received):
+        settings = load_settings(port=port, data=tmp_path / "data")
+        settings.database_path.parent.mkdir()
+        await control.start()
+        try:
+            with pytest.raises(StartError, match="does not say at which address it listens; name it with --url"):
+                await send_as(settings, None, "alice", ["bob"], "hi", [])
+        finally:
+            await control.stop()
+
+    assert received == []
+
+
+@pytest.mark.parametrize("answer", ["<html>", "[]", "{}", '{"data": null}', '{"errors": [1]}', '{"errors": "no"}'])
+async def test_an_answer_that_is_not_graphql_is_refused_in_words(answer: str) -> None:
+    """Whatever stands in its place."""
+    async with another_program(answer) as (port, _), Client(f"http://127.0.0.1:{port}", "token") as client:
+        with pytest.raises(ClientError, match="gives no GraphQL answer"):
+            await client.ask("{ __typename }")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:1"), ("0.0.0.0", "http://127.0.0.1:1"), ("::", "http://[::1]:1"), ("::1", "http://[::1]:1")],
+)  # fmt: skip
+def test_an_address_can_be_dialled(host: str, url: str) -> None:
+    """Every address of this machine is reached by the loopback; IPv6 stands in brackets."""
+    assert processes._url_of(host, 1) == url
+
+
+async def test_a_send_without_a_name_says_how_to_call_it() -> None:
+    """One argument is a name, so that `send "hi there"` has no text; no server is asked."""
+    status, out, complaint = await sotto("send", "--as", "alice", "hi there", text="")
+
+    assert (status, out) == (2, "")
+    assert './sotto send --as alice bob "hi"' in complaint

@@ -90,9 +90,10 @@ async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
     created = await tus.create(sha256=hashlib.sha256(TEXT).hexdigest())
     bob = await tus.site.token_of("bob")
     offsets = [await tus.offset(), await tus.patch(0, TEXT[:1000]), await tus.offset()]
+    query = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state receivedBytes byteSize mimeType } } }"
+    _, before = await tus.site.post({"query": query, "variables": {"id": tus.id}}, tus.token)
     offsets.append(await tus.patch(1000, TEXT[1000:]))
     status, headers, body = await tus.ask("HEAD")
-    query = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state receivedBytes byteSize } } }"
     seen = [(await tus.site.post({"query": query, "variables": {"id": tus.id}}, t))[1] for t in (tus.token, bob)]
     draft = {"to": {"users": [{"username": "bob"}]}, "attachments": [{"uploadId": tus.id}]}
     _, sent = await tus.site.post({"query": SEND, "variables": {"input": draft}}, tus.token)
@@ -101,7 +102,10 @@ async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
     assert offsets == [0, (204, "1000"), 1000, (204, "1700")]
     assert (status, headers["Upload-Length"], headers["Cache-Control"], body) == (200, "1700", "no-store", b"")
     assert parsedate_to_datetime(headers["Upload-Expires"])
-    assert seen[0]["data"]["node"] == {"state": "READY", "receivedBytes": 1700, "byteSize": 1700}
+    assert seen[0]["data"]["node"] == {
+        "state": "READY", "receivedBytes": 1700, "byteSize": 1700, "mimeType": "text/plain"
+    }  # fmt: skip
+    assert before["data"]["node"]["mimeType"] is None
     assert seen[1]["data"]["node"] is None
     [file] = sent["data"]["sendPrivateMessage"]["message"]["attachments"]
     assert (file["filename"], file["sha256"]) == ("tide.txt", hashlib.sha256(TEXT).hexdigest())

@@ -58,8 +58,8 @@ def test_the_password_is_asked_for_twice_when_it_is_not_piped() -> None:
     [
         ("do", "correct horse", (), "3 to 32"),
         ("dora dora", "correct horse", (), "3 to 32"),
-        ("dora", "short", (), "at least 8 bytes"),
-        ("dora", "", (), "at least 8 bytes"),
+        ("dora", "short", (), "at least 8 characters"),
+        ("dora", "", (), "at least 8 characters"),
         ("dora", "correct horse", ("--email", "nowhere"), "e-mail"),
     ],
 )

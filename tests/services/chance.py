@@ -3,17 +3,19 @@
 import random
 from collections import Counter
 
+from models import conversation as conversations
 from models.base import conversation_of
 from models.member import RequestState
 from models.setting import Audience, OutsideAction
 from models.transaction import Transaction
 from services.draft import Draft
-from services.error import Refusal
+from services.error import RecipientsRejected, Refusal
 from services.preference import PreferenceChange
 from services.report import ReportReason
 from services.setting import SettingsChange
 from services.viewer import Viewer
 from tests.services.conftest import World, named
+from tests.services.reckoning import meets_group
 
 EMOJI = ("👍", "🎉", "❤️")
 
@@ -86,6 +88,10 @@ class Chance:
         """Who has blocked somebody at this moment."""
         return await self._numbers("SELECT blocker_id FROM block WHERE blocked_id = ?", viewer.user_id)
 
+    async def muted_by(self, viewer: Viewer) -> set[int]:
+        """Whom somebody has muted at this moment."""
+        return await self._numbers("SELECT muted_id FROM mute WHERE muter_id = ?", viewer.user_id)
+
     async def _send(self, viewer: Viewer, name: str) -> None:
         reply = self._message() if self.random.random() < 0.2 else None
         others = self._others(name, 1)
@@ -94,8 +100,32 @@ class Chance:
 
     async def _group(self, viewer: Viewer, name: str) -> None:
         others, deaf = self._others(name, 2), await self._blockers_of(viewer)
-        id_ = await self.world.send(viewer, *others, text="hello all")
+        reckoned = await self._reckon(viewer, others)
+        try:
+            id_ = await self.world.send(viewer, *others, text="hello all")
+        except RecipientsRejected as refusal:
+            said = {others[each.index] for each in refusal.rejections}
+            assert reckoned is None or said == {each for each in others if reckoned[each] == "REFUSED"}, reckoned
+            raise
         self._remember(id_, [name, *others], deaf)
+        if reckoned is not None:
+            asked = await self._numbers(
+                "SELECT user_id FROM member WHERE conversation_id = ? AND request_state = 1", conversation_of(id_)
+            )
+            meets = {each: "ASKED" if self.world.viewers[each].user_id in asked else "IN" for each in others}
+            assert meets == reckoned
+
+    async def _reckon(self, viewer: Viewer, others: list[str]) -> dict[str, str] | None:
+        """What a new group with these people must come to, by name; None where the group is there."""
+        ids = {name: self.world.viewers[name].user_id for name in others}
+
+        def read(tx: Transaction) -> dict[str, str] | None:
+            if conversations.find_with(tx, frozenset({viewer.user_id, *ids.values()})) is not None:
+                return None
+            limits = self.world.services.limits
+            return {name: meets_group(tx, limits, viewer.user_id, id_) for name, id_ in ids.items()}
+
+        return await self.world.services.database.read(read)
 
     async def _into(self, viewer: Viewer, name: str) -> None:
         """Into a conversation that is there: in a group that is possible through a block."""

@@ -12,6 +12,7 @@ import pytest
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
+from models.event import Position
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
 from services.conversation import ConversationFilter
@@ -106,10 +107,10 @@ async def first_of(stream: AsyncGenerator[Item, None]) -> Item:
         return await anext(stream)
 
 
-async def kinds_after(world: World, viewer: Viewer, n: int) -> list[str]:
+async def kinds_after(world: World, viewer: Viewer, after: Position) -> list[str]:
     """What the viewer was told since."""
     stream = world.services.stream
-    page = await stream.page_after(viewer, stream.cursor_of(viewer, n), 200)
+    page = await stream.page_after(viewer, stream.cursor_of(viewer, after), 200)
     return [each.kind.name for each in page.items]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from models import conversation as conversations
 from models import message as messages
-from models.base import conversation_of, message_id
-from models.event import EventKind, Removal
+from models.base import conversation_of, message_id, seq_of
+from models.event import START, EventKind, Removal
 from models.member import RequestState
 from models.transaction import Transaction
 from services.conversation import ConversationView
@@ -34,12 +34,23 @@ class Snapshot:
         waiting = [each for each in self.conversations.values() if each["is_unread"] and each["request"] != 1]
         return sum(each["unread"] for each in waiting), len(waiting)
 
+    def unmuted(self, me: int, muted: set[int]) -> int:
+        """What a badge shows: counted message by message, without muted conversations and people."""
+        return sum(
+            is_alive and sender_id not in {me, *muted}
+            for id_, (_body, _revision, is_alive, _reactions, sender_id) in self.messages.items()
+            if (place := self.conversations[conversation_of(id_)])["request"] != RequestState.PENDING
+            and not place["flags"][2]
+            and seq_of(id_) > place["seen"]
+        )
+
 
 def of_conversation(view: ConversationView) -> dict[str, Any]:
     """What a client shows of a conversation."""
     row = view.row
     return {
         "unread": row.unread,
+        "seen": max(row.seen_seq, row.floor_seq),
         "is_unread": view.is_unread,
         "flags": (row.is_archived, row.is_pinned, row.muted_until > 0),
         "request": row.request_state,
@@ -59,11 +70,11 @@ class Client:
         self.viewer = viewer
         self.with_positions = with_positions
         self.state = Snapshot()
-        self.n = 0
+        self.position = START
 
     async def load(self) -> None:
         """Begin, or begin again: the cursor before anything else."""
-        self.n = await self.world.services.stream.position(self.viewer)
+        self.position = await self.world.services.stream.position(self.viewer)
         self.state = await self.snapshot()
 
     async def snapshot(self) -> Snapshot:
@@ -74,11 +85,11 @@ class Client:
         """Apply all events since the last time; returns them."""
         stream, seen = self.world.services.stream, []
         while True:
-            page = await stream.page_after(self.viewer, stream.cursor_of(self.viewer, self.n), 200)
+            page = await stream.page_after(self.viewer, stream.cursor_of(self.viewer, self.position), 200)
             for each in page.items:
                 await self._apply(each)
             seen += page.items
-            self.n = page.n
+            self.position = page.position
             if not page.has_more:
                 return seen
 

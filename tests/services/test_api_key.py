@@ -9,13 +9,14 @@ from models import api_key as keys
 from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
+from models.event import START
 from models.transaction import Transaction
 from services.account import SignUp
 from services.api_key import OPERATORS
 from services.error import (
     AccountDeactivated,
     AccountSuspended,
-    BadRequest,
+    ActAsNotFound,
     Forbidden,
     InvalidInput,
     NotFound,
@@ -144,6 +145,21 @@ async def test_last_use_is_shown(world: World) -> None:
     assert abs(after.last_used_at - now_ms()) < 10_000
 
 
+async def test_last_use_is_written_once_in_five_minutes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the key is looked at anew; a write for each request would be dear."""
+    (alice,) = await world.people("alice")
+    _, secret = await world.services.api_key.create(alice, "bot", BOTH, None)
+    began, used = now_ms(), []
+    for later in (0, 299_000, 301_000):
+        monkeypatch.setattr("services.authentication.now_ms", lambda later=later: began + later)
+        world.services.authenticator.end(alice.user_id, None)
+        await through(world, secret)
+        [row] = await world.services.api_key.list_of(alice)
+        used.append(row.last_used_at)
+
+    assert used == [began, began, began + 301_000]
+
+
 async def test_a_reading_key_sends_nothing(world: World) -> None:
     """And changes nothing that is its owner's; nothing is stored."""
     alice, bob = await world.people("alice", "bob")
@@ -195,7 +211,8 @@ async def test_a_sending_key_reads_nothing(world: World) -> None:
 async def test_no_key_changes_passwords_devices_or_keys(world: World, scopes: Scope) -> None:
     """A leaked key must not become a second one, or an account."""
     alice, _ = await world.people("alice", "bob")
-    viewer = await through(world, await key_of(world, alice, scopes))
+    whom = name("alice") if scopes & Scope.ACT_AS_ANY_USER else None
+    viewer = await through(world, await key_of(world, alice, scopes), act_as=whom)
 
     for attempt in (
         world.services.api_key.create(viewer, "more", BOTH, None),
@@ -227,7 +244,25 @@ async def test_a_key_acts_for_whom_it_names(world: World) -> None:
     assert message.row.sender_id == alice.user_id
     assert (viewer.user_id, viewer.acting_id) == (alice.user_id, host.user_id)
     await refused(world, world.send(viewer, "bob"), RecipientsRejected)
-    assert (await through(world, secret)).user_id == host.user_id
+
+
+@pytest.mark.parametrize("way", [{}, {"name": "host"}, {"is_from_socket": True}], ids=["bearer", "Basic", "socket"])
+async def test_a_key_that_can_act_names_for_whom(make_world: MakeWorld, way: dict[str, Any]) -> None:
+    """A forgotten header is refused, and no message of the owner's, unless the operator wants it so.
+
+    Any other key is its owner's way in, as it was.
+    """
+    for is_required in (True, False):
+        world = await make_world(act_as_required=is_required)
+        host, alice = await world.people("host", "alice")
+        secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+        await through(world, secret, act_as=name("alice"))  # remembered with its header, and only with it
+
+        if is_required:
+            await refused(world, through(world, secret, **way), Forbidden, match="X-Act-As")
+        else:
+            assert (await through(world, secret, **way)).user_id == host.user_id
+        assert (await through(world, await key_of(world, alice))).user_id == alice.user_id
 
 
 async def test_without_the_scope_nobody_acts_for_others(world: World) -> None:
@@ -249,11 +284,13 @@ async def test_a_session_acts_for_nobody(world: World) -> None:
 
 
 async def test_to_act_for_nobody_is_refused_with_its_own_reason(world: World) -> None:
-    """OSSN: an unknown user."""
+    """OSSN: an unknown user; not as an empty header is refused."""
     (host,) = await world.people("host")
     secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
 
-    await refused(world, through(world, secret, act_as=name("nobody")), BadRequest, match="names nobody")
+    refusal = await refused(world, through(world, secret, act_as=name("nobody")), ActAsNotFound)
+
+    assert refusal.detail == "Nobody has the user name 'nobody': check `X-Act-As`."
 
 
 @pytest.mark.parametrize("who", ["host", "alice"])
@@ -278,13 +315,15 @@ async def test_a_key_is_refused_in_a_page_and_on_a_socket_where_it_acts(world: W
     """A key in a page belongs to its visitors; also when it is remembered already."""
     (host,) = await world.people("host")
     secret = await key_of(world, host, BOTH | Scope.ACT_AS_ANY_USER)
+    plain = await key_of(world, host)
     acting = await through(world, secret, act_as=name("host"))
-    await through(world, secret)
+    await through(world, plain)
 
-    await refused(world, through(world, secret, is_from_page=True), Forbidden, match="page")
+    for each in ({"token": secret, "act_as": name("host")}, {"token": plain}):
+        await refused(world, world.authenticate(**each, is_from_page=True), Forbidden, match="page")
     on_socket = through(world, secret, is_from_socket=True, act_as=name("host"))
     await refused(world, on_socket, Forbidden, match="WebSocket")
-    assert (await through(world, secret, is_from_socket=True)).user_id == host.user_id
+    assert (await through(world, plain, is_from_socket=True)).user_id == host.user_id
     for stream in (
         world.services.stream.messages(acting, None),
         world.services.stream.events(acting, None, None, with_flashes=True),
@@ -352,9 +391,9 @@ async def test_a_key_hears_of_no_devices(make_world: MakeWorld) -> None:
     await world.services.account.sign_in("alice", "correct horse", "Phone", "")
     stream = world.services.stream
 
-    pages = [await stream.page_after(each, stream.cursor_of(each, 0), None) for each in (alice.viewer, key)]
+    pages = [await stream.page_after(each, stream.cursor_of(each, START), None) for each in (alice.viewer, key)]
 
-    assert [(len(page.items), page.n) for page in pages] == [(1, 1), (0, 1)]
+    assert [(len(page.items), page.position.n) for page in pages] == [(1, 1), (0, 1)]
 
 
 @pytest.mark.parametrize("scope", [Scope.ACT_AS_ANY_USER, Scope.ADMIN, OPERATORS])
@@ -363,13 +402,11 @@ async def test_a_key_with_power_alone_shows_nobody(world: World, scope: Scope) -
     host = await world.person("host")
     await world.person("bob", email="bob@example.org")
     secret = await key_of(world, host, scope)
-    viewers = [await through(world, secret)]
-    if scope & Scope.ACT_AS_ANY_USER:
-        viewers.append(await through(world, secret, act_as=name("bob")))
+    whom = name("bob") if scope & Scope.ACT_AS_ANY_USER else None
+    viewer = await through(world, secret, act_as=whom)
 
-    for viewer in viewers:
-        with pytest.raises(PermissionDenied):
-            await world.services.user.get_self(viewer)
+    with pytest.raises(PermissionDenied):
+        await world.services.user.get_self(viewer)
 
 
 async def test_the_operators_new_password_ends_keys_as_well(world: World) -> None:

@@ -21,8 +21,8 @@ async def test_a_block_is_the_blockers_alone_to_know(world: World) -> None:
     assert (person.row.id, person.eligibility) == (bob.user_id, Eligibility.BLOCKED_BY_VIEWER)
     assert seen_by_bob is not None
     assert seen_by_bob.eligibility is Eligibility.NOT_ACCEPTING
-    assert await world.services.stream.position(alice) == 1
-    assert await world.services.stream.position(bob) == 0
+    assert (await world.services.stream.position(alice)).n == 1
+    assert (await world.services.stream.position(bob)).n == 0
     assert (await world.services.block.page_of(bob, PageRequest())).items == []
 
 
@@ -90,7 +90,7 @@ async def test_the_list_of_blocks_is_newest_first_and_in_pages(world: World, mon
     names = ["bob", "carol", "dave", "erin", "frank"]
     alice, *others = await world.people("alice", *names)
     for at, name in zip([1, 2, 2, 2, 3], names, strict=True):
-        monkeypatch.setattr("services.block.now_ms", lambda at=at: at)
+        monkeypatch.setattr("services.announcement.now_ms", lambda at=at: at)
         await world.services.block.block(alice, named(name)[0])
     await world.services.block.block(others[0], named("carol")[0])
     blocks, got, cursor = world.services.block, [], None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.event import Change, EventKind, Removal
+from models.event import Change, EventKind, Position, Removal
 from services.conversation import ConversationFilter
 from services.draft import Draft
 from services.error import (
@@ -24,10 +24,10 @@ from tests.services.conftest import MakeWorld, World, named, refused
 TOMBSTONES = {"silent_delete_window_seconds": 0}
 
 
-async def since(world: World, viewer: Viewer, n: int) -> list[tuple[str, int, int]]:
+async def since(world: World, viewer: Viewer, after: Position) -> list[tuple[str, int, int]]:
     """What the viewer was told: kind, subject and detail."""
     stream = world.services.stream
-    page: Occurrences = await stream.page_after(viewer, stream.cursor_of(viewer, n), 200)
+    page: Occurrences = await stream.page_after(viewer, stream.cursor_of(viewer, after), 200)
     return [(each.kind.name, each.subject_id, each.detail) for each in page.items]
 
 
@@ -155,8 +155,9 @@ async def test_what_is_deleted_for_oneself_stays_with_the_others(world: World) -
     await refused(world, world.services.deletion.delete_for_me(bob, first), NotFound)
 
 
-async def test_an_early_delete_leaves_no_trace(world: World) -> None:
+async def test_an_early_delete_leaves_no_trace(make_world: MakeWorld) -> None:
     """SelfCommunity: within 60 s the message is removed; a conversation that began with it is gone as well."""
+    world = await make_world(report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob", text="harbour", files=[await world.file(b"hello")])
     n = await world.services.stream.position(bob)
@@ -179,7 +180,7 @@ async def test_an_early_delete_leaves_no_trace(world: World) -> None:
 
 async def test_a_later_delete_leaves_a_tombstone(make_world: MakeWorld) -> None:
     """SelfCommunity's `hidden`: who and when stay, text, files, reactions and former texts are gone."""
-    world = await make_world(**TOMBSTONES)
+    world = await make_world(**TOMBSTONES, report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob", text="harbour", files=[await world.file(b"hello")], metadata={"a": 1})
     await world.services.edit.edit(alice, id_, "lighthouse", None)
@@ -219,8 +220,9 @@ async def test_only_the_sender_deletes_for_everyone_and_only_in_time(
     assert [each.window_seconds for each in (late, later) if isinstance(each, TooLate)] == [7200, 900]
 
 
-async def test_bytes_go_with_the_last_message_that_has_them(world: World) -> None:
+async def test_bytes_go_with_the_last_message_that_has_them(make_world: MakeWorld) -> None:
     """`sendPrivateMessageToEach` stores a file once; the URL is dead as soon as its own message is."""
+    world = await make_world(report_window_seconds=0)
     alice, bob, carol = await world.people("alice", "bob", "carol")
     files = [await world.file(b"hello")]
     draft = Draft(text=None, users=named("bob", "carol"), files=files)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from models.base import now_ms
 from models.conversation import ConversationKind
 from models.message import MessageKind
 from services.conversation import ConversationFilter
 from services.error import BadRequest, CursorInvalid, NotFound
 from services.page import PageRequest
 from services.policy import Eligibility
+from services.preference import PreferenceChange
 from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from tests.services.conftest import World, named
@@ -265,3 +267,32 @@ async def test_participants_come_in_pages(world: World) -> None:
         cursor = conversation.participant_cursor_of(alice, page.items[-1])
 
     assert got == sorted(viewer.user_id for viewer in (alice, *others))
+
+
+async def test_a_badge_counts_what_is_not_muted(world: World) -> None:
+    """Without muted conversations, without the direct messages of muted people, and without theirs in a group."""
+    alice, bob, carol, dave = await world.people("alice", "bob", "carol", "dave")
+    group = await world.send(bob, "alice", "carol") >> 27
+    await world.send(carol, conversation_id=group)
+    direct = await world.send(bob, "alice") >> 27
+    await world.send(bob, "alice")
+    await world.send(dave, "alice")
+    count, unread = world.services.conversation.count_unmuted, world.services.conversation.unread
+
+    async def counts() -> tuple[int, int]:
+        return (await unread(alice)).messages, await count(alice)
+
+    assert await counts() == (5, 5)
+    await world.services.relation.mute(alice, named("bob")[0])
+    assert await counts() == (5, 2)  # carol's in the group, and dave's
+    await world.services.preference.prefer(alice, group, PreferenceChange(is_muted=True))
+    assert await counts() == (5, 1)
+    await world.services.preference.prefer(alice, group, PreferenceChange(muted_until=now_ms() + 60_000))
+    assert await counts() == (5, 1)
+    await world.services.relation.unmute(alice, named("bob")[0])
+    assert await counts() == (5, 3)
+    await world.services.preference.prefer(alice, group, PreferenceChange(is_muted=False))
+    await world.services.receipt.mark_read(alice, direct, None)
+    assert await counts() == (3, 3)
+    await world.services.receipt.mark_unread(alice, direct, None)
+    assert (await counts(), await count(dave)) == ((3, 3), 0)

@@ -4,7 +4,7 @@ import pytest
 
 from models import device as devices
 from models import session as sessions
-from models.event import EventKind
+from models.event import START, EventKind
 from services.account import SignedIn, SignUp
 from services.conversation import ConversationFilter
 from services.error import (
@@ -31,7 +31,9 @@ async def sign_in(world: World, name: str, device: str | None = None, password: 
 async def trusting(make_world: MakeWorld, trust: DeviceTrust) -> tuple[World, SignedIn, SignedIn]:
     """A world with alice, who has a first and a second device, and bob."""
     world = await make_world(device_trust=trust, sign_ins_per_minute=0, sign_ups_per_minute=0)
-    first = await world.services.account.sign_up(SignUp("alice", PASSWORD, device_name="Desk"))
+    first = await world.services.account.sign_up(
+        SignUp("alice", PASSWORD, email="alice@example.org", device_name="Desk")
+    )
     await world.services.account.sign_up(SignUp("bob", PASSWORD))
     return world, first, await sign_in(world, "alice", "Phone")
 
@@ -78,12 +80,17 @@ async def test_a_stranger_neither_sees_nor_ends_a_device(make_world: MakeWorld) 
 
 
 async def test_an_untrusted_device_sees_itself_and_can_leave(make_world: MakeWorld) -> None:
-    """MongoDB chat: an untrusted device is refused. Its owner's name, its own line and signing out are left to it."""
+    """MongoDB chat: an untrusted device is refused. Its owner's name, its own line and signing out are left to it.
+
+    Not the e-mail address: a password alone brought somebody here.
+    """
     world, first, second = await trusting(make_world, DeviceTrust.REQUIRE)
     phone = second.viewer
     before = await world.stored()
 
-    assert (await world.services.user.get_self(phone)).row.username == "alice"
+    own = (await world.services.user.get_self(phone)).row
+    assert (own.username, own.email) == ("alice", None)
+    assert (await world.services.user.get_self(first.viewer)).row.email == "alice@example.org"
     assert [row.name for row in await world.services.device.list_of(phone)] == ["Phone"]
     for attempt in (
         world.services.user.find_many(phone, [phone.user_id]),
@@ -168,20 +175,20 @@ async def test_the_others_are_told_of_a_new_device(make_world: MakeWorld, trust:
     world, first, second = await trusting(make_world, trust)
     (carol,) = await world.people("carol")
 
-    cursor = world.services.stream.cursor_of(first.viewer, 0)
+    cursor = world.services.stream.cursor_of(first.viewer, START)
     [told] = (await world.services.stream.page_after(first.viewer, cursor, None)).items
 
     assert told.kind is EventKind.DEVICE_ADDED
     assert told.device is not None
     assert (told.device.id, told.device.name, told.device.is_trusted) == (second.viewer.device_id, "Phone", 0)
-    assert await world.services.stream.position(carol) == 0
+    assert (await world.services.stream.position(carol)).n == 0
 
 
 async def test_without_trust_nobody_is_told(make_world: MakeWorld) -> None:
     """The default: every device is trusted."""
     world, first, second = await trusting(make_world, DeviceTrust.OFF)
 
-    assert await world.services.stream.position(first.viewer) == 0
+    assert (await world.services.stream.position(first.viewer)).n == 0
     assert not second.viewer.is_restricted
 
 
@@ -287,3 +294,22 @@ async def test_a_session_without_its_device_is_none(world: World) -> None:
     await world.services.database.write(lambda tx: tx.run(devices.DELETE, user=alice.user_id, id=alice.device_id))
 
     assert await world.services.database.read(lambda tx: tx.first(sessions.FIND, token_hash=alice.session)) is None
+
+
+@pytest.mark.parametrize("trust", list(DeviceTrust))
+async def test_what_the_operator_opens_is_trusted_and_is_nobodys_first(
+    make_world: MakeWorld, trust: DeviceTrust
+) -> None:
+    """`./sotto send` works whatever the setting is; a person's own first device is trusted after it all the same."""
+    world = await make_world(device_trust=trust, sign_ins_per_minute=0)
+    account = world.services.account
+    await account.create(SignUp("alice", PASSWORD))
+
+    opened = await account.open_session("alice", "./sotto", is_vouched_for=True)
+    first = await sign_in(world, "alice", "Desk")
+    second = await sign_in(world, "alice", "Phone")
+
+    rows = {row.name: bool(row.is_trusted) for row in await world.services.device.list_of(first.viewer)}
+    assert rows == {"./sotto": True, "Desk": True, "Phone": trust is DeviceTrust.OFF}
+    assert [each.viewer.is_restricted for each in (opened, first)] == [False, False]
+    assert second.viewer.is_restricted is (trust is DeviceTrust.REQUIRE)

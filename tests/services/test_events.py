@@ -71,7 +71,7 @@ async def test_without_a_cursor_it_is_ready_and_then_live(world: World) -> None:
 
     assert isinstance(ready, Ready)
     assert isinstance(live, Occurrence)
-    assert (live.kind, live.subject_id, live.n) == (EventKind.MESSAGE_CREATED, id_, ready.n + 1)
+    assert (live.kind, live.subject_id, live.n) == (EventKind.MESSAGE_CREATED, id_, ready.position.n + 1)
 
 
 async def test_with_a_cursor_all_since_comes_in_order_and_then_it_has_caught_up(world: World) -> None:
@@ -111,7 +111,27 @@ async def test_a_cursor_that_leads_nowhere_is_a_reset_and_the_stream_goes_on(
     assert isinstance(reset, Reset)
     assert reset.reason is reason
     assert isinstance(live, Occurrence)
-    assert live.n == reset.n + 1
+    assert live.n == reset.position.n + 1
+
+
+async def test_who_is_slower_than_retention_is_told_to_load_anew_and_goes_on(world: World) -> None:
+    """Rule 2, in the middle of a stream: what it had not read yet was trimmed."""
+    alice, bob = await world.people("alice", "bob")
+    async with aclosing(stream_of(world, bob)) as signals:
+        [ready] = await take(signals)
+        for _ in range(3):
+            await world.send(alice, "bob")
+        await world.services.database.write(events.trim, 0, now_ms() + 1000)
+        last = await world.services.stream.position(bob)
+        [reset] = await take(signals)
+        id_ = await world.send(alice, "bob", text="live")
+        [live] = await take(signals)
+
+    assert isinstance(ready, Ready)
+    assert isinstance(reset, Reset)
+    assert (ready.position.n, reset.position, reset.reason) == (0, last, ResetReason.CURSOR_EXPIRED)
+    assert isinstance(live, Occurrence)
+    assert (live.n, live.subject_id) == (last.n + 1, id_)
 
 
 async def test_a_heartbeat_moves_the_cursor_while_nothing_happens(
@@ -137,7 +157,7 @@ async def test_what_the_viewer_may_no_longer_see_moves_the_cursor_alone(world: W
 
     assert "MESSAGE_CREATED" not in kinds_of(seen)
     assert isinstance(seen[-1], CaughtUp)
-    assert seen[-1].n == await world.services.stream.position(bob)
+    assert seen[-1].position == await world.services.stream.position(bob)
 
 
 async def test_a_third_person_hears_nothing_of_it(world: World) -> None:
@@ -263,23 +283,23 @@ async def test_bad_hints_and_reconnects_change_nothing(
             await world.send(alice, "bob", text=str(number))
             await asyncio.sleep(chance.random() * 0.01)
 
-    writing, n = asyncio.create_task(write()), start
+    writing, position = asyncio.create_task(write()), start
     async with asyncio.timeout(30):
         while len(heard) < total + 1:
-            signals = stream_of(world, bob, services.stream.cursor_of(bob, n))
+            signals = stream_of(world, bob, services.stream.cursor_of(bob, position))
             async with aclosing(signals):
                 for _ in range(chance.randrange(1, 12)):
                     signal = await anext(signals)
                     if isinstance(signal, Occurrence):
                         heard.append(signal.n)
                     if isinstance(signal, Occurrence | Heartbeat | CaughtUp):
-                        n = signal.n
+                        position = signal.position
                     if len(heard) == total + 1:
                         break
     await writing
     await services.close()
 
-    assert heard == list(range(start + 1, start + total + 2))
+    assert heard == list(range(start.n + 1, start.n + total + 2))
 
 
 async def test_a_block_ends_presence_and_typing_both_ways_at_once(world: World) -> None:

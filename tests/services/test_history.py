@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from models.base import conversation_of
+from models.member import RequestState
 from models.setting import Audience
 from tests.services.chance import Chance
 from tests.services.conftest import MakeWorld, World
@@ -51,6 +53,11 @@ async def check(client: Client, chance: Chance, deeds: list[str]) -> None:
     assert (client.state.blocked, client.state.settings) == (wanted.blocked, wanted.settings), deeds
     unread = await client.world.services.conversation.unread(client.viewer)
     assert (unread.messages, unread.conversations) == wanted.unread, deeds
+    requested = [place for place, each in wanted.conversations.items() if each["request"] == RequestState.PENDING]
+    received = Counter(conversation_of(id_) for id_ in wanted.messages)
+    assert all(received[place] <= client.world.services.limits.max_request_messages for place in requested), deeds
+    badge = await client.world.services.conversation.count_unmuted(client.viewer)
+    assert badge == client.state.unmuted(client.viewer.user_id, await chance.muted_by(client.viewer)), deeds
 
 
 LIMITS: list[dict[str, Any]] = [

@@ -16,13 +16,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from structlog.testing import capture_logs
 
 from models import user as users
 from models.base import now_ms
 from pubsub.memory import MemoryPubSub
+from services.credentials import Credentials
 from services.error import AccountDeactivated, AccountSuspended, ServerUnavailable, SottoError, Unauthenticated
 from services.guard import GuardedDatabase
-from services.issuer import Claims, Issuers, IssuerSettings
+from services.issuer import Claims, Issuers, IssuerSettings, TokenRefused
 from services.limit import Limits
 from services.revocation import RevocationReason
 from services.service import Services
@@ -447,6 +449,47 @@ async def test_a_token_that_is_not_good_is_refused(issuers: Issuers, served: Ser
         "The token is not one that this server takes, or not any more: get another from your application."
     )
     assert set(served.urls) <= {JWKS_URL}
+    assert isinstance(refused.value, TokenRefused)
+    assert refused.value.cause
+    assert not [part for part in REFUSED[name]().split(".") if len(part) > 8 and part in refused.value.cause]
+
+
+REASONS: dict[str, Forge] = {
+    "this is no JWT: three parts in base64url, the first two of them JSON objects": lambda: "a.b.c",
+    "the token is longer than 8192 bytes": lambda: "a" * 8193,
+    "iss: no issuer of the settings has this name": partial(token, iss="https://other.example"),
+    "alg: this issuer's tokens are taken with HS256": partial(legacy, key=SECRET * 3, alg="HS512"),
+    "crit: no extension is understood here": partial(legacy, header={"crit": ["exp"]}),
+    "kid: must be a string": partial(token, header={"kid": 7}),
+    "kid: the issuer serves no key of this id that fits `alg`": partial(token, header={"kid": "unknown"}),
+    "signature: it was made with another key, or the token was changed": partial(legacy, key=SECRET + b"!"),
+    "exp: the token has expired": partial(legacy, exp=int(time.time()) - 5),
+    "exp: is missing": partial(legacy, "exp"),
+    "sub: is missing": partial(legacy, "sub"),
+    "sub: must be text": partial(legacy, sub=7),
+    "sub: must be printable text of 1 to 255 characters": partial(legacy, sub=" "),
+    "aud: names none of the issuer's `audience`": partial(legacy, aud="another"),
+    "aud: is missing": partial(legacy, "aud"),
+    "iat: lies more than 30 seconds in the future; compare the clocks": partial(legacy, iat=int(time.time()) + 600),
+    "nbf: lies more than 30 seconds in the future; compare the clocks": partial(legacy, nbf=int(time.time()) + 600),
+    "exp: must come after iat, and at most 86400 seconds (`max_life_seconds`)": partial(
+        legacy, exp=int(time.time()) + 90_000
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_the_log_says_why_a_token_is_refused(host: World, reason: str) -> None:
+    """Which claim or key, and of which issuer, where one of the settings is named; nothing else of the token."""
+    refused = REASONS[reason]()
+    with capture_logs() as lines, pytest.raises(Unauthenticated):
+        await host.services.authenticator.authenticate(Credentials(refused))
+
+    [line] = [line for line in lines if line["event"] == "token refused"]
+    is_nameless = reason.startswith(("this ", "the token is longer", "iss: "))
+    assert (line["reason"], line["log_level"]) == (reason, "info")
+    assert line["issuer"] in ([None] if is_nameless else [HOST, LEGACY])
+    assert set(line) == {"event", "log_level", "reason", "issuer"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Pictures are proved by decoding: real ones pass with their size, everything else is unsafe."""
 
 import asyncio
+import errno
 import os
 import struct
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from services import picture as picture_module
 from services.picture import Picture, PictureDecoder, UnsafePicture
 
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
@@ -189,13 +191,60 @@ async def test_a_polyglot_is_refused(decoder: PictureDecoder, tmp_path: Path, co
 
 
 async def test_a_slow_decode_is_stopped(tmp_path: Path) -> None:
-    """The worker is gone when the answer comes; a pipe that nobody writes to keeps it waiting for ever."""
-    os.mkfifo(tmp_path / "picture")
+    """The worker is gone when the answer comes; 900 frames of 25 megapixels each take minutes."""
+    Image.new("P", (5000, 5000)).save(tmp_path / "frame", "GIF")
+    frame = (tmp_path / "frame").read_bytes()
+    start = 13 + (3 << (frame[10] & 7) + 1 if frame[10] & 0x80 else 0)
+    (tmp_path / "picture").write_bytes(frame[:start] + frame[start:-1] * 900 + b";")
 
     with pytest.raises(UnsafePicture, match=r"takes too long to decode\.$"):
-        async with asyncio.timeout(5):
-            await PictureDecoder(timeout_seconds=0.3).decode(tmp_path / "picture", "image/png")
+        async with asyncio.timeout(10):
+            await PictureDecoder(timeout_seconds=1.0).decode(tmp_path / "picture", "image/gif")
     assert worker_count() == 0
+
+
+async def test_a_file_that_cannot_be_read_says_nothing_about_the_picture(
+    decoder: PictureDecoder, tmp_path: Path
+) -> None:
+    """Gone, or a disk that does not answer (here a pipe that nobody writes to): the error is the disk's."""
+    os.mkfifo(tmp_path / "picture")
+
+    with pytest.raises(OSError, match="could not be read in time"):
+        await PictureDecoder(timeout_seconds=0.3).decode(tmp_path / "picture", "image/png")
+    for work in (decoder.decode, decoder.shrink):
+        with pytest.raises(OSError, match=r"could not be read$"):
+            await work(tmp_path / "gone", "image/png")
+    assert worker_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(errno.EIO, OSError), (errno.ESTALE, OSError), (errno.EINVAL, UnsafePicture)]
+)
+async def test_a_disk_that_fails_while_the_picture_is_decoded_is_no_fault_of_the_picture(
+    decoder: PictureDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[Exception]
+) -> None:
+    """EIO is the disk's; EINVAL is what a broken picture causes, by a seek to before its first byte."""
+    path = saved(tmp_path / "picture", "image/png")
+    worker = (Path(picture_module.__file__).parent / "picture_worker.py").read_text()
+    fault = f"def check_pixels(image):\n    raise OSError({number}, 'injected')\n\n\n"
+    (tmp_path / "picture_cleaner.py").write_text("CLEANERS = {}\nis_lossless_webp = None\n")
+    (tmp_path / "picture_worker.py").write_text(
+        worker.replace('if __name__ == "__main__":\n    main', fault + 'if __name__ == "__main__":\n    main')
+    )
+    monkeypatch.setattr(picture_module, "_WORKER", tmp_path / "picture_worker.py")
+
+    with pytest.raises(expected, match="could not be"):
+        await decoder.decode(path, "image/png")
+
+
+async def test_a_worker_that_cannot_start_says_nothing_about_the_picture(
+    decoder: PictureDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own program lies on a disk too."""
+    monkeypatch.setattr(picture_module, "_WORKER", tmp_path / "gone.py")
+
+    with pytest.raises(OSError, match=r"could not be read$"):
+        await decoder.decode(saved(tmp_path / "picture", "image/png"), "image/png")
 
 
 async def test_a_cancelled_decode_leaves_no_worker(decoder: PictureDecoder, tmp_path: Path) -> None:

@@ -119,8 +119,8 @@ async def test_whoever_was_written_to_may_always_answer(world: World) -> None:
 async def test_a_new_group_names_every_member_whose_setting_stands_in_the_way(world: World) -> None:
     """`whoMayAddToGroups`; once the group is there, its members write."""
     alice, bob, carol, dave = await world.people("alice", "bob", "carol", "dave")
-    await choose(world, bob, add_to_groups=Audience.FOLLOWED_BY_ME)
-    await choose(world, dave, add_to_groups=Audience.NOBODY)
+    await choose(world, bob, add_to_groups=Audience.FOLLOWED_BY_ME, from_others=OutsideAction.REJECT)
+    await choose(world, dave, add_to_groups=Audience.NOBODY, from_others=OutsideAction.REJECT)
 
     refused = await reason_of(world, alice, "bob", "carol", "dave")
     await world.services.relation.follow(bob, named("alice")[0])
@@ -175,7 +175,7 @@ async def test_a_setting_is_told_to_ones_own_devices_and_null_keeps_it(world: Wo
 
     settings = await world.services.setting.get(alice)
     assert (settings.accept_from, settings.send_typing, settings.send_read_receipts) == (Audience.NOBODY, False, True)
-    assert [await stream.position(viewer) for viewer in (alice, bob)] == [1, 0]
+    assert [(await stream.position(viewer)).n for viewer in (alice, bob)] == [1, 0]
 
 
 async def test_follows_and_mutes_are_ones_own_and_twice_is_once(world: World) -> None:
@@ -202,3 +202,77 @@ async def test_follows_and_mutes_are_ones_own_and_twice_is_once(world: World) ->
     await relation.unfollow(alice, named("bob")[0])
     with pytest.raises(NotFound):
         await relation.follow(alice, named("nobody")[0])
+
+
+@pytest.mark.parametrize("kind", ["block", "follow", "mute"])
+async def test_what_somebody_takes_back_is_their_own(world: World, kind: str) -> None:
+    """Of two who did the same to the same person, and of two of one: one ends, and the others stay."""
+    alice, bob, _carol, _dave = await world.people("alice", "bob", "carol", "dave")
+    service = world.services.block if kind == "block" else world.services.relation
+    begin, end = getattr(service, kind), getattr(service, f"un{kind}")
+    for viewer in (alice, bob):
+        for other in ("carol", "dave"):
+            await begin(viewer, named(other)[0])
+    await end(alice, named("carol")[0])
+    shown = {"block": "has_blocked", "follow": "is_followed", "mute": "has_muted"}[kind]
+
+    found = [
+        (viewer.user_id, person.row.username)
+        for viewer in (alice, bob)
+        for other in ("carol", "dave")
+        if (person := await world.services.user.find(viewer, named(other)[0])) and getattr(person.row, shown)
+    ]
+    assert found == [(alice.user_id, "dave"), (bob.user_id, "carol"), (bob.user_id, "dave")]
+
+
+async def test_where_the_audience_is_asked_for_each_send_an_unfollow_ends_a_conversation(make_world: MakeWorld) -> None:
+    """SelfCommunity: the sender must be followed by the recipient, whatever was said before; by no door around it."""
+    world = await make_world(
+        accept_messages_from=Audience.FOLLOWED_BY_ME,
+        from_others=OutsideAction.REJECT,
+        who_may_add_to_groups=Audience.FOLLOWED_BY_ME,
+        audience_for_each_send=True,
+    )
+    alice, bob, carol = await world.people("alice", "bob", "carol")
+    relation = world.services.relation
+    for follower in (bob, carol):
+        await relation.follow(follower, named("alice")[0])
+    direct, group = await world.send(alice, "bob"), await world.send(alice, "bob", "carol")
+    answer = [await reason_of(world, bob, "alice"), await eligibility(world, bob, "alice")]
+    await relation.unfollow(bob, named("alice")[0])
+
+    assert answer == [[(0, Reason.MUST_BE_FOLLOWED)], Eligibility.MUST_BE_FOLLOWED]
+    assert await eligibility(world, alice, "bob") is Eligibility.MUST_BE_FOLLOWED
+    assert await reason_of(world, alice, "bob") == [(0, Reason.MUST_BE_FOLLOWED)]
+    assert await reason_of(world, alice, "carol", "bob") == [(1, Reason.MUST_BE_FOLLOWED)]
+    for place in (direct >> 27, group >> 27):
+        into = world.send(alice, conversation_id=place)
+        assert [each.reason for each in (await refused(world, into, RecipientsRejected)).rejections] == [
+            Reason.MUST_BE_FOLLOWED
+        ]
+        view = await world.services.conversation.find(alice, place)
+        assert view is not None
+        assert (view.send_restriction, view.is_reachable) == (Eligibility.MUST_BE_FOLLOWED, False)
+    for id_ in (direct, group):
+        await refused(world, world.services.edit.edit(alice, id_, "else", None), PermissionDenied)
+        await refused(world, world.services.reaction.react(alice, id_, "👍", is_set=True), PermissionDenied)
+    [outcome] = await world.services.send.send_to_each(alice, Draft(text="Hello", users=named("bob")))
+    assert outcome.rejection is not None
+    assert outcome.rejection.reason is Reason.MUST_BE_FOLLOWED
+
+    await relation.follow(bob, named("alice")[0])
+    assert await world.send(alice, conversation_id=group >> 27, text="again") == group + 1
+    assert (await world.services.edit.edit(alice, direct, "else", None)).row.body == "else"
+
+
+async def test_an_accepted_request_is_as_good_as_a_follow_for_each_send(make_world: MakeWorld) -> None:
+    """Whoever accepted has agreed to the sender, and who asked has agreed to be answered."""
+    world = await make_world(accept_messages_from=Audience.FOLLOWED_BY_ME, audience_for_each_send=True)
+    alice, bob = await world.people("alice", "bob")
+    place = await world.send(alice, "bob") >> 27
+
+    assert await eligibility(world, bob, "alice") is Eligibility.ALLOWED
+    await world.services.request.accept(bob, place)
+    for sender, other in ((alice, "bob"), (bob, "alice"), (alice, "bob")):
+        assert await eligibility(world, sender, other) is Eligibility.ALLOWED
+        await world.send(sender, other)

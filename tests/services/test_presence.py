@@ -38,6 +38,22 @@ async def test_somebody_is_online_while_one_of_their_devices_listens(world: Worl
     assert (found[bob.user_id].is_online, found[bob.user_id].last_active_at is not None) == (False, True)
 
 
+async def test_who_has_been_gone_for_longest_is_forgotten_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of people has a bound: a server may run for years."""
+    monkeypatch.setattr("services.presence.MOST_REMEMBERED", 2)
+    alice, *others = await world.people("alice", "bob", "carol", "dave")
+    for name in ("bob", "carol", "dave"):
+        await world.send(alice, name)
+    bob, carol, dave = (each.user_id for each in others)
+    for user_id in (bob, carol, bob, dave):
+        async with world.services.presence.streaming(user_id):
+            pass
+
+    found = await world.services.presence.find_many(alice, [bob, carol, dave])
+    assert {id_ for id_, each in found.items() if each.last_active_at is not None} == {bob, dave}
+    assert not any(each.is_online for each in found.values())
+
+
 async def test_presence_is_for_those_whom_one_writes_to_and_for_none_if_it_is_private(world: World) -> None:
     """A stranger sees nothing, nor does anybody once `sharePresence` is off."""
     alice, bob, carol = await world.people("alice", "bob", "carol")

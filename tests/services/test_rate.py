@@ -35,6 +35,17 @@ def test_a_burst_passes_and_the_next_is_told_how_long_to_wait() -> None:
     assert caught.value.detail == "Too many messages; try again in 1.0 seconds."
 
 
+def test_the_time_to_wait_is_told_to_the_millisecond() -> None:
+    """A client sets a timer by it; the sentence has a tenth of a second."""
+    limiter = RateLimiter(7, "calls", lambda: 0.0)
+    for _ in range(7):
+        limiter.take("alice")
+
+    with pytest.raises(RateLimited, match=r"in 8\.6 seconds") as caught:
+        limiter.take("alice")
+    assert caught.value.retry_after_seconds == 8.571
+
+
 def test_after_the_time_to_wait_it_passes() -> None:
     """A refused call costs nothing; a moment earlier it is refused still."""
     clock = Clock()

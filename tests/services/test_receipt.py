@@ -252,3 +252,18 @@ async def test_after_fifty_sends_and_marks_at_once_the_counts_are_right(world: W
 
     assert view.row.unread == view.row.last_seq - view.row.read_seq
     assert await unread(world, bob) == (view.row.unread, int(view.row.unread > 0))
+
+
+async def test_who_answers_has_got_and_read_what_was_there(world: World) -> None:
+    """Both positions move, to the message before their own; what comes later has not been read."""
+    alice, bob = await world.people("alice", "bob")
+    ids = [await world.send(alice, "bob") for _ in range(2)]
+    await world.send(bob, "alice")
+    await world.send(alice, "bob")
+    found = await world.services.conversation.find_many(alice, [ids[0] >> 27])
+
+    [participant] = [each for each in found[ids[0] >> 27].participants if each.person.row.id == bob.user_id]
+    assert (participant.delivered_seq, participant.read_seq) == (3, 3)
+    before = await world.services.stream.position(alice)
+    await world.services.receipt.acknowledge(bob, ids[0] >> 27, ids[1])
+    assert await world.services.stream.position(alice) == before  # it is no news

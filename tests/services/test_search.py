@@ -136,6 +136,17 @@ async def test_found_messages_come_newest_first_in_pages(world: World, monkeypat
     assert got == [id_ for _, id_ in sorted(ids, reverse=True)]
 
 
+async def test_what_one_deleted_for_oneself_takes_no_place_in_a_page_of_found_messages(world: World) -> None:
+    """Neither that of another message nor that of a next page; the other one finds it as before."""
+    alice, bob = await world.people("alice", "bob")
+    older, newer = await say(world, alice, "word", "word")
+    await world.services.deletion.delete_for_me(bob, newer)
+
+    for viewer, expected in ((bob, ([older], False)), (alice, ([newer], True))):
+        page = await world.services.message.search(viewer, "word", SearchFilter(), 1, None)
+        assert ([view.row.id for view in page.items], page.has_next) == expected
+
+
 @pytest.mark.parametrize("first", [0, -1, 201])
 async def test_a_page_of_found_messages_has_1_to_200(world: World, first: int) -> None:
     """As everywhere."""

@@ -2,17 +2,21 @@
 
 import hashlib
 import io
+from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image
 
+from models.attachment import FileState
 from models.message import MessageKind
 from models.transaction import Transaction
 from services.conversation import ConversationFilter
 from services.draft import Draft
+from services.file import ChosenFile, ChosenUpload, ReceivedFile
 from services.page import PageRequest
+from services.staged_upload import UploadForm
 from services.user import Reference, ReferenceKind
-from tests.services.conftest import MakeWorld, World, named
+from tests.services.conftest import MakeWorld, World, kinds_after, listed, named
 
 
 def png(width: int = 4, height: int = 3) -> bytes:
@@ -20,6 +24,20 @@ def png(width: int = 4, height: int = 3) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (width, height)).save(out, "PNG")
     return out.getvalue()
+
+
+def jpeg_with_gps() -> bytes:
+    """As a telephone makes it."""
+    exif, out = Image.Exif(), io.BytesIO()
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (4, 3)).save(out, "JPEG", exif=exif)
+    assert Image.open(io.BytesIO(out.getvalue())).getexif()
+    return out.getvalue()
+
+
+async def one(content: bytes) -> AsyncIterator[bytes]:
+    """A part."""
+    yield content
 
 
 async def test_the_answer_is_the_whole_message(world: World) -> None:
@@ -74,6 +92,37 @@ async def test_exactly_these_people_are_one_group_however_they_are_named(make_wo
     assert len(conversations.items) == 1
     assert [id_ - ids[0] for id_ in ids] == [0, 1, 2]
     assert {each.person.row.username for each in conversations.items[0].participants} == {"alice", "bob", "carol"}
+
+
+async def test_somebody_named_twice_counts_once_in_whatever_ways(make_world: MakeWorld) -> None:
+    """One direct conversation, one message, one event of it; a retry that names them once is the same request."""
+    world = await make_world(email_lookup=True)
+    alice = await world.person("alice")
+    bob = await world.person("bob", email="bob@example.org", external_id="shop-3")
+    carol = await world.person("carol")
+    ways = [
+        Reference(ReferenceKind.USERNAME, "bob"),
+        Reference(ReferenceKind.USERNAME, "BOB"),
+        Reference(ReferenceKind.EMAIL, "Bob@example.org"),
+        Reference(ReferenceKind.EXTERNAL_ID, "shop-3"),
+        Reference(ReferenceKind.ID, "", bob.user_id),
+        Reference(ReferenceKind.ID, "", bob.user_id),
+    ]
+
+    n = await world.services.stream.position(bob)
+    id_ = await world.send(alice, users=ways, client_message_id="k")
+    told = await kinds_after(world, bob, n)
+    again = [await world.send(alice, users=some, client_message_id="k") for some in (ways[:1], ways[2:4])]
+    each = await world.services.send.send_to_each(alice, Draft(text="Hello", users=ways))
+    views = [await world.services.conversation.find_with(alice, people) for people in (ways, named("bob"))]
+    groups = [await world.send(alice, users=[*some, *named("carol")]) for some in (ways, ways[4:])]
+
+    assert told == ["CONVERSATION_CREATED", "MESSAGE_CREATED"]
+    assert again == [id_, id_]
+    assert [(outcome.index, outcome.message_id) for outcome in each] == [(index, id_ + 1) for index in range(6)]
+    assert [view and (view.row.id, view.row.last_seq) for view in views] == [(id_ >> 27, 2)] * 2
+    assert groups[1] - groups[0] == 1
+    assert len(await listed(world, carol)) == 1
 
 
 async def test_two_people_have_one_conversation_in_both_directions(world: World) -> None:
@@ -180,3 +229,35 @@ async def test_the_type_comes_from_the_content(world: World, names: list[str], k
     view = await world.services.message.find(alice, id_)
     assert view is not None
     assert view.row.kind == kind
+
+
+@pytest.mark.parametrize("way", ["inline", "upload"])
+async def test_any_file_goes_as_a_file_where_the_sender_says_so(world: World, way: str) -> None:
+    """MongoDB chat: `type: file` with a picture; it is saved and not shown, and has lost its EXIF all the same."""
+    alice, bob = await world.people("alice", "bob")
+    content = jpeg_with_gps()
+    picture: ChosenFile = await world.file(content, "a.jpg")
+    if way == "upload":
+        view = await world.services.upload.create(alice, UploadForm("a.jpg", len(content)))
+        await world.services.upload.append(alice, view.id, 0, one(content), None)
+        assert isinstance(picture, ReceivedFile)
+        await world.services.attachment.discard(picture)
+        picture = ChosenUpload(view.id)
+    files = [picture, await world.file(b"notes", "b.txt")]
+
+    id_ = await world.send(alice, "bob", files=files, expected_kind=MessageKind.FILE)
+    await world.services.sweeper.shrink()
+
+    message = await world.services.message.find(bob, id_)
+    assert message is not None
+    assert message.row.kind == MessageKind.FILE
+    file = message.attachments[0]
+    shown = (file.kind, file.mime_type, file.width, file.height, file.is_animated, file.blurhash, file.thumbnail_key)
+    assert shown == (MessageKind.FILE, "image/jpeg", None, None, None, None, None)
+    assert file.state == FileState.READY
+    path = world.services.attachment.url_path(bob, file, 60, inline=True).removeprefix("/files/")
+    download = await world.services.attachment.open(path)
+    assert not download.is_inline
+    kept = b"".join([chunk async for chunk in world.services.attachment.read(download, 0, download.byte_size)])
+    assert not Image.open(io.BytesIO(kept)).getexif()
+    assert (await world.stored())[0]["job"] == 1  # that of the text

@@ -8,7 +8,7 @@ import pytest
 from services.draft import Draft
 from services.error import IdempotencyConflict
 from services.user import Reference, ReferenceKind
-from tests.services.conftest import World, named
+from tests.services.conftest import World, named, refused
 
 
 async def test_a_repeated_send_returns_the_first_message(world: World) -> None:
@@ -193,3 +193,18 @@ async def test_a_refusal_of_everybody_leaves_no_key(world: World) -> None:
 
     assert refused[0].rejection is not None
     assert sent[0].message_id is not None
+
+
+async def test_a_message_into_a_conversation_by_its_id_is_sent_once(world: World) -> None:
+    """The same key, though it names nobody; another conversation under it is a conflict."""
+    alice, _bob, _carol = await world.people("alice", "bob", "carol")
+    place, other = await world.send(alice, "bob") >> 27, await world.send(alice, "carol") >> 27
+    first, again = [await world.send(alice, conversation_id=place, client_message_id="k1") for _ in range(2)]
+
+    assert first == again
+    assert (await world.stored())[0]["message"] == 3
+    await refused(
+        world,
+        world.services.send.send(alice, Draft(text="Hello", conversation_id=other, client_message_id="k1")),
+        IdempotencyConflict,
+    )

@@ -56,6 +56,22 @@ async def test_numbers_have_no_gap_for_anybody_whoever_writes_to_whom_at_once(wo
     assert len(conversations) == 11  # six pairs, four threes, one of all
 
 
+async def test_whoever_abandons_equal_bytes_last_takes_them_along(world: World) -> None:
+    """The second file lies under the key of the first: that one leaves the bytes, and the second must not."""
+    alice, _ = await world.people("alice", "bob")
+    files = [await world.file(b"the same", "a.txt") for _ in range(2)]
+    attachment = world.services.attachment
+    kept = [await attachment.keep(alice, [file], await attachment.check([file])) for file in files]
+    assert (await world.stored())[1] == 1
+
+    for each, file in zip(kept, files, strict=True):
+        await attachment.abandon(each)
+        await attachment.discard(file)
+
+    rows, stored = await world.stored()
+    assert (rows["upload"], stored) == (0, 0)
+
+
 async def test_twenty_sends_at_once_with_files_and_one_key_keep_one_set(world: World) -> None:
     """The others' bytes are taken back: no row without a message, no file without a row."""
     alice, _ = await world.people("alice", "bob")

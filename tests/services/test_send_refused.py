@@ -63,6 +63,7 @@ async def test_nothing_visible_is_blank(world: World, text: str | None) -> None:
         ({"text": "a\tb\nc\u202e \u200d"}, None),
         ({"text": "x", "expected_kind": MessageKind.IMAGE}, [("type", "MISMATCH", None)]),
         ({"text": "x", "is_system_expected": True}, [("type", "MISMATCH", None)]),
+        ({"text": "x", "expected_kind": MessageKind.FILE}, [("type", "MISMATCH", None)]),
         ({"text": "x", "client_message_id": ""}, [("clientMessageId", "EMPTY", None)]),
         ({"text": "x", "client_message_id": "k" * 129}, [("clientMessageId", "TOO_LONG", 128)]),
         ({"text": "x", "client_message_id": "k\n"}, [("clientMessageId", "MALFORMED", None)]),
@@ -160,6 +161,9 @@ async def test_a_block_closes_a_conversation_that_exists(world: World) -> None:
     assert isinstance(of_alice, RecipientsRejected)
     assert isinstance(of_bob, RecipientsRejected)
     assert of_alice.rejections[0].reason.name == "NOT_ACCEPTING_MESSAGES"
+    assert of_alice.rejections[0].detail.endswith(
+        " cannot receive messages at the moment."
+    )  # as of a suspended account
     assert of_bob.rejections[0].reason.name == "BLOCKED_BY_VIEWER"
 
 
@@ -184,6 +188,20 @@ async def test_a_reply_to_what_one_cannot_see_is_refused(world: World) -> None:
         refusal = await refused(world, carol, Draft(text="x", users=named("bob"), reply_to_id=reply_to))
         assert isinstance(refusal, NotFound)
     assert bob
+
+
+@pytest.mark.parametrize("what", ["another conversation", "deleted for oneself", "never there"])
+async def test_a_reply_into_a_conversation_by_its_id_is_looked_at_as_well(world: World, what: str) -> None:
+    """The sender can see the first of them elsewhere, and has seen the second here."""
+    alice, bob, _carol = await world.people("alice", "bob", "carol")
+    here, again = await world.send(alice, "bob"), await world.send(alice, "bob")
+    await world.services.deletion.delete_for_me(bob, again)
+    cases = {"another conversation": await world.send(bob, "carol"), "deleted for oneself": again, "never there": -1}
+
+    refusal = await refused(world, bob, Draft(text="x", conversation_id=here >> 27, reply_to_id=cases[what]))
+
+    assert isinstance(refusal, NotFound)
+    assert await world.send(bob, conversation_id=here >> 27, reply_to_id=here) >> 27 == here >> 27
 
 
 async def test_all_offenders_among_the_files_are_named(make_world: MakeWorld) -> None:
@@ -270,3 +288,19 @@ async def test_too_often(make_world: MakeWorld) -> None:
     assert 15 < refusal.retry_after_seconds <= 20
     assert await world.send(bob, "alice")
     assert Limits().sends_per_minute == 600
+
+
+async def test_a_server_may_want_a_type_with_every_message(make_world: MakeWorld) -> None:
+    """MongoDB chat: `type` is required, and still checked; for each of several as well."""
+    world = await make_world(require_type=True)
+    alice, _ = await world.people("alice", "bob")
+
+    refusal = await refused(world, alice, Draft(text="x", users=named("bob")))
+    assert isinstance(refusal, InvalidInput)
+    assert [(each.path, each.reason.name) for each in refusal.issues] == [(("type",), "REQUIRED")]
+    assert "it is TEXT" in refusal.issues[0].detail
+    before = await world.stored()
+    with pytest.raises(InvalidInput):
+        await world.services.send.send_to_each(alice, Draft(text="x", users=named("bob")))
+    assert await world.stored() == before
+    assert await world.send(alice, "bob", expected_kind=MessageKind.TEXT)

@@ -61,7 +61,7 @@ async def test_a_third_person_hears_nothing(world: World) -> None:
 
     assert not first.done()
     first.cancel()
-    assert (await world.services.stream.position(carol)) == 0
+    assert (await world.services.stream.position(carol)).n == 0
     assert carols
 
 
@@ -96,7 +96,7 @@ async def test_200_messages_while_the_subscriber_reconnects_after_each_few(world
             for _ in range(min(1 + len(got) % 5, 200 - len(got))):
                 delivery = await heard(deliveries)
                 got.append(delivery.message.row.id)
-                cursor = world.services.stream.cursor_of(bob, delivery.n)
+                cursor = world.services.stream.cursor_of(bob, delivery.position)
 
     assert got == await sending
 
@@ -180,9 +180,9 @@ async def test_an_old_cursor_is_told_so(world: World) -> None:
     with pytest.raises(CursorExpired):
         await heard(world.services.stream.messages(bob, cursor))
 
-    assert await world.services.stream.position(bob) == 6
+    assert (await world.services.stream.position(bob)).n == 6
     await world.send(alice, "bob")
-    assert await world.services.stream.position(bob) == 7
+    assert (await world.services.stream.position(bob)).n == 7
 
 
 async def test_the_log_over_a_query_is_the_same_log(world: World) -> None:
@@ -195,7 +195,7 @@ async def test_the_log_over_a_query_is_the_same_log(world: World) -> None:
     await world.services.block.unblock(bob, named("alice")[0])
 
     first = await world.services.stream.page_after(bob, cursor, 3)
-    rest = await world.services.stream.page_after(bob, world.services.stream.cursor_of(bob, first.n), 3)
+    rest = await world.services.stream.page_after(bob, world.services.stream.cursor_of(bob, first.position), 3)
 
     assert [each.kind.name for each in first.items] == ["CONVERSATION_CREATED", "MESSAGE_CREATED", "USER_BLOCKED"]
     assert (first.has_more, [each.kind.name for each in rest.items], rest.has_more) == (True, ["USER_UNBLOCKED"], False)
@@ -205,13 +205,13 @@ async def test_the_blocker_in_a_group_is_not_woken_by_the_blocked(world: World) 
     """In a group a block does not silence the others; who blocked hears no event of it."""
     alice, bob, carol = await world.people("alice", "bob", "carol")
     conversation_id = (await world.send(alice, "bob", "carol")) >> 27
-    before = await world.services.stream.position(bob), await world.services.stream.position(carol)
+    before = [(await world.services.stream.position(each)).n for each in (bob, carol)]
     await world.services.block.block(bob, named("alice")[0])
 
     await world.send(alice, conversation_id=conversation_id)
 
-    after = await world.services.stream.position(bob), await world.services.stream.position(carol)
-    assert after == (before[0] + 1, before[1] + 1)  # bob's is the block itself
+    after = [(await world.services.stream.position(each)).n for each in (bob, carol)]
+    assert after == [before[0] + 1, before[1] + 1]  # bob's is the block itself
     world.services.pubsub.publish([Hint(bob.user_id, 1)])
 
 

@@ -4,11 +4,12 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from models import attachment as attachments
 from models import session as sessions
@@ -17,7 +18,9 @@ from models.base import now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.draft import Draft
-from services.error import AttachmentsRejected, SottoError
+from services.error import AttachmentsRejected, ServerUnavailable, SottoError
+from services.quarantine import SweepCounts
+from services.storage_sweep import StorageSweeper
 from services.viewer import Viewer
 from storage.base import StorageFailed, StorageFull
 from tests.services.conftest import World, named
@@ -38,39 +41,69 @@ def kept_files(world: World) -> list[Path]:
     return [path for path in (world.folder / "files" / "files").rglob("*") if path.is_file()]
 
 
+async def put_orphan(world: World, content: bytes = b"orphan") -> str:
+    """The key of bytes that no row names: what a crash after the bytes leaves."""
+    received = await world.file(content)
+    assert received.staged is not None
+    return await world.services.storage.keep(received.staged)
+
+
 def make_old(path: Path, seconds: float) -> None:
     """As if it had been kept that long ago."""
     then = time.time() - seconds
     os.utime(path, (then, then))
 
 
+async def sweep_in(world: World, monkeypatch: pytest.MonkeyPatch, ms: int) -> SweepCounts | None:
+    """A sweep so much later; returns what it counted in the storage."""
+    then = now_ms() + ms
+    for place in ("services.sweep", "services.quarantine"):
+        monkeypatch.setattr(f"{place}.now_ms", lambda: then)
+    counted: list[SweepCounts | None] = []
+    sweep = StorageSweeper.sweep
+
+    async def count(sweeper: StorageSweeper) -> SweepCounts | None:
+        counted.append(await sweep(sweeper))
+        return counted[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StorageSweeper, "sweep", count)
+        await world.services.sweeper.sweep()
+    return counted[0]
+
+
 async def test_a_staged_file_goes_after_its_time_and_not_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """24 h; row before bytes."""
+    """24 h for the row; its bytes wait in the quarantine for seven days more, as all do that no row names."""
     (alice,) = await world.people("alice")
     before = await world.stored()
     await stage(world, alice)
-    await world.services.sweeper.sweep()
+    make_old(kept_files(world)[0], HOUR + 60)
+    counts = [await sweep_in(world, monkeypatch, 0)]
     assert (await world.stored())[0]["upload"] == 1
-    later = now_ms() + DAY + 1000
-    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
 
-    await world.services.sweeper.sweep()
+    counts += [await sweep_in(world, monkeypatch, DAY + 1000)]
+    rows, files = await world.stored()
+    assert (rows["upload"], rows["quarantine"], files) == (0, 1, 1)
+    counts += [await sweep_in(world, monkeypatch, each) for each in (8 * DAY, 8 * DAY + 2000)]
 
     assert await world.stored() == before
+    assert counts == [
+        SweepCounts(looked_at=1),
+        SweepCounts(looked_at=1, quarantined=1),
+        SweepCounts(looked_at=1),
+        SweepCounts(looked_at=1, deleted=1),
+    ]
 
 
 async def test_more_than_a_lot_of_them_go_in_one_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 to a transaction, so that the writer is free between them."""
     (alice,) = await world.people("alice")
-    before = await world.stored()
     received = [await world.file(b"x") for _ in range(105)]
     await world.services.attachment.keep(alice, received, [None] * 105)
-    later = now_ms() + DAY + 1000
-    monkeypatch.setattr("services.sweep.now_ms", lambda: later)
 
-    await world.services.sweeper.sweep()
+    await sweep_in(world, monkeypatch, DAY + 1000)
 
-    assert await world.stored() == before
+    assert (await world.stored())[0]["upload"] == 0
 
 
 async def test_what_a_message_carries_is_never_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,20 +121,23 @@ async def test_what_a_message_carries_is_never_swept(world: World, monkeypatch: 
     assert kept_files(world)[0].read_bytes() == b"kept"
 
 
-async def test_bytes_without_a_row_go_once_no_send_can_still_want_them(world: World) -> None:
-    """A crash between bytes and row leaves them; a send under way has an hour."""
+async def test_bytes_without_a_row_go_once_no_send_can_still_want_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between bytes and row leaves them; a send under way has an hour, and then they have the quarantine."""
     for _ in range(3):
-        received = await world.file(b"orphan")
-        assert received.staged is not None
-        await world.services.storage.keep(received.staged)
+        await put_orphan(world)
     young, *old = kept_files(world)
     for path in old:
         make_old(path, HOUR + 60)
     make_old(young, HOUR - 60)
 
-    await world.services.sweeper.sweep()
+    first = await sweep_in(world, monkeypatch, 0)
+    assert len(kept_files(world)) == 3
+    second = await sweep_in(world, monkeypatch, 7 * DAY)
 
     assert kept_files(world) == [young]
+    assert (first, second) == (SweepCounts(3, quarantined=2), SweepCounts(3, deleted=2))
 
 
 async def test_sessions_and_events_past_their_time_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +151,7 @@ async def test_sessions_and_events_past_their_time_go(world: World, monkeypatch:
     await world.services.sweeper.sweep()
 
     assert (await world.stored())[0]["event"] == 2
-    assert await world.services.stream.position(bob) == 6
+    assert (await world.services.stream.position(bob)).n == 6
     assert await world.services.database.read(lambda tx: tx.first(sessions.FIND, token_hash=alice.session)) is None
 
 
@@ -271,3 +307,91 @@ async def test_a_send_that_is_cancelled_while_its_files_are_kept_leaves_neither_
         await keeping
 
     assert await world.stored() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "level"),
+    [
+        ("models.attachment.delete_expired", ServerUnavailable("The server is busy."), "warning"),
+        ("models.upload_session.take_expired", StorageFailed("The disk failed."), "warning"),
+        ("services.deletion._forget_expired", KeyError("a bug"), "error"),
+        ("services.receipt._batch_behind", KeyError("a bug"), "error"),
+        ("services.storage_sweep.StorageLink.check", StorageFailed("The disk failed."), "warning"),
+    ],
+)
+async def test_a_part_of_a_round_that_fails_keeps_no_other_from_its_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception, level: str
+) -> None:
+    """The log has its failure, once; what the parts before and behind it have to do is done."""
+    alice, _bob = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob")
+    await world.services.deletion.delete_for_everyone(alice, id_)
+    await stage(world, alice)
+    await put_orphan(world)
+    for path in kept_files(world):
+        make_old(path, HOUR + 60)
+    later = now_ms() + 31 * DAY
+    for place in ("services.sweep", "services.deletion", "services.receipt", "services.quarantine"):
+        monkeypatch.setattr(f"{place}.now_ms", lambda: later)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(part, fail)
+    with capture_logs() as lines:
+        await world.services.sweeper.sweep()
+
+    [line] = [each for each in lines if each["event"] == "sweep failed"]
+    assert line["log_level"] == level
+    rows, _ = await world.stored()
+    assert rows["upload"] == (1 if part == "models.attachment.delete_expired" else 0)
+    assert rows["deleted_message"] == (1 if part == "services.deletion._forget_expired" else 0)
+    assert (rows["session"], rows["event"]) == (0, 2)
+    unnamed = {"models.attachment.delete_expired": 1, "services.storage_sweep.StorageLink.check": 0}
+    assert rows["quarantine"] == unnamed.get(part, 2)
+
+
+async def test_a_sweep_gives_the_database_another_mark(world: World) -> None:
+    """So that a start tells copies of then from the database; the lock file has both until the new one is in it."""
+    lock = world.services.database.path.with_name("sotto.db.lock")
+    before = lock.read_text().split()
+
+    await world.services.sweeper.sweep()
+
+    after = lock.read_text().split()
+    assert after[:-1] == before
+    assert int(after[-1]) > 0
+
+
+async def test_while_the_database_is_away_the_log_says_so_once_a_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the operator's words, not in those for a client; each cause by itself, and with how often it came."""
+    monkeypatch.setattr("services.failure.SWEEP_PAUSE_SECONDS", 60.0)
+    sweeper, path = world.services.sweeper, world.services.database.path
+    works = [sweeper.index, failing_with(StorageFailed("The disk failed."))]
+    path.rename(away := path.with_suffix(".away"))
+    with capture_logs() as lines:
+        for _ in range(3):
+            for work in works:
+                await sweeper._attempt(work)
+        monkeypatch.setattr("services.failure.SWEEP_PAUSE_SECONDS", 0.0)  # a minute later
+        await sweeper._attempt(works[0])
+    away.rename(path)
+
+    gone = "the database or its log is gone from its place: No such file or directory"
+    assert [(each["error"], each["more"]) for each in lines if each["event"] == "sweep failed"] == [
+        (f"the transaction could not be committed for sure: {gone}", 0),  # the one that found it away
+        ("The disk failed.", 0),
+        (gone, 0),
+        (gone, 1),
+    ]
+
+
+def failing_with(error: Exception) -> Callable[[], Awaitable[None]]:
+    """A part of a round that fails."""
+
+    async def work() -> None:
+        raise error
+
+    return work

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import hashlib
 import io
+import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from PIL import Image
 
 from models import attachment as attachments
 from models.attachment import FileState
+from models.base import now_ms
 from models.event import EventKind
-from models.prepared import id_list
+from models.prepared import id_list, text_list
 from models.transaction import Transaction
+from services import picture as picture_module
 from services.draft import Draft
 from services.error import (
     AttachmentsRejected,
@@ -26,13 +30,15 @@ from services.error import (
     ServerUnavailable,
     Unauthenticated,
 )
-from services.file import ChosenUpload
+from services.file import ChosenUpload, ReceivedFile
 from services.media_type import PRESETS
 from services.picture import SmallPicture
 from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
 from services.viewer import Right, Viewer
 from storage.base import StagedFile, StorageFailed
-from tests.services.conftest import MakeWorld, World, named, refused
+from storage.local import LocalStorage
+from storage.s3 import S3Storage
+from tests.services.conftest import MakeWorld, World, kinds_after, named, refused
 
 TEXT = b"The tide is out. " * 100
 
@@ -106,6 +112,19 @@ async def test_a_file_in_parts_goes_with_a_message(world: World) -> None:
     download = await world.services.attachment.open(path.removeprefix("/files/"))
     assert b"".join([chunk async for chunk in world.services.attachment.read(download, 0, 1700)]) == TEXT
     assert list((world.folder / "files" / "partial").iterdir()) == []
+
+
+async def test_a_whole_upload_ends_when_it_was_to_end(world: World) -> None:
+    """Its last byte gives it no second life."""
+    (alice,) = await world.people("alice")
+    id_ = await begun(world, alice)
+    sql = "UPDATE upload_session SET expires_at = expires_at - 60000 RETURNING expires_at"  # begun a minute ago
+    [(ends_at,)] = await world.services.database.write(lambda tx: tx.database.connection().execute(sql).fetchall())
+    await append(world, alice, id_, 0, TEXT)
+    view = await world.services.upload.find(alice, id_)
+
+    assert view is not None
+    assert (view.state, view.expires_at) == (UploadState.READY, ends_at)
 
 
 async def test_what_came_before_a_cut_is_kept(world: World) -> None:
@@ -313,6 +332,31 @@ async def test_an_upload_is_its_uploaders_alone(world: World) -> None:
     assert await append(world, alice, id_, 0, TEXT) == len(TEXT)
 
 
+async def test_an_upload_has_a_url_of_the_bucket_until_its_first_byte(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signed without asking the bucket; a third person has no such upload, and so no URL."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    world = await make_world(presigned_uploads=True)
+    bucket = S3Storage("s3://bucket/files?endpoint=http://127.0.0.1:9", world.folder / "local")
+    monkeypatch.setattr(LocalStorage, "incoming", bucket.incoming)
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+    upload = world.services.upload
+    before, bobs = await upload.find(alice, id_), await upload.find(bob, id_)
+    assert (before is not None, bobs) == (True, None)
+    assert before is not None
+    url = await upload.direct_url(alice, before)
+    await append(world, alice, id_, 0, TEXT[:5])
+    after = await upload.find(alice, id_)
+
+    assert url is not None
+    assert url.startswith(f"http://127.0.0.1:9/bucket/files/incoming/{id_:016x}?")
+    assert after is not None
+    assert await upload.direct_url(alice, after) is None
+
+
 async def test_a_folder_takes_no_file_past_the_server(make_world: MakeWorld) -> None:
     """Whatever the operator wants: there is no URL, completing says where the bytes go, and they can go there."""
     world = await make_world(presigned_uploads=True)
@@ -429,6 +473,98 @@ class SlowKeep:
         monkeypatch.setattr(world.services.storage, "keep", held)
 
 
+async def test_a_failed_fsync_is_never_repeated_as_if_it_had_worked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last part is refused, retryable; where to go on is the beginning, and then the file is what was sent."""
+    alice, _ = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+    await append(world, alice, id_, 0, TEXT[:1000])
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "injected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(ServerUnavailable, match="could not be finished"):
+            await append(world, alice, id_, 1000, TEXT[1000:])
+    view = await world.services.upload.offset(alice, id_)
+    with pytest.raises(OffsetMismatch) as caught:
+        await append(world, alice, id_, 1000, TEXT[1000:])
+
+    assert (view.state, view.received_bytes, caught.value.offset) == (UploadState.PENDING, 0, 0)
+    assert (await world.stored())[1] == 0
+    assert await append(world, alice, id_, 0, TEXT) == len(TEXT)
+    [file] = (await send(world, alice, id_)).attachments
+    assert file.sha256 == hashlib.sha256(TEXT).digest()
+
+
+async def test_a_good_picture_that_cannot_be_read_may_pass_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """STORAGE_FAILED, retryable, and never UNSAFE for good: with a request, and at the last byte of an upload."""
+    alice, _ = await world.people("alice", "bob")
+    picture = png()
+    id_ = await begun(world, alice, picture, "sea.png")
+    received = await world.file(picture, "sea.png")
+    before = await world.stored()
+    with monkeypatch.context() as patch:
+        patch.setattr(picture_module, "_WORKER", world.folder / "gone.py")  # as where the disk does not give it
+        with pytest.raises(AttachmentsRejected) as of_upload:
+            await append(world, alice, id_, 0, picture)
+        with pytest.raises(AttachmentsRejected) as of_send:
+            await world.send(alice, "bob", files=[received])
+    await world.services.attachment.discard(received)
+    rows, files = await world.stored()
+
+    for caught in (of_upload, of_send):
+        [rejection] = caught.value.rejections
+        assert (rejection.reason.name, rejection.is_retryable) == ("STORAGE_FAILED", True)
+    assert (rows, files) == (before[0], before[1] + 1)  # what came in parts is there still
+    assert (await world.services.upload.offset(alice, id_)).received_bytes == len(picture)
+    [file] = (await send(world, alice, id_)).attachments
+    assert (file.width, file.height) == (60, 40)
+
+
+async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(world: World) -> None:
+    """Not INTERNAL, and not that there is no such file: the disk may come back."""
+    alice, bob = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice))
+    path = world.services.attachment.url_path(bob, view.attachments[0], 60, inline=False)
+    staged = await world.services.storage.stage()
+    await staged.write(png())
+    received = ReceivedFile("sea.png", staged, staged.byte_size)
+    id_ = await begun(world, alice)
+    shutil.rmtree(world.folder / "files")
+
+    await world.services.attachment._reception.inspect(received)
+    download = await world.services.attachment.open(path.removeprefix("/files/"))
+    for work in (
+        anext(world.services.attachment.read(download, 0, 1)),
+        world.services.upload.find(alice, id_),
+        world.services.upload.offset(alice, id_),
+        append(world, alice, id_, 0, TEXT),
+    ):
+        with pytest.raises(ServerUnavailable):
+            await work
+
+    assert received.rejection is not None
+    assert received.rejection[0].name == "STORAGE_FAILED"
+    with pytest.raises(AttachmentsRejected, match="storage failed"):
+        await world.send(alice, "bob", files=[await world.file(b"x")])
+
+
+async def test_a_file_that_cannot_be_copied_is_no_bug(world: World) -> None:
+    """For the second place of one part of a multipart request: STORAGE_FAILED."""
+    received = await world.file(b"notes")
+    assert received.staged is not None
+    received.staged.path.unlink()
+
+    copied = await world.services.attachment.copy(received)
+
+    assert copied.rejection is not None
+    assert (copied.rejection[0].name, copied.staged) == ("STORAGE_FAILED", None)
+    await world.services.attachment.discard(received)
+
+
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "taken over"])
 async def test_who_asks_while_the_last_part_is_kept_hears_that_it_is_ready(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_cut: bool
@@ -519,19 +655,26 @@ async def test_a_cancelled_upload_is_gone_with_its_bytes(world: World) -> None:
     assert list((world.folder / "files" / "partial").iterdir()) == []
 
 
-async def test_what_nobody_sends_is_swept(make_world: MakeWorld) -> None:
-    """Uploads whose time is over, with their bytes; and bytes of none."""
+async def test_what_nobody_sends_is_swept(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads whose time is over at once, what came of them and of none after the quarantine; not what still comes."""
     world = await make_world(upload_life_seconds=0)
     (alice,) = await world.people("alice")
     id_ = await begun(world, alice)
-    await world.services.storage.partials.append(id_, pieces(TEXT))
-    await world.services.storage.partials.append(777, pieces(TEXT))
+    partials = world.services.storage.partials
+    await partials.append(id_, pieces(TEXT))
+    await partials.append(777, pieces(TEXT))
     await asyncio.sleep(0.01)
 
-    await world.services.upload.sweep()
+    await world.services.sweeper.sweep()
+    left = await partials.numbers()
+    found = await world.services.upload.find(alice, id_)
+    then = now_ms() + 7 * 86_400_000
+    monkeypatch.setattr("services.quarantine.now_ms", lambda: then)
+    await world.services.sweeper.sweep()
 
-    assert await world.services.storage.partials.numbers() == []
-    assert await world.services.upload.find(alice, id_) is None
+    assert (sorted(left), found) == (sorted([id_, 777]), None)
+    assert await partials.numbers() == []
+    assert (await world.stored())[0]["quarantine"] == 0
 
 
 @pytest.mark.parametrize(
@@ -584,7 +727,7 @@ async def test_what_cannot_pass_is_refused_before_its_first_byte(make_world: Mak
 
 async def test_a_user_has_so_many_bytes(make_world: MakeWorld) -> None:
     """What is promised counts from the beginning; deleting makes room again; others have their own."""
-    world = await make_world(quota_bytes=4000)
+    world = await make_world(quota_bytes=4000, report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     first = await uploaded(world, alice)
     view = await send(world, alice, first)
@@ -603,8 +746,9 @@ async def test_a_user_has_so_many_bytes(make_world: MakeWorld) -> None:
     assert await begun(world, alice, b"z" * 4000)
 
 
-async def test_equal_bytes_are_kept_once_and_gone_with_the_last_message(world: World) -> None:
+async def test_equal_bytes_are_kept_once_and_gone_with_the_last_message(make_world: MakeWorld) -> None:
     """Whoever sent them, in parts or with a request."""
+    world = await make_world(report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     first = await send(world, alice, await uploaded(world, alice))
     second = await world.send(bob, "alice", files=[await world.file(TEXT, "other name.txt")])
@@ -621,6 +765,61 @@ async def test_equal_bytes_are_kept_once_and_gone_with_the_last_message(world: W
     assert counts == [1, 1, 1, 0]
     rows, _ = await world.stored()
     assert (rows["upload"], rows["attachment"]) == (0, 0)
+
+
+@pytest.mark.parametrize("loss", ["gone", "cut"])
+async def test_equal_bytes_are_stored_anew_where_they_are_lost(world: World, loss: str) -> None:
+    """A message never names bytes that nobody looked for: with a request, in parts, and twice in one send."""
+    alice, bob = await world.people("alice", "bob")
+    await world.send(alice, "bob", files=[await world.file(TEXT)])
+    [lost] = [path for path in (world.folder / "files" / "files").rglob("*") if path.is_file()]
+    lost.unlink()
+    if loss == "cut":
+        lost.write_bytes(TEXT[:-1])
+
+    sent = [await world.send(alice, "bob", files=[await world.file(TEXT), await world.file(TEXT)])]
+    sent.append((await send(world, alice, await uploaded(world, alice))).row.id)
+    sent.append(await world.send(bob, "alice", files=[await world.file(TEXT)]))
+
+    views = await world.services.message.find_many(bob, sent)
+    keys = {file.storage_key for view in views.values() for file in view.attachments}
+    [key] = keys  # once more, and then kept once as ever
+    assert key != lost.name
+    assert b"".join([chunk async for chunk in world.services.storage.read(key)]) == TEXT
+
+
+async def test_bytes_of_which_the_storage_cannot_tell_are_stored_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can write, and cannot say what it has: twice is better than not at all."""
+    alice, _ = await world.people("alice", "bob")
+    await world.send(alice, "bob", files=[await world.file(TEXT)])
+
+    async def fail(_: str) -> int:
+        raise StorageFailed("injected")
+
+    monkeypatch.setattr(world.services.storage, "size_of", fail)
+    await world.send(alice, "bob", files=[await world.file(TEXT)])
+
+    assert (await world.stored())[1] == 2
+
+
+async def test_an_upload_whose_bytes_are_lost_is_not_attached(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin again where they are gone; try again where the storage cannot tell. A good one beside it stays good."""
+    alice, _ = await world.people("alice", "bob")
+    lost, good = await uploaded(world, alice), await uploaded(world, alice, b"another")
+    row = await world.services.database.read(row_of, alice, lost)
+    await world.services.storage.delete(row.storage_key)
+
+    assert await reasons(world, alice, lost, good) == [(0, "EXPIRED")]
+    with monkeypatch.context() as patch:
+
+        async def fail(_: str) -> int:
+            raise StorageFailed("injected")
+
+        patch.setattr(world.services.storage, "size_of", fail)
+        assert await reasons(world, alice, good) == [(0, "STORAGE_FAILED")]
+    assert len((await send(world, alice, good)).attachments) == 1
 
 
 async def test_equal_bytes_sent_and_deleted_at_once_are_there_or_gone_whole(world: World) -> None:
@@ -641,11 +840,14 @@ async def test_equal_bytes_sent_and_deleted_at_once_are_there_or_gone_whole(worl
     keys = {view.attachments[0].storage_key for view in views.values()}
     for key in keys:
         assert b"".join([chunk async for chunk in world.services.storage.read(key)]) == TEXT
-    assert (await world.stored())[1] == len(keys)
+    stored = {path.name for path in (world.folder / "files" / "files").rglob("*") if path.is_file()}
+    named = await world.services.database.read(lambda tx: tx.values(attachments.KNOWN_KEYS, keys=text_list(stored)))
+    assert keys <= stored == set(named)  # what was deleted may wait for a report
 
 
-async def test_a_picture_gets_a_thumbnail_later_and_everybody_hears_of_it(world: World) -> None:
+async def test_a_picture_gets_a_thumbnail_later_and_everybody_hears_of_it(make_world: MakeWorld) -> None:
     """PROCESSING, then READY with `MessageUpdated`; the bytes of the thumbnail go with the message."""
+    world = await make_world(report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     view = await send(world, alice, await uploaded(world, alice, png((800, 600)), "sea.png"))
     before = view.attachments[0]
@@ -707,8 +909,55 @@ async def test_a_bug_at_one_picture_holds_up_no_other(world: World, monkeypatch:
     assert states == [FileState.FAILED, FileState.READY]
 
 
-async def test_a_clients_thumbnail_goes_with_its_file(world: World) -> None:
+async def test_a_thumbnail_whose_message_is_deleted_meanwhile_is_not_kept(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes go at once, and do not wait for the sweeper; nobody hears of it."""
+    world = await make_world(report_window_seconds=0)
+    alice, bob = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice, png(), "sea.png"))
+    keep = world.services.storage.keep
+    kept: list[str] = []
+
+    async def delete_and_keep(staged: StagedFile) -> str:
+        await world.services.deletion.delete_for_everyone(alice, view.row.id)
+        kept.append(await keep(staged))
+        return kept[0]
+
+    monkeypatch.setattr(world.services.storage, "keep", delete_and_keep)
+    n = await world.services.stream.position(bob)
+    await world.services.sweeper.shrink()
+
+    assert len(kept) == 1
+    assert (await world.stored())[1] == 0
+    assert world.staged() == []
+    assert "MESSAGE_UPDATED" not in await kinds_after(world, bob, n)
+
+
+async def test_a_thumbnail_waits_for_a_storage_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The round ends and the job stays: the picture has not failed, and gets its thumbnail by the next one."""
+    alice, _ = await world.people("alice", "bob")
+    view = await send(world, alice, await uploaded(world, alice, png(), "sea.png"))
+    before = await world.stored()
+
+    async def fail(*_arguments: object) -> str:
+        raise StorageFailed("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.services.storage, "keep", fail)
+        with pytest.raises(StorageFailed):
+            await world.services.sweeper.shrink()
+    assert await world.stored() == before
+    assert world.staged() == []
+    await world.services.sweeper.shrink()
+
+    [after] = (await world.services.message.find_many(alice, [view.row.id]))[view.row.id].attachments
+    assert (after.state, after.thumbnail_key is not None) == (FileState.READY, True)
+
+
+async def test_a_clients_thumbnail_goes_with_its_file(make_world: MakeWorld) -> None:
     """SelfCommunity: `thumbnailFor`; of a film nobody here could make one. It is used with its file, not by itself."""
+    world = await make_world(report_window_seconds=0)
     alice, _ = await world.people("alice", "bob")
     film = await uploaded(world, alice, TEXT, "film.txt")
     small = await uploaded(world, alice, png((30, 20)), "small.png", thumbnail_for=film)

@@ -94,9 +94,9 @@ async def test_eligibility_is_what_a_send_would_say(make_world: MakeWorld, *, ca
 
 
 async def test_people_to_write_to_come_by_name_in_full_pages(world: World) -> None:
-    """Those who cannot be written to are left out, and do not make a page short."""
+    """Those who cannot be written to are left out, and do not make a page short; a page ends at any case of a name."""
     (alice,) = await world.people("alice")
-    wanted = [f"bo{number:02}" for number in range(12)]
+    wanted = [f"{('bo', 'Bo')[number % 2]}{number:02}" for number in range(12)]
     await world.people(*reversed(wanted), "bp", "bn")
     for name in wanted[1:9]:
         await world.services.block.block(alice, named(name)[0])
@@ -106,7 +106,7 @@ async def test_people_to_write_to_come_by_name_in_full_pages(world: World) -> No
         page = await user.page_of_messageable(alice, " BO", PageRequest(first=2, after=cursor))
         got += [name_of(person) for person in page.items]
         edges.append((page.has_next, page.has_previous))
-        if not page.has_next:
+        if not page.has_next or len(got) > len(left):
             break
         cursor = user.cursor_of(alice, page.items[-1])
 

@@ -259,10 +259,28 @@ class StorageContract:
         assert not staged.path.exists()
         await staged.discard()
 
+    async def test_a_storage_keeps_its_first_identity_until_it_gets_a_new_one(self, storage: Storage) -> None:
+        """Of many at once one stays; it outlives a restart and is no file."""
+        nobody = await storage.identity()
+        given = await asyncio.gather(*(storage.identify(f"{number:032x}") for number in range(10)))
+        await storage.open()
+        first = await storage.identity()
+        second = await storage.identify("f" * 32, is_new=True)
+
+        assert nobody is None
+        assert {*given} == {first}
+        assert (second, await storage.identity()) == ("f" * 32, "f" * 32)
+        assert await keys_of(storage) == set()
+
     async def test_an_open_storage_is_ready(self, storage: Storage) -> None:
         """The check for readiness changes nothing."""
         await storage.check()
 
+        assert await keys_of(storage) == set()
+
+    async def test_an_open_storage_has_room(self, storage: Storage) -> None:
+        """For something; asking changes nothing."""
+        assert await storage.has_room(1)
         assert await keys_of(storage) == set()
 
     async def test_it_takes_bytes_from_clients_or_says_that_it_does_not(self, storage: Storage) -> None:

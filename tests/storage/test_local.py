@@ -1,21 +1,29 @@
 """The folder as a storage: the contract, and what only a folder can do or suffer."""
 
 import asyncio
+import errno
+import hashlib
 import os
 import resource
 import secrets
+import select
 import shutil
 import stat
+import threading
 import time
 import tracemalloc
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage import local
 from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageFull, StorageNotFound
 from storage.local import LocalStorage
+from storage.reader import chunks_of
 from storage.url import storage_for
 from tests.storage.contract import StorageContract, content_of, kept, keys_of, staged_file
 
@@ -178,6 +186,101 @@ async def test_a_cancelled_write_can_be_discarded(storage: Storage) -> None:
         await staged.write(b"more")
 
 
+async def test_a_cancelled_part_returns_after_its_thread(storage: Storage, tmp_path: Path) -> None:
+    """Or a late write would reach the descriptor of another file: a pipe that nobody reads holds the thread up."""
+    pipe = tmp_path / "root" / "partial" / f"{7:016x}"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(CHUNK_BYTES)
+
+    appending = asyncio.create_task(storage.partials.append(7, chunks()))
+    while not select.select([reader], [], [], 0)[0]:
+        await asyncio.sleep(0.001)
+    appending.cancel()
+    is_early = bool((await asyncio.wait([appending], timeout=0.1))[0])
+    count = 0
+    while not appending.done() or select.select([reader], [], [], 0)[0]:
+        with suppress(BlockingIOError):
+            if not (read := len(os.read(reader, CHUNK_BYTES))):
+                break
+            count += read
+        await asyncio.sleep(0)
+    os.close(reader)
+
+    assert (is_early, count) == (False, CHUNK_BYTES)
+    with pytest.raises(asyncio.CancelledError):
+        await appending
+
+
+class Held(ThreadPoolExecutor):
+    """Threads of which one call waits at a gate: the n-th."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(2)
+        self.left = number
+        self.gate = threading.Event()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """See Executor."""
+        self.left -= 1
+        return super().submit(self._wait, fn, *args, **kwargs) if not self.left else super().submit(fn, *args, **kwargs)
+
+    def _wait(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.gate.wait(5)
+        return fn(*args, **kwargs)
+
+
+def open_names() -> list[str]:
+    """The names of the files that this process has open."""
+    return [each.readlink().name for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+
+
+@pytest.mark.parametrize("number", range(1, 6), ids=["open", "size", "start", "read", "close"])
+async def test_a_reader_that_is_cancelled_closes_its_file(storage: Storage, number: int) -> None:
+    """Whatever a thread does for it just then: a client may leave at any moment."""
+    key = await kept(storage, b"bytes")
+    threads = Held(number)
+    asyncio.get_running_loop().set_default_executor(threads)
+    reading = asyncio.create_task(content_of(storage, key))
+    while threads.left > 0:
+        await asyncio.sleep(0.001)
+    reading.cancel()
+    is_early = bool((await asyncio.wait([reading], timeout=0.05))[0])
+    threads.gate.set()
+    with suppress(asyncio.CancelledError):
+        await reading
+
+    assert not is_early
+    assert [name for name in open_names() if name == key] == []
+
+
+@pytest.mark.parametrize("number", range(1, 5), ids=["open", "read", "end", "close"])
+async def test_whoever_is_cancelled_while_they_read_a_path_closes_its_file(tmp_path: Path, number: int) -> None:
+    """The same for a file that is no stored one yet."""
+    path = tmp_path / secrets.token_hex(8)
+    path.write_bytes(b"bytes")
+    threads = Held(number)
+    asyncio.get_running_loop().set_default_executor(threads)
+
+    async def read() -> bytes:
+        async with aclosing(chunks_of(path)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    reading = asyncio.create_task(read())
+    while threads.left > 0:
+        await asyncio.sleep(0.001)
+    reading.cancel()
+    is_early = bool((await asyncio.wait([reading], timeout=0.05))[0])
+    threads.gate.set()
+    with suppress(asyncio.CancelledError):
+        await reading
+
+    assert not is_early
+    assert path.name not in open_names()
+
+
 async def test_a_large_file_costs_constant_memory(storage: Storage) -> None:
     """64 MiB go through less than 2 MiB."""
     chunk = bytes(64 * 1024)
@@ -229,6 +332,101 @@ async def test_a_storage_that_lost_its_folder_is_not_ready(storage: Storage, tmp
 
     with pytest.raises(StorageFailed, match="missing"):
         await storage.check()
+
+
+async def test_a_disk_has_room_up_to_its_reserve(storage: Storage, tmp_path: Path) -> None:
+    """For as many bytes as are free beyond it; a folder that is gone lacks something else than room."""
+    disk = os.statvfs(tmp_path)
+    free = disk.f_bavail * disk.f_frsize
+
+    assert not await storage.has_room(free)
+    assert await storage.has_room(free // 100)
+    shutil.rmtree(tmp_path / "root")
+    assert await storage.has_room(free)
+
+
+async def test_a_missing_folder_is_a_failure_and_no_missing_file(storage: Storage, tmp_path: Path) -> None:
+    """A disk that was unmounted comes back, and with it the files: nobody is told that they are gone."""
+    key = await kept(storage, b"kept")
+    shutil.rmtree(tmp_path / "root")
+
+    for work in (storage.size_of(key), content_of(storage, key), storage.partials.size_of(7)):
+        with pytest.raises(StorageFailed, match="No such file or directory"):
+            await work
+
+
+async def in_parts(storage: Storage, content: bytes) -> None:
+    """A part of the file 7."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    await storage.partials.append(7, chunks())
+
+
+async def test_a_file_in_parts_whose_fsync_failed_begins_again(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second fsync would report success for lost bytes, so there is nothing left that it could be called for."""
+    await in_parts(storage, b"perhaps lost")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StorageFailed, match="Input/output error"):
+            await storage.partials.finished(7)
+
+    assert list((tmp_path / "root" / "partial").iterdir()) == []
+    assert await storage.partials.size_of(7) == 0
+    with pytest.raises(StorageNotFound):
+        await storage.partials.finished(7)
+    await in_parts(storage, b"once more")
+    assert (await storage.partials.finished(7)).sha256 == hashlib.sha256(b"once more").hexdigest()
+
+
+async def test_a_file_in_parts_that_cannot_be_deleted_after_a_failed_fsync_is_not_used(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails once fails twice; it is deleted before anybody looks at it again."""
+    await in_parts(storage, b"perhaps lost")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        patch.setattr(Path, "unlink", fail)
+        for work in (storage.partials.finished(7), storage.partials.finished(7), storage.partials.size_of(7)):
+            with pytest.raises(StorageFailed):
+                await work
+        with pytest.raises(StorageFailed):
+            await in_parts(storage, b"more")
+    kept_meanwhile = [path.read_bytes() for path in (tmp_path / "root" / "partial").iterdir()]
+
+    assert kept_meanwhile == [b"perhaps lost"]
+    assert await storage.partials.size_of(7) == 0
+    await in_parts(storage, b"once more")
+    assert (await storage.partials.finished(7)).byte_size == 9
+
+
+@pytest.mark.parametrize("name", ["write", "close"])
+async def test_a_part_that_the_disk_did_not_take_is_forgotten_with_those_before(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What came of a write that failed is not known; closing reports what earlier writes lost, even as a full quota."""
+    await in_parts(storage, b"before")
+    real = os.close
+
+    def fail_to_close(descriptor: int) -> None:
+        real(descriptor)
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError(errno.EDQUOT, "injected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail if name == "write" else fail_to_close)
+        with pytest.raises(StorageFailed):
+            await in_parts(storage, b"lost")
+
+    assert await storage.partials.size_of(7) == 0
+
+
+def fail(*_: Any, **__: Any) -> None:
+    """As a broken disk does."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.mark.parametrize("url", ["file:///srv/my%20files", "", "file://"])

@@ -1,0 +1,73 @@
+"""Contacts: the people of somebody's conversations who may know whether they are there, and how far they have read."""
+
+from typing import Any, NamedTuple
+
+from peewee import JOIN, Field, fn
+
+from models.block import Block
+from models.member import Member, RequestState
+from models.prepared import IdList, Param, Prepared
+from models.setting import Setting
+
+
+class ContactRow(NamedTuple):
+    """One contact."""
+
+    user_id: int
+
+
+_VIEWER = Param("viewer")
+_OPEN = [RequestState.NONE, RequestState.ACCEPTED]  # nobody waits for an answer
+_THEIRS = Member.alias("theirs")
+_OWN = Setting.alias("own")
+
+
+def _is_blocked(user_id: Field) -> Any:
+    """Whether there is a block between this person and the viewer, from either side."""
+    mine = Block.select(Block.at).where(Block.blocker_id == _VIEWER, Block.blocked_id == user_id)
+    theirs = Block.select(Block.at).where(Block.blocker_id == user_id, Block.blocked_id == _VIEWER)
+    return fn.EXISTS(mine) | fn.EXISTS(theirs)
+
+
+_SHARED = (
+    Member.select(_THEIRS.user_id)
+    .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
+    .where(
+        Member.user_id == _VIEWER,
+        Member.request_state.in_(_OPEN),
+        _THEIRS.request_state.in_(_OPEN),
+        _THEIRS.user_id != _VIEWER,
+        ~_is_blocked(_THEIRS.user_id),
+    )
+    .distinct()
+)
+# People with whom the viewer has a conversation that is no unanswered request, and no block.
+ALL = Prepared[ContactRow](_SHARED.limit(Param("count")))
+AMONG = Prepared[ContactRow](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
+
+
+def _learning(setting: str) -> Prepared[ContactRow]:
+    """The other members of a conversation who may learn of a position of the viewer's.
+
+    Both send such receipts, neither has blocked the other, and neither waits for an answer.
+    """
+    return Prepared(
+        Member.select(_THEIRS.user_id)
+        .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
+        .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == _THEIRS.user_id), src=_THEIRS)
+        .join(_OWN, JOIN.LEFT_OUTER, on=(_OWN.user_id == Member.user_id), src=Member)
+        .where(
+            Member.user_id == _VIEWER,
+            Member.conversation_id == Param("conversation"),
+            Member.request_state.in_(_OPEN),
+            _THEIRS.request_state.in_(_OPEN),
+            _THEIRS.user_id != _VIEWER,
+            fn.COALESCE(getattr(Setting, setting), 1) == 1,
+            fn.COALESCE(getattr(_OWN, setting), 1) == 1,
+            ~_is_blocked(_THEIRS.user_id),
+        )
+    )
+
+
+LEARNING_READ = _learning("send_read_receipts")
+LEARNING_DELIVERY = _learning("send_delivery_receipts")

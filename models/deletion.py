@@ -1,0 +1,163 @@
+"""Deleted messages: what was deleted for everyone, out of everybody's sight, as long as it can still be reported."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from peewee import BigIntegerField, CompositeKey, IntegerField, TextField, fn
+
+from models.base import Base
+from models.message import MessageRow
+from models.prepared import IdList, Param, Prepared, id_list
+from models.report import ReportMessage
+from models.transaction import Transaction
+
+BATCH = 100
+
+
+class DeletedMessage(Base):
+    """A message as it was when it was deleted; no query of a viewer's reads it but that of a report."""
+
+    id = BigIntegerField(primary_key=True)
+    sender_id = BigIntegerField()
+    created_at = BigIntegerField()
+    body = TextField(null=True)
+    revision = IntegerField()
+    deleted_at = BigIntegerField()
+
+
+class DeletedFile(Base):
+    """A file of one: its bytes stay in the storage, and no URL leads to them."""
+
+    message_id = BigIntegerField()
+    position = IntegerField()
+    storage_key = TextField()
+    filename = TextField()
+    mime_type = TextField()
+    byte_size = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("message_id", "position")
+
+
+class Reportable(Base):
+    """Somebody who had a deleted message: they may report it, and nothing else."""
+
+    user_id = BigIntegerField()
+    message_id = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("user_id", "message_id")
+
+
+class DeletedRow(NamedTuple):
+    """A deleted message."""
+
+    id: int
+    sender_id: int
+    created_at: int
+    body: str | None
+    revision: int
+    deleted_at: int
+
+
+class DeletedFileRow(NamedTuple):
+    """A file of a deleted message."""
+
+    message_id: int
+    position: int
+    storage_key: str
+    filename: str
+    mime_type: str
+    byte_size: int
+
+
+_COLUMNS = tuple(getattr(DeletedMessage, name) for name in DeletedRow._fields)
+_FILE_COLUMNS = tuple(getattr(DeletedFile, name) for name in DeletedFileRow._fields)
+
+# Again for a message that some had lost to an edit before: it is as it was in the end.
+PUT = Prepared[DeletedRow](
+    DeletedMessage.insert({getattr(DeletedMessage, name): Param(name) for name in DeletedRow._fields}).on_conflict(
+        conflict_target=[DeletedMessage.id],
+        preserve=[DeletedMessage.body, DeletedMessage.revision, DeletedMessage.deleted_at],
+    )
+)
+PUT_REPORTABLE = Prepared[DeletedRow](
+    Reportable.insert({Reportable.user_id: Param("user"), Reportable.message_id: Param("message")}).on_conflict_ignore()
+)
+PUT_FILE = Prepared[DeletedFileRow](
+    DeletedFile.insert({getattr(DeletedFile, name): Param(name) for name in DeletedFileRow._fields})
+)
+# Deleted at `since` or later, of those that the viewer had; both bounds are exclusive.
+PAGE_BACKWARD = Prepared(
+    Reportable.select(*_COLUMNS)
+    .join(DeletedMessage, on=(DeletedMessage.id == Reportable.message_id))
+    .where(
+        Reportable.user_id == Param("viewer"),
+        Reportable.message_id > Param("after"),
+        Reportable.message_id < Param("before"),
+        DeletedMessage.deleted_at >= Param("since"),
+    )
+    .order_by(Reportable.message_id.desc())
+    .limit(Param("count")),
+    DeletedRow,
+)
+FILES = Prepared(
+    DeletedFile.select(*_FILE_COLUMNS)
+    .where(DeletedFile.message_id.in_(IdList("ids")))
+    .order_by(DeletedFile.message_id, DeletedFile.position),
+    DeletedFileRow,
+)
+# The oldest that nobody can report any more and no report shows.
+EXPIRED = Prepared[DeletedRow](
+    DeletedMessage.select(DeletedMessage.id)
+    .where(
+        DeletedMessage.deleted_at < Param("before"),
+        ~fn.EXISTS(ReportMessage.select(ReportMessage.message_id).where(ReportMessage.message_id == DeletedMessage.id)),
+    )
+    .order_by(DeletedMessage.deleted_at, DeletedMessage.id)
+    .limit(BATCH)
+)
+# The oldest of which files are put aside and that no report shows.
+WITH_FILES = Prepared[DeletedRow](
+    DeletedMessage.select(DeletedMessage.id)
+    .where(
+        DeletedMessage.deleted_at < Param("before"),
+        fn.EXISTS(DeletedFile.select(DeletedFile.message_id).where(DeletedFile.message_id == DeletedMessage.id)),
+        ~fn.EXISTS(ReportMessage.select(ReportMessage.message_id).where(ReportMessage.message_id == DeletedMessage.id)),
+    )
+    .order_by(DeletedMessage.deleted_at, DeletedMessage.id)
+    .limit(Param("count"))
+)
+DELETE = Prepared[DeletedRow](DeletedMessage.delete().where(DeletedMessage.id == Param("message")))
+DELETE_FILES = Prepared[DeletedFileRow](DeletedFile.delete().where(DeletedFile.message_id == Param("message")))
+DELETE_REPORTABLE = Prepared[DeletedRow](Reportable.delete().where(Reportable.message_id == Param("message")))
+
+
+def keep(transaction: Transaction, row: MessageRow, at: int, had_by: Iterable[int]) -> None:
+    """Puts a message aside as it is; these people may report it. Its former texts have to stay where they are."""
+    transaction.run(
+        PUT,
+        id=row.id,
+        sender_id=row.sender_id,
+        created_at=row.created_at,
+        body=row.body,
+        revision=row.revision,
+        deleted_at=at,
+    )
+    for user_id in sorted(set(had_by)):
+        transaction.run(PUT_REPORTABLE, user=user_id, message=row.id)
+
+
+def files_of(transaction: Transaction, message_ids: Iterable[int]) -> dict[int, list[DeletedFileRow]]:
+    """The files of each deleted message, in their order."""
+    files: dict[int, list[DeletedFileRow]] = {}
+    for row in transaction.all(FILES, ids=id_list(message_ids)):
+        files.setdefault(row.message_id, []).append(row)
+    return files
+
+
+def forget(transaction: Transaction, message_id: int) -> None:
+    """Deletes what was put aside of a message; its former texts and uploads are the caller's."""
+    transaction.run(DELETE_REPORTABLE, message=message_id)
+    transaction.run(DELETE_FILES, message=message_id)
+    transaction.run(DELETE, message=message_id)

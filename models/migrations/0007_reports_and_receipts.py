@@ -1,0 +1,10 @@
+"""Reports: deleted messages that can still be reported, and former texts. Receipts: when each message was read."""
+
+from typing import Any
+
+from models.migration import run_sql
+
+
+def up(_migrator: Any, database: Any) -> None:
+    """Called by the runner inside a transaction."""
+    run_sql(database, __file__)

@@ -1,0 +1,31 @@
+"""Contacts: who may know whether a person is there, asked before anybody is woken and again before it is shown."""
+
+from models import contact as contacts
+from models import setting as settings
+from models import user as users
+from models.prepared import id_list
+from models.transaction import Transaction
+
+MOST_WATCHERS = 1000
+
+
+def watchers_of(tx: Transaction, user_id: int) -> list[int]:
+    """The people to whom this person, while their account is active, shows whether they are there."""
+    found: list[int] = tx.values(contacts.ALL, viewer=user_id, count=MOST_WATCHERS) if _shares(tx, user_id) else []
+    return found
+
+
+def may_watch(tx: Transaction, viewer_id: int, user_id: int) -> bool:
+    """Whether the viewer may know now whether this person is there."""
+    is_contact = bool(tx.values(contacts.AMONG, viewer=viewer_id, ids=id_list([user_id])))
+    return is_contact and _shares(tx, user_id) and is_active(tx, user_id)
+
+
+def is_active(tx: Transaction, user_id: int) -> bool:
+    """Neither suspended nor deactivated."""
+    return bool(tx.value(users.STATE, id=user_id) == users.ACTIVE)
+
+
+def _shares(tx: Transaction, user_id: int) -> bool:
+    row = tx.first(settings.BY_USERS, ids=id_list([user_id]))
+    return row is None or bool(row.share_presence)

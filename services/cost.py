@@ -1,0 +1,83 @@
+"""What people and addresses may make the server work: a rate of cost, beside the rates of single things."""
+
+import asyncio
+from dataclasses import dataclass
+
+from services.limit import Limits
+from services.rate import RateLimiter, network_of
+from services.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much may be asked for at once, how much is left of it now, and how much comes back in a second."""
+
+    most: int
+    left: int
+    per_second: float
+
+
+class CostService:
+    """Counts the cost of requests for each person, and for each address of those who have not signed in.
+
+    The unit is the caller's. What an estimate took in excess is given back, so that only work counts in the end.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._people = RateLimiter(limits.cost_per_minute, "costly requests")
+        self._addresses = RateLimiter(limits.anonymous_cost_per_minute, "costly requests of this address")
+        self._streams = RateLimiter(limits.cost_per_minute, "costly events")
+
+    def take(self, viewer: Viewer | None, remote: str, cost: float) -> float:
+        """Counts a request that will cost this, at most the whole allowance; raises RateLimited.
+
+        Returns what was counted.
+        """
+        limiter, key = self._of(viewer, remote)
+        return limiter.take(key, cost)
+
+    def begin(self, viewer: Viewer | None, remote: str, expected: float) -> float:
+        """Counts what is about to be done, be it more than is left; raises RateLimited where more was before.
+
+        Returns what was counted, at most the whole allowance.
+        """
+        limiter, key = self._of(viewer, remote)
+        limiter.take(key, 0)
+        counted = min(expected, limiter.most)
+        limiter.spend(key, counted)
+        return counted
+
+    def spend(self, viewer: Viewer | None, remote: str, cost: float) -> None:
+        """Counts what has been done already, or gives back what is negative; refuses nothing by itself."""
+        limiter, key = self._of(viewer, remote)
+        limiter.spend(key, cost)
+
+    def allowance(self, viewer: Viewer | None, remote: str) -> Allowance | None:
+        """What is left; None where there is no limit."""
+        limiter, key = self._of(viewer, remote)
+        return Allowance(limiter.most, max(0, int(limiter.left(key))), limiter.most / 60) if limiter.most else None
+
+    async def wait_for_event(self, viewer: Viewer) -> bool:
+        """Waits until something is left for another event of the viewer's live streams; returns whether it had to.
+
+        All streams of a person share an allowance of their own, as large as that of requests: no event is lost, and
+        events do not use up what requests may cost.
+        """
+        has_waited = False
+        while wait := self._streams.spend(viewer.user_id, 0):
+            has_waited = True
+            await asyncio.sleep(wait)
+        return has_waited
+
+    def reserve_event(self, viewer: Viewer, estimate: float) -> float:
+        """Counts the estimate of an event before it is executed; returns what was counted, at most the allowance."""
+        counted = min(estimate, self._streams.most)
+        self._streams.spend(viewer.user_id, counted)
+        return counted
+
+    def settle_event(self, viewer: Viewer, difference: float) -> None:
+        """Counts what an event has cost beyond what was reserved; a negative difference is given back."""
+        self._streams.spend(viewer.user_id, difference)
+
+    def _of(self, viewer: Viewer | None, remote: str) -> tuple[RateLimiter, object]:
+        return (self._people, viewer.user_id) if viewer else (self._addresses, network_of(remote))

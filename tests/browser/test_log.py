@@ -1,0 +1,214 @@
+"""The messages of a long conversation in a real browser: where one stands, and what it costs."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from tests.browser.chat import Chat, chromium
+from tests.flow.client import Person, Server, running
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+BELOW = "(log => log.scrollHeight - log.scrollTop - log.clientHeight)(document.querySelector('.log'))"
+TO_ALICE = {"users": [{"username": "alice"}]}
+SLOW = {"offline": False, "latency": 150, "downloadThroughput": 100_000, "uploadThroughput": -1}
+MOST = 160
+# A step through the conversation: how far anything else moved the message in the middle, and which are there then.
+STEP = """async (pixels) => {
+  const log = document.querySelector(".log");
+  const { top, bottom } = log.getBoundingClientRect();
+  const place = (element) => element.getBoundingClientRect().top;
+  log.scrollTop += pixels;
+  const middle = [...log.querySelectorAll(".message")].find((each) => place(each) > (top + bottom) / 2);
+  const before = place(middle);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const texts = [...log.querySelectorAll(".text")].map((each) => each.textContent);
+  return [place(middle) - before, log.querySelectorAll(".message").length, texts];
+}"""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator["Browser"]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def server(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    """The demo, where as many messages can be sent as a test needs."""
+    del browser
+    monkeypatch.setenv("SOTTO_SEND_RATE_PER_MINUTE", "0")
+    async with running("demo", data=tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture
+async def bob(server: Server) -> AsyncIterator[Person]:
+    """Bob as another program, who writes to alice."""
+    async with aiohttp.ClientSession() as http:
+        yield await Person.sign_in(server, http, "bob", "demo")
+
+
+def picture(size: tuple[int, int]) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (90, 120, 200)).save(out, "PNG")
+    return out.getvalue()
+
+
+async def send_many(person: Person, count: int) -> None:
+    """Messages of one to four lines, each with its number."""
+    for n in range(count):
+        await person.send(f"No. {n}. " + "word " * (n * 7 % 40), to=TO_ALICE)
+
+
+async def scroll(chat: Chat, script: str) -> None:
+    """Scroll as a script does, and let the page answer."""
+    await chat.page.evaluate(f"(log => {{ {script} }})(document.querySelector('.log'))")
+    await chat.page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+
+
+async def pictures_have_come(chat: Chat) -> None:
+    """Every picture that is on the screen is drawn."""
+    await chat.page.wait_for_function(
+        """() => {
+          const log = document.querySelector(".log").getBoundingClientRect();
+          const shown = [...document.querySelectorAll(".log img")].filter((image) => {
+            const { top, bottom } = image.getBoundingClientRect();
+            return bottom > log.top && top < log.bottom;
+          });
+          return shown.length > 0 && shown.every((image) => image.complete && image.naturalWidth > 0);
+        }"""
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_pictures_take_their_room_before_they_come(
+    browser: "Browser", server: Server, bob: Person, width: int
+) -> None:
+    """A conversation with pictures opens at its end; one that is sent is seen whole; none stands beside a strip."""
+    sizes = [(640, 400), (400, 640), (1200, 300), (300, 1200), (90, 60), (2000, 1500)]
+    for n, size in enumerate(sizes):
+        await bob.send("Look at this. " * 12 if n % 2 else None, (f"{n}.png", picture(size), "image/png"), to=TO_ALICE)
+    alice = await Chat.open(browser, server, viewport={"width": width, "height": 800})
+    await alice.enter("alice")
+    cdp = await alice.page.context.new_cdp_session(alice.page)
+    await cdp.send("Network.emulateNetworkConditions", SLOW)
+    await alice.go_to("Bob")
+    await alice.page.locator(".log .picture").nth(len(sizes)).wait_for()
+    assert await alice.page.evaluate(BELOW) <= 1
+    await pictures_have_come(alice)
+    assert await alice.page.evaluate(BELOW) <= 1
+
+    sent = {"name": "sent.png", "mimeType": "image/png", "buffer": picture((800, 600))}
+    await alice.page.locator("input[type=file]").set_input_files([sent])
+    await alice.page.locator(".uploads li.ready").wait_for()
+    await alice.field.press("Enter")
+    shown = alice.page.get_by_role("button", name="Show the picture sent.png")
+    await shown.wait_for()
+    await pictures_have_come(alice)
+    assert await alice.page.evaluate(BELOW) <= 1
+    box, log = await shown.bounding_box(), await alice.page.locator(".log").bounding_box()
+    assert box is not None
+    assert log is not None
+    assert log["y"] <= box["y"] < box["y"] + box["height"] <= log["y"] + log["height"]
+
+    strips = """[...document.querySelectorAll(".bubble:has(.picture)")].map((bubble) => {
+      const [outer, inner] = [bubble, bubble.querySelector("img")].map((each) => each.getBoundingClientRect());
+      return [inner.left - outer.left, outer.right - inner.right];
+    })"""
+    beside = await alice.page.evaluate(strips)
+    assert len(beside) == len(sizes) + 2
+    assert [pair for pair in beside if abs(pair[0] - pair[1]) > 1.5] == []
+    alice.assert_quiet()
+
+
+async def test_whoever_has_scrolled_up_is_told_what_is_new(browser: "Browser", server: Server, bob: Person) -> None:
+    """What others write is counted and leads to the end; what one writes oneself brings one there."""
+    await send_many(bob, 60)
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    await alice.go_to("Bob")
+    await alice.message("No. 59.").wait_for()
+    pill = alice.page.locator(".newest")
+    assert not await pill.first.is_visible()
+    await scroll(alice, "log.scrollTop -= 900")
+    under = "[...document.querySelectorAll('.log .message')].find((each) => each.getBoundingClientRect().top > 200).id"
+    first = await alice.page.evaluate(under)
+    at = f"document.getElementById('{first}').getBoundingClientRect().top"
+    before = await alice.page.evaluate(at)
+
+    await bob.send("News", to=TO_ALICE)
+    await alice.page.get_by_role("button", name="1 new message").wait_for()
+    await bob.send("More news", to=TO_ALICE)
+    await alice.page.get_by_role("button", name="2 new messages").wait_for()
+    assert abs(await alice.page.evaluate(at) - before) <= 1
+    assert await alice.row("Bob").locator(".badge").inner_text() == "2\nunread"
+    spoken = await alice.page.locator(".messages > .spoken").inner_text()
+    assert spoken.split("\n\n") == ["Bob: News", "Bob: More news"]
+
+    await alice.page.get_by_role("button", name="2 new messages").click()
+    await pill.first.wait_for(state="hidden")
+    assert await alice.page.evaluate(BELOW) <= 1
+    await alice.row("Bob").locator(".badge").wait_for(state="detached")
+    assert await alice.page.evaluate("document.activeElement.className") == "log"
+
+    await scroll(alice, "log.scrollTop = 0")
+    await alice.write("Here I am")
+    assert await alice.page.evaluate(BELOW) <= 1
+    assert not await pill.first.is_visible()
+    alice.assert_quiet()
+
+
+async def test_the_composer_grows_over_nothing(browser: "Browser", server: Server, bob: Person) -> None:
+    """Six lines and a reply: whoever stands at the end still sees the newest message whole."""
+    await send_many(bob, 30)
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    await alice.go_to("Bob")
+    await alice.message("No. 29.").wait_for()
+    for _ in range(6):
+        await alice.field.press_sequentially("line")
+        await alice.field.press("Shift+Enter")
+    assert (await alice.field.bounding_box() or {})["height"] > 120
+    assert await alice.page.evaluate(BELOW) <= 1
+    await alice.act("No. 29.", "Reply")
+    await alice.page.locator(".about span").wait_for()
+    assert await alice.page.evaluate(BELOW) <= 1
+    alice.assert_quiet()
+
+
+async def test_a_long_conversation_costs_no_more_than_a_short_one(
+    browser: "Browser", server: Server, bob: Person
+) -> None:
+    """Only some screens of what is loaded are in the document; what is on the screen stays, both ways."""
+    count = 400
+    await send_many(bob, count)
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    await alice.go_to("Bob")
+    await alice.message(f"No. {count - 1}.").wait_for()
+    seen: list[str] = []
+    for _ in range(150):
+        moved, there, texts = await alice.page.evaluate(STEP, -1500)
+        assert abs(moved) <= 1.5
+        assert there <= MOST
+        seen = [each for each in texts if each not in set(seen)] + seen
+        if texts[0].startswith("Good morning, bob"):
+            break
+    assert [each.split(". ")[1] for each in seen if each.startswith("No.")] == [str(n) for n in range(count)]
+    for _ in range(20):
+        moved, there, texts = await alice.page.evaluate(STEP, 700)
+        assert abs(moved) <= 1.5
+        assert there <= MOST
+    assert not any(text.startswith("No. 0.") for text in texts)
+    assert await alice.page.locator(".day").count() == 1
+    await alice.page.get_by_role("button", name="To the newest").click()
+    await alice.message(f"No. {count - 1}.").wait_for()
+    assert await alice.page.evaluate(BELOW) <= 1
+    alice.assert_quiet()

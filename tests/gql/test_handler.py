@@ -1,0 +1,102 @@
+"""Handlers: whatever a service refuses as data is a member of a mutation's union, and no error of the request."""
+
+from types import SimpleNamespace
+from typing import Annotated
+
+import pytest
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from gql import refusal as errors
+from gql.error import SottoSchema
+from gql.handler import HANDLERS
+from gql.scalar import SCALAR_MAP
+from services import error as refusals
+from services.error import Refusal
+
+REFUSALS: list[Refusal] = [
+    refusals.InvalidInput([]),
+    refusals.RecipientsRejected([]),
+    refusals.AttachmentsRejected([]),
+    refusals.NotFound("detail"),
+    refusals.PermissionDenied("detail"),
+    refusals.RateLimited("detail", 1.5),
+    refusals.IdempotencyConflict("detail"),
+    refusals.TooLate("detail", 60),
+    refusals.Conflict("detail"),
+    refusals.AlreadyExists("detail"),
+    refusals.InvalidCredentials("detail"),
+]
+
+
+@strawberry.type
+class Done:
+    """What no test here gets."""
+
+    is_done: bool
+
+
+Result = Annotated[
+    Done
+    | errors.InvalidInputError
+    | errors.RecipientsRejectedError
+    | errors.AttachmentsRejectedError
+    | errors.NotFoundError
+    | errors.PermissionDeniedError
+    | errors.RateLimitedError
+    | errors.IdempotencyConflictError
+    | errors.TooLateError
+    | errors.ConflictError
+    | errors.AlreadyExistsError
+    | errors.InvalidCredentialsError,
+    strawberry.union("Result"),
+]
+
+
+@strawberry.type
+class Query:
+    """GraphQL wants one."""
+
+    nothing: str | None = None
+
+
+@strawberry.type
+class Mutation:
+    """Is refused."""
+
+    @strawberry.mutation
+    def refuse(self, n: int) -> Result:
+        raise REFUSALS[n]
+
+
+SCHEMA = SottoSchema(
+    Query,
+    Mutation,
+    config=StrawberryConfig(scalar_map=SCALAR_MAP),
+    exception_handlers=HANDLERS,
+)
+
+
+async def nobody(*_: object) -> dict[int, object]:
+    """The people of a rejection that names none."""
+    return {}
+
+
+def test_the_refusals_of_this_test_are_all_that_there_are() -> None:
+    """A new one without a handler would end the request as an error that no client expects."""
+    assert {type(refusal) for refusal in REFUSALS} == set(Refusal.__subclasses__())
+    assert not [each for refusal in REFUSALS for each in type(refusal).__subclasses__()]
+
+
+@pytest.mark.parametrize("n", range(len(REFUSALS)), ids=lambda n: type(REFUSALS[n]).__name__)
+async def test_a_refusal_is_a_member_of_the_union_of_its_mutation(n: int) -> None:
+    """With its own type, its code and its sentence."""
+    refusal = REFUSALS[n]
+    query = "mutation ($n: Int!) { refuse(n: $n) { __typename ... on UserError { code detail } } }"
+
+    user = SimpleNamespace(find_many=nobody)
+    context = SimpleNamespace(services=SimpleNamespace(user=user), signed_in=lambda: None)
+    result = await SCHEMA.execute(query, {"n": n}, context_value=context)
+
+    expected = {"__typename": f"{type(refusal).__name__}Error", "code": refusal.code, "detail": refusal.detail}
+    assert (result.data, result.errors) == ({"refuse": expected}, None)

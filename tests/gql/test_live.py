@@ -1,0 +1,664 @@
+"""Every change is live: each device of whoever it concerns has its event at once, and nobody else hears of it.
+
+A write that forgets its hint costs a subscriber the time until the periodic look, which is 30 seconds away; so each
+occasion here is something that happens while people listen, and what each of them hears of it. The lists of mutations
+and of events are the schema's: a new one without an occasion fails.
+"""
+
+import io
+import itertools
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from graphql import GraphQLUnionType
+from PIL import Image
+
+from gql.id import Kind, number_of
+from gql.schema import build_schema
+from models import user as users
+from pubsub.base import Flash
+from pubsub.memory import MemoryPubSub
+from services import account as accounts
+from services.limit import DeviceTrust, Limits
+from services.user import get_id
+from tests.gql.conftest import Site, settings_in, site_in
+from tests.gql.gate import PROTOCOL
+from tests.gql.test_life import Person
+
+SECONDS = 5  # a busy machine is given them; the periodic look that would hide a lost hint comes after 30
+PASSWORD = "correct horse"
+EVENTS = """
+subscription ($all: Boolean!) {
+  events(includeEphemeral: $all) {
+    cursor
+    event {
+      __typename
+      ... on MessageUpdated { changes }
+      ... on MessageRemoved { removalReason }
+      ... on ReceiptUpdated { status user { username } }
+      ... on TypingChanged { isTyping user { username } }
+      ... on PresenceChanged { user { username } presence { status } }
+      ... on BlocksChanged { isBlocked user { username } }
+      ... on SettingsChanged { settings { sendReadReceipts sharePresence } }
+      ... on DeviceAdded { device { name } }
+      ... on SessionRevoked { revocationReason }
+    }
+  }
+}
+"""
+OF_THE_STREAM = {
+    "StreamReady",
+    "StreamCaughtUp",
+    "StreamReset",
+    "StreamHeartbeat",
+}  # answers to a cursor, or to silence
+PASSING = {"TypingChanged", "PresenceChanged", "SessionRevoked"}  # no entries of a log
+
+
+class Quiet(MemoryPubSub):
+    """Drops what passes while it is hushed: a flash wakes a stream as well, and would stand in for a lost hint."""
+
+    is_hushed = True
+
+    def flash(self, flashes: Iterable[Flash]) -> None:
+        """See `pubsub.base.PubSub`."""
+        if not self.is_hushed:
+            super().flash(flashes)
+
+
+class Listener:
+    """A live subscription to everything, over a socket of its own."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def begin(self, token: str, *, with_ephemeral: bool) -> None:
+        """Subscribes; live once this returns."""
+        await self._socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
+        payload = {"query": EVENTS, "variables": {"all": with_ephemeral}}
+        await self._socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
+        assert (await self._socket.receive_json(timeout=SECONDS))["type"] == "connection_ack"
+        assert (await self.take())[0] == "StreamReady"
+
+    async def take(self) -> list[Any]:
+        """The next event: its type, and what else is asked of it."""
+        frame = await self._socket.receive_json(timeout=SECONDS)
+        assert frame["type"] == "next", frame
+        event = frame["payload"]["data"]["events"]["event"]
+        return [event.pop("__typename"), *_leaves(event)]
+
+    async def is_silent(self) -> bool:
+        """Whether nothing else has come by now."""
+        await self._socket.send_json({"type": "ping"})
+        return bool((await self._socket.receive_json(timeout=SECONDS))["type"] == "pong")
+
+
+def _leaves(value: Any) -> list[Any]:
+    """The values of a selection, in its order; user names without their number."""
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in _leaves(each)]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in _leaves(each)]
+    return [value.rstrip("0123456789") if isinstance(value, str) else value]
+
+
+class Actor(Person):
+    """Somebody with two devices: one of them acts, the other one listens."""
+
+    def __init__(self, site: Site, name: str, token: str, other: str) -> None:
+        super().__init__(site, token)
+        self.name = name
+        self.other = other
+        self.listens = True
+        self.reference = {"username": name}
+
+    async def do(self, mutation: str, selection: str = "", **given: Any) -> Any:
+        """The success of a mutation."""
+        name = mutation[0].upper() + mutation[1:]
+        query = (
+            f"mutation ($input: {name}Input!) {{ {mutation}(input: $input) "
+            f"{{ __typename ... on {name}Success {{ __typename {selection} }} }} }}"
+        )
+        found = (await self.ask(query, input=given))[mutation]
+        assert found["__typename"] == f"{name}Success"
+        return found
+
+    async def write_to(self, *others: "Actor", **draft: Any) -> tuple[str, str]:
+        """The ids of a message and of its conversation."""
+        id_ = await self.send(*(other.name for other in others), **draft)
+        return id_, await self.place_of(id_)
+
+    async def devices(self) -> dict[bool, str]:
+        """The ids of the two devices; True is the one that acts."""
+        found = await self.ask("{ viewer { devices { id isCurrent } } }")
+        return {each["isCurrent"]: each["id"] for each in found["viewer"]["devices"]}
+
+
+class Stage:
+    """A running server, and new people for each occasion."""
+
+    def __init__(self, site: Site, pubsub: Quiet) -> None:
+        self.site = site
+        self.pubsub = pubsub
+        self.open = AsyncExitStack()  # what an occasion leaves open until all has been heard
+        self._numbers = itertools.count()
+
+    async def people(self) -> dict[str, Actor]:
+        """Alice, bob and carol, whose user names end in a number."""
+        number = next(self._numbers)
+        return {name: await self._actor(f"{name}{number}") for name in ("alice", "bob", "carol")}
+
+    async def _actor(self, name: str) -> Actor:
+        token = await self.site.token_of(name)
+        other = await self.site.services.account.open_session(name, "listens")
+        return Actor(self.site, name, token, other.token)
+
+    @asynccontextmanager
+    async def listener(self, token: str, *, with_ephemeral: bool = True) -> AsyncIterator[Listener]:
+        """Somebody's live subscription."""
+        async with self.site.http.ws_connect(self.site.graphql, protocols=PROTOCOL) as socket:
+            found = Listener(socket)
+            await found.begin(token, with_ephemeral=with_ephemeral)
+            yield found
+
+    async def position_of(self, actor: Actor) -> int:
+        """How long the log of somebody is."""
+        sql = "SELECT coalesce(max(n), 0) FROM event JOIN user ON user.id = user_id WHERE username = ?"
+        return int(
+            await self.site.services.database.read(
+                lambda tx: tx.database.connection().execute(sql, [actor.name]).fetchone()[0]
+            )
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """One server for all occasions of this module: each of them has its own people."""
+    folder, pubsub = tmp_path_factory.mktemp("live"), Quiet()
+    limits = Limits(
+        sends_per_minute=0, streams_per_minute=0, sign_ins_per_minute=0, sign_up=True, device_trust=DeviceTrust.NOTIFY
+    )
+    async with site_in(folder, settings_in(folder), limits, pubsub) as site:
+        yield Stage(site, pubsub)
+
+
+Story = Callable[..., AsyncGenerator[None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What happens behind the `yield` of its story, and what each of the three hears of it, in order."""
+
+    story: Story
+    mutation: str | None
+    heard: dict[str, list[list[Any]]]
+    passes: bool
+
+    @property
+    def id(self) -> str:
+        """Its name in a report."""
+        return self.story.__name__
+
+    def grows(self, name: str) -> int:
+        """By how much the log of somebody grows."""
+        return sum(event[0] not in PASSING for event in self.heard.get(name, ()))
+
+    def lives(self, name: str) -> bool:
+        """Whether the session of a listener outlives it."""
+        return all(event[0] != "SessionRevoked" for event in self.heard.get(name, ()))
+
+
+OCCASIONS: list[Occasion] = []
+
+
+def occasion(mutation: str | None, *, passes: bool = False, **heard: list[Any]) -> Callable[[Story], Story]:
+    """Adds a story: what it does before its `yield` goes unheard, what it does behind it is the occasion.
+
+    `heard` names the events of each; who is not named hears nothing. `passes` where they are never replayed.
+    """
+    found = {name: [each if isinstance(each, list) else [each] for each in events] for name, events in heard.items()}
+
+    def add(story: Story) -> Story:
+        OCCASIONS.append(Occasion(story, mutation, found, passes))
+        return story
+
+    return add
+
+
+NEW = ["ConversationCreated", "MessageCreated"]
+
+
+@occasion("sendPrivateMessage", alice=NEW, bob=NEW)
+async def a_message(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The first between two."""
+    yield
+    await alice.write_to(bob)
+
+
+@occasion("sendPrivateMessageToEach", alice=NEW * 2, bob=NEW, carol=NEW)
+async def a_message_to_each(_stage: Stage, alice: Actor, bob: Actor, carol: Actor) -> AsyncGenerator[None, None]:
+    """Two conversations."""
+    yield
+    await alice.do("sendPrivateMessageToEach", recipients=[bob.reference, carol.reference], text="Hello")
+
+
+@occasion(
+    "sendPrivateMessage",
+    alice=["ConversationUpdated", ["ReceiptUpdated", "READ", "bob"], "MessageCreated"],
+    bob=["ConversationUpdated", "MessageCreated"],
+)
+async def an_answer(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Whoever answers has read, and accepts a request."""
+    await bob.do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
+    await alice.write_to(bob)
+    yield
+    await bob.write_to(alice)
+
+
+@occasion("editMessage", alice=[["MessageUpdated", "TEXT"]], bob=[["MessageUpdated", "TEXT"]])
+async def an_edit(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By its sender."""
+    id_, _ = await alice.write_to(bob)
+    yield
+    await alice.do("editMessage", messageId=id_, text="other words")
+
+
+@occasion("deleteMessage", bob=[["MessageRemoved", "DELETED_FOR_VIEWER"], "ConversationUpdated"])
+async def a_delete_for_oneself(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The sender does not learn of it."""
+    id_, _ = await alice.write_to(bob)
+    yield
+    await bob.do("deleteMessage", messageId=id_, scope="FOR_ME")
+
+
+GONE = [["MessageRemoved", "DELETED_SILENTLY"], "ConversationRemoved"]
+
+
+@occasion("deleteMessage", alice=GONE, bob=GONE)
+async def a_delete_for_everyone(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Within the silent window."""
+    id_, _ = await alice.write_to(bob)
+    yield
+    await alice.do("deleteMessage", messageId=id_, scope="FOR_EVERYONE")
+
+
+@occasion("setReaction", alice=[["MessageUpdated", "REACTIONS"]], bob=[["MessageUpdated", "REACTIONS"]])
+async def a_reaction(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By its recipient."""
+    id_, _ = await alice.write_to(bob)
+    yield
+    await bob.do("setReaction", messageId=id_, emoji="👍", reacted=True)
+
+
+@occasion("acknowledgeDelivery", alice=[["ReceiptUpdated", "DELIVERED", "bob"]], bob=["ConversationUpdated"])
+async def a_delivery(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The sender has the receipt."""
+    id_, place = await alice.write_to(bob)
+    yield
+    await bob.do("acknowledgeDelivery", conversationId=place, upToMessageId=id_)
+
+
+@occasion("markConversationRead", alice=[["ReceiptUpdated", "READ", "bob"]], bob=["ConversationUpdated"])
+async def a_mark_as_read(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The sender has the receipt."""
+    _, place = await alice.write_to(bob)
+    yield
+    await bob.do("markConversationRead", conversationId=place)
+
+
+@occasion("markConversationUnread", bob=["ConversationUpdated"])
+async def a_mark_as_unread(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Nobody else's affair."""
+    _, place = await alice.write_to(bob)
+    yield
+    await bob.do("markConversationUnread", conversationId=place)
+
+
+@occasion("setTyping", passes=True, bob=[["TypingChanged", True, "alice"]])
+async def typing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Shown to the other one, and not to oneself."""
+    _, place = await alice.write_to(bob)
+    yield
+    await alice.do("setTyping", conversationId=place, isTyping=True)
+
+
+@occasion("clearConversation", bob=[["MessageRemoved", "CLEARED"], "ConversationRemoved"])
+async def a_clearing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Nobody else's affair."""
+    _, place = await alice.write_to(bob)
+    yield
+    await bob.do("clearConversation", conversationId=place)
+
+
+@occasion(
+    "leaveConversation", alice=["ConversationUpdated"], bob=["ConversationRemoved"], carol=["ConversationUpdated"]
+)
+async def a_leave(_stage: Stage, alice: Actor, bob: Actor, carol: Actor) -> AsyncGenerator[None, None]:
+    """Those who stay see who is left."""
+    _, place = await alice.write_to(bob, carol)
+    yield
+    await bob.do("leaveConversation", conversationId=place)
+
+
+@occasion("setConversationPreferences", bob=["ConversationUpdated"])
+async def a_preference(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Nobody else's affair."""
+    _, place = await alice.write_to(bob)
+    yield
+    await bob.do("setConversationPreferences", conversationId=place, isPinned=True)
+
+
+async def _request(alice: Actor, bob: Actor) -> str:
+    await bob.do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
+    return (await alice.write_to(bob))[1]
+
+
+@occasion("acceptMessageRequest", alice=["ConversationUpdated"], bob=["ConversationUpdated"])
+async def an_acceptance(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Its sender learns of it."""
+    place = await _request(alice, bob)
+    yield
+    await bob.do("acceptMessageRequest", conversationId=place)
+
+
+@occasion("declineMessageRequest", bob=["ConversationRemoved", ["BlocksChanged", True, "alice"]])
+async def a_decline(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Its sender does not."""
+    place = await _request(alice, bob)
+    yield
+    await bob.do("declineMessageRequest", conversationId=place, block=True)
+
+
+@occasion("blockUser", bob=[["BlocksChanged", True, "alice"]])
+async def a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The blocked one does not learn of it."""
+    await alice.write_to(bob)
+    yield
+    await bob.do("blockUser", user=alice.reference)
+
+
+@occasion("unblockUser", bob=[["BlocksChanged", False, "alice"]])
+async def the_end_of_a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The same."""
+    await bob.do("blockUser", user=alice.reference)
+    yield
+    await bob.do("unblockUser", user=alice.reference)
+
+
+@occasion("reportMessage", bob=[["BlocksChanged", True, "alice"]])
+async def a_report(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """With the block that goes with it; the one who is reported is not told."""
+    id_, _ = await alice.write_to(bob)
+    yield
+    await bob.do("reportMessage", messageId=id_, reason="SPAM", block=True)
+
+
+@occasion("updateMessagingSettings", bob=[["SettingsChanged", False, True]])
+async def a_setting(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The settings as they are now; nobody else's affair."""
+    await alice.write_to(bob)
+    yield
+    await bob.do("updateMessagingSettings", sendReadReceipts=False)
+
+
+@occasion("followUser")
+async def a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """No event tells of it."""
+    yield
+    await alice.do("followUser", user=bob.reference)
+
+
+@occasion("unfollowUser")
+async def the_end_of_a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """No event tells of it."""
+    await alice.do("followUser", user=bob.reference)
+    yield
+    await alice.do("unfollowUser", user=bob.reference)
+
+
+@occasion("muteUser")
+async def a_mute(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """No event tells of it."""
+    yield
+    await alice.do("muteUser", user=bob.reference, isMuted=True)
+
+
+@occasion("signUp")
+async def a_sign_up(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Of somebody whom nobody knows."""
+    yield
+    await alice.do("signUp", username=f"new_{secrets.token_hex(4)}", password=PASSWORD)
+
+
+async def _with_password(stage: Stage, actor: Actor) -> None:
+    services = stage.site.services
+    password_hash = await services.account._passwords.hash(PASSWORD)
+    await services.database.write(
+        lambda tx: tx.run(users.SET_PASSWORD, id=get_id(tx, actor.name), password_hash=password_hash)
+    )
+
+
+@occasion("signIn", alice=[["DeviceAdded", "Phone"]])
+async def a_sign_in(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Where devices are told of, a new one is."""
+    await _with_password(stage, alice)
+    yield
+    await alice.do("signIn", username=alice.name, password=PASSWORD, deviceName="Phone")
+
+
+@occasion("changePassword", alice=[["SessionRevoked", "TOKEN_REVOKED"]])
+async def another_password(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Ends the other device."""
+    await _with_password(stage, alice)
+    yield
+    await alice.do("changePassword", currentPassword=PASSWORD, newPassword="another horse")
+
+
+@occasion("signOut", alice=[["SessionRevoked", "SIGNED_OUT"]])
+async def a_sign_out(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Ends the streams of the same session."""
+    alice.other = alice.token
+    yield
+    await alice.do("signOut")
+
+
+@occasion("signOut", alice=[["SessionRevoked", "SIGNED_OUT"]])
+async def a_sign_out_everywhere(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Ends the other device."""
+    yield
+    await alice.do("signOut", everywhere=True)
+
+
+@occasion("revokeDevice", alice=[["SessionRevoked", "DEVICE_REVOKED"]])
+async def the_end_of_a_device(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The other one."""
+    devices = await alice.devices()
+    yield
+    await alice.do("revokeDevice", deviceId=devices[False])
+
+
+@occasion("trustDevice")
+async def a_trust(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Of the other one, which listens already."""
+    devices = await alice.devices()
+    yield
+    await alice.do("trustDevice", deviceId=devices[False])
+
+
+@occasion("createApiKey")
+async def a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """No event tells of it."""
+    yield
+    await alice.do("createApiKey", name="bot", scopes=["READ_MESSAGES"])
+
+
+@occasion("revokeApiKey", alice=[["SessionRevoked", "TOKEN_REVOKED"]])
+async def the_end_of_a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Ends the program that listens with it."""
+    made = await alice.do("createApiKey", "secret apiKey { id }", name="bot", scopes=["READ_MESSAGES"])
+    alice.other = made["secret"]
+    yield
+    await alice.do("revokeApiKey", apiKeyId=made["apiKey"]["id"])
+
+
+async def _uploaded(alice: Actor, name: str, content: bytes) -> str:
+    """The id of an upload that is whole."""
+    made = await alice.do("createUpload", "upload { id uploadUrl }", filename=name, byteSize=len(content))
+    headers = {
+        "Authorization": f"Bearer {alice.token}",
+        "Content-Type": "application/offset+octet-stream",
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+    }
+    async with alice.site.http.patch(made["upload"]["uploadUrl"], data=content, headers=headers) as response:
+        assert response.status == 204
+    return str(made["upload"]["id"])
+
+
+@occasion("createUpload")
+async def an_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Nobody hears of a file before it is sent."""
+    yield
+    await alice.do("createUpload", filename="a.txt", byteSize=5)
+
+
+@occasion("completeUpload")
+async def a_whole_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The same."""
+    id_ = await _uploaded(alice, "a.txt", b"hello")
+    yield
+    await alice.do("completeUpload", uploadId=id_)
+
+
+@occasion("cancelUpload")
+async def the_end_of_an_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The same."""
+    made = await alice.do("createUpload", "upload { id }", filename="a.txt", byteSize=5)
+    yield
+    await alice.do("cancelUpload", uploadId=made["upload"]["id"])
+
+
+async def _send_picture(alice: Actor, bob: Actor) -> None:
+    written = io.BytesIO()
+    Image.new("RGB", (3, 2), "navy").save(written, "PNG")
+    await alice.write_to(bob, attachments=[{"uploadId": await _uploaded(alice, "sea.png", written.getvalue())}])
+
+
+@occasion(None, alice=[["MessageUpdated", "ATTACHMENTS"]], bob=[["MessageUpdated", "ATTACHMENTS"]])
+async def a_thumbnail(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Made some time after its message."""
+    await _send_picture(alice, bob)
+    yield
+    await stage.site.services.sweeper.shrink()
+
+
+@occasion(None, alice=[["MessageUpdated", "ATTACHMENTS"]], bob=[["MessageUpdated", "ATTACHMENTS"]])
+async def no_thumbnail(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """A bug at its picture: nobody waits for it any longer."""
+
+    async def stumble(*_arguments: object) -> None:
+        raise LookupError("a bug")
+
+    await _send_picture(alice, bob)
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.site.services.sweeper._thumbnailer._pictures, "shrink", stumble)
+        await stage.site.services.sweeper.shrink()
+
+
+@occasion(None, passes=True, alice=[["PresenceChanged", "bob", "ONLINE"]])
+async def coming(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The first live stream of somebody; a stranger does not learn of it."""
+    await alice.write_to(bob)
+    await bob.write_to(alice)
+    bob.listens = False
+    yield
+    await stage.open.enter_async_context(stage.listener(bob.other))
+
+
+@occasion(None, passes=True, alice=[["PresenceChanged", "bob", "OFFLINE"]])
+async def going(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The end of the last."""
+    await alice.write_to(bob)
+    await bob.write_to(alice)
+    bob.listens = False
+    async with stage.listener(bob.other):
+        yield
+
+
+@occasion(None, alice=[["SessionRevoked", "ACCOUNT_SUSPENDED"]])
+async def a_suspension(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By the operator."""
+    yield
+    await stage.site.services.account.set_state(alice.name, users.SUSPENDED)
+
+
+@occasion(None, alice=[["SessionRevoked", "TOKEN_REVOKED"]])
+async def a_password_that_is_set(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By the operator."""
+    yield
+    await stage.site.services.account.set_password(alice.name, PASSWORD)
+
+
+@occasion(None, alice=[["SessionRevoked", "TOKEN_REVOKED"]])
+async def a_key_that_is_removed(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By the operator."""
+    made = await alice.do("createApiKey", "secret apiKey { id }", name="bot", scopes=["READ_MESSAGES"])
+    alice.other = made["secret"]
+    yield
+    await stage.site.services.api_key.remove(alice.name, number_of(Kind.API_KEY, made["apiKey"]["id"]))
+
+
+@occasion(None, alice=[["SessionRevoked", "TOKEN_REVOKED"]])
+async def one_device_too_many(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The one that was unseen for longest makes room."""
+    alice.other = alice.token
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "MOST_DEVICES", 2)
+        await stage.site.services.account.open_session(alice.name, "third")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("each", OCCASIONS, ids=lambda each: each.id)
+async def test_whoever_it_concerns_hears_of_it_at_once(stage: Stage, each: Occasion) -> None:
+    """On their other device, exactly this and in this order; no log grows by anything else."""
+    people, stage.pubsub.is_hushed = await stage.people(), True
+    story = each.story(stage, *people.values())
+    await anext(story)
+    async with stage.open:
+        listeners = {
+            name: await stage.open.enter_async_context(stage.listener(actor.other, with_ephemeral=each.passes))
+            for name, actor in people.items()
+            if actor.listens
+        }
+        before = {name: await stage.position_of(actor) for name, actor in people.items()}
+        stage.pubsub.is_hushed = not each.passes
+        with pytest.raises(StopAsyncIteration):
+            await anext(story)
+        heard = {name: [await listeners[name].take() for _ in wanted] for name, wanted in each.heard.items()}
+        grown = {name: await stage.position_of(actor) - before[name] for name, actor in people.items()}
+        silent = [name for name, listener in listeners.items() if each.lives(name) and await listener.is_silent()]
+
+    assert heard == each.heard
+    alive = [name for name in people if each.lives(name)]
+    assert [grown[name] for name in alive] == [each.grows(name) for name in alive]
+    assert silent == [name for name in alive if name in listeners]
+
+
+def test_every_mutation_and_every_event_has_its_occasion() -> None:
+    """What is new in the schema says here who hears of it: add an occasion."""
+    schema = build_schema()._schema
+    event = schema.type_map["Event"]
+    assert schema.mutation_type is not None
+    assert isinstance(event, GraphQLUnionType)
+
+    assert {each.mutation for each in OCCASIONS} - {None} == set(schema.mutation_type.fields)
+    heard = {one[0] for each in OCCASIONS for events in each.heard.values() for one in events}
+    assert heard == {each.name for each in event.types} - OF_THE_STREAM
