@@ -3,17 +3,21 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis_graphql import Mode, mutations, nodes, queries
 from structlog.testing import capture_logs
 
 from gql.schema import schema_text
-from tests.gql.conftest import Site
+from server.settings import Settings
+from services.limit import Limits
+from tests.gql.conftest import Site, site_in
 from tests.gql.test_upload import BOUNDARY, GOOD, MULTIPART
 
 SCALARS: Any = {
@@ -43,7 +47,7 @@ PARAMETERS = st.fixed_dictionaries(
     },
 )
 JSON = {"Content-Type": "application/json"}
-FEW = settings(
+FEW = hypothesis_settings(
     derandomize=True,
     deadline=None,
     max_examples=int(os.environ.get("EXAMPLES", "25")),
@@ -65,6 +69,14 @@ class Runner:
         request = self.site.post(data=content, token=token, headers=headers)
         _, answer = asyncio.run_coroutine_threadsafe(request, self._loop).result(10)
         return dict(answer)
+
+
+@pytest.fixture
+async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
+    """Running on a free port, with no rates: what a thousand random requests cost together is no fault."""
+    limits = Limits(sends_per_minute=0, searches_per_minute=0, cost_per_minute=0, anonymous_cost_per_minute=0)
+    async with site_in(tmp_path, settings, limits) as found:
+        yield found
 
 
 @pytest.fixture
