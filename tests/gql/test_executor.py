@@ -11,17 +11,21 @@ from tests.gql.conftest import SEND, Site
 from tests.gql.gate import PROTOCOL
 
 ROUNDS = 20
-EVENTS = """subscription { events { cursor event { __typename ... on MessageCreated { message {
+EVENTS = """subscription ($after: EventCursor) { events(after: $after) { cursor event { __typename ... on MessageCreated { message {
   id text sender { ... on User { id username } } conversation { id participants(first: 2) { nodes { user { id } } } }
 } } } } }"""
-MESSAGES = "subscription { privateMessageReceived { cursor message { id text sender { ... on User { id } } } } }"
+MESSAGES = """subscription ($after: EventCursor) {
+  privateMessageReceived(after: $after) { cursor message { id text sender { ... on User { id } } } }
+}"""
 
 
 async def _open(site: Site, token: str, query: str) -> ClientWebSocketResponse:
+    _, answer = await site.post({"query": "{ viewer { eventCursor } }"}, token)
+    variables = {"after": answer["data"]["viewer"]["eventCursor"]}
     socket = await site.http.ws_connect(site.graphql, protocols=PROTOCOL)
     await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
     assert (await socket.receive_json())["type"] == "connection_ack"
-    await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": query}})
+    await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": query, "variables": variables}})
     return socket
 
 
