@@ -11,7 +11,8 @@ from tests.gql.conftest import SEND, Site
 from tests.gql.gate import PROTOCOL
 
 ROUNDS = 20
-EVENTS = """subscription ($after: EventCursor) { events(after: $after) { cursor event { __typename ... on MessageCreated { message {
+EVENTS = """subscription ($after: EventCursor) {
+  events(after: $after) { cursor event { __typename ... on MessageCreated { message {
   id text sender { ... on User { id username } } conversation { id participants(first: 2) { nodes { user { id } } } }
 } } } } }"""
 MESSAGES = """subscription ($after: EventCursor) {
