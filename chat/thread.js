@@ -16,6 +16,7 @@ export class Thread {
   #hasLoaded = false;
   #isLoadingEnd = false;
   #late = []; // came while the end was being loaded
+  #changed = new Map(); // by id: what a message became while a page was being loaded; null for one that was removed
   #turn = 0;
   #before = null;
   #after = null;
@@ -122,7 +123,8 @@ export class Thread {
     try {
       const { conversation } = await this.store.api.query(name, variables);
       if (this.#isClosed || turn !== this.#turn || !conversation) return;
-      take(conversation.messages.nodes, conversation.messages.pageInfo);
+      const now = (node) => (this.#changed.has(node.id) ? this.#changed.get(node.id) : node);
+      take(conversation.messages.nodes.map(now).filter(Boolean), conversation.messages.pageInfo);
     } finally {
       if (turn === this.#turn) this.#settle();
     }
@@ -131,6 +133,7 @@ export class Thread {
   /** The page has come, or not: what arrived meanwhile takes its place at the end, if the end is shown. */
   #settle() {
     this.isLoading = this.#isLoadingEnd = false;
+    this.#changed.clear();
     const late = this.#late;
     if (this.#hasLoaded) this.#late = [];
     const isNew = ({ id }) => !this.messages.some((each) => each.id === id);
@@ -164,6 +167,7 @@ export class Thread {
    * they do not blink.
    */
   replace(message) {
+    if (this.isLoading) this.#changed.set(message.id, message); // the page may have been read before
     this.#late = this.#late.map((old) => (old.id === message.id ? message : old));
     this.messages = this.messages.map((old) => {
       if (old.replyTo?.id === message.id) {
@@ -181,6 +185,7 @@ export class Thread {
   }
 
   remove(id) {
+    if (this.isLoading) this.#changed.set(id, null);
     this.unseen.delete(id);
     this.#late = this.#late.filter((each) => each.id !== id);
     const left = this.messages.filter((each) => each.id !== id);

@@ -1,5 +1,6 @@
 """The messages of a long conversation in a real browser: where one stands, and what it costs."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,12 +14,14 @@ from tests.browser.chat import Chat, chromium
 from tests.flow.client import Person, Server, running
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Route
 
 BELOW = "(log => log.scrollHeight - log.scrollTop - log.clientHeight)(document.querySelector('.log'))"
 TO_ALICE = {"users": [{"username": "alice"}]}
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 100_000, "uploadThroughput": -1}
 MOST = 160
+EDIT = "mutation ($input: EditMessageInput!) { editMessage(input: $input) { __typename } }"
+DELETE = "mutation ($input: DeleteMessageInput!) { deleteMessage(input: $input) { __typename } }"
 # A step through the conversation: how far anything else moved the message in the middle, and which are there then.
 STEP = """async (pixels) => {
   const log = document.querySelector(".log");
@@ -125,6 +128,38 @@ async def test_pictures_take_their_room_before_they_come(
     beside = await alice.page.evaluate(strips)
     assert len(beside) == len(sizes) + 2
     assert [pair for pair in beside if abs(pair[0] - pair[1]) > 1.5] == []
+    alice.assert_quiet()
+
+
+async def test_changes_that_arrive_while_a_page_is_loaded_are_shown(
+    browser: "Browser", server: Server, bob: Person
+) -> None:
+    """The page was read before a message was edited and another deleted; it comes after the events that say so."""
+    changed, removed = [(await bob.send(text, to=TO_ALICE))["message"]["id"] for text in ("A tpyo", "Never mind")]
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    is_read, may_come = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: "Route") -> None:
+        if "query Messages(" not in (route.request.post_data or ""):
+            await route.continue_()
+        else:
+            response = await route.fetch()
+            is_read.set()
+            await may_come.wait()
+            await route.fulfill(response=response)
+
+    await alice.page.route("**/graphql", hold)
+    await alice.go_to("Bob")
+    await asyncio.wait_for(is_read.wait(), 5)
+    await bob.query(EDIT, input={"messageId": changed, "text": "A typo"})
+    await bob.query(DELETE, input={"messageId": removed, "scope": "FOR_EVERYONE"})
+    await alice.row("Bob").get_by_text("A typo").wait_for()
+    may_come.set()
+    await alice.message("A typo").wait_for()
+
+    assert await alice.page.locator(".log").get_by_text("Never mind").count() == 0
+    assert await alice.page.locator(".log").get_by_text("A tpyo").count() == 0
     alice.assert_quiet()
 
 
