@@ -5,7 +5,7 @@ every round's document is a new one, so that no cache answers. A second client, 
 `{ __typename }` every 5 ms; the same pings are measured without an attack, in turn, as the pair. "CPU" is what the
 thread of the server's loop worked during an attack and the pings beside it: other load on the machine is not in it.
 
-`ATTACKS` is also the table of tests/gql/test_attack.py, which asserts what is answered and never a time.
+`ATTACKS` is also the table of tests/gql/wire/test_attack.py, which asserts what is answered and never a time.
 """
 
 import argparse

@@ -25,9 +25,9 @@ import aiohttp
 import structlog
 from graphql import GraphQLField, get_named_type, is_composite_type, is_leaf_type, is_object_type, is_union_type
 
-from gql.schema import build_schema
+from gql.wire.schema import build_schema
 from server.process import listening
-from server.settings import load_settings
+from server.setting.settings import load_settings
 
 MESSAGES = 400
 CONVERSATIONS = 60

@@ -20,9 +20,9 @@ from gql.scalar import EventCursor
 from gql.setting import MessagingSettings
 from gql.user import User, UserConnection, UserEdge
 from services import viewer as services
-from services.account import SignUp
+from services.account.account import SignUp
 from services.page import PageRequest
-from services.user import Person
+from services.person.user import Person
 
 UNSET = strawberry.UNSET
 

@@ -11,8 +11,8 @@ from gql.node import Info, Node, PageInfo, given
 from gql.scalar import URL, ByteSize, Upload
 from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
-from services.file import ChosenFile, ChosenUpload, ReceivedFile
-from services.media_type import AttachmentKind
+from services.file.file import ChosenFile, ChosenUpload, ReceivedFile
+from services.file.media_type import AttachmentKind
 
 if TYPE_CHECKING:
     from gql.message import Message

@@ -8,9 +8,9 @@ import strawberry
 from gql.node import Info, PageInfo, moment_of, page_info_of
 from gql.refusal import InvalidInputError, NotFoundError
 from gql.user import User, UserReference
-from services.block import BlockService
 from services.page import Page
-from services.user import Person
+from services.person.block import BlockService
+from services.person.user import Person
 from services.viewer import Viewer
 
 

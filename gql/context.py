@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from strawberry.types.graphql import OperationType
 
-from gql.credentials import HOW_TO_SIGN_IN
+from gql.wire.credentials import HOW_TO_SIGN_IN
 from models.event import Position
-from services.credentials import Credentials
+from services.account.credentials import Credentials
 from services.error import Unauthenticated
 from services.viewer import Viewer
 

@@ -11,17 +11,18 @@ import strawberry
 from gql.attachment import KIND_OF, Attachment, AttachmentConnection, AttachmentEdge
 from gql.enum import described
 from gql.id import Kind, encode, number_of
+from gql.loader import ConversationNumber, type_of
 from gql.message import Message, MessageConnection
 from gql.node import After, Before, First, Info, Last, Node, PageInfo, given, moment_of, page_info_of
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
 from gql.user import User, UserReference
 from models.conversation import ConversationKind
 from models.member import FOR_GOOD, RequestState
-from services.conversation import ConversationFilter as ServiceFilter
-from services.conversation import ConversationView
-from services.media_type import AttachmentKind
+from services.file.media_type import AttachmentKind
+from services.message.conversation import ConversationFilter as ServiceFilter
+from services.message.conversation import ConversationView
 from services.page import Page, PageRequest
-from services.policy import Eligibility
+from services.person.policy import Eligibility
 
 UNSET = strawberry.UNSET
 
@@ -117,10 +118,10 @@ class Conversation(Node):
         )
 
     @classmethod
-    def named(cls, number: int) -> "Conversation":
+    def named(cls, view: ConversationNumber) -> "Conversation":
         """One of which nothing is known but its id, for who asks for nothing else."""
         conversation = cls.__new__(cls)
-        conversation.id = encode(Kind.CONVERSATION, number)
+        conversation.id = encode(Kind.CONVERSATION, view.number)
         return conversation
 
     @strawberry.field(description="The members, the viewer among them.")
@@ -245,3 +246,7 @@ class ConversationFilter:
             requests=bool(self.requests),
             participant=participant.to_reference() if participant else None,
         )
+
+
+type_of.register(ConversationView, Conversation.of)
+type_of.register(ConversationNumber, Conversation.named)

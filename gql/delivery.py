@@ -10,8 +10,8 @@ from gql.loader import loader_of
 from gql.node import Info, PageInfo, moment_of, page_info_of
 from gql.user import User
 from models.event import Receipt
+from services.message.participant import ParticipantView
 from services.page import PageRequest
-from services.participant import ParticipantView
 
 
 @strawberry.enum(description="How far a message has come.")

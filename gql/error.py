@@ -23,11 +23,11 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionContext, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from gql import introspection
-from gql.charge import charge, charge_refusal
 from gql.context import Context
-from gql.limit import DocumentLimit, QueryLimits
-from gql.log import log_start
+from gql.document import introspection
+from gql.document.limit import DocumentLimit, QueryLimits
+from gql.wire.charge import charge, charge_refusal
+from gql.wire.log import log_start
 from services.cause import causes_of
 from services.error import RequestError, SottoError, Unauthenticated
 

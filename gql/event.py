@@ -19,8 +19,8 @@ from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamRe
 from gql.user import User
 from models.base import conversation_of
 from models.event import Change, EventKind, Receipt, Removal
-from services.occurrence import Occurrence
-from services.signal import (
+from services.live.resolved_event import Occurrence
+from services.live.signal import (
     PresenceChange,
     Revoked,
     Typing,

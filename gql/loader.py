@@ -4,7 +4,9 @@ Nothing is cached: a subscription's operation lives for days, and each of its ev
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from strawberry.dataloader import DataLoader
 
@@ -22,29 +24,39 @@ if TYPE_CHECKING:
     from models.receipt import MessageTimesRow
 
 V = TypeVar("V")
-T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationNumber:
+    """All that is known of a conversation of which the client asks for nothing but the id."""
+
+    number: int
+
+
+@singledispatch
+def type_of(view: object) -> Any:
+    """The object of the schema's type that shows a view of the services.
+
+    The module of each type registers it here: so fields may lead from a message to its conversation and back, and no
+    import does.
+    """
+    raise NotImplementedError(f"No type of the schema shows {type(view).__name__}.")
 
 
 class Loader:
     """Conversations and messages by what points at them; None where the viewer may not see them."""
 
     def __init__(self, services: Services, viewer: Viewer) -> None:
-        from gql.conversation import Conversation  # noqa: PLC0415 - the types refer to each other
-        from gql.message import Message  # noqa: PLC0415
-        from gql.presence import Presence  # noqa: PLC0415
-        from gql.reaction import ReactionGroup  # noqa: PLC0415
-
-        self._named = Conversation.named
-        self._conversations = _loader(services.conversation.find_many, viewer, Conversation.of)
-        self._directs = _loader(services.conversation.find_directs, viewer, Conversation.of)
-        self._messages = _loader(services.message.find_many, viewer, Message.of)
-        self._presences = _loader(services.presence.find_many, viewer, Presence.of)
-        self._reactions = _loader(services.reaction.find_many, viewer, ReactionGroup.of_all)
-        self._receipt_times = _loader(services.receipt.times_of, viewer, lambda times: times)
+        self._conversations = _loader(services.conversation.find_many, viewer)
+        self._directs = _loader(services.conversation.find_directs, viewer)
+        self._messages = _loader(services.message.find_many, viewer)
+        self._presences = _loader(services.presence.find_many, viewer)
+        self._reactions = _loader(services.reaction.find_many, viewer)
+        self._receipt_times = _loader(services.receipt.times_of, viewer)
 
     async def conversation(self, conversation_id: int) -> "Conversation | None":
         """By its number."""
-        return await self._conversations.load(conversation_id)
+        return cast("Conversation | None", _shown(await self._conversations.load(conversation_id)))
 
     async def conversation_of(self, message_id: int, info: Info) -> "Conversation":
         """That of a message which the viewer sees; read only where more than its id is asked for.
@@ -52,26 +64,26 @@ class Loader:
         Raises NotFound for who has left between two reads.
         """
         number = conversation_of(message_id)
-        found = self._named(number) if wants_only_id(info) else await self.conversation(number)
-        if found is None:
+        view = ConversationNumber(number) if wants_only_id(info) else await self._conversations.load(number)
+        if view is None:
             raise NotFound("There is no such conversation.")
-        return found
+        return cast("Conversation", type_of(view))
 
     async def direct_with(self, user_id: int) -> "Conversation | None":
         """The direct one with somebody."""
-        return await self._directs.load(user_id)
+        return cast("Conversation | None", _shown(await self._directs.load(user_id)))
 
     async def message(self, message_id: int) -> "Message | None":
         """By its number."""
-        return await self._messages.load(message_id)
+        return cast("Message | None", _shown(await self._messages.load(message_id)))
 
     async def presence(self, user_id: int) -> "Presence | None":
         """Of somebody who lets the viewer know."""
-        return await self._presences.load(user_id)
+        return cast("Presence | None", _shown(await self._presences.load(user_id)))
 
     async def reactions(self, message_id: int) -> "list[ReactionGroup]":
         """Those on a message."""
-        return await self._reactions.load(message_id) or []
+        return [type_of(view) for view in await self._reactions.load(message_id) or []]
 
     async def receipt_times(self, message_id: int) -> "dict[int, MessageTimesRow]":
         """Of a message, by person."""
@@ -86,11 +98,15 @@ def loader_of(info: Info) -> Loader:
     return context.loader
 
 
+def _shown(view: object) -> object:
+    return None if view is None else type_of(view)
+
+
 def _loader(
-    find_many: Callable[[Viewer, list[int]], Awaitable[dict[int, V]]], viewer: Viewer, build: Callable[[V], T]
-) -> DataLoader[int, T | None]:
-    async def load(keys: list[int]) -> list[T | None]:
+    find_many: Callable[[Viewer, list[int]], Awaitable[dict[int, V]]], viewer: Viewer
+) -> DataLoader[int, V | None]:
+    async def load(keys: list[int]) -> list[V | None]:
         found = await find_many(viewer, keys)
-        return [build(found[key]) if key in found else None for key in keys]
+        return [found.get(key) for key in keys]
 
     return DataLoader(load_fn=load, cache=False)

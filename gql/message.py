@@ -13,7 +13,7 @@ from gql.attachment import Attachment
 from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
 from gql.edit import MessageEditConnection
 from gql.id import Kind, encode
-from gql.loader import loader_of
+from gql.loader import loader_of, type_of
 from gql.node import After, First, Info, Node, PageInfo, given, moment_of, page_info_of
 from gql.reaction import ReactionGroup
 from gql.scalar import JSON
@@ -21,9 +21,9 @@ from gql.user import User
 from models.base import conversation_of, seq_of
 from models.event import Receipt
 from models.message import MessageKind
-from services.message import MessageView
+from services.message.message import MessageView
+from services.message.participant import ParticipantView
 from services.page import Page, PageRequest
-from services.participant import ParticipantView
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
@@ -210,3 +210,6 @@ class MessageConnection:
         nodes = [Message.of(view) for view in page.items]
         edges = [MessageEdge(node=node, make_cursor=cursor_of) for node in nodes]
         return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of))
+
+
+type_of.register(MessageView, Message.of)

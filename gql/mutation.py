@@ -55,7 +55,7 @@ from gql.send import (
     send_private_message_to_each,
 )
 from gql.setting import UpdateMessagingSettingsResult, update_messaging_settings
-from gql.staged import (
+from gql.upload_session import (
     CancelUploadResult,
     CompleteUploadResult,
     CreateUploadResult,

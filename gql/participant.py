@@ -9,7 +9,7 @@ from gql.loader import loader_of
 from gql.node import Info, PageInfo, moment_of
 from gql.user import User
 from models.base import message_id
-from services.participant import ParticipantView
+from services.message.participant import ParticipantView
 
 if TYPE_CHECKING:
     from gql.message import Message

@@ -9,7 +9,7 @@ from gql.conversation import Conversation
 from gql.id import Kind, number_of
 from gql.node import Info, given, ms_of
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
-from services.preference import PreferenceChange
+from services.message.preference import PreferenceChange
 
 UNSET = strawberry.UNSET
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gql.id import Kind, number_of
+from gql.loader import type_of
 from gql.node import Info, moment_of
 from gql.refusal import NotFoundError, RateLimitedError
-from services.presence import Presence as View
+from services.live.presence import Presence as View
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
@@ -78,3 +79,6 @@ async def set_typing(
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)
     view, until = await info.context.services.presence.type(viewer, number, is_typing=input.is_typing)
     return SetTypingSuccess(conversation=Conversation.of(view), expires_at=None if until is None else moment_of(until))
+
+
+type_of.register(View, Presence.of)

@@ -17,12 +17,12 @@ from gql.loader import loader_of
 from gql.message import Message, MessageConnection
 from gql.node import After, Before, First, Info, Last, Node, given, ms_of, page_info_of
 from gql.server_info import ServerInfo, server_info
-from gql.staged import UploadSession
 from gql.stream import EventPage, events
+from gql.upload_session import UploadSession
 from gql.user import User, UserConnection, UserReference
-from services.conversation import ConversationFilter as ServiceFilter
 from services.error import BadRequest
-from services.message import SearchFilter
+from services.message.conversation import ConversationFilter as ServiceFilter
+from services.message.message import SearchFilter
 from services.page import PageRequest
 from services.viewer import Viewer as ServiceViewer
 

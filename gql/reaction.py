@@ -4,10 +4,11 @@ from typing import Annotated
 
 import strawberry
 
+from gql.loader import type_of
 from gql.node import Info
 from gql.user import User
 from services.error import BadRequest
-from services.reaction import ReactionGroup as GroupView
+from services.message.reaction import ReactionGroup as GroupView
 
 MAX_USERS = 100
 
@@ -42,3 +43,6 @@ class ReactionGroup:
         if not 1 <= size <= MAX_USERS:
             raise BadRequest(f"`first` must be between 1 and {MAX_USERS}; it is {size}.")
         return [User.of(person) for person in self.view.people[:size]]
+
+
+type_of.register(GroupView, ReactionGroup.of)

@@ -9,8 +9,8 @@ from gql.enum import described
 from gql.scalar import ByteSize
 from gql.user import User
 from services import rejection as rejections
+from services.person.user import Person
 from services.rejection import AttachmentRejectionReason, IssueReason, RecipientRejectionReason
-from services.user import Person
 
 if TYPE_CHECKING:
     from gql.message import Message

@@ -8,7 +8,7 @@ from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.node import Info, given
 from gql.refusal import InvalidInputError, NotFoundError, RateLimitedError
-from services.report import ReportReason
+from services.message.report import ReportReason
 
 UNSET = strawberry.UNSET
 

@@ -21,7 +21,7 @@ ByteSize = NewType("ByteSize", int)
 EventCursor = NewType("EventCursor", str)
 
 if TYPE_CHECKING:
-    from services.file import ReceivedFile
+    from services.file.file import ReceivedFile
 
     Upload: TypeAlias = ReceivedFile
 else:

@@ -23,9 +23,9 @@ from gql.refusal import (
 from gql.scalar import JSON
 from gql.user import UserReference
 from models.message import MessageKind
-from services.draft import Draft
 from services.error import NotFound
-from services.plan import Outcome
+from services.message.draft import Draft
+from services.message.send_check import Outcome
 
 UNSET = strawberry.UNSET
 

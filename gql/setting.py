@@ -8,7 +8,7 @@ from gql.enum import described
 from gql.node import Info, given
 from gql.refusal import InvalidInputError, PermissionDeniedError
 from models.setting import Audience, OutsideAction
-from services.setting import Settings, SettingsChange
+from services.person.setting import Settings, SettingsChange
 
 UNSET = strawberry.UNSET
 

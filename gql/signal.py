@@ -4,8 +4,8 @@ import strawberry
 
 from gql.enum import described
 from gql.scalar import EventCursor
+from services.live.signal import CaughtUp, Heartbeat, Ready, Reset, ResetReason
 from services.revocation import RevocationReason
-from services.signal import CaughtUp, Heartbeat, Ready, Reset, ResetReason
 
 described(
     ResetReason,

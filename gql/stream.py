@@ -7,17 +7,17 @@ from typing import Annotated
 
 import strawberry
 
-from gql.charge import reserved
 from gql.event import EventEnvelope, event_of, passing_of
 from gql.id import Kind, number_of
 from gql.message import Message
 from gql.node import Info, given, moment_of
 from gql.scalar import EventCursor
 from gql.signal import of_stream
+from gql.wire.charge import reserved
 from services.error import BadRequest, NotFound
-from services.occurrence import Occurrence
-from services.signal import PresenceChange, Revoked, Signal, Typing
-from services.stream import StreamService
+from services.live.resolved_event import Occurrence
+from services.live.signal import PresenceChange, Revoked, Signal, Typing
+from services.live.stream import StreamService
 from services.viewer import Viewer
 
 UNSET = strawberry.UNSET

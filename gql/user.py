@@ -10,8 +10,8 @@ from gql.loader import loader_of
 from gql.node import Info, Node, PageInfo, given, page_info_of
 from gql.scalar import URL
 from services.page import Page
-from services.policy import Eligibility
-from services.user import Person, Reference, ReferenceKind, UserService
+from services.person.policy import Eligibility
+from services.person.user import Person, Reference, ReferenceKind, UserService
 from services.viewer import Viewer
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from server.admin import key, report, storage, user
-from server.line import Data, fail, run, settings_of
+from server.cli.admin import key, report, storage, user
+from server.output import Data, fail, run, settings_of
 
 cli = typer.Typer(
     name="sotto",
@@ -52,11 +52,11 @@ def demo(host: Host = None, port: Port = None, data: Data = None) -> None:
     settings = settings_of(
         host=host or "127.0.0.1", port=port, data=data or Path("data-demo"), database_url="", storage_url=""
     )
-    from server.field import LOOPBACK_ORIGINS  # noqa: PLC0415
+    from server.setting.field import LOOPBACK_ORIGINS  # noqa: PLC0415
 
     # A front end under development is served on a port of its own.
     settings = settings.model_copy(update={"allowed_origins": (*settings.allowed_origins, LOOPBACK_ORIGINS)})
-    from server.demo import Demo  # noqa: PLC0415
+    from server.cli.demo import Demo  # noqa: PLC0415
     from server.log import set_up_log  # noqa: PLC0415
     from server.process import serve  # noqa: PLC0415
 
@@ -89,7 +89,7 @@ def explorer() -> None:
 @cli.command()
 def schema() -> None:
     """Print the schema in the definition language."""
-    from gql.schema import schema_text  # noqa: PLC0415
+    from gql.wire.schema import schema_text  # noqa: PLC0415
 
     typer.echo(schema_text(), nl=False)
 
@@ -97,7 +97,7 @@ def schema() -> None:
 @cli.command()
 def manual() -> None:
     """Write the tables of README.md and docs/ anew, from the code; for who works on Sotto."""
-    from server.manual import ROOT, write  # noqa: PLC0415
+    from server.manual.manual import ROOT, write  # noqa: PLC0415
 
     for page in write():
         typer.echo(page.relative_to(ROOT))
@@ -106,7 +106,7 @@ def manual() -> None:
 @cli.command()
 def config() -> None:
     """Show the settings in force, and what they mean."""
-    from server.settings import describe_settings  # noqa: PLC0415
+    from server.setting.settings import describe_settings  # noqa: PLC0415
 
     settings = settings_of()
     for line in describe_settings():
@@ -127,10 +127,10 @@ def token(
     ] = None,
 ) -> None:
     """Print a token (JWT) as the host application would make it for its user, for development; or check one."""
-    from server.issuer import token_for  # noqa: PLC0415
+    from server.setting.issuer import token_for  # noqa: PLC0415
 
     if check is not None:
-        from server.token import check_token  # noqa: PLC0415
+        from server.command.token import check_token  # noqa: PLC0415
 
         text = (sys.stdin.read() if check == "-" else check).strip()
         for line in run(check_token(settings_of().issuers, text.removeprefix("Bearer ").strip())):
@@ -161,7 +161,7 @@ def send(
     data: Data = None,
 ) -> None:
     """Send a message: `./sotto send --as alice bob "hi" --attach cat.jpg`."""
-    from server.shell import send_as  # noqa: PLC0415
+    from server.cli.shell import send_as  # noqa: PLC0415
 
     names, text = (to[:-1], to[-1]) if len(to) > 1 else (to, sys.stdin.read().rstrip("\n"))
     if len(to) == 1 and not text.strip() and not attach:
@@ -177,7 +177,7 @@ def listen(
     data: Data = None,
 ) -> None:
     """Print new messages as they come, a line each; Ctrl-C ends it."""
-    from server.shell import listen_as  # noqa: PLC0415
+    from server.cli.shell import listen_as  # noqa: PLC0415
 
     run(listen_as(settings_of(data=data), url, as_, download))
 

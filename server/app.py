@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from gql.error import mask_refusal, refusal_of
-from gql.expectation import is_refused, postpone
-from gql.log import REMOTE, STATUS
-from gql.origin import Origins
-from gql.schema import build_schema, schema_text
-from gql.view import View, ViewOptions
+from gql.wire.expectation import is_refused, postpone
+from gql.wire.log import REMOTE, STATUS
+from gql.wire.origin import Origins
+from gql.wire.schema import build_schema, schema_text
+from gql.wire.view import View, ViewOptions
 from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
@@ -26,12 +26,12 @@ from server.page import EXPLORER, ChatPage, PageInfo
 from server.proxy import remote_of
 from server.readiness import Readiness
 from server.refusal import HEADERS, refuse
-from server.settings import Settings
+from server.setting.settings import Settings
 from server.upload import TusHandler
 from services.error import NotFound, SottoError
+from services.file.media_type import PRESETS
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
-from services.media_type import PRESETS
 from services.service import Services
 from storage.url import storage_for
 

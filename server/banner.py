@@ -2,7 +2,7 @@
 
 from server.build import npm
 from server.page import EXPLORER
-from server.settings import Settings
+from server.setting.settings import Settings
 
 _CURL = """\
   curl -s {url}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' \\

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
-from gql.sse import cut
-from services.attachment import AttachmentService
+from gql.wire.sse import cut
 from services.error import NotFound, ServerUnavailable
-from services.file import Download
+from services.file.attachment import AttachmentService
+from services.file.file import Download
 
 log = structlog.get_logger("sotto.file")
 

@@ -24,8 +24,8 @@ import orjson
 import structlog
 from aiohttp import web
 
-from gql.log import CONTEXT, NOBODY, STATUS, describe, milliseconds_since
-from server.settings import Settings
+from gql.wire.log import CONTEXT, NOBODY, STATUS, describe, milliseconds_since
+from server.setting.settings import Settings
 from services.cause import causes_of
 
 log = structlog.get_logger("sotto.log")

@@ -18,14 +18,14 @@ from aiohttp import web
 from models.error import DatabaseError
 from server import banner
 from server.app import App, build_app, open_services
-from server.command import ADDRESS, COMMANDS
+from server.command.registry import ADDRESS, COMMANDS
 from server.connection import Runner
 from server.control import Commands, Control
-from server.line import StartError
 from server.log import watch_loop
-from server.settings import Settings
+from server.output import StartError
+from server.setting.settings import Settings
+from services.file.storage_link import StorageMismatch
 from services.service import Services
-from services.storage_link import StorageMismatch
 from storage.base import StorageError
 
 log = structlog.get_logger("sotto.process")
@@ -62,7 +62,7 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         runner = Runner(
             app.web,
             auto_decompress=False,
-            handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/view.py
+            handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/wire/view.py
             lingering_time=2.0,
             shutdown_timeout=CUT_SECONDS,
         )

@@ -12,16 +12,16 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from gql.content import content_type_of
-from gql.credentials import HOW_TO_SIGN_IN
-from gql.expectation import accept_body
 from gql.id import Kind, number_of
-from gql.log import CONTEXT
-from gql.view import View
+from gql.wire.content import content_type_of
+from gql.wire.credentials import HOW_TO_SIGN_IN
+from gql.wire.expectation import accept_body
+from gql.wire.log import CONTEXT
+from gql.wire.view import View
 from server.refusal import refuse
 from services.error import AttachmentsRejected, NotFound, RateLimited, Unauthenticated
+from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadState, UploadView
 from services.service import Services
-from services.staged_upload import ChecksumMismatch, OffsetMismatch, TooLong, UploadState, UploadView
 from services.viewer import Viewer
 
 VERSION = "1.0.0"

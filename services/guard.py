@@ -18,9 +18,9 @@ from models.error import (
     Unavailable,
 )
 from models.transaction import Transaction
+from services.credential_status import standing_of
 from services.error import OutcomeUnclear, ServerUnavailable, StorageFull
 from services.failure import FailureLog
-from services.standing import standing_of
 from services.viewer import Right, Viewer
 
 P = ParamSpec("P")

@@ -6,43 +6,43 @@ from dataclasses import dataclass
 
 from models import secret
 from pubsub.base import PubSub
-from services.account import AccountService
-from services.api_key import ApiKeyService
-from services.attachment import AttachmentService
-from services.authentication import Authenticator
-from services.block import BlockService
-from services.conversation import ConversationService
+from services.account.account import AccountService
+from services.account.api_key import ApiKeyService
+from services.account.authentication import Authenticator
+from services.account.device import DeviceService
+from services.account.host_user import HostUsers
+from services.account.issuer import Issuers, IssuerSettings
+from services.account.key_holder import KeyHolders
+from services.account.key_ring import Fetch
 from services.cost import CostService
 from services.cursor import Seal
-from services.deletion import DeletionService
-from services.device import DeviceService
-from services.edit import EditService
+from services.file.attachment import AttachmentService
+from services.file.inspection import Reception
+from services.file.picture import PictureDecoder
+from services.file.storage_link import StorageLink
+from services.file.storage_sweep import StorageSweeper
+from services.file.upload import UploadService
 from services.guard import GuardedDatabase
-from services.host_user import HostUsers
-from services.issuer import Issuers, IssuerSettings
-from services.key_holder import KeyHolders
-from services.key_ring import Fetch
 from services.limit import Limits
-from services.message import MessageService
-from services.occurrence import OccurrenceLoader
-from services.picture import PictureDecoder
-from services.preference import PreferenceService
-from services.presence import PresenceService
-from services.reaction import ReactionService
-from services.receipt import ReceiptService
-from services.reception import Reception
-from services.relation import RelationService
-from services.report import ReportService
-from services.request import RequestService
-from services.send import SendService
-from services.setting import SettingService
-from services.storage_link import StorageLink
-from services.storage_sweep import StorageSweeper
-from services.stream import StreamService
+from services.live.presence import PresenceService
+from services.live.resolved_event import OccurrenceLoader
+from services.live.stream import StreamService
+from services.message.conversation import ConversationService
+from services.message.deletion import DeletionService
+from services.message.edit import EditService
+from services.message.message import MessageService
+from services.message.preference import PreferenceService
+from services.message.reaction import ReactionService
+from services.message.receipt import ReceiptService
+from services.message.report import ReportService
+from services.message.request import RequestService
+from services.message.send import SendService
+from services.message.thumbnail import Thumbnailer
+from services.person.block import BlockService
+from services.person.relation import RelationService
+from services.person.setting import SettingService
+from services.person.user import UserService
 from services.sweep import Sweeper
-from services.thumbnail import Thumbnailer
-from services.upload import UploadService
-from services.user import UserService
 from storage.base import Storage, StorageFull
 
 

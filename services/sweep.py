@@ -10,11 +10,11 @@ from models import session as sessions
 from models.base import now_ms
 from models.job import index_messages
 from services.failure import SweepLog
+from services.file.storage_sweep import StorageSweeper
+from services.file.upload import UploadService
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.storage_sweep import StorageSweeper
-from services.thumbnail import Thumbnailer
-from services.upload import UploadService
+from services.message.thumbnail import Thumbnailer
 
 INDEX_SECONDS = 0.5
 INDEX_LOT = 200  # about 20 ms of the writer's time

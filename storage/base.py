@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from storage.incoming import IncomingObjects
+    from storage.direct_upload import IncomingObjects
     from storage.partial import PartialFiles
 
 CHUNK_BYTES = 256 * 1024

@@ -26,7 +26,7 @@ from storage.base import (
     new_key,
 )
 from storage.bucket import bucket_failing_as
-from storage.incoming import IncomingObjects
+from storage.direct_upload import IncomingObjects
 from storage.partial import PartialFiles
 
 PART_BYTES = 8 * 1024**2  # of a multipart upload: memory for one file at a time

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, parse, validate
 
-from gql.limit import limit_rule
+from gql.document.limit import limit_rule
 from server.page import CHAT
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from graphql import OperationDefinitionNode, build_schema, parse, validate
 
-from gql.schema import schema_text
-from server import manual
-from server.layer import NOT_SETTINGS
-from server.settings import Settings, describe_settings
+from gql.wire.schema import schema_text
+from server.manual import manual
+from server.setting.settings import Settings, describe_settings
+from server.setting.source import NOT_SETTINGS
 from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
 
 SCHEMA = build_schema(schema_text())

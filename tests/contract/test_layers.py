@@ -22,6 +22,27 @@ NEVER = {
     "pubsub": {"strawberry", "graphql", "aiohttp", "peewee"},
     "gql": {"peewee", "playhouse", "sqlite3"},
 }
+# Inside a room: which of its own rooms a room may import besides the ground, the modules that lie in none of them.
+GROUND = "ground"
+INSIDE = {
+    "services": {
+        GROUND: set(),
+        "person": set(),
+        "file": set(),
+        "account": {"person"},
+        "message": {"person", "file"},
+        "live": {"person", "file", "account", "message"},
+    },
+    "server": {
+        GROUND: {"setting", "command"},
+        "setting": set(),
+        "command": {"setting"},
+        "manual": {"setting"},
+        "cli": {"setting", "command"},
+    },
+}
+# They put the rooms together, so they import whatever they like; nothing in a room imports them.
+TOP = {"services": {"service", "sweep"}, "server": {"__main__"}}
 EMPTY_NAMES = {"core", "common", "utils", "util", "helpers", "helper", "misc"}
 
 
@@ -34,6 +55,55 @@ def imports_of(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+def place_of(module: str) -> str:
+    """The room inside its room that a module lies in; `top` for those that put the rooms together."""
+    room, *inside = module.split(".")
+    if len(inside) > 1 or (inside and (ROOT / room / inside[0]).is_dir()):
+        return inside[0]
+    return "top" if inside and inside[0] in TOP.get(room, ()) else GROUND
+
+
+def modules_of(source: str) -> set[str]:
+    """The dotted names of the modules of ours that a module imports, at whatever depth of its code.
+
+    Not those for the type checker alone: at run time there are no such arrows.
+    """
+    tree = ast.parse(source)
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for each in node.body
+        for inner in ast.walk(each)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()}
+
+
+def inner_breaches_of(module: str, source: str) -> set[str]:
+    """The modules of its own room that a module imports against the law of the rooms inside."""
+    room, place = module.split(".", maxsplit=1)[0], place_of(module)
+    if room not in INSIDE or place == "top":
+        return set()
+    may = INSIDE[room][place] | {GROUND, place}
+    return {name for name in modules_of(source) if name.split(".")[0] == room and place_of(name) not in may}
+
+
+def circles_in(graph: dict[str, set[str]]) -> set[str]:
+    """The modules of circles, and of ways between two circles: what is left without the ends of all ways."""
+    left = {name: needed & set(graph) for name, needed in graph.items()}
+    while ends := {name for name in left if not left[name] or not any(name in needed for needed in left.values())}:
+        left = {name: needed - ends for name, needed in left.items() if name not in ends}
+    return set(left)
 
 
 def breaches_of(room: str, source: str) -> set[str]:
@@ -62,7 +132,55 @@ def test_a_module_keeps_the_law(path: Path) -> None:
     assert path.stem not in EMPTY_NAMES
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "gql").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_keeps_the_law_of_the_rooms_inside(path: Path) -> None:
+    """services: live → {message, account} → {file, person} → ground; server: cli → command → setting."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+    assert inner_breaches_of(module, path.read_text(encoding="utf-8")) == set()
+
+
+def test_every_room_inside_has_its_law() -> None:
+    """A new folder is a decision, written down in INSIDE."""
+    for room, law in INSIDE.items():
+        folders = {path.parent.name for path in (ROOT / room).glob("*/__init__.py")}
+
+        assert folders == set(law) - {GROUND}
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    """Imports inside functions count; those for the type checker alone do not."""
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): modules_of(path.read_text(encoding="utf-8"))
+        for path in modules()
+        if path.name != "__init__.py"
+    }
+
+    assert circles_in(graph) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "breach"),
+    [
+        ("services.file.upload", "from services.message.send import SendService", {"services.message.send"}),
+        ("services.cursor", "def f():\n    from services.person import user", {"services.person.user"}),
+        ("services.message.send", "from services.service import Services", {"services.service"}),
+        ("services.live.stream", "from services.message.message import MessageService", set()),
+        ("services.service", "from services.live.stream import Stream", set()),
+        ("server.setting.settings", "import server.cli.demo", {"server.cli.demo"}),
+    ],
+)
+def test_the_walk_of_the_rooms_inside_finds_a_planted_breach(module: str, source: str, breach: set[str]) -> None:
+    """As below, for the rooms inside a room."""
+    assert inner_breaches_of(module, source) == breach
+
+
+def test_a_planted_circle_is_found() -> None:
+    """Without what only leads to it, or comes after it."""
+    assert circles_in({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"d"}}) == {"b", "c"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "gql").rglob("*.py")), ids=lambda path: path.name)
 def test_the_graphql_face_holds_no_query_and_publishes_nothing(path: Path) -> None:
     """A resolver is a translator: no transaction, no statement, no hint."""
     calls = {

@@ -19,7 +19,7 @@ from graphql import (
     print_ast,
 )
 
-from gql.schema import schema_text
+from gql.wire.schema import schema_text
 
 Facts = dict[str, str]
 

@@ -14,7 +14,7 @@ from graphql import (
     is_specified_directive,
 )
 
-from gql.schema import schema_text
+from gql.wire.schema import schema_text
 
 ROOT = Path(__file__).parents[2]
 TEXT = schema_text()

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from server.error_table import TOP, error_tables
+from server.manual.error_table import TOP, error_tables
 from services.error import RequestError, SottoError
 from tests.contract.document import ROOT
 from tests.contract.source import calls, log_lines, refusals, value_of
@@ -41,7 +41,7 @@ def test_no_code_is_documented_that_nothing_says() -> None:
     """What went away goes from the table too."""
     classes = {each.code for each in all_below(SottoError)}
     text = "".join(
-        path.read_text(encoding="utf-8") for room in ("gql", "server") for path in (ROOT / room).glob("*.py")
+        path.read_text(encoding="utf-8") for room in ("gql", "server") for path in (ROOT / room).rglob("*.py")
     )
     said = {code for code in TOP if text.replace(f'    "{code}": Code(', "").count(f'"{code}"')}
     failures = set(re.findall(r"^    ([A-Z_]+) = ", (ROOT / "services/rejection.py").read_text(), re.MULTILINE))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pubsub.memory import MemoryPubSub
-from services.draft import Draft
 from services.error import OutcomeUnclear, ServerUnavailable
+from services.file.upload_session import UploadForm
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.message.draft import Draft
 from services.service import Services
-from services.staged_upload import UploadForm
 from services.viewer import Viewer
 from storage.local import LocalStorage
 from tests.fault.conftest import Disk

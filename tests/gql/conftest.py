@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gql.view import View
+from gql.wire.view import View
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
 from server.app import build_app
-from server.settings import Settings, load_settings
+from server.setting.settings import Settings, load_settings
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services

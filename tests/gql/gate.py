@@ -14,10 +14,10 @@ from strawberry.schema.config import StrawberryConfig
 from gql.context import Context
 from gql.error import SottoSchema
 from gql.scalar import SCALAR_MAP, Upload
-from gql.view import View, ViewOptions
+from gql.wire.view import View, ViewOptions
+from services.account.credentials import Credentials
 from services.cost import CostService
-from services.credentials import Credentials
-from services.file import ReceivedFile
+from services.file.file import ReceivedFile
 from services.limit import Limits
 from services.viewer import Viewer
 

@@ -20,15 +20,15 @@ from models.api_key import Scope
 from models.base import conversation_of, now_ms
 from models.setting import Audience
 from models.transaction import Transaction
-from services.credentials import Credentials
-from services.draft import Draft
+from services.account.credentials import Credentials
+from services.file.upload_session import UploadForm
 from services.limit import DeviceTrust, Limits
-from services.setting import SettingsChange
-from services.staged_upload import UploadForm
-from services.user import Reference, ReferenceKind, get_id
+from services.message.draft import Draft
+from services.person.setting import SettingsChange
+from services.person.user import Reference, ReferenceKind, get_id
 from services.viewer import Viewer
 from tests.gql.conftest import Site, settings_in, site_in
-from tests.gql.wire import CLOSE, TEXT, Wire
+from tests.gql.raw_socket import CLOSE, TEXT, Wire
 
 OBJECTS = (
     "message", "conversation", "attachment", "bytes", "receipt", "message of a group", "message after leaving",

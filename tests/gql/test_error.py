@@ -12,8 +12,8 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from structlog.testing import capture_logs
 
+from gql.document.limit import limit_extensions
 from gql.error import HttpRefusal, SottoSchema, refusal_of
-from gql.limit import limit_extensions
 from gql.scalar import SCALAR_MAP, ByteSize
 from services.error import (
     AccountSuspended,

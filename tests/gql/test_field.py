@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from models.base import now_ms
-from services.credentials import Credentials
-from services.draft import Draft
-from services.user import Reference, ReferenceKind
+from services.account.credentials import Credentials
+from services.message.draft import Draft
+from services.person.user import Reference, ReferenceKind
 from tests.gql.conftest import SEND, Site
 from tests.gql.test_life import Person
 

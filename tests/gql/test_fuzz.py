@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis_graphql import Mode, mutations, nodes, queries
 from structlog.testing import capture_logs
 
-from gql.schema import schema_text
-from server.settings import Settings
+from gql.wire.schema import schema_text
+from server.setting.settings import Settings
 from services.limit import Limits
 from tests.gql.conftest import Site, site_in
-from tests.gql.test_upload import BOUNDARY, GOOD, MULTIPART
+from tests.gql.wire.test_upload import BOUNDARY, GOOD, MULTIPART
 
 SCALARS: Any = {
     "ByteSize": st.integers(-1, 2**60).map(nodes.Int),

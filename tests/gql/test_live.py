@@ -20,13 +20,13 @@ from graphql import GraphQLUnionType
 from PIL import Image
 
 from gql.id import Kind, number_of
-from gql.schema import build_schema
+from gql.wire.schema import build_schema
 from models import user as users
 from pubsub.base import Flash
 from pubsub.memory import MemoryPubSub
-from services import account as accounts
+from services.account import account as accounts
 from services.limit import DeviceTrust, Limits
-from services.user import get_id
+from services.person.user import get_id
 from tests.gql.conftest import Site, settings_in, site_in
 from tests.gql.gate import PROTOCOL
 from tests.gql.test_life import Person

@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from gql.frame import SocketAdapter
-from gql.view import View
+from gql.wire.frame import SocketAdapter
+from gql.wire.view import View
 from tests.gql.conftest import Site
-from tests.gql.wire import Wire, wire
+from tests.gql.raw_socket import Wire, wire
 
 HIGH_WATER_BYTES = 64 * 1024  # an asyncio transport that holds more asks writers to pause
 HEAR = "subscription { privateMessageReceived { message { text } } }"

@@ -20,22 +20,22 @@ from gql.id import Kind, encode
 from models.base import now_ms
 from pubsub.memory import MemoryPubSub
 from server.app import build_app, limits_of
-from server.settings import Settings
+from server.setting.settings import Settings
 from services.error import AttachmentsRejected, Conflict, NotFound, PermissionDenied, RateLimited
+from services.file.media_type import PRESETS
+from services.file.storage_link import StorageMismatch
+from services.file.upload_session import OffsetMismatch, UploadForm, UploadState, UploadView
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.media_type import PRESETS
 from services.service import Services
-from services.staged_upload import OffsetMismatch, UploadForm, UploadState, UploadView
-from services.storage_link import StorageMismatch
 from services.viewer import Right, Viewer
-from storage import incoming as incoming_module
+from storage import direct_upload as incoming_module
 from storage.base import Storage, StorageFailed
-from storage.incoming import IncomingObjects
+from storage.direct_upload import IncomingObjects
 from storage.s3 import S3Storage
 from tests.gql.conftest import SEND, Site, settings  # noqa: F401 - a fixture
 from tests.services.conftest import World
-from tests.services.test_upload import TEXT, append, png, row_of, send
+from tests.services.file.test_upload import TEXT, append, png, row_of, send
 from tests.storage.contract import content_of, keys_of, put
 from tests.stored import rows_of
 
@@ -385,7 +385,7 @@ async def sweep_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dic
     await world.services.sweeper.sweep()
     left = [await incoming(world)]
     then = now_ms() + world.services.limits.quarantine_seconds * 1000
-    monkeypatch.setattr("services.quarantine.now_ms", lambda: then)
+    monkeypatch.setattr("services.file.quarantine.now_ms", lambda: then)
     await world.services.sweeper.sweep()
     return [*left, await incoming(world)]
 

@@ -12,12 +12,12 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from gql.schema import schema_text
+from gql.wire.schema import schema_text
 from models import probe
 from models.setting import Audience, OutsideAction
 from server.app import limits_of
 from server.process import Running, listening
-from server.settings import Settings, load_settings
+from server.setting.settings import Settings, load_settings
 from services.limit import DeviceTrust, Limits
 
 Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from models.transaction import Transaction
 from server import connection
 from server.process import Running, listening
-from server.settings import load_settings
+from server.setting.settings import load_settings
 
 # Whatever executes this leaves a row.
 SIGN_UP = b'{"query": "mutation { signUp(input: {username: \\"mallory\\", password: \\"12345678\\"}) { __typename } }"}'

@@ -19,11 +19,11 @@ from models.attachment import AttachmentRow
 from server import file
 from server.file import headers_of
 from server.process import Running, listening
-from server.settings import Settings, load_settings
-from services.account import SignUp
-from services.draft import Draft
-from services.file import Download
-from services.user import Reference, ReferenceKind
+from server.setting.settings import Settings, load_settings
+from services.account.account import SignUp
+from services.file.file import Download
+from services.message.draft import Draft
+from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.base import StorageFailed
 
@@ -292,7 +292,7 @@ async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytes
     assert await status_of(house, path) == 200
 
     later = time.time_ns() // 1_000_000 + 301_000
-    monkeypatch.setattr("services.attachment.now_ms", lambda: later)
+    monkeypatch.setattr("services.file.attachment.now_ms", lambda: later)
 
     assert await status_of(house, path) == 404
 

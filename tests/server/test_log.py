@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gql.id import decode
 from server.process import Running, listening
-from server.settings import load_settings
+from server.setting.settings import load_settings
 from tests.flow.client import Person, Server, running
 from tests.leak import CANARY, Recorder, leaks_in
 

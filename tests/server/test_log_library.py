@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 HOOKS = f"""
 import asyncio, gc, logging, threading, warnings
 from server.log import set_up_log, watch_loop
-from server.settings import load_settings
+from server.setting.settings import load_settings
 set_up_log(load_settings())
 
 def fail(*_): raise ValueError("{CANARY}")

@@ -233,7 +233,7 @@ async def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, arguments:
 
 async def test_the_schema_is_printed_as_it_is_committed(tmp_path: Path) -> None:
     """`./sotto schema > schema.graphql` is what mends the snapshot."""
-    from gql.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema
+    from gql.wire.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema
 
     assert await command("schema", cwd=tmp_path) == (0, schema_text(), "")
 

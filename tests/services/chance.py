@@ -8,11 +8,11 @@ from models.base import conversation_of
 from models.member import RequestState
 from models.setting import Audience, OutsideAction
 from models.transaction import Transaction
-from services.draft import Draft
 from services.error import RecipientsRejected, Refusal
-from services.preference import PreferenceChange
-from services.report import ReportReason
-from services.setting import SettingsChange
+from services.message.draft import Draft
+from services.message.preference import PreferenceChange
+from services.message.report import ReportReason
+from services.person.setting import SettingsChange
 from services.viewer import Viewer
 from tests.services.conftest import World, named
 from tests.services.reckoning import meets_group

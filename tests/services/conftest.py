@@ -15,16 +15,16 @@ from models.base import now_ms
 from models.event import Position
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
-from services.conversation import ConversationFilter
-from services.credentials import Credentials
-from services.draft import Draft
+from services.account.credentials import Credentials
 from services.error import SottoError
-from services.file import ReceivedFile
+from services.file.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.message.conversation import ConversationFilter
+from services.message.draft import Draft
 from services.page import PageRequest
+from services.person.user import Reference, ReferenceKind
 from services.service import Services
-from services.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.local import LocalStorage
 from tests.stored import rows_of

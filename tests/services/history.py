@@ -9,9 +9,9 @@ from models.base import conversation_of, message_id, seq_of
 from models.event import START, EventKind, Removal
 from models.member import RequestState
 from models.transaction import Transaction
-from services.conversation import ConversationView
-from services.message import MessageView
-from services.occurrence import Occurrence
+from services.live.resolved_event import Occurrence
+from services.message.conversation import ConversationView
+from services.message.message import MessageView
 from services.viewer import Viewer
 from tests.services.conftest import World
 

@@ -11,11 +11,11 @@ from argon2 import PasswordHasher
 from models import user as users
 from models.api_key import Scope
 from models.transaction import Transaction
-from services.account import SignUp
-from services.api_key import ApiKeyService
-from services.draft import Draft
+from services.account.account import SignUp
+from services.account.api_key import ApiKeyService
 from services.error import InvalidCredentials, SottoError
-from services.user import Reference, ReferenceKind
+from services.message.draft import Draft
+from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World, named
 

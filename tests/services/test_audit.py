@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from models import user as users
 from models.api_key import Scope
-from services.account import SignUp
+from services.account.account import SignUp
 from services.id import Kind, decode
 from services.limit import DeviceTrust
 from tests.services.conftest import MakeWorld
@@ -53,7 +53,7 @@ async def test_a_line_names_whose_it_is_by_the_global_id(make_world: MakeWorld) 
     assert not any(str(number) in str(lines) for number in (first.user_id, second.device_id, row.id))
 
 
-@pytest.mark.parametrize("path", sorted(SERVICES.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SERVICES.rglob("*.py")), ids=lambda path: path.stem)
 def test_nobody_writes_into_the_audit_past_it(path: Path) -> None:
     """One place makes its lines, and so its ids."""
     assert ("sotto.audit" in path.read_text(encoding="utf-8")) == (path.stem == "audit")

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from services.conversation import ConversationFilter
 from services.error import BadRequest
+from services.message.conversation import ConversationFilter
 from services.page import MAX_SIZE, PageRequest
 from services.service import Services
 from services.viewer import Viewer

@@ -6,7 +6,7 @@ import pytest
 
 from models.base import conversation_of
 from services.error import RateLimited
-from services.message import SearchFilter
+from services.message.message import SearchFilter
 from services.page import PageRequest
 from services.rate import RateLimiter, SignInRates, Turnstile, network_of
 from tests.services.conftest import MakeWorld

@@ -1,0 +1,1 @@
+"""Documents: read within their limits, validated and estimated before anything of them is executed."""

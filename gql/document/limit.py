@@ -1,0 +1,169 @@
+"""The limits of a document: the rule that runs before graphql-core's own, and the extension that keeps them."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, ClassVar
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NameNode,
+    OperationDefinitionNode,
+    OperationType,
+    OverlappingFieldsCanBeMergedRule,
+    SelectionSetNode,
+)
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.extensions import SchemaExtension
+
+from gql.context import Context
+from gql.document.document import CHARACTERS_PER_TOKEN, COST_PER_TOKEN, DocumentCache, Reading, Rules, check_size, read
+from gql.document.merge import MergeableFields
+from gql.document.reading import Reader
+from gql.document.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, TooDear
+from gql.wire.charge import admit_reading, charge_reading, reader_of
+
+__all__ = [
+    "TOO_COMPLEX",
+    "DocumentCache",
+    "Limit",
+    "QueryLimits",
+    "check_size",
+    "limit_extensions",
+    "limit_rule",
+    "read",
+]
+
+_DEFAULT = QueryLimits()
+
+
+class Limit(ASTValidationRule):
+    """The rule, to be first in the list: it decides at the document's door, before any other rule has seen a field.
+
+    It stands once, as a class, because a class made per request would never be found in a cache again.
+    """
+
+    limits: ClassVar[QueryLimits] = _DEFAULT
+
+    def enter_document(self, node: DocumentNode, *_args: Any) -> None:
+        """Raise past a limit; whatever the other rules would have said about the document stays unsaid."""
+        try:
+            Survey(node, self.limits).check()
+        except LimitExceeded as error:
+            # The class that graphql-core's `validate` catches; it visits nothing more then.
+            raise ValidationAbortedError(error.message, error.nodes, extensions=error.extensions) from None
+
+
+@cache
+def limit_rule(limits: QueryLimits = _DEFAULT) -> type[Limit]:
+    """Return the one rule class for these limits."""
+    return Limit if limits == _DEFAULT else type("Limit", (Limit,), {"limits": limits})
+
+
+class DocumentLimit(SchemaExtension):
+    """Reads, limits and validates a document, each once for as long as the cache remembers it.
+
+    It does the work of ParserCache and ValidationCache, which cannot refuse: an error raised by a `parsing` hook
+    leaves `Schema.stream` as an exception, and with it the socket. So a document that cannot be read is replaced by an
+    empty one, and its refusal goes the way of every validation error.
+    """
+
+    def __init__(self, rule: type[Limit], documents: DocumentCache) -> None:
+        super().__init__()
+        self._rule = rule
+        self._documents = documents
+        self._reading: Reading | None = None
+
+    def on_operation(self) -> Iterator[None]:
+        """Put the rule before all others; it keeps its place when other extensions add theirs."""
+        context = self.execution_context
+        context.validation_rules = _with_limits(self._rule, context.validation_rules)  # type: ignore[arg-type]  # a class is hashable
+        yield
+
+    async def prepare(self) -> None:
+        """Read a long document before `on_parse` needs it, without holding the event loop; others wait for that.
+
+        Raises RateLimited before that for those who have used up their rate; a document that is known costs nothing.
+        """
+        context, asker = self.execution_context, self.execution_context.context
+        if not context.query or context.graphql_document is not None:
+            return
+        is_known = context.query in self._documents
+        tokens = min(len(context.query) // CHARACTERS_PER_TOKEN, self._rule.limits.tokens)
+        expected = 0 if is_known else tokens * COST_PER_TOKEN
+        counted = admit_reading(asker, expected) if isinstance(asker, Context) else 0.0
+        schema = context.schema._schema  # noqa: SLF001
+        self._reading = await self._documents.prepare(
+            context.query,
+            context.variables,
+            schema,
+            context.validation_rules,
+            context.operation_name,
+            reader_of(asker) if isinstance(asker, Context) else Reader(),
+        )
+        if isinstance(asker, Context) and not is_known:
+            charge_reading(asker, counted, self._reading.cost)
+
+    @property
+    def reading(self) -> Reading | None:
+        """The document, once it has been read."""
+        return self._reading
+
+    def on_parse(self) -> Iterator[None]:
+        """Take the document from the cache; a missing text is left to Strawberry, which has its own error for it."""
+        context = self.execution_context
+        if context.query and context.graphql_document is None:
+            self._reading = self._reading or self._documents.get(context.query, context.variables)
+            context.graphql_document = self._reading.document or _empty_document(context.operation_name)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Answer from the cache; the rules are part of the question."""
+        context = self.execution_context
+        if self._reading is not None and context.pre_execution_errors is None:
+            schema = context.schema._schema  # noqa: SLF001
+            found = self._reading.errors(schema, context.validation_rules)
+            context.pre_execution_errors = found or self._too_dear(schema)
+        yield
+
+    def _too_dear(self, schema: GraphQLSchema) -> list[GraphQLError]:
+        """Estimate the operation; returns the refusal of one that costs too much."""
+        context, limit = self.execution_context, self._rule.limits.cost
+        model = self._reading.cost_model(schema, context.operation_name) if self._reading else None
+        if model is None:
+            return []
+        estimate, asker = model.estimate(context.variables), context.context
+        is_too_dear = estimate.cost > limit
+        if isinstance(asker, Context):
+            asker.estimated = estimate.cost
+            if is_too_dear:  # all that will be charged for it
+                charge_reading(asker, 0, model.visited)
+        return [TooDear(estimate.cost, limit, estimate.path)] if is_too_dear else []
+
+
+@cache
+def _with_limits(rule: type[Limit], rules: Rules) -> Rules:
+    """The rule in front, and ours in the place of the one that compares pairs."""
+    is_slow = OverlappingFieldsCanBeMergedRule
+    return (rule, *(MergeableFields if each is is_slow else each for each in rules))
+
+
+def _empty_document(operation_name: str | None) -> DocumentNode:
+    """Return a query of that name, so that the search for the operation does not fail before the refusal is told."""
+    operation = OperationDefinitionNode(
+        operation=OperationType.QUERY,
+        name=NameNode(value=operation_name) if operation_name is not None else None,
+        selection_set=SelectionSetNode(selections=()),
+    )
+    return DocumentNode(definitions=(operation,))
+
+
+def limit_extensions(limits: QueryLimits = _DEFAULT) -> list[Callable[[], SchemaExtension]]:
+    """Return the extensions for `strawberry.Schema(extensions=[*limit_extensions(), …])`, with a cache of their own.
+
+    Every other extension that touches parsing or validation rules comes after them. Call it once for a schema.
+    """
+    rule, documents = limit_rule(limits), DocumentCache(limits)
+    return [lambda: DocumentLimit(rule, documents)]

@@ -1,0 +1,103 @@
+"""Bodies of requests: read within a bound and a deadline, and decoded as strict JSON."""
+
+import asyncio
+import json
+import re
+
+import orjson
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from gql.error import BAD_REQUEST, HttpRefusal
+from gql.wire.expectation import accept_body
+from services.error import BadRequest
+
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Body:
+    """The bytes of a request as they come in; refuses too many (413), too slow (408) and cut off (400).
+
+    `idle_seconds` bounds the wait for the next bytes, `total_seconds` the whole body.
+    """
+
+    def __init__(
+        self, request: web.BaseRequest, limit_bytes: int, *, idle_seconds: float, total_seconds: float | None = None
+    ) -> None:
+        self._request = request
+        self._content = request.content
+        self._limit_bytes = limit_bytes
+        self._idle_seconds = idle_seconds
+        self._deadline = asyncio.get_running_loop().time() + (total_seconds or idle_seconds)
+        self._read_bytes = 0
+        if (request.content_length or 0) > limit_bytes:
+            raise self._too_large()
+
+    async def read(self) -> bytes:
+        """The next bytes, as many as there are; empty at the end."""
+        await accept_body(self._request)
+        chunk = self._content.read_nowait() if self._content.is_eof() else await self._wait()
+        self._read_bytes += len(chunk)
+        if self._read_bytes > self._limit_bytes:
+            raise self._too_large()
+        return chunk
+
+    async def read_all(self) -> bytes:
+        """All bytes, within the limit."""
+        chunks = []
+        while chunk := await self.read():
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _wait(self) -> bytes:
+        remaining = self._deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._idle_seconds, max(0.0, remaining))):
+                return await self._content.readany()
+        except TimeoutError:
+            raise HttpRefusal(408, "TIMEOUT", "The body took too long to arrive.", {"Connection": "close"}) from None
+        except (ClientError, ConnectionError, HttpProcessingError, ValueError) as error:
+            raise HttpRefusal(400, BAD_REQUEST, "The body was cut off, or its transfer coding is broken.") from error
+
+    def _too_large(self) -> HttpRefusal:
+        message = f"The body may have {self._limit_bytes:,} bytes at most."
+        return HttpRefusal(413, "PAYLOAD_TOO_LARGE", message, extensions={"limitBytes": self._limit_bytes})
+
+
+def decode(text: bytes | str) -> object:
+    """Strict JSON (RFC 8259): no NaN, no lone surrogates, at most 1,024 levels; raises BadRequest that says where."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        # The parser's own words: they name the place, and hold nothing of the text.
+        raise BadRequest(f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether an escape of half a character may be why `decode` refused the text: clients cut emoji in two."""
+    return _LONE_SURROGATE.search(text) is not None
+
+
+def parameters_of(request: web.BaseRequest) -> dict[str, object]:
+    """The parameters of a GET as they would stand in a JSON body; raises BadRequest for doubled ones and bad JSON."""
+    parameters: dict[str, object] = {}
+    for key in ("query", "operationName", "variables", "extensions"):
+        values = request.query.getall(key, ())
+        if len(values) > 1:
+            raise BadRequest(f"Send `{key}` once.")
+        if values:
+            parameters[key] = decode(values[0]) if key in ("variables", "extensions") else values[0]
+    # GraphQL over HTTP, "GET": an empty operationName is the same as none.
+    parameters["operationName"] = parameters.get("operationName") or None
+    return parameters
+
+
+def encode(value: object) -> bytes:
+    """JSON in UTF-8; what orjson cannot write (integers beyond 64 bits, lone surrogates) costs a second attempt.
+
+    Raises TypeError or ValueError for what is no JSON at all.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

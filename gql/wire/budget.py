@@ -1,0 +1,276 @@
+"""The budget of an operation: execution that stops when it turns out dearer than it may be, and yields to others."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from functools import cache
+from typing import Any, ClassVar
+
+from graphql import (
+    ExecutionResult,
+    GraphQLObjectType,
+    get_named_type,
+    is_composite_type,
+)
+from graphql.execution import Executor
+from graphql.pyutils import Path, gather_with_cancel
+
+from gql.context import Context
+from gql.document.cost import ITEM, MERGED, weights_of
+from gql.document.survey import LimitExceeded, QueryLimits
+from gql.wire.executor import SottoExecutor
+from gql.wire.pace import pace_of_loop
+
+SHORT = 8  # items of a list within which nobody looks at the clock: what is in them may be a list again
+
+_DEFAULT = QueryLimits()
+
+
+class Spending:
+    """What an operation may still cost, in the unit of its estimate; plain numbers, for every object counts."""
+
+    __slots__ = ("ended_at", "left", "limits", "response_bytes")
+
+    def __init__(self, limits: QueryLimits) -> None:
+        self.limits = limits
+        self.left = limits.executed_cost
+        self.response_bytes = 0
+        self.ended_at: Path | None = None  # where it was more than it may be
+
+    @property
+    def cost(self) -> int:
+        """What it has cost so far."""
+        return self.limits.executed_cost - self.left
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be resolved."""
+        return self.left < 0
+
+    def stop(self) -> None:
+        """Resolve nothing more: nobody waits for the answer."""
+        self.left = -1
+
+    def add(self, cost: int, path: Path | None) -> bool:
+        """Count what is about to be resolved at this path; returns whether that is too much."""
+        self.left -= cost
+        if self.left >= 0:
+            return False
+        self.ended_at = self.ended_at or path
+        return True
+
+    def weigh_answer(self, data: object) -> bool:
+        """Count the bytes of an answer, about; returns whether they are too many. Texts are shared until then."""
+        found, most = 0, self.limits.response_bytes
+        stack: list[Any] = [data]
+        while stack and found <= most:
+            value = stack.pop()
+            kind = type(value)
+            if kind is str:
+                found += len(value) if value.isascii() else len(value.encode(errors="replace"))
+            elif kind is dict:
+                found += sum(map(len, value)) + 6 * len(value)
+                stack += value.values()
+            elif kind is list:
+                stack += value
+        self.response_bytes = found
+        return found > most
+
+    def refusal(self) -> LimitExceeded:
+        """The error that is answered instead of the data."""
+        path = self.ended_at.as_list() if self.ended_at else []
+        if self.left < 0:
+            return LimitExceeded("Cost of the operation as executed", self.cost, self.limits.executed_cost, path=path)
+        return LimitExceeded("Bytes of the answer", self.response_bytes, self.limits.response_bytes, path=path)
+
+
+class BudgetExecutor(SottoExecutor):
+    """Executes every operation of SottoSchema.
+
+    Past its budget nothing more is resolved, and the answer is one error. An error raised inside would be caught,
+    located and collected by each field above it; so fields go on to have empty values, and the data is dropped.
+    """
+
+    limits: ClassVar[QueryLimits] = _DEFAULT
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._field_weights = weights_of(self.schema)
+        self.pace = pace_of_loop()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.spending = Spending(self.limits)
+        self._weights: dict[int, tuple[object, int]] = {}
+
+    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+        """The executor of one event of a subscription, with a budget of its own."""
+        executor = super().build_per_event_executor(payload)
+        assert isinstance(executor, BudgetExecutor)
+        executor._begin()  # noqa: SLF001
+        return executor
+
+    def build_response(self, data: dict[str, Any] | None) -> Any:
+        """The answer; one error past the budget."""
+        response = super().build_response(data)
+        if isinstance(self.context_value, Context):
+            self.context_value.spent = self.spending.cost
+        if self.spending.is_over or self.spending.weigh_answer(data):
+            return ExecutionResult(None, [self.spending.refusal()])
+        return response
+
+    def execute_fields(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Path | None, grouped_field_set: Any, *rest: Any
+    ) -> Any:
+        """Count the fields of one object, then execute them."""
+        known = self._weights.get(id(grouped_field_set)) or self._weigh(parent_type, grouped_field_set)
+        spending = self.spending
+        spending.left -= known[1]
+        if spending.left < 0:
+            spending.ended_at = spending.ended_at or path
+            return {}
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, *rest)
+
+    async def execute_fields_serially(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Path | None, grouped_field_set: Any, *rest: Any
+    ) -> dict[str, Any]:
+        """Execute the root fields of a mutation one by one; none any more past the budget."""
+        results: dict[str, Any] = {}
+        for name, details in grouped_field_set.items():
+            one = {name: details}
+            if self.spending.add(self._weigh(parent_type, one)[1], Path(path, name, parent_type.name)):
+                break
+            done = super().execute_fields_serially(parent_type, source_value, path, one, *rest)
+            results.update(await done if isinstance(done, Awaitable) else done)
+        return results
+
+    async def complete_awaitable_value(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
+    ) -> Any:
+        """Resolve and complete one field, each when there is time.
+
+        To begin is cheap, and what begins in one turn is loaded together: two slices are good for that.
+        """
+        try:
+            if self.pace.is_over(2) and not self.spending.is_over:
+                await self.pace.turn()
+            if self.spending.is_over:
+                _close(result)
+                return None
+        except BaseException:
+            _close(result)
+            raise
+        try:
+            resolved = await result
+            if self.pace.is_over() and not self.spending.is_over:
+                await self.pace.turn()
+            completed = self.complete_value(return_type, field_details_list, info, path, resolved, position_context)
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as raw_error:  # noqa: BLE001 -- as graphql-core does
+            self.handle_field_error(raw_error, return_type, field_details_list, path)
+            return None
+
+    def complete_iterable_value(
+        self, item_type: Any, field_details_list: Any, info: Any, path: Path, items: Any, position_context: Any
+    ) -> Any:
+        """Complete a list; from the item on at which the slice is used up, in later turns of the event loop."""
+        if isinstance(items, list) and len(items) <= SHORT:
+            if self.spending.add(self._weight_of(item_type) * len(items), path):
+                return []
+            return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+        listing = _Listing(self, (item_type, field_details_list, info), path, position_context, enumerate(items))
+        if listing.complete_some():
+            return listing.results if not listing.awaited else listing.gather()
+        return listing.complete_rest()
+
+    def _weight_of(self, item_type: Any) -> int:
+        return ITEM if is_composite_type(get_named_type(item_type)) else 0
+
+    def _weigh(self, parent_type: GraphQLObjectType, grouped_field_set: Any) -> tuple[object, int]:
+        """The weight of these fields; kept with them, so that the id stays theirs."""
+        cost = sum(
+            self._field_weights.get((parent_type.name, details[0].node.name.value), 1) + len(details) // MERGED
+            for details in grouped_field_set.values()
+        )
+        known = self._weights[id(grouped_field_set)] = (grouped_field_set, cost)
+        return known
+
+
+class _Listing:
+    """A list that is being completed, item by item."""
+
+    def __init__(
+        self,
+        executor: BudgetExecutor,
+        details: tuple[Any, Any, Any],
+        path: Path,
+        position_context: Any,
+        items: Iterator[Any],
+    ) -> None:
+        self.results: list[Any] = []
+        self.awaited: list[int] = []  # the indices of results that are coroutines so far
+        self._executor = executor
+        self._details = details
+        self._path = path
+        self._position_context = position_context
+        self._items = items
+        self._weight = executor._weight_of(details[0])  # noqa: SLF001
+
+    def complete_some(self) -> bool:
+        """Complete items until the slice is used up; returns whether none are left."""
+        executor, pace = self._executor, self._executor.pace
+        item_type, field_details_list, info = self._details
+        try:
+            for index, item in self._items:
+                path = self._path.add_key(index, None)
+                if executor.spending.add(self._weight, path):
+                    return True
+                if executor.is_awaitable(item):
+                    each = executor.complete_awaitable_list_item_value(
+                        item, item_type, field_details_list, info, path, self._position_context
+                    )
+                    self.results.append(each)
+                    self.awaited.append(index)
+                elif executor.complete_list_item_value(
+                    item, self.results, item_type, field_details_list, info, path, self._position_context
+                ):
+                    self.awaited.append(index)
+                if pace.is_over():
+                    return False
+        except Exception:
+            executor.settle_in_background([self.results[index] for index in self.awaited])
+            raise
+        return True
+
+    async def complete_rest(self) -> list[Any]:
+        """Complete what is left, in as many turns as that takes, and wait for what is asynchronous in the items."""
+        try:
+            is_done = False
+            while not is_done:
+                if not self._executor.spending.is_over:
+                    await self._executor.pace.turn()
+                is_done = self.complete_some()
+        except asyncio.CancelledError:
+            # They hold further coroutines, which only they can end: let them, without resolving anything.
+            self._executor.spending.stop()
+            self._executor.settle_in_background([self.results[index] for index in self.awaited])
+            raise
+        return await self.gather() if self.awaited else self.results
+
+    async def gather(self) -> list[Any]:
+        """Wait for the items that are not complete."""
+        found = await gather_with_cancel(*(self.results[index] for index in self.awaited))
+        for index, each in zip(self.awaited, found, strict=True):
+            self.results[index] = each
+        return self.results
+
+
+def _close(awaitable: Any) -> None:
+    """Drop a coroutine that will not be awaited, without the warning for one that was forgotten."""
+    if hasattr(awaitable, "close"):
+        awaitable.close()
+
+
+@cache
+def executor_for(limits: QueryLimits = _DEFAULT) -> type[BudgetExecutor]:
+    """The one executor class for these limits."""
+    return BudgetExecutor if limits == _DEFAULT else type("BudgetExecutor", (BudgetExecutor,), {"limits": limits})

@@ -1,0 +1,79 @@
+"""Credentials on their way in: headers of a request, or the payload of connection_init, as services understand them."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+
+from gql.id import Kind, number_of
+from services.account.credentials import Credentials
+from services.error import BadRequest, Unauthenticated
+from services.person.user import Reference, ReferenceKind
+
+HOW_TO_SIGN_IN = (
+    "send the header `Authorization: Bearer <token>`, or on a WebSocket the connection_init payload "
+    '{"authorization": "Bearer <token>"}'
+)
+ACT_AS = "X-Act-As"
+MAX_BYTES = 10_000  # of a header's value, and of one in connection_init
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 6750 §2.1: b64token
+_BASIC = re.compile(r"basic +([A-Za-z0-9+/_-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 7617 §2
+_WAYS = {
+    "id": ReferenceKind.ID,
+    "username": ReferenceKind.USERNAME,
+    "email": ReferenceKind.EMAIL,
+    "externalId": ReferenceKind.EXTERNAL_ID,
+}
+
+
+def credentials_of(
+    authorization: str | None, act_as: str | None, *, is_from_page: bool, is_from_socket: bool
+) -> Credentials | None:
+    """What was sent; None without any. Raises Unauthenticated for a scheme other than Bearer or Basic."""
+    if authorization is None:
+        if act_as is not None:
+            raise Unauthenticated(f"`{ACT_AS}` needs an API key with the scope ACT_AS_ANY_USER.")
+        return None
+    whom = None if act_as is None else reference_of(act_as)
+    name, token = None, None
+    if len(authorization) <= MAX_BYTES:
+        if match := _BEARER.fullmatch(authorization):
+            token = match[1]
+        elif match := _BASIC.fullmatch(authorization):
+            name, token = _basic_of(match[1])
+    if token is None:
+        raise Unauthenticated(f"The credentials cannot be read: {HOW_TO_SIGN_IN}.")
+    return Credentials(token, name, whom, is_from_page, is_from_socket)
+
+
+def of_socket(
+    payload: Mapping[str, object], authorization: str | None, act_as: str | None, *, is_from_page: bool
+) -> Credentials | None:
+    """As `credentials_of`; the payload of connection_init stands before the headers of the handshake."""
+    found = payload.get("authorization", payload.get("Authorization", authorization))
+    if found is not None and not isinstance(found, str):
+        raise Unauthenticated(f"The credentials must be a string: {HOW_TO_SIGN_IN}.")
+    whom = payload.get(ACT_AS, payload.get(ACT_AS.lower(), act_as))
+    if whom is not None and not isinstance(whom, str):
+        raise Unauthenticated(f"`{ACT_AS}` must be a string.")
+    return credentials_of(found, whom, is_from_page=is_from_page, is_from_socket=True)
+
+
+def reference_of(act_as: str) -> Reference:
+    """A user name, or `id:`, `username:`, `email:` or `externalId:` and what follows; raises BadRequest for nothing."""
+    way, colon, rest = act_as.strip().partition(":")
+    kind, text = (_WAYS[way], rest) if colon and way in _WAYS else (ReferenceKind.USERNAME, act_as.strip())
+    if not text:
+        raise BadRequest(f"`{ACT_AS}` is empty: name a person as in `externalId:42`, or leave the header out.")
+    return Reference(kind, text, number_of(Kind.USER, text) if kind is ReferenceKind.ID else None)
+
+
+def _basic_of(encoded: str) -> tuple[str | None, str | None]:
+    """The two halves of Basic credentials: the name, and an API key in the place of a password (Zulip)."""
+    try:
+        padded = encoded.translate(str.maketrans("-_", "+/")) + "=" * (-len(encoded) % 4)
+        name, colon, key = base64.b64decode(padded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None, None
+    return (name, key) if colon and key else (None, None)

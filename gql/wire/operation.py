@@ -1,0 +1,133 @@
+"""One operation: what a client may ask for, with its types checked, and the one function that executes it."""
+
+import asyncio
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import cast
+
+from strawberry.schema import BaseSchema
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from gql.context import Context
+from gql.document.survey import QueryLimits
+from gql.wire.charge import Results, charged
+from services.error import BadRequest
+from services.viewer import Right
+
+GET_OPERATIONS = frozenset({OperationType.QUERY})
+POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
+STREAM_OPERATIONS = frozenset({OperationType.SUBSCRIPTION})
+SOCKET_OPERATIONS = frozenset(OperationType)
+
+
+class PersistedQueryNotSupported(BadRequest):
+    """The hash of a document in its place (Apollo's automatic persisted queries): none are kept here.
+
+    The links of Apollo and urql know this sentence, or the code, and send the document from then on.
+    """
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The parameters of a GraphQL request; `name` chooses among several operations of the document."""
+
+    query: str
+    variables: dict[str, object] | None = None
+    name: str | None = None
+    extensions: dict[str, object] | None = None
+
+
+def operation_of(value: object) -> Operation:
+    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest for the wrong one.
+
+    Keys that the draft does not name are ignored, as it asks.
+    """
+    if isinstance(value, list):
+        raise BadRequest("Send one operation at a time: batches (a list) are not accepted.")
+    if not isinstance(value, dict):
+        raise BadRequest('Send a JSON object, such as {"query": "{ __typename }"}.')
+    query = value.get("query")
+    if is_hash_alone(value):
+        raise PersistedQueryNotSupported
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
+    name = value.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise BadRequest("`operationName` must be a string or null.")
+    for key in ("variables", "extensions"):
+        if value.get(key) is not None and not isinstance(value[key], dict):
+            raise BadRequest(f"`{key}` must be an object or null.")
+    return Operation(query, value.get("variables"), name, value.get("extensions"))
+
+
+def is_hash_alone(parameters: Mapping[str, object]) -> bool:
+    """Whether a persisted query is named, and its document left out."""
+    extensions = parameters.get("extensions")
+    return not parameters.get("query") and isinstance(extensions, dict) and "persistedQuery" in extensions
+
+
+async def execute(
+    schema: BaseSchema, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
+) -> Results:
+    """Execute an operation: the only place that does, for HTTP and WebSocket.
+
+    Yields one result, or for a subscription one per event; a PreExecutionError, alone, when nothing was executed. The
+    errors in the results have been through `gql.error.present`. Close the generator to stop a subscription.
+    """
+    if "eventCursor" in operation.query and context.viewer is not None and context.viewer.may(Right.READ):
+        # Before anything is read: whoever subscribes after this cursor misses nothing of what the query showed.
+        context.event_position = await context.services.stream.position(context.viewer)
+    results = await schema.stream(
+        operation.query,
+        variable_values=operation.variables,
+        context_value=context,
+        operation_name=operation.name,
+        operation_extensions=operation.extensions,
+        allowed_operation_types=allowed,
+    )
+    context.wants_cost = context.wants_cost or (operation.extensions or {}).get("cost") == "report"
+    # Incremental delivery, the wider part of the type, is off.
+    return charged(cast("Results", results), context, getattr(schema, "limits", QueryLimits()))
+
+
+class Steps:
+    """Results one by one: each can be waited for with a time-out, and is not lost by it. Close it with `aclose`."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._upcoming: asyncio.Task[ExecutionResult | None] | None = None
+
+    @property
+    def upcoming(self) -> asyncio.Task[ExecutionResult | None]:
+        """The next result on its way, the same until it is taken; None at the end."""
+        if self._upcoming is None:
+            self._upcoming = asyncio.create_task(self._step())
+        return self._upcoming
+
+    async def _step(self) -> ExecutionResult | None:
+        return await anext(self._results, None)
+
+    async def take(self) -> ExecutionResult | None:
+        """Wait for the next result, and let the one after it follow."""
+        result = await self.upcoming
+        self._upcoming = None
+        return result
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the next result is an exception."""
+        return self.upcoming.done() and not self.upcoming.cancelled() and self.upcoming.exception() is not None
+
+    async def aclose(self) -> None:
+        """Stop the operation, and wait until it has stopped."""
+        if self._upcoming is not None:
+            self._upcoming.cancel()
+            await asyncio.gather(self._upcoming, return_exceptions=True)
+        await self._results.aclose()

@@ -1,0 +1,236 @@
+"""The socket: graphql-transport-ws (the protocol of the npm package graphql-ws), hardened.
+
+A message that breaks the protocol closes the socket with the protocol's code. What is wrong with one operation ends
+that operation with an `error` message, and the others go on.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, aclosing, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import GraphQLError
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from gql.context import Context
+from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
+from gql.wire.answer import body_of
+from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
+from gql.wire.log import OperationLog, SocketLog
+from gql.wire.operation import SOCKET_OPERATIONS, execute, operation_of
+from services.error import RequestError, ServerUnavailable, SottoError
+
+if TYPE_CHECKING:
+    from gql.wire.view import View
+
+GOING_AWAY = 1001  # RFC 6455 §7.4.1
+INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
+FAREWELL_SECONDS = 0.5  # how long the streams of a session that has ended may take to say so
+
+
+class SocketOperation(BaseOperation[Context, None]):
+    """One operation of a socket, with a context of its own."""
+
+    __slots__ = ("context", "payload")
+
+    def __init__(
+        self, handler: "SocketHandler", operation_id: str, payload: dict[str, object], context: Context
+    ) -> None:
+        super().__init__(handler, operation_id, "", None, None)
+        self.payload = payload
+        self.context = context
+
+    async def send_next(self, execution_result: ExecutionResult) -> None:
+        """Send a result, of the same shape as over HTTP."""
+        payload = cast("Any", body_of(execution_result))
+        await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
+
+    async def send_error(self, message: str, extensions: dict[str, object]) -> None:
+        """End the operation with one error."""
+        await self.send_initial_errors([GraphQLError(message, extensions=extensions)])
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """One socket: reads its messages one by one, and runs its operations side by side."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._view = cast("View", self.view)
+        self._outliving: set[asyncio.Task[None]] = set()
+        self._log = SocketLog(self.context)
+        self._seat = ExitStack()
+        self.expires_at = float("inf")  # of the session, in ms since 1970
+        self.looked_at = time.monotonic()
+        self.is_ending = False
+
+    async def handle(self) -> None:
+        """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
+        self._view.sockets.add(self)
+        try:
+            await super().handle()
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            mask(error, self.context.request_id)
+            await self.websocket.close(INTERNAL_ERROR, "Internal error")
+        finally:
+            self._view.sockets.remove(self)
+            self._seat.close()
+            websocket = cast("SocketAdapter", self.websocket)
+            self._log.end(websocket.close_code)
+            await websocket.hang_up()
+
+    async def shutdown(self) -> None:
+        """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""
+        for operation_id, operation in list(self.operations.items()):
+            if cast("SocketOperation", operation).context.is_mutation:
+                await self.cleanup_operation(operation_id)
+        await super().shutdown()
+
+    async def handle_message(self, message: object) -> None:
+        """Check the shape of a message, then act on it."""
+        actions: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "connection_init": self._on_connection_init,
+            "ping": self._on_ping,
+            "subscribe": self._on_subscribe,
+            "complete": self._on_complete,
+        }
+        try:
+            checked = check_message(message)
+        except ProtocolError as error:
+            await self.handle_invalid_message(str(error))
+            return
+        if checked["type"] in actions:  # a pong needs no answer
+            await actions[checked["type"]](checked)
+
+    async def _on_connection_init(self, message: dict[str, Any]) -> None:
+        if self.connection_timed_out:
+            return
+        if self.connection_init_received:
+            await self.websocket.close(4429, "Too many initialisation requests")
+            return
+        self.connection_init_received = True
+        if self.connection_init_timeout_task:
+            self.connection_init_timeout_task.cancel()
+        self.context.connection_params = message.get("payload") or {}
+        try:
+            await self._view.on_ws_connect(self.context)
+            self._seat.enter_context(self._view.sockets.seat(self.context.viewer, self.context.remote))
+        except SottoError as error:
+            await self._refuse(error)
+            return
+        if self.context.viewer is not None:
+            self.expires_at = self.context.viewer.expires_at
+        await self.send_message({"type": "connection_ack"})
+        self.connection_acknowledged = True
+
+    async def end_session(self, error: RequestError) -> None:
+        """Close the socket of a session that has ended, once its live streams have said so themselves."""
+        self.is_ending = True
+        operations = [cast("SocketOperation", each) for each in self.operations.values()]
+        streams = [each.task for each in operations if each.context.is_subscription and each.task is not None]
+        if streams:
+            await asyncio.wait(streams, timeout=FAREWELL_SECONDS)
+        await self._refuse(error)
+
+    async def _refuse(self, error: SottoError) -> None:
+        """Close the socket with the code of the refusal, and its sentence."""
+        code = error.close_code if isinstance(error, RequestError) else TRY_AGAIN_LATER
+        await self.websocket.close(code, error.detail)
+
+    async def _on_ping(self, message: dict[str, Any]) -> None:
+        pong = {"type": "pong", "payload": message["payload"]} if "payload" in message else {"type": "pong"}
+        await self.websocket.send_json(pong)
+
+    async def _on_complete(self, message: dict[str, Any]) -> None:
+        await self.cleanup_operation(message["id"])
+
+    async def _on_subscribe(self, message: dict[str, Any]) -> None:
+        """Start an operation: 1 the protocol's rules; 2 the limit; 3 the session must still be good; 4 a task."""
+        operation_id = message["id"]
+        if not self.connection_acknowledged:
+            await self.websocket.close(4401, "Unauthorized")
+            return
+        if operation_id in self.operations:
+            await self.websocket.close(4409, f"Subscriber for {operation_id} already exists")
+            return
+        operation = SocketOperation(self, operation_id, message["payload"], self.context.for_operation())
+        operation.context.request_id = self._log.next_request_id()
+        limit = self.max_subscriptions_per_connection or 0
+        if isinstance(message["payload"], HalfCharacter):
+            await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
+        elif len(self.operations) + len(self._outliving) >= limit:
+            await operation.send_error(f"One socket runs {limit} operations at once.", {"code": "RATE_LIMITED"})
+        elif await self._is_welcome(operation):
+            operation.task = asyncio.create_task(self.run_operation(operation))
+            operation.task.add_done_callback(self._task_done)
+            self._view.keep(operation.task)
+            self.operations[operation_id] = operation
+
+    async def _is_welcome(self, operation: SocketOperation) -> bool:
+        """Whether the session is still good: one that ended closes the socket, a busy server refuses this operation."""
+        try:
+            await self._view.refresh(operation.context)
+        except ServerUnavailable as error:
+            await operation.send_error(error.detail, extensions_of(error))
+        except SottoError as error:
+            await self._refuse(error)
+        else:
+            return True
+        return False
+
+    async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
+        """Execute an operation, and send what it yields; its errors end it alone."""
+        assert isinstance(operation, SocketOperation)
+        line = OperationLog(operation.context)
+        try:
+            line.outcome = await self._send_results(operation)
+        except WebSocketDisconnected:
+            line.outcome = "disconnected"
+        except SottoError as error:
+            line.outcome = "refused"
+            await self._send_last(operation, error.detail, extensions_of(error))
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            line.outcome = "failed"
+            message, error_id = mask(error, operation.context.request_id)
+            await self._send_last(operation, message, {"code": INTERNAL, "errorId": error_id})
+        finally:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+            line.end()
+
+    async def _send_results(self, operation: SocketOperation) -> str:
+        """Send whatever it yields; returns the outcome for the log."""
+        request = operation_of(operation.payload)
+        async with aclosing(await execute(self.schema, request, operation.context, SOCKET_OPERATIONS)) as results:
+            async for result in results:
+                if isinstance(result, PreExecutionError):
+                    await operation.send_initial_errors(result.errors or [])
+                    return "refused"
+                await operation.send_next(result)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        return "completed"
+
+    async def _send_last(self, operation: SocketOperation, message: str, extensions: dict[str, object]) -> None:
+        with suppress(WebSocketDisconnected):
+            await operation.send_error(message, extensions)
+
+    def forget_id(self, id: str) -> None:
+        """Make the id free again."""
+        self.operations.pop(id, None)
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        """Stop an operation that the client wants no more of; a mutation runs to its end, unheard."""
+        operation = self.operations.pop(operation_id, None)
+        if operation is None or operation.task is None:
+            return
+        assert isinstance(operation, SocketOperation)
+        if not operation.context.is_mutation:
+            operation.task.cancel()
+            return
+        operation.completed = True  # from here on it sends nothing
+        self._outliving.add(operation.task)
+        operation.task.add_done_callback(self._outliving.discard)

@@ -1,0 +1,80 @@
+"""Server-Sent Events: the results of one operation as a stream (graphql-sse protocol, distinct connections mode)."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from gql.context import Context
+from gql.error import mask_refusal, refusal_of
+from gql.wire.answer import body_of, encoded, headers_of
+from gql.wire.negotiation import EVENT_STREAM
+from gql.wire.operation import Steps
+from services.error import SottoError
+
+# A comment, so that proxies and clients see that the stream lives (HTML, server-sent events, §9.2.7). Frames end in LF
+# alone: clients split on it, and the standard allows it.
+HEARTBEAT = b":\n\n"
+# The empty data is meant: a browser's EventSource drops an event that has none.
+COMPLETE = b"event: complete\ndata:\n\n"
+
+
+class EventStream:
+    """One answer that stays open until its operation ends or the client leaves."""
+
+    def __init__(
+        self, request: web.Request, context: Context, *, heartbeat_seconds: float, send_seconds: float
+    ) -> None:
+        self._request = request
+        self._context = context
+        self._heartbeat_seconds = heartbeat_seconds
+        self._send_seconds = send_seconds
+        no_buffering = {"X-Accel-Buffering": "no"}  # nginx would hold the frames back
+        self._response = web.StreamResponse(headers={**headers_of(EVENT_STREAM, context), **no_buffering})
+
+    async def send(self, steps: Steps) -> web.StreamResponse:
+        """Send the results as they come, then `complete`.
+
+        Raises ConnectionError when the client has left, and when it does not read for the time-out. Whoever is cut off,
+        so or by a cancellation, sees a connection that broke, never a `complete`.
+        """
+        try:
+            await self._response.prepare(self._request)
+            while (body := await self._next_body(steps)) is not None:
+                await self._write(b"event: next\ndata: " + encoded(body, self._context)[0] + b"\n\n")
+            await self._write(COMPLETE)
+        except asyncio.CancelledError:
+            cut(self._request)
+            raise
+        except ConnectionError:
+            if self._context.is_mutation:  # it runs to its end, unheard
+                await asyncio.wait([steps.upcoming])
+            raise
+        return self._response
+
+    async def _next_body(self, steps: Steps) -> dict[str, object] | None:
+        """What comes next, or None at the end; meanwhile a heartbeat now and then."""
+        while not (await asyncio.wait([steps.upcoming], timeout=self._heartbeat_seconds))[0]:
+            await self._write(HEARTBEAT)
+        try:
+            result = await steps.take()
+        except SottoError as error:
+            return refusal_of(error).body()
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            return mask_refusal(error, self._context.request_id).body()
+        return body_of(result) if result is not None else None
+
+    async def _write(self, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                await self._response.write(frame)
+        except TimeoutError:
+            cut(self._request)
+            raise ConnectionResetError("The client does not read.") from None
+
+
+def cut(request: web.Request) -> None:
+    """End the connection without the last chunk, so that the client knows that the stream was not complete."""
+    transport: Any = request.transport
+    if transport is not None:
+        transport.abort()

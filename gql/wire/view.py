@@ -1,0 +1,273 @@
+"""The view: GraphQL over HTTP, as one story from the request line to the answer; WebSockets go to socket.py."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+from strawberry import Schema
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.unset import UNSET, UnsetType
+
+from gql.context import Context
+from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
+from gql.wire.answer import body_of, check_kind, check_method, respond, status_of
+from gql.wire.body import Body, decode, parameters_of
+from gql.wire.charge import Results
+from gql.wire.credentials import ACT_AS, credentials_of, of_socket
+from gql.wire.frame import SocketAdapter
+from gql.wire.handshake import HandshakeView, wants_socket
+from gql.wire.log import CONTEXT, REMOTE
+from gql.wire.negotiation import (
+    EVENT_STREAM,
+    GRAPHQL_RESPONSE,
+    JSON,
+    MULTIPART,
+    accept_of,
+    check_content,
+    media_type_for,
+    prefers_stream,
+    takes_stream,
+    wants_page,
+)
+from gql.wire.operation import (
+    GET_OPERATIONS,
+    POST_OPERATIONS,
+    STREAM_OPERATIONS,
+    Operation,
+    PersistedQueryNotSupported,
+    Steps,
+    execute,
+    operation_of,
+)
+from gql.wire.origin import Origins
+from gql.wire.socket import GOING_AWAY, SocketHandler
+from gql.wire.socket_registry import Sockets
+from gql.wire.sse import EventStream
+from gql.wire.upload import MultipartRequest, UploadLimits
+from services.error import ServerUnavailable, SottoError
+
+if TYPE_CHECKING:
+    from services.service import Services
+
+T = TypeVar("T")
+
+UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the silence that is allowed within it
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What an operator may turn; `allowed_origins` are foreign pages that may open a WebSocket, and `LOOPBACK`."""
+
+    max_json_bytes: int = 256 * 1024
+    max_inline_request_bytes: int = 32 * 1024 * 1024
+    max_attachments: int = 10
+    body_timeout_seconds: float = 30.0
+    allowed_origins: tuple[str, ...] = ()
+    heartbeat_seconds: float = 20.0
+    connection_init_seconds: float = 10.0
+    max_operations_per_socket: int = 20
+    max_sockets_per_user: int = 50
+    max_frame_bytes: int = 1024 * 1024
+    send_timeout_seconds: float = 30.0
+    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # what browsers are shown, if anything
+    public_url: str = ""  # where clients reach this server; from their request where it is not known
+
+
+class View(HandshakeView):
+    """The handler of `/graphql`: HTTP, and the way to its sockets."""
+
+    graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
+
+    def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
+        self.options = options = options or ViewOptions()
+        self.origins = Origins(options.allowed_origins)
+        super().__init__(
+            schema,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
+            max_subscriptions_per_connection=options.max_operations_per_socket,
+            allowed_origins=self.origins.exact,
+        )
+        self.services = services
+        self.sockets = Sockets(services.authenticator, options.max_sockets_per_user)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._is_draining = False
+        self._upload_limits = UploadLimits(
+            operations_bytes=options.max_json_bytes,
+            request_bytes=options.max_inline_request_bytes,
+            files=options.max_attachments,
+            idle_seconds=options.body_timeout_seconds,
+            total_seconds=options.body_timeout_seconds * UPLOAD_PATIENCE,
+        )
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
+        if self.is_websocket_request(request) and not self._is_draining:
+            return await self.run(request)
+        context = await self.get_context(request, None)
+        media_type = media_type_for(accept_of(request))
+        try:
+            return await self._answer(request, context, media_type)
+        except HttpRefusal as error:
+            refusal = error
+        except PersistedQueryNotSupported as error:
+            # As Apollo's server answers: what only asks for the document is no failure to clients of application/json.
+            refusal = refusal_of(error, 200 if media_type == JSON else None)
+        except SottoError as error:
+            refusal = refusal_of(error)
+        except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
+            refusal = mask_refusal(error, context.request_id)
+        return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
+
+    async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
+        """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
+        accept = accept_of(request)
+        if wants_socket(request):
+            self.check_handshake(request)
+            raise ServerUnavailable("The server is stopping: connect again.")
+        if request.method not in ("GET", "POST"):
+            raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
+        if request.method == "GET" and wants_page(accept) and (self.options.page or "query" not in request.query):
+            return await self._page(request)
+        if media_type is None and not takes_stream(accept):
+            raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
+        await self.authenticate(context)
+        return await self._outlive(self._respond(request, context, accept), context)
+
+    async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
+        """Execute, and answer in one piece or as a stream: which of them, is known once the document is read."""
+        results = self._results(request, context, accept)
+        if takes_stream(accept):
+            async with aclosing(Steps(results)) as steps:
+                await _wait_until_read(steps, context)
+                if context.is_subscription or (prefers_stream(accept) and not steps.has_failed):
+                    return await self._stream(request, context, steps)
+                result = await steps.take()
+        else:
+            async with aclosing(results):
+                result = await anext(results)
+        assert result is not None
+        check_kind(result)
+        media_type = media_type_for(accept) or JSON
+        return respond(body_of(result), media_type, context, status_of(result, media_type))
+
+    async def _results(self, request: web.Request, context: Context, accept: str) -> Results:
+        """Read the operation from the URL, JSON or parts, and execute it; files that nobody claimed are discarded."""
+        allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
+        if takes_stream(accept):
+            allowed |= STREAM_OPERATIONS
+        multipart = MultipartRequest(context, self._upload_limits)
+        try:
+            operation = await self._operation_of(request, multipart)
+            async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
+                async for result in results:
+                    yield result
+        finally:
+            await multipart.discard()
+
+    async def _operation_of(self, request: web.Request, multipart: MultipartRequest) -> Operation:
+        if request.method == "GET":
+            return operation_of(parameters_of(request))
+        if check_content(request) == MULTIPART:
+            return await multipart.receive(request)
+        body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
+        return operation_of(decode(await body.read_all()))
+
+    async def _stream(self, request: web.Request, context: Context, steps: Steps) -> web.StreamResponse:
+        """Answer with Server-Sent Events until the operation ends, the client leaves or the server stops."""
+        if steps.upcoming.done() and (result := steps.upcoming.result()) is not None:
+            check_method(result)
+        options, task = self.options, asyncio.current_task()
+        stream = EventStream(
+            request,
+            context,
+            heartbeat_seconds=options.heartbeat_seconds,
+            send_seconds=options.send_timeout_seconds,
+        )
+        if context.is_subscription and task is not None:
+            self._streams.add(task)
+            task.add_done_callback(self._streams.discard)
+        return await stream.send(steps)
+
+    async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:
+        """Await the work; when the client goes away a mutation still runs to its end, anything else is stopped."""
+        task = asyncio.create_task(work)
+        self.keep(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not context.is_mutation:
+                task.cancel()
+                await asyncio.wait([task])  # until its files are discarded
+            raise
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold on to a task that nobody may be awaiting any more; `drain` waits for it."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def drain(self, seconds: float = 3.0) -> None:
+        """Refuse new sockets, close the open ones with 1001, cut streams, give what else runs this long to finish."""
+        self._is_draining = True
+        for stream in self._streams:
+            stream.cancel()
+        closing = self.sockets.close(GOING_AWAY, "The server is stopping: connect again.")
+        pending = {asyncio.ensure_future(closing), *self._running}
+        await asyncio.wait(pending, timeout=seconds)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        """For browsers, a link with an operation in it too: they show it, and run nothing that nobody has read."""
+        if self.options.page is None:
+            raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
+        return await self.options.page(request)
+
+    async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:
+        """The context of a request before it is known who asks."""
+        context = request[CONTEXT] = Context(
+            services=self.services,
+            viewer=None,
+            request_id=secrets.token_hex(8),
+            remote=request.get(REMOTE) or request.remote or "",
+            device_name=request.headers.get("User-Agent", "")[:200] or None,
+            base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
+            authorization=", ".join(request.headers.getall("Authorization", ())) or None,
+            act_as=", ".join(request.headers.getall(ACT_AS)) if ACT_AS in request.headers else None,
+            is_from_page="Origin" in request.headers,
+            wants_cost=request.headers.get("GraphQL-Cost", "").strip().lower() == "report",
+        )
+        return context
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
+        payload = context.connection_params or {}
+        context.credentials = of_socket(
+            payload, context.authorization, context.act_as, is_from_page=context.is_from_page
+        )
+        await self.refresh(context)
+        no_payload: UnsetType = UNSET
+        return no_payload
+
+    async def authenticate(self, context: Context) -> None:
+        """Find out who asks by the headers of a request; raises the RequestError of credentials that are not good."""
+        context.credentials = credentials_of(
+            context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
+        )
+        await self.refresh(context)
+
+    async def refresh(self, context: Context) -> None:
+        """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""
+        context.viewer = await self.services.authenticator.authenticate(context.credentials)
+
+
+async def _wait_until_read(steps: Steps, context: Context) -> None:
+    """Until it is known what kind of operation this is, or that none of it will be executed."""
+    prepared = asyncio.create_task(context.prepared.wait())
+    await asyncio.wait([steps.upcoming, prepared], return_when=asyncio.FIRST_COMPLETED)
+    prepared.cancel()

@@ -1,0 +1,117 @@
+"""The operator's commands about people and their keys; each answers with lines for a terminal."""
+
+from gql.id import Kind, encode, number_of
+from models import user as users
+from models.api_key import Scope
+from models.base import now_ms
+from models.transaction import Transaction
+from server.terminal import harmless, moment
+from services.account.account import SignUp, check_sign_up
+from services.account.password import password_issue
+from services.error import InvalidInput
+from services.person.user import get_id
+from services.service import Services
+
+STATES = {users.ACTIVE: "active", users.SUSPENDED: "suspended", users.DEACTIVATED: "deactivated"}
+
+
+async def add_user(
+    services: Services,
+    username: str,
+    password: str | None,
+    display_name: str | None = None,
+    email: str | None = None,
+    external_id: str | None = None,
+    avatar_url: str | None = None,
+    is_bot: bool = False,
+) -> list[str]:
+    """Makes an account; raises InvalidInput, AlreadyExists."""
+    form = SignUp(username, password, display_name, email, external_id=external_id)
+    check_sign_up(form, services.limits)
+    await services.account.create(form, is_bot=is_bot, avatar_url=avatar_url)
+    how = "can sign in now" if password is not None else "signs in with an API key: see `./sotto key create`"
+    return [f"{username} {how}."]
+
+
+async def list_users(services: Services) -> list[str]:
+    """All accounts, by user name."""
+    rows = await services.database.read(lambda tx: tx.all(users.ALL))
+    kinds = ("person", "bot")
+    return [
+        f"{row.username:32} {STATES[row.state]:12} {kinds[row.is_bot]:7} {harmless(row.display_name)}"
+        + ("" if row.external_id is None else f"  externalId:{harmless(row.external_id)}")
+        for row in rows
+    ]
+
+
+async def change_password(services: Services, username: str, password: str) -> list[str]:
+    """Changes a password and ends that person's sessions; raises InvalidInput, NotFound."""
+    if issue := password_issue(password):
+        raise InvalidInput([issue])
+    await services.account.set_password(username, password)
+    return [f"{username} has a new password; their sessions are ended."]
+
+
+async def suspend_user(services: Services, username: str) -> list[str]:
+    """Keeps somebody out until they are restored; raises NotFound."""
+    await services.account.set_state(username, users.SUSPENDED)
+    return [f"{username} is suspended; what they had open has ended. `restore` lets them in again."]
+
+
+async def restore_user(services: Services, username: str) -> list[str]:
+    """Lets somebody in again; raises NotFound."""
+    await services.account.set_state(username, users.ACTIVE)
+    return [f"{username} is active."]
+
+
+async def deactivate_user(services: Services, username: str) -> list[str]:
+    """Closes an account; raises NotFound."""
+    await services.account.set_state(username, users.DEACTIVATED)
+    return [f"{username} is deactivated; their messages stay with the others."]
+
+
+async def trust_user(services: Services, username: str) -> list[str]:
+    """Trusts all devices of somebody who has none left to confirm one with, or else their next; raises NotFound."""
+    count = await services.device.trust_all(username)
+    return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no device that waits."]
+
+
+async def open_session(services: Services, username: str) -> list[str]:
+    """A token of somebody's, for `./sotto send` and `listen`; its device is trusted. Raises NotFound."""
+    return [(await services.account.open_session(username, "./sotto", is_vouched_for=True)).token]
+
+
+async def create_key(
+    services: Services, username: str, name: str, scopes: list[str], life_days: int | None = None
+) -> list[str]:
+    """Makes an API key of any scope, which is shown once; raises InvalidInput, NotFound, PermissionDenied."""
+    scope = Scope(0)
+    for each in scopes:
+        scope |= Scope[each]
+    expires_at = None if life_days is None else now_ms() + life_days * 86_400_000
+    services.api_key.check(name, scope, expires_at)
+
+    def put(tx: Transaction) -> str:
+        return services.api_key.put(tx, get_id(tx, username), name, scope, expires_at)[1]
+
+    return [await services.database.write(put)]
+
+
+async def list_keys(services: Services, username: str) -> list[str]:
+    """Somebody's keys, newest first; raises NotFound."""
+    rows = await services.database.read(services.api_key.rows_of, username)
+    return [
+        f"{encode(Kind.API_KEY, row.id)}  {harmless(row.name):32} {_scopes_of(row.scopes)}  "
+        f"made {moment(row.created_at)}, last used {moment(row.last_used_at)}, ends {moment(row.expires_at)}"
+        for row in rows
+    ]
+
+
+async def revoke_key(services: Services, username: str, key_id: str) -> list[str]:
+    """Ends a key of somebody's; raises NotFound."""
+    await services.api_key.remove(username, number_of(Kind.API_KEY, key_id))
+    return [f"The key {key_id} is good for nothing any more."]
+
+
+def _scopes_of(scopes: int) -> str:
+    return ",".join(scope.name or "" for scope in Scope if scope & scopes)

@@ -1,0 +1,44 @@
+"""The command line's own words: settings or a line with the way out, never a traceback."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from server.setting.settings import Settings
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the database and the files.")]
+
+
+class StartError(Exception):
+    """What was asked for cannot be started; the text is one line with the way out."""
+
+
+def fail(sentence: str) -> NoReturn:
+    typer.echo(f"sotto: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+def settings_of(**flags: object) -> "Settings":
+    from server.setting.settings import SettingsError, load_settings  # noqa: PLC0415 - `--help` and `test` need none of this
+
+    try:
+        return load_settings(**flags)
+    except SettingsError as error:
+        fail(str(error).replace("\n", "\nsotto: "))
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    from services.error import SottoError  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except StartError as error:
+        fail(str(error))
+    except SottoError as error:
+        fail(error.detail)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -1,0 +1,1 @@
+"""The settings: where they come from, how they are checked, and what they mean."""

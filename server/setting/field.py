@@ -1,0 +1,108 @@
+"""The kinds of values that settings have: how each is read, and what is wrong with one that is refused."""
+
+import ipaddress
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
+
+from server.setting.issuer import Issuer, check_prefixes, issuers_of
+
+LOOPBACK_ORIGINS = "loopback"  # stands for pages of this machine; see gql/wire/origin.py
+
+DAY_SECONDS = 24 * 60 * 60
+
+
+def _split(text: str) -> SplitResult:
+    """Split a URL; raises ValueError with a sentence of ours, because the library's may repeat a password."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return parts
+
+
+def _check_scheme(text: str, known: str, example: str) -> None:
+    if text and (scheme := _split(text).scheme) != known:
+        found = f"the scheme {scheme!r}" if scheme else "no scheme"
+        raise ValueError(f"only {known} URLs are supported so far, such as {example}; found {found}")
+
+
+def _split_list(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _check_database_url(text: str) -> str:
+    _check_scheme(text, "sqlite", "sqlite:///data/sotto.db")
+    parts = _split(text)
+    if text and (parts.netloc or parts.query or parts.fragment or parts.path in {"", "/", "/:memory:"}):
+        raise ValueError("a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db")
+    return text
+
+
+def _check_storage_url(text: str) -> str:
+    parts = _split(text)
+    if parts.scheme == "s3":
+        if not parts.hostname or "@" in parts.netloc or set(parse_qs(parts.query)) - {"endpoint", "region"}:
+            raise ValueError(
+                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other "
+                "servers than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        return text
+    _check_scheme(text, "file", "file:///srv/sotto/files or s3://bucket/prefix")
+    if text and (parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/")):
+        raise ValueError("a file URL has three slashes and an absolute path, as in file:///srv/sotto/files")
+    return text
+
+
+def _check_pubsub_url(text: str) -> str:
+    _check_scheme(text, "memory", "memory://")
+    return text
+
+
+def _check_public_url(text: str) -> str:
+    parts = _split(text)
+    is_web = parts.scheme in {"http", "https"} and parts.hostname
+    if text and (not is_web or "@" in parts.netloc or parts.query or parts.fragment):
+        raise ValueError("must be an http or https URL without user, query or fragment, as in https://chat.example.org")
+    return text.rstrip("/")
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin.lower() == LOOPBACK_ORIGINS:
+            continue
+        parts = _split(origin)
+        is_web = parts.scheme in {"http", "https"} and parts.hostname
+        if not is_web or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
+            raise ValueError("each must be scheme://host[:port] and no more, as in https://chat.example.org")
+    return tuple(origin.lower() for origin in origins)  # browsers send Origin in lower case (RFC 6454, section 4)
+
+
+def _check_proxies(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise ValueError("each must be an address or a network, as in 10.0.0.0/8 or ::1") from None
+    return networks
+
+
+Bytes = Annotated[ByteSize, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Rate = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
+Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
+AudienceName = Annotated[Literal["everyone", "followed_by_me", "mutual_follows", "nobody"], BeforeValidator(lower)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_split_list), AfterValidator(_check_proxies)]
+Issuers = Annotated[tuple[Issuer, ...], BeforeValidator(issuers_of), AfterValidator(check_prefixes)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_split_list), AfterValidator(_check_origins)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+StorageUrl = Annotated[str, AfterValidator(_check_storage_url)]
+PubSubUrl = Annotated[str, AfterValidator(_check_pubsub_url)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]

@@ -1,0 +1,296 @@
+"""Accounts of our own: sign up, in and out, passwords, and what the operator does to an account."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from models import api_key as keys
+from models import device as devices
+from models import session as sessions
+from models import user as users
+from models.base import now_ms
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services import audit
+from services.account.authentication import Authenticator, session_viewer
+from services.account.device import tell_of
+from services.account.host_user import USERNAME
+from services.account.issuer import LEEWAY_SECONDS
+from services.account.password import Passwords, password_issue
+from services.credential_status import check_state, standing_of
+from services.error import (
+    AlreadyExists,
+    BadRequest,
+    InvalidCredentials,
+    InvalidInput,
+    PermissionDenied,
+)
+from services.guard import GuardedDatabase
+from services.limit import DeviceTrust, Limits
+from services.person.user import get_id
+from services.rate import RateLimiter, SignInRates, network_of
+from services.rejection import Issue, IssueReason
+from services.revocation import RevocationReason
+from services.text import name_issue
+from services.viewer import CredentialKind, Right, Viewer
+
+EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
+MOST_DEVICES = 100  # of one person; who signs in once more loses the one that was unseen for longest
+_WRONG = "The user name or the password is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What a person says who joins; `remote` is the address they come from."""
+
+    username: str
+    password: str | None = field(repr=False)  # None is the operator's to say: a bot that comes by a key
+    display_name: str | None = None
+    email: str | None = None
+    device_name: str | None = None
+    remote: str = ""
+    external_id: str | None = None  # the operator's to give
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh session; the token is shown here and kept nowhere."""
+
+    token: str = field(repr=False)
+    viewer: Viewer
+
+
+class AccountService:
+    """How somebody proves who they are, and what becomes of it."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, authenticator: Authenticator, limits: Limits) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._authenticator = authenticator
+        self._limits = limits
+        self._passwords = Passwords()
+        self._sign_ins = SignInRates(limits.sign_ins_per_minute)
+        self._sign_ups = RateLimiter(limits.sign_ups_per_minute, "sign-ups")
+        self._changes = RateLimiter(limits.sign_ins_per_minute, "changes of a password")
+
+    def close(self) -> None:
+        """Ends the threads that hash passwords."""
+        self._passwords.close()
+
+    async def sign_up(self, form: SignUp) -> SignedIn:
+        """Makes an account and its first session; who signs up is signed in.
+
+        Where nobody is found by e-mail, one that is taken makes no difference: the account is made, its owner sees the
+        address as they gave it, and it goes on leading to who had it first. Raises PermissionDenied where sign-up is
+        off, RateLimited by address, InvalidInput, AlreadyExists.
+        """
+        if not self._limits.sign_up:
+            raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
+        self._sign_ups.take(network_of(form.remote))
+        check_sign_up(form, self._limits)
+        user_id = await self.create(form, shares_email=not self._limits.email_lookup)
+        return await self._open_session(user_id, form.device_name)
+
+    async def create(
+        self, form: SignUp, *, is_bot: bool = False, avatar_url: str | None = None, shares_email: bool = False
+    ) -> int:
+        """Stores a checked account and returns its id; raises AlreadyExists. See `models.user.put`."""
+        password_hash = None if form.password is None else await self._passwords.hash(form.password)
+        user_id = await self._database.write(
+            users.put,
+            form.username,
+            display_name=form.display_name or form.username,
+            password_hash=password_hash,
+            email=form.email,
+            external_id=form.external_id,
+            avatar_url=avatar_url,
+            is_bot=is_bot,
+            shares_email=shares_email,
+        )
+        if user_id is None:
+            raise AlreadyExists(f"This user name{'' if shares_email else ' or e-mail address'} is taken.")
+        return user_id
+
+    async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
+        """Opens a session; an unknown name and a wrong password get the same answer after the same work.
+
+        Raises BadRequest for a device's name that cannot be shown, RateLimited by address and by name,
+        InvalidCredentials, AccountSuspended, AccountDeactivated.
+        """
+        if device_name is not None:  # BadRequest: the result of a sign-in has no member for a bad input
+            issue = name_issue(("deviceName",), device_name, self._limits.max_display_name_length)
+            if issue:
+                raise BadRequest(issue.detail)
+        key = users.fold(username)[:64]
+        if not key.isprintable():  # nobody's, and half a character cannot be bound
+            key = ""
+        self._sign_ins.take(key, remote)
+        row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL, key=key))
+        if not await self._passwords.verify(row.password_hash if row else None, password) or row is None:
+            raise InvalidCredentials(_WRONG)
+        check_state(row.state)
+        signed_in = await self._open_session(row.id, device_name, row.password_hash)
+        self._sign_ins.know(key, remote)
+        if row.password_hash is not None and self._passwords.is_outdated(row.password_hash):
+            renewed = await self._passwords.hash(password)
+            await self._database.write(
+                lambda tx: tx.run(users.REHASH, id=row.id, known=row.password_hash, password_hash=renewed)
+            )
+        return signed_in
+
+    async def open_session(self, username: str, device_name: str, *, is_vouched_for: bool = False) -> SignedIn:
+        """A session without a password, for the operator's commands; raises NotFound, AccountSuspended …
+
+        A device that the operator vouches for is trusted at once. It does not count as the person's first one, and
+        their other devices hear of it as of any.
+        """
+        user_id = await self._database.read(get_id, username)
+        return await self._open_session(user_id, device_name, is_vouched_for=is_vouched_for)
+
+    async def sign_out(self, viewer: Viewer, *, everywhere: bool) -> int:
+        """Ends this session, or all that were begun so far, and returns how many; their live streams end too.
+
+        Everywhere ends the tokens of the host application's as well, which are not counted. Raises PermissionDenied
+        for what is no session, DeviceUntrusted for `everywhere` on a device that waits to be trusted: whoever has a
+        password alone could make theirs the only one.
+        """
+        if viewer.kind is CredentialKind.API_KEY or (viewer.kind is CredentialKind.TOKEN and not everywhere):
+            raise PermissionDenied("This is no session of ours: an API key is revoked, a token is your application's.")
+        if everywhere and viewer.is_restricted:
+            viewer.check(Right.ACCOUNT)
+
+        def end(tx: Transaction) -> int:
+            if not everywhere:
+                return tx.run(devices.DELETE, user=viewer.user_id, id=viewer.device_id)
+            tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
+            return tx.run(devices.DELETE_ALL, user=viewer.user_id)
+
+        ended = await self._database.write(end)
+        only = None if everywhere else [viewer.session]
+        self._authenticator.end(viewer.user_id, RevocationReason.SIGNED_OUT, only)
+        return ended
+
+    async def change_password(self, viewer: Viewer, current: str, new: str) -> int:
+        """Gives the viewer another password and ends their other sessions; returns how many.
+
+        Raises InvalidInput, InvalidCredentials, RateLimited; PermissionDenied for who did not come in by a password.
+        """
+        viewer.check(Right.ACCOUNT)
+        self._changes.take(viewer.user_id)
+        if issue := password_issue(new, ("newPassword",)):
+            raise InvalidInput([issue])
+        row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL_BY_ID, id=viewer.user_id))
+        known = None if row is None else row.password_hash
+        if not await self._passwords.verify(known, current):
+            raise InvalidCredentials("The current password is wrong.")
+        password_hash = await self._passwords.hash(new)
+
+        def change(tx: Transaction) -> int:
+            standing_of(tx, viewer)
+            if not tx.run(users.REHASH, id=viewer.user_id, known=known, password_hash=password_hash):
+                raise InvalidCredentials("The current password is wrong.")  # it was changed meanwhile
+            return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
+
+        ended = await self._database.write(change)
+        audit.note("password changed", viewer.user_id)
+        self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, but=viewer.session)
+        return ended
+
+    async def set_password(self, username: str, password: str) -> None:
+        """Gives somebody another password, and ends all their sessions and keys; raises NotFound.
+
+        For the operator, who vouches for them: their next device is trusted.
+        """
+        password_hash = await self._passwords.hash(password)
+
+        def change(tx: Transaction) -> int:
+            user_id = get_id(tx, username)
+            tx.run(users.SET_PASSWORD, id=user_id, password_hash=password_hash)
+            _begin_anew(tx, user_id)
+            return user_id
+
+        self._authenticator.end(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
+
+    async def set_state(self, username: str, state: int) -> None:
+        """Suspends, restores or deactivates somebody, which ends what they have open; raises NotFound.
+
+        Who is restored from a suspension finds their sessions and keys as they were; from a deactivation they begin
+        anew. Until then the sessions of both stay, so that whoever shows one is told why it is refused. For the
+        operator.
+        """
+
+        def change(tx: Transaction) -> int:
+            user_id = get_id(tx, username)
+            was = tx.value(users.STATE, id=user_id)
+            tx.run(users.SET_STATE, id=user_id, state=state)
+            if was == users.DEACTIVATED and state != was:
+                _begin_anew(tx, user_id)
+                tx.run(users.END_TOKENS, id=user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
+            return user_id
+
+        user_id = await self._database.write(change)
+        reasons = {
+            users.SUSPENDED: RevocationReason.ACCOUNT_SUSPENDED,
+            users.DEACTIVATED: RevocationReason.ACCOUNT_DEACTIVATED,
+        }
+        audit.note("account state changed", user_id, state=state)
+        self._authenticator.end(user_id, reasons.get(state))
+
+    async def _open_session(
+        self, user_id: int, device_name: str | None, known: str | None = None, *, is_vouched_for: bool = False
+    ) -> SignedIn:
+        """A session with its device; `known` is the password's hash that was checked, and must be the one still."""
+        token = f"sot_{secrets.token_urlsafe(32)}"
+        session = hashlib.sha256(token.encode()).digest()
+        expires_at = now_ms() + self._limits.session_life_seconds * 1000
+
+        def write(tx: Transaction) -> tuple[int, bool, list[bytes], list[Hint]]:
+            row = tx.first(users.CREDENTIAL_BY_ID, id=user_id)
+            if row is None or (known is not None and row.password_hash != known):
+                raise InvalidCredentials(_WRONG)
+            check_state(row.state)
+            is_first = not is_vouched_for and tx.run(users.TAKE_FIRST_DEVICE, id=user_id) > 0
+            is_known = is_first or self._limits.device_trust is DeviceTrust.OFF
+            is_trusted = is_known or is_vouched_for
+            ended = sessions.make_room(tx, user_id, MOST_DEVICES - 1)
+            device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
+            return device_id, is_trusted, ended, [] if is_known else tell_of(tx, user_id, device_id).hints
+
+        device_id, is_trusted, ended, hints = await self._database.write(write)
+        if ended:
+            self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=ended)
+        viewer = session_viewer(self._limits, user_id, session, expires_at, device_id, is_trusted)
+        self._authenticator.remember(token, viewer)
+        self._pubsub.publish(hints)
+        return SignedIn(token, viewer)
+
+
+def _begin_anew(tx: Transaction, user_id: int) -> None:
+    """Without sessions, devices and keys; the next device is trusted as a first one is."""
+    tx.run(devices.DELETE_ALL, user=user_id)
+    tx.run(keys.DELETE_ALL, user=user_id)
+    tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
+
+
+def check_sign_up(form: SignUp, limits: Limits) -> None:
+    """Raises InvalidInput with everything that is wrong with the form."""
+    issues: list[Issue | None] = []
+    if not USERNAME.fullmatch(form.username):
+        detail = "A user name is 3 to 32 of the letters a to z, digits, `_`, `.` and `-`."
+        reason, limit = IssueReason.MALFORMED, None
+        if len(form.username) < 3:
+            reason, limit = IssueReason.TOO_SHORT, 3
+        elif len(form.username) > 32:
+            reason, limit = IssueReason.TOO_LONG, 32
+        issues.append(Issue(("username",), reason, detail, limit))
+    if form.password is not None:
+        issues.append(password_issue(form.password))
+    if form.display_name is not None:
+        issues.append(name_issue(("displayName",), form.display_name, limits.max_display_name_length))
+    if form.email is not None and not EMAIL.fullmatch(form.email):
+        issues.append(Issue(("email",), IssueReason.MALFORMED, "This is not an e-mail address."))
+    if form.device_name is not None:
+        issues.append(name_issue(("deviceName",), form.device_name, limits.max_display_name_length))
+    if found := [issue for issue in issues if issue]:
+        raise InvalidInput(found)

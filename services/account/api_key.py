@@ -1,0 +1,125 @@
+"""API keys: how the viewer's programs come in; the key itself is shown once and kept as a hash."""
+
+import hashlib
+import secrets
+
+from models import api_key as keys
+from models.api_key import ApiKeyRow, Scope
+from models.base import new_id, now_ms
+from models.prepared import id_list
+from models.transaction import Transaction
+from services import audit
+from services.account.authentication import Authenticator
+from services.credential_status import standing_of
+from services.error import InvalidInput, NotFound, PermissionDenied
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.person.user import get_id
+from services.rejection import Issue, IssueReason
+from services.revocation import RevocationReason
+from services.text import name_issue
+from services.viewer import Right, Viewer
+
+# Whoever holds one of these has power over other people: only the operator makes them, with `./sotto key create`.
+OPERATORS = Scope.ACT_AS_ANY_USER | Scope.ADMIN
+
+
+class ApiKeyService:
+    """Keys belong to a person or a bot."""
+
+    def __init__(self, database: GuardedDatabase, authenticator: Authenticator, limits: Limits) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._limits = limits
+
+    async def list_of(self, viewer: Viewer) -> list[ApiKeyRow]:
+        """The viewer's keys, newest first; `last_used_at` is right to within five minutes."""
+        viewer.check(Right.DEVICES)
+        return await self._database.read(lambda tx: tx.all(keys.OF_USER, user=viewer.user_id))
+
+    async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, ApiKeyRow]:
+        """Those of the ids that are keys of the viewer's."""
+        viewer.check(Right.DEVICES)
+        rows = await self._database.read(lambda tx: tx.all(keys.BY_IDS, user=viewer.user_id, ids=id_list(ids)))
+        return {row.id: row for row in rows}
+
+    async def create(self, viewer: Viewer, name: str, scopes: Scope, expires_at: int | None) -> tuple[ApiKeyRow, str]:
+        """Makes a key of the viewer's; returns it with its secret. `expires_at` in ms since 1970, None for never.
+
+        Raises InvalidInput, and PermissionDenied for a scope that only the operator gives, or too many keys.
+        """
+        viewer.check(Right.ACCOUNT)
+        self.check(name, scopes, expires_at)
+        if scopes & OPERATORS:
+            raise PermissionDenied("Keys with ACT_AS_ANY_USER or ADMIN are made by the operator: `./sotto key create`.")
+
+        def write(tx: Transaction) -> tuple[ApiKeyRow, str]:
+            standing_of(tx, viewer)
+            return self.put(tx, viewer.user_id, name, scopes, expires_at)
+
+        return await self._database.write(write)
+
+    async def revoke(self, viewer: Viewer, id_: int) -> None:
+        """Ends a key of the viewer's; raises NotFound."""
+        viewer.check(Right.ACCOUNT)
+
+        def write(tx: Transaction) -> list[bytes]:
+            standing_of(tx, viewer)
+            return _delete(tx, viewer.user_id, id_)
+
+        hashes = await self._database.write(write)
+        audit.note("key revoked", viewer.user_id, key_id=id_)
+        self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, only=hashes)
+
+    def rows_of(self, tx: Transaction, username: str) -> list[ApiKeyRow]:
+        """Somebody's keys, for the operator; runs inside a transaction and raises NotFound."""
+        return tx.all(keys.OF_USER, user=get_id(tx, username))
+
+    async def remove(self, username: str, id_: int) -> None:
+        """Ends a key of somebody's, for the operator; raises NotFound."""
+
+        def write(tx: Transaction) -> tuple[int, list[bytes]]:
+            user_id = get_id(tx, username)
+            return user_id, _delete(tx, user_id, id_)
+
+        user_id, hashes = await self._database.write(write)
+        self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=hashes)
+
+    def check(self, name: str, scopes: Scope, expires_at: int | None) -> None:
+        """Raises InvalidInput with everything that is wrong."""
+        issues = [name_issue(("name",), name, self._limits.max_display_name_length)]
+        if not scopes:
+            issues.append(Issue(("scopes",), IssueReason.EMPTY, "A key needs at least one scope."))
+        if expires_at is not None and expires_at <= now_ms():
+            issues.append(Issue(("expiresAt",), IssueReason.OUT_OF_RANGE, "`expiresAt` must be in the future."))
+        if found := [issue for issue in issues if issue]:
+            raise InvalidInput(found)
+
+    def put(
+        self, tx: Transaction, user_id: int, name: str, scopes: Scope, expires_at: int | None
+    ) -> tuple[ApiKeyRow, str]:
+        """Stores a checked key; runs inside `Database.write`. Raises PermissionDenied where there are too many."""
+        if tx.value(keys.COUNT, user=user_id) >= self._limits.max_api_keys:
+            raise PermissionDenied(f"At most {self._limits.max_api_keys} API keys: revoke one first.")
+        secret = f"sok_{secrets.token_urlsafe(32)}"
+        row = ApiKeyRow(new_id(), name, int(scopes), now_ms(), expires_at, None)
+        tx.run(
+            keys.PUT,
+            id=row.id,
+            secret_hash=hashlib.sha256(secret.encode()).digest(),
+            user=user_id,
+            name=name,
+            scopes=row.scopes,
+            created_at=row.created_at,
+            expires_at=expires_at,
+        )
+        audit.note("key made", user_id, key_id=row.id, scopes=row.scopes)
+        return row, secret
+
+
+def _delete(tx: Transaction, user_id: int, id_: int) -> list[bytes]:
+    """Deletes a key and returns its hash; raises NotFound."""
+    hashes: list[bytes] = tx.values(keys.HASH, user=user_id, id=id_)
+    if not tx.run(keys.DELETE, user=user_id, id=id_):
+        raise NotFound("There is no such API key.")
+    return hashes

@@ -1,0 +1,218 @@
+"""Authentication: one door for sessions, API keys and the host's tokens, and one kind of viewer behind it."""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from models import api_key as keys
+from models import device as devices
+from models import session as sessions
+from models.base import now_ms
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.account.credentials import Credentials
+from services.account.host_user import HostUsers
+from services.account.key_holder import KeyHolders
+from services.credential_status import Standing, standing_in, standing_of
+from services.error import Forbidden, SottoError, Unauthenticated
+from services.guard import GuardedDatabase
+from services.limit import DeviceTrust, Limits
+from services.person.user import Reference
+from services.revocation import RevocationReason
+from services.viewer import CredentialKind, Right, Viewer
+
+SESSION_TOKEN = re.compile(r"sot_[A-Za-z0-9_-]{43}")
+BAD_TOKEN = "The token is not valid (any more): sign in again."  # noqa: S105 - a sentence, no password
+MOST_KNOWN = 20_000
+FRESH_MS = 30_000  # how long what was found is believed; whatever ends a session here empties it at once
+LOOKS = 5  # in which nothing ended, one is enough; so many sign-outs in as many milliseconds there are not
+SEEN_MS = 300_000  # `lastSeenAt` and `lastUsedAt` are this exact
+DAY_MS = 86_400_000
+
+_Shown = tuple[bytes, str | None, Reference | None]  # the token's hash, whose it should be, whom it acts for
+
+
+class _Fresh(NamedTuple):
+    """A credential that was looked at: believed until `until`; `owner_id` is the key's, where one acts."""
+
+    until: int
+    expires_at: int
+    owner_id: int
+
+
+class Authenticator:
+    """Finds out who somebody is, and notices when they no longer are."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        pubsub: PubSub,
+        host_users: HostUsers,
+        key_holders: KeyHolders,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._host_users = host_users
+        self._key_holders = key_holders
+        self._limits = limits
+        self._known: OrderedDict[_Shown, Viewer] = OrderedDict()
+        self._fresh: OrderedDict[tuple[bytes, int], _Fresh] = OrderedDict()
+        self._reasons: OrderedDict[bytes, RevocationReason] = OrderedDict()
+        self._endings = 0
+        self.on_end: list[Callable[[int], None]] = []  # called with the user of whom something ended
+
+    async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
+        """Who shows these; None only for none at all.
+
+        Raises Unauthenticated, AccountSuspended, AccountDeactivated; Forbidden where a key may not come in like this,
+        BadRequest where it acts for nobody; ServerUnavailable while the keys of a token's issuer cannot be had.
+        """
+        if credentials is None:
+            return None
+        session = hashlib.sha256(credentials.token.encode(errors="surrogatepass")).digest()
+        shown = (session, credentials.name, credentials.act_as)
+        if credentials.token.startswith("sok_"):
+            self._key_holders.check_way(credentials)
+        elif credentials.act_as is not None:
+            raise Forbidden("`X-Act-As` needs an API key with the scope ACT_AS_ANY_USER.")
+        elif credentials.name is not None:
+            raise Unauthenticated("Basic credentials are an e-mail address or user name, and an API key.")
+        known = self._known.get(shown)
+        if known is not None and self._find_fresh(known) is not None:
+            self._known.move_to_end(shown)
+            return known
+        for _ in range(LOOKS):
+            endings = self._endings
+            viewer = await self._look(credentials, session)
+            if endings == self._endings:  # else what was read may have ended since
+                self._known[shown] = viewer
+                self._trust(viewer, viewer.expires_at)
+                break
+        return viewer
+
+    async def _look(self, credentials: Credentials, session: bytes) -> Viewer:
+        if credentials.token.startswith("sok_"):
+            viewer = await self._key_holders.authenticate(credentials, session)
+        elif SESSION_TOKEN.fullmatch(credentials.token) or not self._host_users.are_known:
+            return await self._find_session(session)
+        else:
+            viewer = await self._host_users.authenticate(credentials.token, session)
+        return await self._renew(viewer)
+
+    async def check_live(self, viewer: Viewer) -> int:
+        """When the viewer's credential expires, in ms since 1970; raises as `authenticate` does when it has ended."""
+        if (fresh := self._find_fresh(viewer)) is not None:
+            return fresh.expires_at
+        endings = self._endings
+        expires_at = (await self._renew(viewer)).expires_at
+        if endings == self._endings:
+            self._trust(viewer, expires_at)
+        return expires_at
+
+    def remember(self, token: str, viewer: Viewer) -> None:
+        """A session that was just opened."""
+        self._known[hashlib.sha256(token.encode()).digest(), None, None] = viewer
+        self._trust(viewer, viewer.expires_at)
+
+    def end(
+        self,
+        user_id: int,
+        reason: RevocationReason | None,
+        only: Collection[bytes] | None = None,
+        but: bytes | None = None,
+    ) -> None:
+        """Called when credentials of somebody ended, for a reason, or for None are worth another look.
+
+        That is all, or `only` these, or all `but` one. Their live streams and sockets look at once.
+        """
+        self._endings += 1
+        for key, fresh in list(self._fresh.items()):
+            session = key[0]
+            is_meant = (only is None or session in only) and session != but
+            if user_id in (key[1], fresh.owner_id) and is_meant:
+                del self._fresh[key]
+                if reason is not None:
+                    self._reasons[session] = reason
+        while len(self._reasons) > MOST_KNOWN:
+            self._reasons.popitem(last=False)
+        self._pubsub.publish([Hint(user_id, 0)])
+        for tell in self.on_end:
+            tell(user_id)
+
+    def _find_fresh(self, viewer: Viewer) -> _Fresh | None:
+        fresh = self._fresh.get((viewer.session, viewer.user_id))
+        now = now_ms()
+        return fresh if fresh is not None and fresh.until > now and fresh.expires_at > now else None
+
+    def _trust(self, viewer: Viewer, expires_at: int) -> None:
+        self._fresh[viewer.session, viewer.user_id] = _Fresh(now_ms() + FRESH_MS, expires_at, viewer.acting_id)
+        for cache in (self._fresh, self._known):
+            while len(cache) > MOST_KNOWN:
+                cache.popitem(last=False)
+
+    async def _find_session(self, session: bytes) -> Viewer:
+        row = await self._database.read(lambda tx: tx.first(sessions.FIND, token_hash=session))
+        if row is None:
+            raise Unauthenticated(BAD_TOKEN, self._reasons.get(session, RevocationReason.TOKEN_REVOKED))
+        viewer = Viewer(row.user_id, session, row.expires_at, device_id=row.device_id)
+        with self._reason_given(session):
+            standing = standing_in(row)
+        return await self._use(viewer, standing)
+
+    async def _renew(self, viewer: Viewer) -> Viewer:
+        """Looks at the credential again, and notes that it is used; the viewer with the time that it has now."""
+        with self._reason_given(viewer.session):
+            standing = await self._database.read(standing_of, viewer)
+        return await self._use(viewer, standing)
+
+    @contextmanager
+    def _reason_given(self, session: bytes) -> Iterator[None]:
+        """Who was signed out here is told why."""
+        try:
+            yield
+        except Unauthenticated as error:
+            error.reason = self._reasons.get(session, error.reason)
+            raise
+
+    async def _use(self, viewer: Viewer, standing: Standing) -> Viewer:
+        now = now_ms()
+        expires_at = self._expiry_of(viewer, standing, now)
+        is_seen = standing.last_seen_at is not None and now - standing.last_seen_at < SEEN_MS
+        if expires_at != standing.expires_at or not (is_seen or viewer.kind is CredentialKind.TOKEN):
+            with suppress(SottoError):  # a full disk keeps nobody out
+                await self._database.write(_note_use, viewer, expires_at, now)
+        if viewer.kind is not CredentialKind.SESSION:
+            return viewer
+        device = viewer.device_id
+        return session_viewer(self._limits, viewer.user_id, viewer.session, expires_at, device, standing.is_trusted)
+
+    def _expiry_of(self, viewer: Viewer, standing: Standing, now: int) -> int:
+        """A session that is used has its full time again, once a day for the write that it costs; others have not."""
+        if viewer.kind is not CredentialKind.SESSION:
+            return standing.expires_at
+        life = self._limits.session_life_seconds * 1000
+        if standing.expires_at >= now + life - min(DAY_MS, life // 10):
+            return standing.expires_at
+        last = standing.created_at + self._limits.session_max_life_seconds * 1000
+        return max(standing.expires_at, min(now + life, last))
+
+
+def session_viewer(
+    limits: Limits, user_id: int, session: bytes, expires_at: int, device_id: int, is_trusted: bool
+) -> Viewer:
+    """The viewer of a session: nothing but themselves where this server requires trust, and the device has none."""
+    is_restricted = limits.device_trust is DeviceTrust.REQUIRE and not is_trusted
+    rights = Right(0) if is_restricted else Right.ALL
+    return Viewer(user_id, session, expires_at, rights=rights, device_id=device_id, is_restricted=is_restricted)
+
+
+def _note_use(tx: Transaction, viewer: Viewer, expires_at: int, now: int) -> None:
+    if viewer.kind is CredentialKind.SESSION:
+        tx.run(sessions.EXTEND, token_hash=viewer.session, expires_at=expires_at)
+        tx.run(devices.SEE, id=viewer.device_id, now=now)
+    else:
+        tx.run(keys.USE, id=viewer.key_id, now=now)

@@ -1,0 +1,113 @@
+"""Devices: where the viewer is signed in, which of these places they trust, and the end of one."""
+
+from models import device as devices
+from models import session as sessions
+from models import user as users
+from models.device import DeviceRow
+from models.event import EventKind
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import PubSub
+from services import audit
+from services.account.authentication import Authenticator
+from services.credential_status import standing_of
+from services.error import NotFound, PermissionDenied
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.person.user import get_id
+from services.revocation import RevocationReason
+from services.viewer import Right, Viewer
+
+_NONE = "There is no such device."
+
+
+class DeviceService:
+    """A device is made by a sign-in and ends with its session."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, authenticator: Authenticator) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._authenticator = authenticator
+
+    async def list_of(self, viewer: Viewer) -> list[DeviceRow]:
+        """The viewer's devices, newest first; a device that waits to be trusted sees itself alone."""
+        if viewer.is_restricted:
+            return list((await self._database.read(_find, viewer, [viewer.device_id])).values())
+        viewer.check(Right.DEVICES)
+        return await self._database.read(lambda tx: tx.all(devices.OF_USER, user=viewer.user_id))
+
+    async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, DeviceRow]:
+        """Those of the ids that are devices of the viewer's."""
+        viewer.check(Right.DEVICES)
+        return await self._database.read(_find, viewer, ids)
+
+    async def trust(self, viewer: Viewer, id_: int) -> DeviceRow:
+        """Lets a device of the viewer's do everything; raises NotFound, and PermissionDenied for one's own.
+
+        A device cannot confirm itself; one that is trusted already stays so.
+        """
+        viewer.check(Right.ACCOUNT)
+
+        def write(tx: Transaction) -> DeviceRow:
+            standing = standing_of(tx, viewer)
+            row = _find(tx, viewer, [id_]).get(id_)
+            if row is None:
+                raise NotFound(_NONE)
+            if not standing.is_trusted:
+                raise PermissionDenied("A device that is not trusted itself cannot confirm one; use another of yours.")
+            _trust(tx, viewer.user_id, id_)
+            return row._replace(is_trusted=1)
+
+        row = await self._database.write(write)
+        audit.note("device trusted", viewer.user_id, device_id=id_)
+        self._authenticator.end(viewer.user_id, None)
+        return row
+
+    async def trust_all(self, username: str) -> int:
+        """Trusts every device of somebody who has none left to confirm one with; who has no device, their next one.
+
+        Returns how many were not trusted before; raises NotFound. For the operator, who vouches for them.
+        """
+
+        def write(tx: Transaction) -> tuple[int, list[int]]:
+            user_id = get_id(tx, username)
+            rows = tx.all(devices.OF_USER, user=user_id)
+            if not rows:
+                tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
+            return user_id, [row.id for row in rows if not row.is_trusted and _trust(tx, user_id, row.id)]
+
+        user_id, ids = await self._database.write(write)
+        for id_ in ids:
+            audit.note("device trusted", user_id, device_id=id_, by="operator")
+        self._authenticator.end(user_id, None)
+        return len(ids)
+
+    async def revoke(self, viewer: Viewer, id_: int) -> None:
+        """Ends a device of the viewer's with its session; raises NotFound."""
+        viewer.check(Right.ACCOUNT)
+
+        def write(tx: Transaction) -> list[bytes]:
+            standing_of(tx, viewer)
+            tokens: list[bytes] = tx.values(sessions.OF_DEVICE, user=viewer.user_id, device=id_)
+            if not tx.run(devices.DELETE, user=viewer.user_id, id=id_):
+                raise NotFound(_NONE)
+            return tokens
+
+        tokens = await self._database.write(write)
+        audit.note("device revoked", viewer.user_id, device_id=id_)
+        self._authenticator.end(viewer.user_id, RevocationReason.DEVICE_REVOKED, only=tokens)
+
+
+def _find(tx: Transaction, viewer: Viewer, ids: list[int]) -> dict[int, DeviceRow]:
+    return {row.id: row for row in tx.all(devices.BY_IDS, user=viewer.user_id, ids=id_list(ids))}
+
+
+def _trust(tx: Transaction, user_id: int, id_: int) -> int:
+    return tx.run(devices.TRUST, user=user_id, id=id_)
+
+
+def tell_of(tx: Transaction, user_id: int, device_id: int) -> Announcement:
+    """Tells a person's other devices of a new one."""
+    told = Announcement(tx)
+    told.tell([user_id], EventKind.DEVICE_ADDED, device_id)
+    return told

@@ -1,0 +1,1 @@
+"""Files: uploads, what their bytes are, pictures, and what the storage holds of them."""

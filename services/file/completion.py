@@ -1,0 +1,119 @@
+"""Completion: the last byte of an upload is there; what the file is, and whether it is what was said of it."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from models import upload_session as sessions
+from models.transaction import Transaction
+from models.upload_session import SessionRow
+from services.credential_status import standing_of
+from services.error import AttachmentsRejected, NotFound, OutcomeUnclear
+from services.file.attached_upload import number_of
+from services.file.attachment import AttachmentService, put_uploads
+from services.file.direct_upload import IncomingFiles
+from services.file.file import ReceivedFile
+from services.file.inspection import Reception
+from services.file.picture import Picture
+from services.guard import GuardedDatabase
+from services.rejection import AttachmentRejectionReason as Reason
+from services.viewer import Viewer
+from storage.base import StagedFile, Storage
+
+
+class Completion:
+    """The same end for every upload, whichever way its bytes came."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        storage: Storage,
+        files: AttachmentService,
+        reception: Reception,
+        incoming: IncomingFiles,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._files = files
+        self._reception = reception
+        self._incoming = incoming
+
+    async def finish(self, viewer: Viewer, session: SessionRow, whole: StagedFile) -> None:
+        """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
+
+        Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,
+        the session is as it was before, and can be gone on with. A crash between 2 and 3 leaves bytes without a row,
+        and one between 3 and 4 bytes of no session; the sweeper takes both. Raises AttachmentsRejected for what the
+        file turned out to be, and NotFound where the upload was cancelled meanwhile. From 2 on it returns when it is
+        done, also where it is cancelled: whoever ends it waits, and finds the upload ready.
+        """
+        received = ReceivedFile(session.filename, whole, whole.byte_size, duration_ms=session.duration_ms)
+        try:
+            picture = await self._judge(session, received)
+            if received.rejection is not None:
+                await self._fail(session, received)
+        except BaseException:
+            await self._reception.discard(received)
+            raise
+        await _to_the_end(self._keep(viewer, session, received, picture))
+
+    async def clear(self, id_: int) -> None:
+        """Forgets the bytes of an upload that is at its end, wherever they wait."""
+        await self._storage.partials.delete(id_)
+        await self._incoming.forget(id_)
+
+    async def _judge(self, session: SessionRow, received: ReceivedFile) -> Picture | None:
+        """Sets `rejection` where the file is not what was said, or not accepted."""
+        assert received.staged is not None
+        if session.sha256 is not None and received.staged.sha256 != session.sha256.hex():
+            received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
+        else:
+            await self._reception.inspect(received)
+        picture = await self._reception.prove(received)
+        if session.thumbnail_for is not None and picture is None and received.rejection is None:
+            received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
+        return picture
+
+    async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
+        try:
+            key = await self._files.keep_bytes(0, received)
+        except BaseException:
+            await self._reception.discard(received)
+            raise
+        columns = self._files.columns_of(viewer.user_id, received, key, picture)
+        columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
+
+        def write(tx: Transaction, whole: frozenset[str]) -> list[str]:
+            standing_of(tx, viewer)
+            if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
+                raise NotFound("There is no such upload.")  # cancelled meanwhile
+            return put_uploads(tx, viewer.user_id, [(session.id, columns)], whole, quota_bytes=0)  # counted before
+
+        try:
+            spare = await self._database.write(write, await self._files.whole_copies_of([columns]))
+        except OutcomeUnclear:
+            raise  # a crash may bring back the row that points at the bytes: the sweeper knows better, later
+        except BaseException:
+            await self._files.forget([key])
+            raise
+        await self._files.forget(spare)
+        await self.clear(session.id)
+
+    async def _fail(self, session: SessionRow, received: ReceivedFile) -> None:
+        """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
+        rejection = self._reception.rejection_of(0, received)
+        if not rejection.is_retryable:
+            failure = number_of(rejection.reason)
+            await self._database.write(lambda tx: tx.run(sessions.FAIL, id=session.id, failure=failure))
+            await self._reception.discard(received)
+            await self.clear(session.id)
+        raise AttachmentsRejected([rejection])
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Holds the turn of whoever calls it until the work is done, however often that one is cancelled."""
+    working = asyncio.ensure_future(work)
+    while not working.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([working])
+    working.result()

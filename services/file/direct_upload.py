@@ -1,0 +1,178 @@
+"""Incoming files: their uploaders put them into the bucket themselves, past this server, which then fetches them."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from models import upload_session as sessions
+from models.base import now_ms
+from models.transaction import Transaction
+from models.upload_session import SessionRow
+from services.error import AttachmentsRejected
+from services.file.inspection import storage_rejection
+from services.file.partial_sweep import name_of, number_of, sessions_among
+from services.file.quarantine import SweepCounts
+from services.file.upload_session import UploadState, UploadView
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.rejection import AttachmentRejection
+from services.rejection import AttachmentRejectionReason as Reason
+from storage.base import StagedFile, Storage, StorageError, StorageNotFound
+
+if TYPE_CHECKING:
+    from storage.direct_upload import IncomingObjects  # its driver is imported where a URL names it
+
+_log = structlog.get_logger("sotto.sweep")
+
+_PREFIX = "incoming/"
+URL_SECONDS = 3600  # in which the PUT must begin; whoever is later asks for another URL
+
+
+class IncomingFiles:
+    """What lies in the bucket is believed in nothing: fetched, it goes the way of every other upload."""
+
+    def __init__(self, database: GuardedDatabase, storage: Storage, limits: Limits) -> None:
+        self._database = database
+        self._storage = storage
+        self._limits = limits
+
+    async def url_of(self, view: UploadView) -> str | None:
+        """Where the file can be put whole, for whoever has the URL, until the upload expires, and an hour at most.
+
+        None once bytes have come or its time is over, and where the storage or the operator does not have it so.
+        """
+        seconds = min(URL_SECONDS, (view.expires_at - now_ms()) // 1000)
+        objects = self._objects
+        if objects is None or view.state is not UploadState.PENDING or seconds < 1:
+            return None
+        with suppress(StorageError):  # the parts have another address
+            return await objects.url_of(view.id, seconds)
+        return None
+
+    async def fetch(self, session: SessionRow) -> StagedFile:
+        """The file on the disk of this server, finished; the caller keeps or discards it.
+
+        Raises AttachmentsRejected with the upload as it was: NOT_READY where nothing, or too little, has been put;
+        TOO_LARGE for more than was said, which is deleted and not read; STORAGE_FAILED.
+        """
+        objects = self._objects
+        if objects is None:
+            raise _rejected(session, Reason.NOT_READY, "This server takes the bytes itself: send them to `uploadUrl`.")
+        try:
+            await _check_size(objects, session)
+            return await self._stage(objects, session)
+        except StorageNotFound:
+            raise _nothing(session) from None
+        except StorageError as error:
+            raise _rejected(session, *storage_rejection(error)) from error
+
+    async def forget(self, id_: int) -> None:
+        """Deletes the object of an upload that is at its end; what cannot be deleted now is the sweeper's."""
+        if self._objects is not None:
+            with suppress(StorageError):
+                await self._objects.delete(id_)
+
+    @property
+    def part(self) -> "DirectUploadPart | None":
+        """What lies in the bucket, also where no URL is signed any more; None where nobody can put anything there."""
+        objects = self._storage.incoming
+        return None if objects is None else DirectUploadPart(self._database, objects, self._limits)
+
+    @property
+    def _objects(self) -> "IncomingObjects | None":
+        return self._storage.incoming if self._limits.presigned_uploads else None
+
+    async def _stage(self, objects: "IncomingObjects", session: SessionRow) -> StagedFile:
+        staged = await self._storage.stage()
+        try:
+            async with aclosing(objects.read(session.id, session.byte_size)) as chunks:
+                async for chunk in chunks:
+                    await staged.write(chunk)
+            await staged.finish()
+        except BaseException:
+            await staged.discard()
+            raise
+        return staged
+
+
+class DirectUploadPart:
+    """A `StoragePart`: direct uploads by `incoming/` and the number of their upload.
+
+    An object that is put again between the listing and the delete goes with the one before it: a delete names an
+    object, not one of its versions. Who completes that upload is told NOT_READY, and puts it once more.
+    """
+
+    def __init__(self, database: GuardedDatabase, objects: "IncomingObjects", limits: Limits) -> None:
+        self._database = database
+        self._objects = objects
+        self._limits = limits
+
+    async def batches(self, counts: SweepCounts) -> AsyncIterator[list[str]]:
+        """Fulfil `StoragePart.batches`.
+
+        What is larger than was said, or than any file may be, is nobody's upload and is deleted at once, and so is what
+        an upload that failed has left: a URL that is good for an hour could fill the quarantine.
+        """
+        async for sizes in self._objects.sizes():
+            counts.looked_at += len(sizes)
+            known, expected = await self._database.read(_known_and_expected, sizes)
+            names = []
+            for number, size in sizes.items():
+                most = expected.get(number, -1) if number in known else self._limits.max_attachment_bytes
+                if size > most:
+                    await self._delete_at_once(number, counts)
+                else:
+                    names.append(name_of(_PREFIX, number))
+            yield names
+
+    def named_by_rows(self, tx: Transaction, names: Collection[str]) -> set[str]:
+        """Fulfil `StoragePart.named_by_rows`."""
+        return sessions_among(tx, _PREFIX, names)
+
+    async def delete(self, name: str) -> None:
+        """Fulfil `StoragePart.delete`."""
+        await self._objects.delete(number_of(name))
+
+    async def _delete_at_once(self, number: int, counts: SweepCounts) -> None:
+        try:
+            await self._objects.delete(number)
+        except StorageError as error:
+            counts.failed += 1
+            _log.warning("not deleted", error=str(error))
+        else:
+            counts.deleted += 1
+
+
+def _known_and_expected(tx: Transaction, ids: Collection[int]) -> tuple[set[int], dict[int, int]]:
+    """Those that are on their way or failed, and how many bytes were said of those on their way."""
+    return sessions.known(tx, ids), sessions.sizes_of(tx, ids)
+
+
+async def _check_size(objects: "IncomingObjects", session: SessionRow) -> None:
+    """Raises AttachmentsRejected where there is not what was said; too much of it is deleted."""
+    size = await objects.size_of(session.id)
+    if size is None:
+        raise _nothing(session)
+    if size < session.byte_size:
+        detail = f"{size} of {session.byte_size} bytes were put at `directUploadUrl`: put the whole file there."
+        raise _rejected(session, Reason.NOT_READY, detail)
+    if size > session.byte_size:
+        await objects.delete(session.id)
+        detail = (
+            f"{size} bytes were put at `directUploadUrl`, where {session.byte_size} were to be: put the file again."
+        )
+        raise _rejected(session, Reason.TOO_LARGE, detail)
+
+
+def _nothing(session: SessionRow) -> AttachmentsRejected:
+    detail = "Nothing has been put at `directUploadUrl`: put the file there, or send it in parts to `uploadUrl`."
+    return _rejected(session, Reason.NOT_READY, detail)
+
+
+def _rejected(session: SessionRow, reason: Reason, detail: str) -> AttachmentsRejected:
+    is_too_large = reason is Reason.TOO_LARGE
+    limit = session.byte_size if is_too_large else None
+    rejection = AttachmentRejection(0, reason, detail, session.filename, limit, is_retryable=not is_too_large)
+    return AttachmentsRejected([rejection])

@@ -1,0 +1,166 @@
+"""Reception: bytes on their way in; what they are is found out here, and what must not be passed on is taken away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+from services.file import media_type
+from services.file.file import ReceivedFile
+from services.file.media import duration_of, frame_of
+from services.file.media_type import AttachmentKind
+from services.file.picture import Picture, PictureDecoder, UnsafePicture
+from services.limit import Limits
+from services.rejection import AttachmentRejection
+from services.rejection import AttachmentRejectionReason as Reason
+from services.text import clean_filename
+from storage.base import Storage, StorageError, StorageFull
+from storage.reader import chunks_of
+
+
+class Reception:
+    """Says of a file what it is, by its bytes; nobody asks what the client claims."""
+
+    def __init__(self, storage: Storage, pictures: PictureDecoder, limits: Limits) -> None:
+        self._storage = storage
+        self._pictures = pictures
+        self._limits = limits
+
+    async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
+        """Streams a part to disk and inspects it.
+
+        Consumes every chunk, whatever happens: a file that is too large, or that the disk has no room for, is marked
+        and its bytes are dropped. The caller hands the result to a send, and in any case to `discard`.
+        """
+        received = ReceivedFile(clean_filename(filename, self._limits.max_filename_length))
+        try:
+            await self._stream(received, chunks)
+            if received.rejection is None:
+                await self.inspect(received)
+        except BaseException:
+            await self.discard(received)
+            raise
+        return received
+
+    async def copy(self, received: ReceivedFile) -> ReceivedFile:
+        """The same bytes in a file of their own, which is stored or discarded by itself; `rejection` says why not."""
+        if received.staged is None:
+            return replace(received)
+        try:
+            async with aclosing(chunks_of(received.staged.path)) as chunks:
+                return await self.receive(chunks, received.filename)
+        except OSError:
+            return replace(received, staged=None, rejection=_not_read(received))
+
+    async def discard(self, received: ReceivedFile) -> None:
+        """Lets go of what was received; after a send kept it, and a second time, this does nothing."""
+        if received.staged is not None:
+            staged, received.staged = received.staged, None
+            await staged.discard()
+
+    async def inspect(self, received: ReceivedFile) -> None:
+        """Finishes a file whose bytes are there, and names its type; sets `rejection` where it cannot be attached."""
+        assert received.staged is not None
+        if not received.byte_size:
+            received.rejection = (Reason.EMPTY, f"`{received.filename}` is empty.")
+            return
+        try:
+            await received.staged.finish()
+            received.mime_type = await asyncio.to_thread(media_type.detect, received.staged.path)
+        except StorageError as error:
+            received.rejection = storage_rejection(error)
+            return
+        except OSError:
+            received.rejection = _not_read(received)
+            return
+        received.sha256 = received.staged.sha256
+        allowed = self._limits.allowed_mime_types
+        if allowed and received.mime_type not in allowed:
+            detail = f"`{received.filename}` is {received.mime_type} by its content, which is not accepted here."
+            received.rejection = (Reason.TYPE_NOT_ALLOWED, detail)
+
+    async def prove(self, received: ReceivedFile) -> Picture | None:
+        """Decodes a picture, and puts in its place one without EXIF and turned upright; asks others for a duration.
+
+        None for what is no picture, or was rejected: then `rejection` says why.
+        """
+        if received.rejection is not None or received.staged is None:
+            return None
+        if received.kind in {AttachmentKind.VIDEO, AttachmentKind.AUDIO}:
+            found = await duration_of(received.staged.path, received.mime_type)
+            received.duration_ms = received.duration_ms if found is None else found
+            received.frame = await frame_of(received.staged.path, received.mime_type)
+        if received.kind is not AttachmentKind.IMAGE:
+            return None
+        try:
+            picture = await self._pictures.decode(received.staged.path, received.mime_type)
+            await self._clean(received)
+        except UnsafePicture as error:
+            received.rejection = (Reason.UNSAFE, f"`{received.filename}`: {error.reason}")
+        except StorageError as error:
+            received.rejection = storage_rejection(error)
+        except OSError:
+            received.rejection = _not_read(received)
+        else:
+            return picture
+        return None
+
+    def rejection_of(self, index: int, received: ReceivedFile) -> AttachmentRejection:
+        """For the client, with the limit that was broken."""
+        assert received.rejection is not None
+        reason, detail = received.rejection
+        return AttachmentRejection(
+            index,
+            reason,
+            detail,
+            filename=received.filename,
+            limit_bytes=self._limits.max_attachment_bytes if reason is Reason.TOO_LARGE else None,
+            allowed_mime_types=self._limits.allowed_mime_types if reason is Reason.TYPE_NOT_ALLOWED else None,
+            is_retryable=reason is Reason.STORAGE_FAILED,
+        )
+
+    async def _clean(self, received: ReceivedFile) -> None:
+        """What others download has no metadata: the bytes, their size and their hash are those of the cleaned file."""
+        assert received.staged is not None
+        async with self._pictures.cleaned(received.staged.path, received.mime_type) as chunks:
+            if chunks is None:
+                return
+            cleaned = await self._storage.stage()
+            try:
+                async for chunk in chunks:
+                    await cleaned.write(chunk)
+                await cleaned.finish()
+            except BaseException:
+                await cleaned.discard()
+                raise
+        await received.staged.discard()
+        received.staged, received.byte_size, received.sha256 = cleaned, cleaned.byte_size, cleaned.sha256
+
+    async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
+        limit = self._limits.max_attachment_bytes
+        try:
+            received.staged = await self._storage.stage()
+        except StorageError as error:
+            received.rejection = storage_rejection(error)
+        async for chunk in chunks:
+            received.byte_size += len(chunk)
+            if received.rejection is None and received.byte_size > limit:
+                received.rejection = (Reason.TOO_LARGE, f"`{received.filename}` is larger than {limit} bytes.")
+            if received.rejection is None and received.staged is not None:
+                try:
+                    await received.staged.write(chunk)
+                except StorageError as error:
+                    received.rejection = storage_rejection(error)
+            elif received.staged is not None:
+                await self.discard(received)
+
+
+def _not_read(received: ReceivedFile) -> tuple[Reason, str]:
+    """The disk failed, which says nothing about the file."""
+    return Reason.STORAGE_FAILED, f"`{received.filename}` could not be inspected; try again."
+
+
+def storage_rejection(error: StorageError) -> tuple[Reason, str]:
+    """What the client is told of a storage that failed."""
+    what = "The disk is full" if isinstance(error, StorageFull) else "The storage failed"
+    return Reason.STORAGE_FAILED, f"{what}; nothing was stored, try again later."

@@ -1,0 +1,292 @@
+"""Uploads in parts: begun by a mutation, continued over tus 1.0 wherever they broke off, and attached by their id."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from models import attachment as attachments
+from models import upload_session as sessions
+from models.base import new_id, now_ms
+from models.prepared import id_list
+from models.transaction import Transaction
+from models.upload_session import SessionRow
+from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound, RateLimited, ServerUnavailable
+from services.file.attachment import AttachmentService, check_quota
+from services.file.completion import Completion
+from services.file.direct_upload import IncomingFiles
+from services.file.exclusive_task import TakenOver, Turns
+from services.file.inspection import Reception
+from services.file.partial_sweep import PartialFilePart
+from services.file.quarantine import StoragePart
+from services.file.upload_session import (
+    ChecksumMismatch,
+    OffsetMismatch,
+    TooLong,
+    UploadForm,
+    UploadState,
+    UploadView,
+    at_most,
+    check_promise,
+    check_target,
+    failure_of,
+    find_upload,
+    issues_of,
+    view_of,
+)
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.rate import RateLimiter
+from services.text import clean_filename
+from services.viewer import Right, Viewer
+from storage.base import Storage, StorageError
+
+T = TypeVar("T")
+
+_NONE = "There is no such upload."
+
+
+class UploadService:
+    """Belongs to its uploader, is used once, expires, and survives a restart."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        storage: Storage,
+        files: AttachmentService,
+        reception: Reception,
+        limits: Limits,
+    ) -> None:
+        self._incoming = IncomingFiles(database, storage, limits)
+        self._completion = Completion(database, storage, files, reception, self._incoming)
+        self._database = database
+        self._storage = storage
+        self._files = files
+        self._limits = limits
+        self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
+        self._completions = RateLimiter(limits.uploads_per_minute, "uploads to complete")
+        self._turns = Turns()  # by owner and upload
+        self._is_stopping = False
+
+    async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
+        """Begins an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
+        viewer.check(Right.SEND)
+        self._rate.take(viewer.user_id)
+        if issues := issues_of(form):
+            raise InvalidInput(issues)
+        check_promise(form, self._limits)
+        now = now_ms()
+        row = SessionRow(
+            new_id(),
+            viewer.user_id,
+            clean_filename(form.filename, self._limits.max_filename_length),
+            form.byte_size,
+            None if form.sha256 is None else bytes.fromhex(form.sha256),
+            None if form.duration_seconds is None else round(form.duration_seconds * 1000),
+            form.thumbnail_for,
+            None,
+            now + self._limits.upload_life_seconds * 1000,
+        )
+
+        def write(tx: Transaction) -> None:
+            if form.thumbnail_for is not None:
+                check_target(tx, viewer.user_id, form.thumbnail_for)
+            if tx.value(sessions.COUNT, owner=viewer.user_id) >= self._limits.max_uploads:
+                detail = f"At most {self._limits.max_uploads} uploads at once: finish or cancel one first."
+                raise RateLimited(detail, 60.0)
+            check_quota(tx, viewer.user_id, [form.byte_size], self._limits.quota_bytes)
+            tx.run(sessions.PUT, created_at=now, **row._asdict())
+
+        await self._database.send_for(viewer, write)
+        return UploadView(row.id, UploadState.PENDING, 0, row.byte_size, row.expires_at)
+
+    async def find(self, viewer: Viewer, id_: int) -> UploadView | None:
+        """An upload of the viewer's that no message has; None for any other id."""
+        return (await self.find_many(viewer, [id_])).get(id_)
+
+    async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, UploadView]:
+        """As `find`, for several; those of the ids that there are."""
+        viewer.check(Right.SEND)
+        found = await self._database.read(lambda tx: {id_: find_upload(tx, viewer.user_id, id_) for id_ in ids})
+        views = {
+            id_: ready if session is None else await self._view_of(session) for id_, (session, ready) in found.items()
+        }
+        return {id_: view for id_, view in views.items() if view is not None}
+
+    async def offset(self, viewer: Viewer, id_: int) -> UploadView:
+        """Where to go on: asked by whoever was cut off, so a part that is still on its way is ended first.
+
+        A file whose last byte came just before the server stopped is finished now. Raises NotFound, and what a file
+        turned out to be.
+        """
+        viewer.check(Right.SEND)
+        return await self._take_turn(viewer, id_, partial(self._offset, viewer, id_))
+
+    async def append(
+        self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+    ) -> int:
+        """Appends a part that begins at `offset`; returns where the next begins. With the last byte the file is ready.
+
+        What came before the client was cut off is kept, unless the part has a checksum (algorithm and digest), which is
+        then not known. Raises NotFound, OffsetMismatch, TooLong, ChecksumMismatch, AttachmentsRejected for what the
+        file turned out to be, ServerUnavailable where the storage failed.
+        """
+        viewer.check(Right.SEND)
+        return await self._take_turn(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
+
+    async def direct_url(self, viewer: Viewer, view: UploadView) -> str | None:
+        """Where the storage itself takes the file; see `IncomingFiles.url_of`."""
+        viewer.check(Right.SEND)
+        return await self._incoming.url_of(view)
+
+    async def complete(self, viewer: Viewer, id_: int) -> UploadView:
+        """Fetches what its uploader has put into the storage, and ends the upload as its last part would.
+
+        What had come in parts gives way to it. Who asks again meanwhile, or later, gets the same. Raises NotFound;
+        AttachmentsRejected: for what the file turned out to be, for good, and otherwise with the upload as it was (see
+        `IncomingFiles.fetch`); Conflict where a part that came meanwhile, or a cancellation, has ended it; RateLimited.
+        """
+        viewer.check(Right.SEND)
+        self._completions.take(viewer.user_id)
+        try:
+            return await self._turns.share((viewer.user_id, id_), partial(self._complete, viewer, id_))
+        except TakenOver:
+            if self._is_stopping:
+                raise ServerUnavailable("The server is stopping: ask again, the file is where it was.", 5.0) from None
+            raise Conflict("The upload went on in another way meanwhile: look at its `state`.") from None
+
+    def stop(self) -> None:
+        """Lets go of the files that are being fetched: they can be large, and are fetched again."""
+        self._is_stopping = True
+        self._turns.end_shared()
+
+    async def cancel(self, viewer: Viewer, id_: int) -> None:
+        """Forgets an upload that no message has, with its bytes; raises NotFound."""
+        viewer.check(Right.SEND)
+
+        def write(tx: Transaction) -> list[str]:
+            keys = [row.storage_key for row in tx.all(attachments.MINE, owner=viewer.user_id, ids=id_list([id_]))]
+            gone = tx.run(attachments.CANCEL, id=id_, owner=viewer.user_id)
+            gone += tx.run(sessions.DELETE, id=id_, owner=viewer.user_id)
+            if not gone:
+                raise NotFound(_NONE)
+            return attachments.unused(tx, keys)
+
+        spare = await self._database.send_for(viewer, write)
+        with suppress(ServerUnavailable):  # a slow keep finds no upload at its end
+            await self._turns.end((viewer.user_id, id_))
+        await self._completion.clear(id_)
+        await self._files.forget(spare)
+
+    async def delete_expired(self) -> None:
+        """Deletes the rows of uploads whose time is over; what came of them waits in the quarantine."""
+        while await self._database.write(sessions.take_expired, now_ms()):
+            pass
+
+    @property
+    def parts(self) -> tuple[StoragePart, ...]:
+        """What of the storage belongs to uploads that are on their way."""
+        direct = self._incoming.part
+        partial_files = PartialFilePart(self._storage.partials, self._turns)
+        return (partial_files,) if direct is None else (partial_files, direct)
+
+    async def _take_turn(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
+        try:
+            return await self._turns.take((viewer.user_id, id_), work)
+        except TakenOver:
+            raise OffsetMismatch(await self._received_bytes(id_)) from None
+
+    async def _find(self, viewer: Viewer, id_: int) -> tuple[SessionRow | None, UploadView | None]:
+        viewer.check(Right.SEND)
+        return await self._database.read(find_upload, viewer.user_id, id_)
+
+    async def _open(self, viewer: Viewer, id_: int) -> SessionRow | UploadView:
+        """An upload on its way, or ready. Raises NotFound (its time is over, too), AttachmentsRejected (it failed)."""
+        session, ready = await self._find(viewer, id_)
+        if ready is not None:
+            return ready
+        if session is None or session.expires_at <= now_ms():
+            raise NotFound(_NONE)
+        if session.failure is not None:
+            raise AttachmentsRejected([failure_of(session)])
+        return session
+
+    async def _offset(self, viewer: Viewer, id_: int) -> UploadView:
+        session, ready = await self._find(viewer, id_)
+        if session is None:
+            if ready is None:
+                raise NotFound(_NONE)
+            return ready
+        view = await self._view_of(session)
+        if view.received_bytes == session.byte_size and view.state is UploadState.UPLOADING:
+            await self._finish(viewer, session)
+        return view
+
+    async def _append(
+        self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+    ) -> int:
+        session = await self._open(viewer, id_)
+        if isinstance(session, UploadView):
+            raise OffsetMismatch(session.received_bytes)
+        end = await self._put(session, offset, chunks, checksum)
+        if end == session.byte_size:
+            await self._finish(viewer, session)
+        return end
+
+    async def _complete(self, viewer: Viewer, id_: int) -> UploadView:
+        if self._is_stopping:
+            raise TakenOver
+        session = await self._open(viewer, id_)
+        if isinstance(session, SessionRow):
+            if (await self._view_of(session)).received_bytes == session.byte_size:
+                await self._finish(viewer, session)  # the server stopped before it could
+            else:
+                await self._completion.finish(viewer, session, await self._incoming.fetch(session))
+            session = await self._open(viewer, id_)
+        if isinstance(session, SessionRow) or session.state is UploadState.EXPIRED:
+            raise NotFound(_NONE)
+        return session
+
+    async def _put(
+        self, session: SessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+    ) -> int:
+        """The bytes alone; returns where they end."""
+        partials = self._storage.partials
+        try:
+            at = await partials.size_of(session.id)
+            if offset != at:
+                raise OffsetMismatch(at)
+            digest = None if checksum is None else hashlib.new(checksum[0], usedforsecurity=False)
+            update = None if digest is None else digest.update
+            try:
+                await partials.append(session.id, at_most(chunks, session.byte_size - at, update))
+            except BaseException as error:
+                if digest is not None or isinstance(error, TooLong):
+                    await asyncio.shield(partials.cut(session.id, at))
+                raise
+            if digest is not None and checksum is not None and digest.digest() != checksum[1]:
+                await partials.cut(session.id, at)
+                raise ChecksumMismatch
+            return await partials.size_of(session.id)
+        except StorageError as error:
+            raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
+
+    async def _finish(self, viewer: Viewer, session: SessionRow) -> None:
+        """The last part is there."""
+        try:
+            found = await self._storage.partials.finished(session.id)
+        except StorageError as error:
+            raise ServerUnavailable("The file could not be finished; try again.", 5.0) from error
+        await self._completion.finish(viewer, session, found)
+
+    async def _view_of(self, session: SessionRow) -> UploadView:
+        return view_of(session, await self._received_bytes(session.id))
+
+    async def _received_bytes(self, id_: int) -> int:
+        try:
+            return await self._storage.partials.size_of(id_)
+        except StorageError as error:
+            raise ServerUnavailable("The upload cannot be read just now.", 5.0) from error

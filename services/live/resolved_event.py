@@ -1,0 +1,140 @@
+"""Occurrences: entries of a viewer's log with what they are about, loaded whole and as the viewer may see it now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from models import device as devices
+from models.base import conversation_of, seq_of
+from models.device import DeviceRow
+from models.event import EventKind, EventRow, Position, Receipt
+from models.prepared import id_list
+from models.transaction import Transaction
+from services.message.conversation import ConversationService, ConversationView
+from services.message.message import MessageService, MessageView
+from services.person.setting import Settings, SettingService
+from services.person.user import Person, UserService
+
+_MESSAGES = {EventKind.MESSAGE_CREATED, EventKind.MESSAGE_UPDATED, EventKind.RECEIPT_UPDATED}
+_CONVERSATIONS = {EventKind.CONVERSATION_CREATED, EventKind.CONVERSATION_UPDATED}
+_PEOPLE = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}
+# These tell of something that is gone: nothing is left to be loaded, and the log itself was the viewer's.
+_BARE = {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event with what it is about; `subject_id` and `detail` as in models/event.py."""
+
+    n: int
+    kind: EventKind
+    at: int
+    subject_id: int
+    detail: int = 0
+    message: MessageView | None = None
+    conversation: ConversationView | None = None
+    person: Person | None = None
+    settings: Settings | None = None
+    device: DeviceRow | None = None
+
+    @property
+    def position(self) -> Position:
+        """Its place in the viewer's log."""
+        return Position(self.n, self.at)
+
+    @property
+    def conversation_id(self) -> int | None:
+        """The conversation that it is about; None for what concerns the viewer as a whole."""
+        if self.kind in _PEOPLE or self.kind in {EventKind.SETTINGS_CHANGED, EventKind.DEVICE_ADDED}:
+            return None
+        is_of_conversation = self.kind in _CONVERSATIONS or self.kind is EventKind.CONVERSATION_REMOVED
+        return self.subject_id if is_of_conversation else conversation_of(self.subject_id)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a stretch of the log is about, each loaded once."""
+
+    messages: dict[int, MessageView] = field(default_factory=dict)
+    conversations: dict[int, ConversationView] = field(default_factory=dict)
+    people: dict[int, Person] = field(default_factory=dict)
+    settings: Settings | None = None
+    devices: dict[int, DeviceRow] = field(default_factory=dict)
+
+
+class OccurrenceLoader:
+    """One statement a kind of thing, whatever the number of events; what may not be seen is left out."""
+
+    def __init__(
+        self,
+        users: UserService,
+        messages: MessageService,
+        conversations: ConversationService,
+        settings: SettingService,
+    ) -> None:
+        self._users = users
+        self._messages = messages
+        self._conversations = conversations
+        self._settings = settings
+
+    def load(self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow]) -> list[Occurrence]:
+        """In the order of the rows; runs inside a transaction."""
+        rows = list(rows)
+        kinds: dict[EventKind, set[int]] = {}
+        for row in rows:
+            kinds.setdefault(EventKind(row.kind), set()).add(row.subject_id)
+        found = self._find(tx, viewer_id, rows, kinds)
+        return [each for row in rows if (each := _occurrence_of(row, found)) is not None]
+
+    def _find(self, tx: Transaction, viewer_id: int, rows: list[EventRow], kinds: dict[EventKind, set[int]]) -> _Found:
+        found = _Found()
+        if messages := _of(kinds, _MESSAGES):
+            found.messages = self._messages.load_visible(tx, viewer_id, messages)
+        conversations = _of(kinds, _CONVERSATIONS)
+        conversations |= {conversation_of(id_) for id_ in kinds.get(EventKind.RECEIPT_UPDATED, ())}
+        if conversations:
+            found.conversations = self._conversations.load_by_id(tx, viewer_id, conversations)
+        people = _of(kinds, _PEOPLE) | {row.actor_id for row in rows if row.actor_id}
+        if people:
+            found.people = self._users.load(tx, viewer_id, people)
+        if EventKind.SETTINGS_CHANGED in kinds:
+            found.settings = self._settings.load(tx, viewer_id)
+        if added := kinds.get(EventKind.DEVICE_ADDED):
+            rows_ = tx.all(devices.BY_IDS, user=viewer_id, ids=id_list(added))
+            found.devices = {row.id: row for row in rows_}
+        return found
+
+
+def _of(kinds: dict[EventKind, set[int]], wanted: set[EventKind]) -> set[int]:
+    return {id_ for kind in wanted for id_ in kinds.get(kind, ())}
+
+
+def _occurrence_of(row: EventRow, found: _Found) -> Occurrence | None:
+    kind, id_ = EventKind(row.kind), row.subject_id
+    if kind is EventKind.RECEIPT_UPDATED:
+        return _receipt_of(row, found)
+    message = found.messages.get(id_) if kind in _MESSAGES else None
+    conversation = found.conversations.get(id_) if kind in _CONVERSATIONS else None
+    person = found.people.get(id_) if kind in _PEOPLE else None
+    settings = found.settings if kind is EventKind.SETTINGS_CHANGED else None
+    device = found.devices.get(id_) if kind is EventKind.DEVICE_ADDED else None
+    if kind not in _BARE and not (message or conversation or person or settings or device):
+        return None
+    return Occurrence(row.n, kind, row.at, id_, row.detail, message, conversation, person, settings, device)
+
+
+def _receipt_of(row: EventRow, found: _Found) -> Occurrence | None:
+    """Only where the viewer may know the position now: see services/message/participant.py."""
+    view = found.conversations.get(conversation_of(row.subject_id))
+    message, person = found.messages.get(row.subject_id), found.people.get(row.actor_id)
+    if view is None or person is None:
+        return None
+    for each in view.participants:
+        if each.person.row.id == row.actor_id:
+            known = each.read_seq if row.detail == Receipt.READ else each.delivered_seq
+            if known is None or known < seq_of(row.subject_id):
+                return None
+            if message is None:  # cleared or deleted for the viewer: the position is news, its message is none
+                return Occurrence(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
+            kind = EventKind.RECEIPT_UPDATED
+            return Occurrence(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
+    return None

@@ -1,0 +1,288 @@
+"""The stream: what concerns a viewer, in order, without a gap or a repeat, as they may see it now."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from models import event as events
+from models.base import now_ms
+from models.event import EventKind, Position
+from models.transaction import Transaction
+from pubsub.base import Flash, FlashKind, Mailbox, PubSub
+from services.account.authentication import Authenticator
+from services.cursor import Seal
+from services.error import CursorExpired, CursorInvalid, NotFound, RequestError, ServerUnavailable
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.live.presence import PresenceService
+from services.live.resolved_event import Occurrence, OccurrenceLoader
+from services.live.signal import (
+    CaughtUp,
+    Heartbeat,
+    PresenceChange,
+    Ready,
+    Reset,
+    ResetReason,
+    Revoked,
+    Signal,
+    Typing,
+)
+from services.message.conversation import ConversationService
+from services.message.message import MessageView
+from services.page import PageRequest
+from services.person.user import UserService
+from services.rate import RateLimiter, Turnstile
+from services.viewer import Right, Viewer
+
+LOT = 100  # events read at once
+TURNS = 64  # streams that read at once: a message to thousands leaves room for requests
+MAX_REPLAY = 10_000  # whoever missed more loads anew
+_EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
+RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """A stretch of the log; `position` is where to go on, past events that the viewer may no longer see."""
+
+    items: list[Occurrence]
+    position: Position
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message on its way to a subscriber; `is_replay` when it was sent before the subscription began."""
+
+    position: Position
+    message: MessageView
+    is_replay: bool
+
+
+class StreamService:
+    """Delivers from the log; a hint only says that it is worth a look."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        pubsub: PubSub,
+        authenticator: Authenticator,
+        users: UserService,
+        conversations: ConversationService,
+        presence: PresenceService,
+        loader: OccurrenceLoader,
+        seal: Seal,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._authenticator = authenticator
+        self._users = users
+        self._conversations = conversations
+        self._presence = presence
+        self._loader = loader
+        self._seal = seal
+        self._turns = asyncio.Semaphore(TURNS)
+        self._begun = RateLimiter(limits.streams_per_minute, "subscriptions")
+        self._open = Turnstile(limits.max_streams, "subscriptions")
+
+    async def position(self, viewer: Viewer) -> Position:
+        """Where the viewer's log ends now."""
+        return await self._database.read_for(viewer, events.last_of, viewer.user_id)
+
+    def cursor_of(self, viewer: Viewer, position: Position) -> str:
+        """The cursor behind an event: going on from it begins with the next."""
+        return self._seal.write("event", viewer.user_id, *position)
+
+    async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> Occurrences:
+        """Events after the cursor, oldest first; raises BadRequest, CursorInvalid, CursorExpired."""
+        request = PageRequest(first=first)
+        request.check()
+        after = await self._resume_from(viewer, cursor)
+        return _known_to(viewer, await self._database.read_for(viewer, self._load, viewer.user_id, after, request.size))
+
+    async def messages(
+        self, viewer: Viewer, cursor: str | None, conversation_id: int | None = None
+    ) -> AsyncGenerator[Delivery, None]:
+        """New messages of the viewer's conversations, or of one: with a cursor first all since it, then live.
+
+        1. listen; 2. find the end of the log; 3. read from the cursor on and deliver; 4. wait for a hint, at most 30 s,
+        then again from 3. Never ends by itself; raises CursorInvalid, CursorExpired, and Unauthenticated (or its kin)
+        once the session has ended. A slow reader holds up nobody: hints that it misses are in the log.
+        """
+        self._check(viewer)
+        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
+            began_at = await self.position(viewer)
+            after = began_at if cursor is None else await self._resume_from(viewer, cursor)
+            async with self._presence.streaming(viewer.user_id):
+                while True:
+                    lot = await self._next_lot(viewer, after)
+                    for each in lot.items:
+                        is_wanted = conversation_id is None or each.conversation_id == conversation_id
+                        if each.kind is EventKind.MESSAGE_CREATED and each.message is not None and is_wanted:
+                            yield Delivery(each.position, each.message, each.n <= began_at.n)
+                    after = lot.position
+                    if not lot.has_more:
+                        await mailbox.wait(await self._patience(viewer))
+
+    async def events(
+        self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_flashes: bool
+    ) -> AsyncGenerator[Signal, None]:
+        """Everything that concerns the viewer; with `conversation_ids` nothing that is about another conversation.
+
+        The steps are those of `messages`; both count as live streams of theirs. A cursor that leads nowhere is a
+        Reset, after which it goes on from now. Ends after Revoked; raises NotFound for a conversation that is not the
+        viewer's.
+        """
+        self._check(viewer)
+        wanted = None if conversation_ids is None else set(conversation_ids)
+        if wanted is not None and set(await self._conversations.find_many(viewer, wanted)) != wanted:
+            raise NotFound("There is no such conversation.")
+        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
+            async with (
+                self._presence.streaming(viewer.user_id),
+                aclosing(self._signals(viewer, cursor, mailbox, with_flashes=with_flashes)) as signals,
+            ):
+                async for signal in signals:
+                    about = _conversation_of(signal)
+                    if about is None or wanted is None or about in wanted:
+                        yield signal
+
+    async def _signals(
+        self, viewer: Viewer, cursor: str | None, mailbox: Mailbox, *, with_flashes: bool
+    ) -> AsyncGenerator[Signal, None]:
+        began_at = await self.position(viewer)
+        first = await self._begin(viewer, cursor, began_at)
+        after, replayed, is_replaying = first.position, 0, cursor is not None and not isinstance(first, Reset)
+        if not is_replaying:
+            yield first
+        while True:
+            lot = await self._next_lot_or_end(viewer, after)
+            if isinstance(lot, Revoked):
+                yield lot
+                return
+            if isinstance(lot, Reset):
+                after = lot.position
+                yield lot
+                continue
+            for each in lot.items:
+                yield each
+            replayed += len(lot.items)
+            is_silent, after = lot.position != after and not lot.items, lot.position
+            if lot.has_more:
+                continue
+            settled: list[Signal] = [Heartbeat(after)] if is_silent else []
+            if is_replaying:
+                is_replaying, settled = False, [CaughtUp(after, replayed)]
+            for signal in [*settled, *await self._load_flashes(viewer, mailbox if with_flashes else None)]:
+                yield signal
+            if not await mailbox.wait(await self._patience(viewer)):
+                yield Heartbeat(after)
+
+    def _check(self, viewer: Viewer) -> None:
+        viewer.check(Right.READ)
+        viewer.check(Right.STREAM)
+        self._begun.take(viewer.user_id)
+
+    async def _patience(self, viewer: Viewer) -> float:
+        """How long to wait for a hint: not beyond the end of the session, which is a reason to look."""
+        try:
+            left_ms = await self._authenticator.check_live(viewer) - now_ms()
+        except RequestError:  # to be seen by the next look
+            return 0.0
+        return min(RECHECK_SECONDS, max(left_ms, 0) / 1000 + 0.01)
+
+    async def _begin(self, viewer: Viewer, cursor: str | None, last: Position) -> Ready | Reset:
+        """Where to begin: Ready also stands for a cursor that is good."""
+        if cursor is None:
+            return Ready(last)
+        try:
+            after = await self._resume_from(viewer, cursor)
+        except CursorInvalid:
+            return Reset(last, ResetReason.CURSOR_INVALID)
+        except CursorExpired:
+            return Reset(last, ResetReason.CURSOR_EXPIRED)
+        return Reset(last, ResetReason.TOO_MANY_EVENTS) if last.n - after.n > MAX_REPLAY else Ready(after)
+
+    async def _next_lot_or_end(self, viewer: Viewer, after: Position) -> Occurrences | Reset | Revoked:
+        """As `_next_lot`; Reset for who is slower than retention, Revoked once the session has ended."""
+        try:
+            return await self._next_lot(viewer, after)
+        except CursorExpired:
+            return Reset(await self.position(viewer), ResetReason.CURSOR_EXPIRED)
+        except RequestError as error:
+            return Revoked(error.reason)
+
+    async def _next_lot(self, viewer: Viewer, after: Position) -> Occurrences:
+        """The next events, for a session that is still good; waits where a request would be refused."""
+        while True:
+            try:
+                async with self._turns:
+                    await self._authenticator.check_live(viewer)
+                    lot = await self._database.read_for(viewer, self._load, viewer.user_id, after, LOT)
+                    return _known_to(viewer, lot)
+            except ServerUnavailable as error:
+                await asyncio.sleep(error.retry_after_seconds)
+
+    async def _resume_from(self, viewer: Viewer, cursor: str) -> Position:
+        n, at = self._read(viewer, cursor)
+        found = await self._database.read_for(viewer, events.find_position, viewer.user_id, n, at)
+        if found is None:
+            raise CursorExpired(_EXPIRED)
+        return found
+
+    def _read(self, viewer: Viewer, cursor: str) -> tuple[int, int | None]:
+        try:
+            n, at = self._seal.read("event", viewer.user_id, cursor, 2)
+        except CursorInvalid:  # those of earlier versions have no time; they stay good over an upgrade
+            return self._seal.read("event", viewer.user_id, cursor, 1)[0], None
+        return n, at
+
+    def _load(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> Occurrences:
+        rows = tx.all(events.AFTER, user=viewer_id, after=after.n, count=size + 1)
+        has_more, rows = len(rows) > size, rows[:size]
+        if rows and rows[0].n != after.n + 1:  # trimmed past somebody who is slower than retention
+            raise CursorExpired(_EXPIRED)
+        end = Position(rows[-1].n, rows[-1].at) if rows else after
+        return Occurrences(self._loader.load(tx, viewer_id, rows), end, has_more)
+
+    async def _load_flashes(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
+        flashes = mailbox.take_flashes() if mailbox is not None else []
+        try:
+            return await self._database.read_for(viewer, self._see, viewer.user_id, flashes) if flashes else []
+        except ServerUnavailable:  # they pass anyway
+            return []
+
+    def _see(self, tx: Transaction, viewer_id: int, flashes: list[Flash]) -> list[Signal]:
+        """What passes, as the viewer may know it now; two flashes about the same are one.
+
+        Of a person whose presence is private there is nothing, but once, when it was taken back from who could see it.
+        """
+        typing = [each for each in flashes if each.kind is FlashKind.TYPING]
+        came = {each.subject_id for each in flashes if each.kind is not FlashKind.TYPING}
+        ended = {each.subject_id for each in flashes if each.kind is FlashKind.PRESENCE_WITHDRAWN}
+        people = self._users.load(tx, viewer_id, {each.actor_id for each in typing} | came)
+        places = self._conversations.load_by_id(tx, viewer_id, {each.subject_id for each in typing})
+        presences = self._presence.load(tx, viewer_id, came)
+        last = {(each.subject_id, each.actor_id): each.until for each in typing}
+        signals: list[Signal] = [
+            Typing(places[place], people[actor], until or None)
+            for (place, actor), until in last.items()
+            if place in places and self._presence.shows_typing(places[place], actor)
+        ]
+        shown = (presences.keys() | ended) & people.keys()
+        return signals + [PresenceChange(people[id_], presences.get(id_)) for id_ in sorted(shown)]
+
+
+def _known_to(viewer: Viewer, lot: Occurrences) -> Occurrences:
+    """Without what the viewer's credential does not show: a program's key hears of no devices."""
+    if viewer.may(Right.DEVICES):
+        return lot
+    return Occurrences([each for each in lot.items if each.device is None], lot.position, lot.has_more)
+
+
+def _conversation_of(signal: Signal) -> int | None:
+    if isinstance(signal, Typing):
+        return signal.conversation.row.id
+    return signal.conversation_id if isinstance(signal, Occurrence) else None

@@ -1,0 +1,300 @@
+"""Conversations as a member sees them: the inbox, one by id or by its people, what waits to be read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from models import attachment as attachments
+from models import conversation as conversations
+from models import member as members
+from models import message as messages
+from models.attachment import AttachmentRow
+from models.base import conversation_of, message_id, now_ms
+from models.conversation import ConversationKind, ConversationRow
+from models.member import UnreadRow
+from models.prepared import id_list
+from models.transaction import Transaction
+from services.cursor import Seal
+from services.error import BadRequest, NotFound
+from services.guard import GuardedDatabase
+from services.message.consent import groups_reaching_nobody, requesters_of
+from services.message.message import MessageService, MessageView
+from services.message.participant import ParticipantView, exclusions_of, participants_of
+from services.page import Page, PageRequest, backward, forward
+from services.person.policy import Eligibility
+from services.person.user import Person, Reference, UserService
+from services.viewer import Viewer
+
+_FOREVER = (1 << 63) - 1
+_ALL_KINDS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation whole: its members by user id, and its newest message that the viewer may see.
+
+    `reaches_nobody` for a group whose other members have not agreed to it, and get no more of it until they do.
+    `requested_by` is who asked the viewer, also once the viewer has answered, and where they have left the group.
+    """
+
+    row: ConversationRow
+    viewer_id: int
+    participants: Sequence[ParticipantView]
+    last_message: MessageView | None
+    reaches_nobody: bool = False
+    requested_by: Person | None = None
+
+    @property
+    def others(self) -> list[ParticipantView]:
+        """All but the viewer."""
+        return [each for each in self.participants if each.person.row.id != self.viewer_id]
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether something waits to be read, or the viewer has marked it so."""
+        return bool(self.row.unread or self.row.is_marked_unread)
+
+    @property
+    def muted_until(self) -> int | None:
+        """When the viewer wants to be called again, in ms since 1970, FOR_GOOD for never; None where not muted."""
+        return self.row.muted_until if self.row.muted_until > now_ms() else None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the viewer's changes reach the others: nobody excludes the viewer, and no block and no account that
+        is closed stands between the two of a direct conversation.
+        """
+        if exclusions_of(self.row, self.others):
+            return False
+        peers = [each.person.row for each in self.others] if self.row.kind == ConversationKind.DIRECT else []
+        return all(row.is_active and not row.has_blocked and not row.is_blocked_by for row in peers)
+
+    @property
+    def send_restriction(self) -> Eligibility | None:
+        """What stands in the way of writing here; None where nothing does.
+
+        A group is open to its members as long as one of the others gets its messages, and none of those whose
+        audience is asked for every message excludes the viewer.
+        """
+        if self.row.kind == ConversationKind.GROUP:
+            if self.reaches_nobody:
+                return Eligibility.NOT_ACCEPTING
+            return next(iter(exclusions_of(self.row, self.others)), None)
+        peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
+        return None if peer.person.eligibility.may_send else peer.person.eligibility
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which conversations of the inbox; every condition must hold."""
+
+    kind: ConversationKind | None = None
+    unread_only: bool = False
+    archived: bool = False
+    requests: bool = False
+    participant: Reference | None = None
+
+
+class ConversationService:
+    """Reads conversations, each of which is its members' alone."""
+
+    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, seal: Seal) -> None:
+        self._database = database
+        self._users = users
+        self._messages = messages
+        self._seal = seal
+
+    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
+        """Those of the ids that exist and have the viewer as a member."""
+        return await self._database.read_for(viewer, self.load_by_id, viewer.user_id, list(ids))
+
+    async def find(self, viewer: Viewer, id_: int) -> ConversationView | None:
+        """The conversation, or None also where the viewer is no member."""
+        return (await self.find_many(viewer, [id_])).get(id_)
+
+    async def find_with(self, viewer: Viewer, references: Sequence[Reference]) -> ConversationView | None:
+        """The conversation of the viewer with exactly these people; None before the first message."""
+        return await self._database.read_for(viewer, self._find_with, viewer.user_id, references)
+
+    async def find_directs(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, ConversationView]:
+        """The direct conversation with each of these people, by user id, where there is one."""
+        return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids))
+
+    async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
+        """The inbox, newest activity first; raises BadRequest and CursorInvalid."""
+        request.check()
+        if request.after is not None and request.before is not None:
+            raise BadRequest("Give `after` or `before`, not both.")
+        if (request.first and request.before is not None) or (request.last and request.after is not None):
+            raise BadRequest("`after` goes with `first`, `before` with `last`.")
+        after, before = (
+            None if cursor is None else self._seal.read("conversation", viewer.user_id, cursor, 2)
+            for cursor in (request.after, request.before)
+        )
+        return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
+
+    async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
+        """How many conversations the filter lets through."""
+        return await self._database.read_for(viewer, self._count, viewer.user_id, wanted)
+
+    async def unread(self, viewer: Viewer) -> UnreadRow:
+        """What waits for the viewer in all."""
+        row = await self._database.read_for(viewer, lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
+        assert row is not None
+        return row
+
+    async def count_unmuted(self, viewer: Viewer) -> int:
+        """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
+        return await self._database.read_for(viewer, messages.count_unmuted_unread, viewer.user_id, now_ms())
+
+    async def count_requests(self, viewer: Viewer) -> int:
+        """How many conversations wait for the viewer's answer."""
+        return await self._database.read_for(viewer, lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
+
+    async def page_of_attachments(
+        self, viewer: Viewer, conversation_id: int, kinds: Sequence[int] | None, request: PageRequest
+    ) -> Page[tuple[AttachmentRow, MessageView]]:
+        """The files of a conversation with their messages, newest first; `kinds` None means all of them."""
+        request.check()
+        after = None if request.after is None else self._seal.read("attachment", viewer.user_id, request.after, 2)
+        return await self._database.read_for(
+            viewer, self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
+        )
+
+    def page_of_members(
+        self, viewer: Viewer, members: Sequence[ParticipantView], request: PageRequest
+    ) -> Page[ParticipantView]:
+        """A page of members that were loaded, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
+        request.check()
+        after = -1 if request.after is None else self._seal.read("participant", viewer.user_id, request.after, 1)[0]
+        left = [each for each in members if each.person.row.id > after]
+        return forward(left, request.size, has_previous=after >= 0)
+
+    def participant_cursor_of(self, viewer: Viewer, view: ParticipantView) -> str:
+        """The cursor of a member in `page_of_members`."""
+        return self._seal.write("participant", viewer.user_id, view.person.row.id)
+
+    def cursor_of(self, viewer: Viewer, view: ConversationView) -> str:
+        """The cursor of a conversation in `page_of`."""
+        return self._seal.write("conversation", viewer.user_id, view.row.activity, view.row.id)
+
+    def attachment_cursor_of(self, viewer: Viewer, row: AttachmentRow) -> str:
+        """The cursor of a file in `page_of_attachments`."""
+        return self._seal.write("attachment", viewer.user_id, row.message_id, row.position)
+
+    def load_by_id(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, ConversationView]:
+        """Those of the ids that have the viewer as a member; runs inside a transaction."""
+        rows = tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(ids))
+        return {view.row.id: view for view in self.load(tx, viewer_id, rows)}
+
+    def load(self, tx: Transaction, viewer_id: int, rows: Sequence[ConversationRow]) -> list[ConversationView]:
+        """Members, people and newest messages for a whole page, one statement each."""
+        if not rows:
+            return []
+        ids = [row.id for row in rows]
+        found = members.members_of(tx, ids)
+        asked_by = requesters_of(viewer_id, found)
+        groups = [found[row.id] for row in rows if row.kind == ConversationKind.GROUP]
+        silent = groups_reaching_nobody(tx, self._users.policy, viewer_id, groups)
+        everybody = {each.user_id for some in found.values() for each in some}
+        people = self._users.load(tx, viewer_id, everybody.union(asked_by.values()))
+        newest = [id_ for id_ in tx.values(messages.NEWEST, viewer=viewer_id, ids=id_list(ids)) if id_ is not None]
+        last = {conversation_of(id_): view for id_, view in self._messages.load_visible(tx, viewer_id, newest).items()}
+        return [
+            ConversationView(
+                row,
+                viewer_id,
+                participants_of(row, people.get(viewer_id), [(people[each.user_id], each) for each in found[row.id]]),
+                last.get(row.id),
+                row.id in silent,
+                people.get(asked_by.get(row.id, 0)),
+            )
+            for row in rows
+        ]
+
+    def _find_with(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> ConversationView | None:
+        people = self._users.resolve(tx, viewer_id, references)
+        found = [person.row.id for person in people if person is not None]
+        if not found or len(found) != len(people):
+            return None
+        id_ = conversations.find_with(tx, frozenset({viewer_id, *found}))
+        return None if id_ is None else self.load_by_id(tx, viewer_id, [id_]).get(id_)
+
+    def _find_directs(self, tx: Transaction, viewer_id: int, user_ids: list[int]) -> dict[int, ConversationView]:
+        rows = tx.all(conversations.DIRECTS_OF, viewer=viewer_id, ids=id_list(user_ids))
+        views = self.load_by_id(tx, viewer_id, [row.conversation_id for row in rows])
+        return {row.user_id: views[row.conversation_id] for row in rows if row.conversation_id in views}
+
+    def _page(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        wanted: ConversationFilter,
+        request: PageRequest,
+        after: tuple[int, ...] | None,
+        before: tuple[int, ...] | None,
+    ) -> Page[ConversationView]:
+        params = self._params(tx, viewer_id, wanted)
+        if params is None:
+            return Page([])
+        size = request.size
+        is_backward = request.last is not None or (before is not None and request.first is None)
+        activity, id_ = (before or (-1, -1)) if is_backward else (after or (_FOREVER, _FOREVER))
+        query = conversations.inbox(newest_first=not is_backward, **_flags(wanted))
+        rows = tx.all(query, activity=activity, conversation=id_, count=size + 1, **params)
+        if is_backward:
+            page = backward(rows, size, has_next=before is not None)
+        else:
+            page = forward(rows, size, has_previous=after is not None)
+        return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
+
+    def _count(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> int:
+        params = self._params(tx, viewer_id, wanted)
+        return 0 if params is None else tx.value(conversations.inbox_count(**_flags(wanted)), **params)
+
+    def _params(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> dict[str, int] | None:
+        """None where the filter names nobody who exists."""
+        params = {"viewer": viewer_id, "archived": int(wanted.archived)}
+        if wanted.kind is not None:
+            params["kind"] = int(wanted.kind)
+        if wanted.participant is not None:
+            person = self._users.resolve(tx, viewer_id, [wanted.participant])[0]
+            if person is None:
+                return None
+            params["participant"] = person.row.id
+        return params
+
+    def _page_of_attachments(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        conversation_id: int,
+        kinds: Sequence[int],
+        after: tuple[int, ...] | None,
+        size: int,
+    ) -> Page[tuple[AttachmentRow, MessageView]]:
+        member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+        if member is None:
+            raise NotFound("There is no such conversation.")
+        newest = (message_id(conversation_id, member.last_seq), _FOREVER)
+        before, position = min(after or newest, newest)  # a cursor of another conversation reaches into no third one
+        rows = tx.all(
+            attachments.IN_CONVERSATION,
+            viewer=viewer_id,
+            floor=message_id(conversation_id, member.floor_seq),
+            before=before,
+            before_position=position,
+            kinds=id_list(kinds),
+            count=size + 1,
+        )
+        page = forward(rows, size, has_previous=after is not None)
+        views = self._messages.load_visible(tx, viewer_id, {row.message_id for row in page.items})
+        return Page([(row, views[row.message_id]) for row in page.items], page.has_next, page.has_previous)
+
+
+def _flags(wanted: ConversationFilter) -> dict[str, bool]:
+    return {
+        "unread_only": wanted.unread_only,
+        "requests": wanted.requests,
+        "with_kind": wanted.kind is not None,
+        "with_participant": wanted.participant is not None,
+    }

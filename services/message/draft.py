@@ -1,0 +1,152 @@
+"""Drafts: what a sender asks for, checked as far as that needs no reading."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from models.message import MessageKind
+from services.error import InvalidInput
+from services.file.attachment import KIND_NUMBERS
+from services.file.file import ChosenFile
+from services.limit import Limits
+from services.person.user import Person, Reference
+from services.rejection import Issue, IssueReason
+from services.text import is_blank, text_issues
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as its sender wrote it. Exactly one of `users` and `conversation_id` says where it goes.
+
+    `expected_kind` is what the client believes the message to be: it is checked, and FILE asks for every file to go as
+    a file. A reference to something that cannot exist (a malformed id) is -1.
+    """
+
+    text: str | None = None
+    files: Sequence[ChosenFile] = ()
+    users: Sequence[Reference] | None = None
+    conversation_id: int | None = None
+    reply_to_id: int | None = None
+    expected_kind: MessageKind | None = None
+    is_system_expected: bool = False
+    client_message_id: str | None = None
+    metadata: object = None
+    users_path: tuple[str, ...] = field(default=("to", "users"))
+
+    @property
+    def is_as_file(self) -> bool:
+        """Whether its files are to be saved and not shown, whatever they are (MongoDB chat: `type: file`)."""
+        return bool(self.files) and self.expected_kind is MessageKind.FILE
+
+    @property
+    def kind(self) -> MessageKind:
+        """TEXT without files; the kind of the files where all are alike; FILE where they differ or go as files."""
+        kinds = {KIND_NUMBERS[received.kind] for received in self.files}
+        if not kinds:
+            return MessageKind.TEXT
+        if self.is_as_file:
+            return MessageKind.FILE
+        return kinds.pop() if len(kinds) == 1 else MessageKind.FILE
+
+    @property
+    def metadata_json(self) -> str | None:
+        """Compact JSON, or None; the draft has been checked."""
+        return None if self.metadata is None else orjson.dumps(self.metadata).decode()
+
+    def request_hash(self, people: Sequence[Person | None]) -> bytes:
+        """What makes a repeated request the same: its place, text, files by content, reply and metadata.
+
+        People count by who they are, not by how or in which order they are named; `type` does not count, for it adds
+        no content.
+        """
+        if self.users is None:
+            place: object = self.conversation_id
+        else:
+            named = zip(self.users, people, strict=True)
+            place = sorted({str(person.row.id) if person else f"?{reference.text}" for reference, person in named})
+        content = (
+            place,
+            self.text,
+            [(received.filename, received.sha256) for received in self.files],
+            self.reply_to_id,
+            self.metadata,
+        )
+        try:
+            text = json.dumps(content, sort_keys=True)  # ASCII: takes any text
+        except RecursionError:  # metadata nested so deep was never stored: the same as no request
+            return b""
+        return hashlib.sha256(text.encode()).digest()
+
+
+def check_draft(draft: Draft, limits: Limits) -> None:
+    """Raises InvalidInput with every issue that needs no reading to find."""
+    issues = [*_content_issues(draft, limits), *_type_issues(draft, limits), *_place_issues(draft, limits)]
+    issues += _key_issues(draft, limits) + _metadata_issues(draft, limits)
+    if issues:
+        raise InvalidInput(issues)
+
+
+def _content_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    issues = []
+    if len(draft.files) > limits.max_attachments:
+        detail = f"{len(draft.files)} files are too many; at most {limits.max_attachments} go with a message."
+        issues.append(Issue(("attachments",), IssueReason.TOO_MANY, detail, limits.max_attachments))
+    blank = draft.text is None or is_blank(draft.text)
+    if blank and (limits.require_text or not draft.files):  # SelfCommunity: text only when there is no file
+        wanted = "needs text" if limits.require_text else "needs text or at least one attachment"
+        issues.append(Issue(("text",), IssueReason.EMPTY, f"A message {wanted}; nothing visible was written."))
+    if draft.text is not None:
+        issues += text_issues(draft.text, limits)
+    return issues
+
+
+def _type_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    is_given = draft.is_system_expected or draft.expected_kind is not None
+    if not is_given and limits.require_type:
+        detail = f"This server wants a `type` with every message; for this one it is {draft.kind.name}."
+        return [Issue(("type",), IssueReason.REQUIRED, detail)]
+    if not is_given or draft.expected_kind is draft.kind:
+        return []
+    # MongoDB chat: the type is checked against the content
+    detail = f"The content makes this a message of type {draft.kind.name}; `type` says otherwise."
+    return [Issue(("type",), IssueReason.MISMATCH, detail)]
+
+
+def _place_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    if draft.users is None:
+        return []
+    if not draft.users:
+        return [Issue(draft.users_path, IssueReason.REQUIRED, "Name at least one recipient.")]
+    if len(draft.users) > limits.max_recipients:
+        detail = f"{len(draft.users)} recipients are too many; at most {limits.max_recipients} are allowed."
+        return [Issue(draft.users_path, IssueReason.TOO_MANY, detail, limits.max_recipients)]
+    return []
+
+
+def _key_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    key, path = draft.client_message_id, ("clientMessageId",)
+    if key is None:
+        return []
+    if not key:
+        return [Issue(path, IssueReason.EMPTY, "`clientMessageId` is empty; leave it out or give it a value.")]
+    if len(key) > limits.max_client_message_id_length:
+        limit = limits.max_client_message_id_length
+        return [Issue(path, IssueReason.TOO_LONG, f"`clientMessageId` has at most {limit} characters.", limit)]
+    if not key.isprintable():
+        return [Issue(path, IssueReason.MALFORMED, "`clientMessageId` holds a character that is not printable.")]
+    return []
+
+
+def _metadata_issues(draft: Draft, limits: Limits) -> list[Issue]:
+    path = ("metadata",)
+    try:
+        size = len(orjson.dumps(draft.metadata))
+    except (TypeError, ValueError):
+        return [Issue(path, IssueReason.MALFORMED, "`metadata` is not JSON that can be stored.")]
+    if size > limits.max_metadata_bytes:
+        limit = limits.max_metadata_bytes
+        return [Issue(path, IssueReason.TOO_LONG, f"`metadata` takes {size} bytes as JSON; at most {limit}.", limit)]
+    return []

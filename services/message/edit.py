@@ -1,0 +1,123 @@
+"""Edits: another text for a message, with the former ones kept."""
+
+from models import deletion as deletions
+from models import edit as edits
+from models import hidden, job
+from models import message as messages
+from models.block import BLOCKERS
+from models.edit import EditRow
+from models.event import Change
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.cursor import Seal
+from services.error import Conflict, InvalidInput, NotFound
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.message.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
+from services.message.message import MessageService, MessageView
+from services.page import Page, PageRequest, forward
+from services.person.user import UserService
+from services.rejection import Issue, IssueReason
+from services.text import is_blank, text_issues
+from services.viewer import Viewer
+
+
+class EditService:
+    """Edits by the sender; every member can read what a message said before."""
+
+    def __init__(
+        self,
+        database: GuardedDatabase,
+        pubsub: PubSub,
+        users: UserService,
+        messages: MessageService,
+        seal: Seal,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._users = users
+        self._messages = messages
+        self._seal = seal
+        self._limits = limits
+
+    async def edit(self, viewer: Viewer, id_: int, text: str, expected_revision: int | None) -> MessageView:
+        """Gives the message another text; the same text changes nothing.
+
+        Raises InvalidInput, NotFound, PermissionDenied (not one's own, deleted, out of reach), TooLate, and Conflict
+        where the message is not at the expected revision: somebody's other device was faster.
+        """
+        if issues := text_issues(text, self._limits):
+            raise InvalidInput(issues)
+        view, hints = await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
+        self._pubsub.publish(hints)
+        return view
+
+    async def page_of(self, viewer: Viewer, id_: int, request: PageRequest) -> Page[EditRow]:
+        """Every text of the message, oldest first, the one that stands last; none once it is deleted.
+
+        Raises BadRequest, CursorInvalid, and NotFound for what the viewer cannot see.
+        """
+        request.check()
+        after = 0 if request.after is None else self._seal.read("edit", viewer.user_id, request.after, 1)[0]
+        return await self._database.read_for(viewer, _page, viewer.user_id, id_, after, request.size)
+
+    def cursor_of(self, viewer: Viewer, row: EditRow) -> str:
+        """The cursor of a text in `page_of`."""
+        return self._seal.write("edit", viewer.user_id, row.revision)
+
+    def _edit(
+        self, tx: Transaction, viewer_id: int, id_: int, text: str, expected_revision: int | None
+    ) -> tuple[MessageView, list[Hint]]:
+        subject = get_subject(tx, viewer_id, id_)
+        told = Announcement(tx)
+        check_own(subject, viewer_id, "edit")
+        check_standing(subject, "edit")
+        check_window(subject, told.at, self._limits.edit_window_seconds, "edited")
+        check_reach(tx, self._users, subject, viewer_id)
+        row = subject.row
+        if expected_revision is not None and expected_revision != row.revision:
+            raise Conflict(f"The message is at revision {row.revision}, not {expected_revision}: load it again.")
+        body = self._body_of(subject, text)
+        if body != row.body:
+            at = row.created_at if row.edited_at is None else row.edited_at
+            tx.run(edits.PUT, message=id_, revision=row.revision, body=row.body, at=at)
+            tx.run(messages.EDIT, id=id_, body=body, at=told.at)
+            job.index_anew(tx, id_, row.body, body)
+            self._hide_from_blockers(tx, subject, viewer_id, told)
+            subject.tell(told, Change.TEXT)
+        return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints
+
+    def _hide_from_blockers(self, tx: Transaction, subject: Subject, viewer_id: int, told: Announcement) -> None:
+        """In a group nothing that is written during a block reaches the blocker, as an edit either; what they had they
+        can report.
+        """
+        blockers = set(tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)))
+        for user_id in blockers - subject.visible_to:  # nor once they accept the request for which it was withheld
+            tx.run(hidden.PUT, user=user_id, message=subject.row.id)
+        blockers &= subject.visible_to
+        if blockers and self._limits.report_window_seconds:
+            deletions.keep(tx, subject.row, told.at, blockers)
+        hide(tx, subject, blockers, told)
+
+    def _body_of(self, subject: Subject, text: str) -> str | None:
+        """None where a message with files is left without a text."""
+        if not is_blank(text):
+            return text
+        if subject.row.attachments and not self._limits.require_text:
+            return None
+        raise InvalidInput([Issue(("text",), IssueReason.EMPTY, "Nothing visible was written; delete it instead.")])
+
+
+def _page(tx: Transaction, viewer_id: int, id_: int, after: int, size: int) -> Page[EditRow]:
+    row = messages.find_visible(tx, viewer_id, [id_]).get(id_)
+    if row is None:
+        raise NotFound("There is no such message.")
+    if row.deleted_at is not None:
+        return Page([])
+    rows = tx.all(edits.PAGE, message=id_, after=after, count=size + 1)
+    if len(rows) <= size and row.revision > after:
+        rows.append(EditRow(row.revision, row.body, row.created_at if row.edited_at is None else row.edited_at))
+    return forward(rows, size, has_previous=after > 0)

@@ -1,0 +1,214 @@
+"""Messages as a viewer sees them: one by id, a page of a conversation, what a search finds."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from models import attachment as attachments
+from models import conversation as conversations
+from models import message as messages
+from models.attachment import AttachmentRow
+from models.base import SEQ_BITS, message_id, now_ms, seq_of
+from models.message import FoundRow, MessageRow
+from models.prepared import id_list
+from models.transaction import Transaction
+from services.cursor import Seal
+from services.error import BadRequest, NotFound
+from services.guard import GuardedDatabase
+from services.page import Page, PageRequest, backward, forward
+from services.person.user import Person, Reference, UserService
+from services.text import is_blank
+from services.viewer import Right, Viewer
+
+_WORD = re.compile(r"[\w]+", re.UNICODE)
+_FOREVER = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message whole: with its sender and its files; `sender` is None once the account is gone."""
+
+    row: MessageRow
+    sender: Person | None
+    attachments: Sequence[AttachmentRow]
+    is_own: bool = False
+
+    def is_within(self, window_seconds: int) -> bool:
+        """Whether it stands, and was sent less than so many seconds ago; 0 is no limit."""
+        age = now_ms() - self.row.created_at
+        return self.row.deleted_at is None and (not window_seconds or age <= window_seconds * 1000)
+
+    def preview(self, max_length: int | None) -> str:
+        """One line of at most 1 to 1,000 characters (120 for None): the text, or the names of the files."""
+        length = 120 if max_length is None else max_length
+        if not 1 <= length <= 1000:
+            raise BadRequest(f"`maxLength` must be between 1 and 1000; it is {length}.")
+        text = self.row.body if self.row.body and not is_blank(self.row.body) else None
+        line = " ".join((text or ", ".join(each.filename for each in self.attachments)).split())
+        return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """What a found message must be besides; times are ms since 1970, both exclusive."""
+
+    conversation_id: int | None = None
+    sender: Reference | None = None
+    has_attachment: bool | None = None
+    sent_after: int | None = None
+    sent_before: int | None = None
+
+
+class MessageService:
+    """Reads messages; the right to see one is a condition of every statement."""
+
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
+        self._database = database
+        self._users = users
+        self._seal = seal
+
+    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
+        """Those of the messages that exist and that the viewer may see."""
+        return await self._database.read_for(viewer, self.load_visible, viewer.user_id, list(ids))
+
+    async def find(self, viewer: Viewer, id_: int) -> MessageView | None:
+        """The message, or None also where it is not the viewer's to see."""
+        return (await self.find_many(viewer, [id_])).get(id_)
+
+    async def page_of(
+        self, viewer: Viewer, conversation_id: int, request: PageRequest, around: int | None = None
+    ) -> Page[MessageView]:
+        """Messages of a conversation, oldest first. Without `first` or `after`: the newest ones.
+
+        `around` asks for the message of that id in the middle of its neighbours. Raises BadRequest, CursorInvalid, and
+        NotFound where the viewer is no member or `around` is not theirs to see.
+        """
+        request.check()
+        if around is not None and (request.after is not None or request.before is not None):
+            raise BadRequest("`around` goes with `first` or `last` alone, not with a cursor.")
+        after, before = (
+            None if cursor is None else self._seal.read("message", viewer.user_id, cursor, 1)[0]
+            for cursor in (request.after, request.before)
+        )
+        return await self._database.read_for(
+            viewer, self._page, viewer.user_id, conversation_id, request, after, before, around
+        )
+
+    async def search(
+        self, viewer: Viewer, query: str, wanted: SearchFilter, first: int | None, after: str | None
+    ) -> Page[MessageView]:
+        """The viewer's messages that hold every word of `query` (the last may be a beginning), newest first.
+
+        A single letter is no beginning: it would be looked up in nearly every message. Raises BadRequest where the
+        query has no word, RateLimited. A message is found within about a second of being sent.
+        """
+        PageRequest(first=first).check()
+        viewer.check(Right.READ)
+        self._users.searches.take(viewer.user_id)
+        words = _WORD.findall(query[:1000])
+        if not words:
+            raise BadRequest("`query` needs at least one letter or digit.")
+        match = " ".join(f'"{word}"' for word in words[:32]) + "*" * (len(words[-1]) > 1)
+        at, id_ = self._seal.read("found", viewer.user_id, after, 2) if after is not None else (_FOREVER, _FOREVER)
+        size = PageRequest(first=first).size
+        return await self._database.read_for(viewer, self._search, viewer.user_id, match, wanted, (at, id_), size)
+
+    def cursor_of(self, viewer: Viewer, view: MessageView) -> str:
+        """The cursor of a message in `page_of`."""
+        return self._seal.write("message", viewer.user_id, view.row.id)
+
+    def found_cursor_of(self, viewer: Viewer, view: MessageView) -> str:
+        """The cursor of a message in `search`."""
+        return self._seal.write("found", viewer.user_id, view.row.created_at, view.row.id)
+
+    def load_visible(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageView]:
+        """Those of the ids that the viewer may see; runs inside a transaction."""
+        rows = messages.find_visible(tx, viewer_id, ids)
+        return {view.row.id: view for view in self.load(tx, viewer_id, list(rows.values()))}
+
+    def load(self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow]) -> list[MessageView]:
+        """Senders and files for a whole page, one statement each; the caller has checked the right to see them."""
+        if not rows:
+            return []
+        senders = self._users.load(tx, viewer_id, {row.sender_id for row in rows})
+        with_files = [row.id for row in rows if row.attachments]
+        files = attachments.of_messages(tx, with_files) if with_files else {}
+        return [
+            MessageView(row, senders.get(row.sender_id), files.get(row.id, ()), row.sender_id == viewer_id)
+            for row in rows
+        ]
+
+    def _page(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        conversation_id: int,
+        request: PageRequest,
+        after: int | None,
+        before: int | None,
+        around: int | None,
+    ) -> Page[MessageView]:
+        member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+        if member is None:
+            raise NotFound("There is no such conversation.")
+        floor, top = message_id(conversation_id, member.floor_seq), message_id(conversation_id, member.last_seq) + 1
+        if around is not None:
+            page = _page_around(tx, viewer_id, floor, top, around, request.size)
+        else:
+            after, before = max(after or floor, floor), min(before or top, top)
+            page = _page_between(tx, viewer_id, floor, top, request, after, before)
+        return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
+
+    def _search(
+        self, tx: Transaction, viewer_id: int, match: str, wanted: SearchFilter, beyond: tuple[int, int], size: int
+    ) -> Page[MessageView]:
+        sender = None
+        if wanted.sender is not None:
+            sender = self._users.resolve(tx, viewer_id, [wanted.sender])[0]
+            if sender is None:
+                return Page([])
+        query = messages.search(
+            with_conversation=wanted.conversation_id is not None,
+            with_sender=sender is not None,
+            with_attachment=wanted.has_attachment,
+            with_since=wanted.sent_after is not None,
+            with_until=wanted.sent_before is not None,
+        )
+        found: list[FoundRow] = tx.all(
+            query,
+            viewer=viewer_id,
+            match=match,
+            at=beyond[0],
+            id=beyond[1],
+            conversation=wanted.conversation_id,
+            sender=sender.row.id if sender else None,
+            since=wanted.sent_after,
+            until=wanted.sent_before,
+            count=size + 1,
+        )
+        views = self.load_visible(tx, viewer_id, [row.id for row in found])
+        page = forward(found, size, has_previous=beyond[0] != _FOREVER)
+        return Page([views[row.id] for row in page.items if row.id in views], page.has_next, page.has_previous)
+
+
+def _page_between(
+    tx: Transaction, viewer_id: int, floor: int, top: int, request: PageRequest, after: int, before: int
+) -> Page[MessageRow]:
+    size = request.size
+    if request.first is not None or (request.after is not None and request.last is None):
+        rows = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
+        page = forward(rows, size, has_previous=after > floor)
+        return Page(page.items, page.has_next or before < top, page.has_previous)
+    rows = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
+    page = backward(rows, size, has_next=before < top)
+    return Page(page.items, page.has_next, page.has_previous or after > floor)
+
+
+def _page_around(tx: Transaction, viewer_id: int, floor: int, top: int, around: int, size: int) -> Page[MessageRow]:
+    if around >> SEQ_BITS != floor >> SEQ_BITS or not floor < around < top or not seq_of(around):
+        raise NotFound("There is no such message in this conversation.")
+    half = size // 2
+    older = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=floor, before=around, count=half + 1)
+    newer = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=around - 1, before=top, count=size - half + 1)
+    items = older[:half][::-1] + newer[: size - half]
+    return Page(items, has_next=len(newer) > size - half, has_previous=len(older) > half)

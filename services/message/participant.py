@@ -1,0 +1,53 @@
+"""Participants: the members of a conversation, and what the viewer may know of how far each has read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.conversation import ConversationKind, ConversationRow
+from models.member import MemberRow, RequestState
+from services.person.policy import Eligibility
+from services.person.user import Person
+
+_ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}  # receipts pass: nobody waits for an answer
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """A member with their place in the conversation.
+
+    The positions are None where this person, or the viewer, keeps them private, or where one has blocked the other.
+    Without `shows_delivery` a message counts as delivered once it was read, and from then on.
+    """
+
+    person: Person
+    row: MemberRow
+    delivered_seq: int | None = None
+    read_seq: int | None = None
+    shows_delivery: bool = False
+
+
+def participants_of(
+    mine: ConversationRow, me: Person | None, members: Sequence[tuple[Person, MemberRow]]
+) -> list[ParticipantView]:
+    """The members with the positions that the viewer may know."""
+    is_open = mine.request_state in _ANSWERED
+    views = []
+    for person, row in members:
+        other = person.row
+        is_me = me is not None and other.id == me.row.id
+        passes = is_me or (me is not None and is_open and row.request_state in _ANSWERED and not person.is_blocked)
+        shows_read = passes and (is_me or bool(me and me.row.send_read_receipts and other.send_read_receipts))
+        shows_delivery = passes and (
+            is_me or bool(me and me.row.send_delivery_receipts and other.send_delivery_receipts)
+        )
+        read_seq = row.read_seq if shows_read else None
+        delivered_seq = row.delivered_seq if shows_delivery else read_seq
+        views.append(ParticipantView(person, row, delivered_seq, read_seq, shows_delivery))
+    return views
+
+
+def exclusions_of(mine: ConversationRow, others: Sequence[ParticipantView]) -> list[Eligibility]:
+    """What keeps the viewer from writing although they are a member; who was asked into a group has answered for it."""
+    is_group = mine.kind == ConversationKind.GROUP
+    asked = [each for each in others if not is_group or each.row.request_state == RequestState.NONE]
+    return [each.person.exclusion for each in asked if each.person.exclusion]

@@ -1,0 +1,159 @@
+"""Preferences: how a member wants to have a conversation, and how they take their leave of it."""
+
+from dataclasses import dataclass
+
+from models import conversation as conversations
+from models import member as members
+from models import message as messages
+from models import receipt as receipts
+from models.base import conversation_of, message_id, seq_of
+from models.conversation import ConversationKind, ConversationRow
+from models.event import EventKind, Removal
+from models.member import FOR_GOOD, RequestState
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.error import InvalidInput, NotFound, PermissionDenied
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.message.change import recipients_of
+from services.message.conversation import ConversationService, ConversationView
+from services.rejection import Issue, IssueReason
+from services.viewer import Viewer
+
+_WHY_STAY = {
+    RequestState.PENDING: "This group is waiting for your answer: decline it, and you will hear nothing more of it.",
+    RequestState.DECLINED: "You have declined this group and hear nothing more of it; accept it to leave it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceChange:
+    """What is to be different; None leaves it as it is. `muted_until` in ms since 1970; alone it mutes."""
+
+    is_muted: bool | None = None
+    muted_until: int | None = None
+    is_archived: bool | None = None
+    is_pinned: bool | None = None
+
+
+class PreferenceService:
+    """Each of these concerns the viewer alone; the other members notice nothing but a leave."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._conversations = conversations
+
+    async def prefer(self, viewer: Viewer, conversation_id: int, change: PreferenceChange) -> ConversationView:
+        """Mutes, archives, pins. Raises NotFound, and InvalidInput for a mute that ends in the past, or does not begin.
+
+        An archived conversation comes back with its next message, unless it is muted then.
+        """
+        view, hints = await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
+        self._pubsub.publish(hints)
+        return view
+
+    async def clear(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> ConversationView:
+        """Empties the conversation for the viewer, up to a message or whole; the next message brings it back.
+
+        Raises NotFound.
+        """
+        view, hints = await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
+        self._pubsub.publish(hints)
+        return view
+
+    async def leave(self, viewer: Viewer, conversation_id: int) -> None:
+        """Leaves a group for good: the viewer sees no more of it, also not what was there before.
+
+        The same people can make a new group, without the old one's messages. Raises NotFound, and PermissionDenied for
+        a conversation that is no group, and for a request, which is declined instead.
+        """
+        self._pubsub.publish(await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id))
+
+    def _prefer(
+        self, tx: Transaction, viewer_id: int, conversation_id: int, change: PreferenceChange
+    ) -> tuple[ConversationView, list[Hint]]:
+        mine = _get(tx, viewer_id, conversation_id)
+        told = Announcement(tx)
+        if issues := _issues_of(change, told.at):
+            raise InvalidInput(issues)
+        before = (mine.muted_until, mine.is_archived, mine.is_pinned)
+        after = (
+            _muted_until(mine.muted_until, change),
+            mine.is_archived if change.is_archived is None else int(change.is_archived),
+            mine.is_pinned if change.is_pinned is None else int(change.is_pinned),
+        )
+        if after != before:
+            names = ("muted_until", "is_archived", "is_pinned")
+            values = dict(zip(names, after, strict=True))
+            tx.run(members.PREFER, user=viewer_id, conversation=mine.id, **values)
+            told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+        return self._view(tx, viewer_id, mine.id), told.hints
+
+    def _clear(
+        self, tx: Transaction, viewer_id: int, conversation_id: int, up_to_id: int | None
+    ) -> tuple[ConversationView, list[Hint]]:
+        mine = _get(tx, viewer_id, conversation_id)
+        up_to = message_id(mine.id, mine.last_seq) if up_to_id is None else up_to_id
+        if conversation_of(up_to) != mine.id or not 0 <= seq_of(up_to) <= mine.last_seq:
+            raise NotFound("There is no such message in this conversation.")
+        told = Announcement(tx)
+        seq = seq_of(up_to)
+        if seq > mine.floor_seq:
+            tx.run(members.CLEAR, user=viewer_id, conversation=mine.id, seq=seq)
+            seen = max(mine.seen_seq, seq)
+            after, before = message_id(mine.id, seen), message_id(mine.id, mine.last_seq) + 1
+            unread = tx.value(messages.COUNT_UNREAD, viewer=viewer_id, after=after, before=before)
+            values = {"seen": seen, "unread": unread, "is_marked_unread": 0}
+            tx.run(members.SET_SEEN, user=viewer_id, conversation=mine.id, **values)
+            told.tell([viewer_id], EventKind.MESSAGE_REMOVED, up_to, detail=Removal.CLEARED)
+            is_empty = seq >= mine.last_seq
+            kind = EventKind.CONVERSATION_REMOVED if is_empty else EventKind.CONVERSATION_UPDATED
+            told.tell([viewer_id], kind, mine.id)
+        return self._view(tx, viewer_id, mine.id), told.hints
+
+    def _view(self, tx: Transaction, viewer_id: int, conversation_id: int) -> ConversationView:
+        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
+
+
+def _leave(tx: Transaction, viewer_id: int, conversation_id: int) -> list[Hint]:
+    mine = _get(tx, viewer_id, conversation_id)
+    if mine.kind != ConversationKind.GROUP:
+        raise PermissionDenied("Only a group can be left; clear this conversation, or block the other person.")
+    if mine.request_state in _WHY_STAY:  # with the row the decline would be gone, and they could be asked again
+        raise PermissionDenied(_WHY_STAY[RequestState(mine.request_state)])
+    tx.run(members.DELETE, user=viewer_id, conversation=mine.id)
+    tx.run(receipts.DELETE_OF, user=viewer_id, conversation=mine.id)
+    tx.run(conversations.FORGET_HASH, conversation=mine.id)
+    told = Announcement(tx)
+    told.tell([viewer_id], EventKind.CONVERSATION_REMOVED, mine.id)
+    rows = members.members_of(tx, [mine.id]).get(mine.id, [])
+    told.tell(recipients_of(rows, frozenset(each.user_id for each in rows)), EventKind.CONVERSATION_UPDATED, mine.id)
+    return told.hints
+
+
+def _get(tx: Transaction, viewer_id: int, conversation_id: int) -> ConversationRow:
+    mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+    if mine is None:
+        raise NotFound("There is no such conversation.")
+    return mine
+
+
+def _issues_of(change: PreferenceChange, now: int) -> list[Issue]:
+    if change.muted_until is None:
+        return []
+    path = ("mutedUntil",)
+    if change.is_muted is False:
+        return [Issue(path, IssueReason.MISMATCH, "`isMuted` is false: leave `mutedUntil` out.")]
+    if change.muted_until <= now:
+        return [Issue(path, IssueReason.OUT_OF_RANGE, "A mute ends in the future.")]
+    return []
+
+
+def _muted_until(before: int, change: PreferenceChange) -> int:
+    if change.is_muted is False:
+        return 0
+    if change.muted_until is not None:
+        return change.muted_until
+    return FOR_GOOD if change.is_muted else before

@@ -1,0 +1,176 @@
+"""Receipts: how far a message has come, as one position for each member and not as a row for each message."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from models import contact as contacts
+from models import conversation as conversations
+from models import member as members
+from models import message as messages
+from models import receipt as receipts
+from models.base import conversation_of, message_id, now_ms, seq_of
+from models.conversation import ConversationRow
+from models.event import EventKind, Receipt
+from models.prepared import id_list
+from models.receipt import MessageTimesRow, ReceiptTimeRow
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.error import NotFound
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.message.conversation import ConversationService, ConversationView
+from services.viewer import Viewer
+
+EXACT_MS = 90 * 86_400_000  # older times are kept to the hour
+MERGE_MS = 86_400_000
+MERGE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The conversation as it stands after a mark, and how many messages wait for the viewer in all."""
+
+    conversation: ConversationView
+    unread_messages: int
+
+
+class ReceiptService:
+    """Moves positions. What others are told only goes forward; what is unread to oneself may be set back."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._conversations = conversations
+        self._merged_at = 0
+
+    async def times_of(self, viewer: Viewer, message_ids: Iterable[int]) -> dict[int, dict[int, MessageTimesRow]]:
+        """When each of these messages reached each member and was first read, by message and person.
+
+        Later marks do not change it. Whose times the viewer may know, `participants_of` says.
+        """
+        return await self._database.read_for(viewer, receipts.times_of, viewer.user_id, set(message_ids))
+
+    async def merge(self) -> None:
+        """Of moves more than 90 days ago in the same hour, leaves the last: the table grows with hours of reading and
+        not with messages. Once a day; to be called more often.
+        """
+        now = now_ms()
+        if now - self._merged_at < MERGE_MS:
+            return
+        rows: list[ReceiptTimeRow] = []
+        key = (0, 0, 0, 0)
+        while rows := await self._database.read(_batch_behind, key):
+            unused = receipts.unused_rows(rows, now - EXACT_MS)
+            if unused:
+                await self._database.write(_delete, unused)
+            last = rows[-1]
+            # the last one is looked at again beside the one that follows it
+            key = last[:4] if len(rows) < MERGE_BATCH else (*last[:3], last.seq - 1)
+            await asyncio.sleep(0)
+        self._merged_at = now
+
+    async def acknowledge(self, viewer: Viewer, conversation_id: int, up_to_id: int) -> Marked:
+        """All messages up to this one have reached the viewer. Raises NotFound."""
+        return await self._mark(viewer, conversation_id, up_to_id, _deliver)
+
+    async def mark_read(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> Marked:
+        """All messages up to this one, or up to the newest for None, were read. Raises NotFound."""
+        return await self._mark(viewer, conversation_id, up_to_id, _read)
+
+    async def mark_unread(self, viewer: Viewer, conversation_id: int, from_id: int | None) -> Marked:
+        """This message and all after it are unread again to the viewer; None flags the conversation alone.
+
+        Others are not told: their receipts stay. Raises NotFound.
+        """
+        return await self._mark(viewer, conversation_id, from_id, _unread)
+
+    async def _mark(self, viewer: Viewer, conversation_id: int, id_: int | None, move: "_Move") -> Marked:
+        marked, hints = await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move)
+        self._pubsub.publish(hints)
+        return marked
+
+    def _move(
+        self, tx: Transaction, viewer_id: int, conversation_id: int, id_: int | None, move: "_Move"
+    ) -> tuple[Marked, list[Hint]]:
+        mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+        if mine is None:
+            raise NotFound("There is no such conversation.")
+        if id_ is not None and not (conversation_of(id_) == mine.id and 0 < seq_of(id_) <= mine.last_seq):
+            raise NotFound("There is no such message in this conversation.")
+        told = Announcement(tx)
+        move(tx, viewer_id, mine, None if id_ is None else seq_of(id_), told)
+        unread = tx.first(members.UNREAD, viewer=viewer_id)
+        assert unread is not None
+        view = self._conversations.load_by_id(tx, viewer_id, [mine.id])[mine.id]
+        return Marked(view, unread.messages), told.hints
+
+
+def _batch_behind(tx: Transaction, key: tuple[int, int, int, int]) -> list[ReceiptTimeRow]:
+    conversation_id, user_id, kind, seq = key
+    after = {"conversation": conversation_id, "user": user_id, "kind": kind, "seq": seq}
+    return tx.all(receipts.AFTER, **after, count=MERGE_BATCH)
+
+
+def _delete(tx: Transaction, rows: list[ReceiptTimeRow]) -> None:
+    for row in rows:
+        tx.run(receipts.DELETE, conversation=row.conversation_id, user=row.user_id, kind=row.kind, seq=row.seq)
+
+
+def _deliver(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+    seq = mine.last_seq if seq is None else seq
+    if tx.run(members.DELIVER, user=viewer_id, conversation=mine.id, seq=seq, at=told.at):
+        tell_others(tx, viewer_id, mine.id, seq, Receipt.DELIVERED, told)
+        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+
+
+def _read(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+    seq = mine.last_seq if seq is None else seq
+    moved = tx.run(members.READ, user=viewer_id, conversation=mine.id, seq=seq, at=told.at)
+    if moved:
+        tell_others(tx, viewer_id, mine.id, seq, Receipt.READ, told)
+    _see(tx, viewer_id, mine, max(mine.seen_seq, seq), told, is_marked=False, has_moved=bool(moved))
+
+
+def _unread(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+    seen = mine.seen_seq if seq is None else min(mine.seen_seq, seq - 1)
+    is_listed = mine.last_seq > mine.floor_seq  # nothing to come back to in an empty one
+    _see(tx, viewer_id, mine, seen, told, is_marked=is_listed)
+
+
+_Move = Callable[[Transaction, int, ConversationRow, int | None, Announcement], None]
+
+
+def _see(
+    tx: Transaction,
+    viewer_id: int,
+    mine: ConversationRow,
+    seen: int,
+    told: Announcement,
+    *,
+    is_marked: bool,
+    has_moved: bool = False,
+) -> None:
+    """Set what the viewer has seen, and count anew what they have not; their other devices hear of a change."""
+    after = message_id(mine.id, max(seen, mine.floor_seq))
+    before = message_id(mine.id, mine.last_seq) + 1
+    unread = tx.value(messages.COUNT_UNREAD, viewer=viewer_id, after=after, before=before)
+    new = {"seen": seen, "unread": unread, "is_marked_unread": int(is_marked)}
+    if has_moved or (seen, unread, int(is_marked)) != (mine.seen_seq, mine.unread, mine.is_marked_unread):
+        tx.run(members.SET_SEEN, user=viewer_id, conversation=mine.id, **new)
+        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+
+
+def tell_others(
+    tx: Transaction, viewer_id: int, conversation_id: int, seq: int, receipt: Receipt, told: Announcement
+) -> None:
+    """Notes when a position moved, and tells those who may learn of it now, and nobody else: an entry that is left out
+    later would still move a cursor.
+
+    Who may know of it is asked again when it is delivered.
+    """
+    tx.run(receipts.PUT, conversation=conversation_id, user=viewer_id, kind=int(receipt), seq=seq, at=told.at)
+    learning = contacts.LEARNING_READ if receipt is Receipt.READ else contacts.LEARNING_DELIVERY
+    others = tx.values(learning, viewer=viewer_id, conversation=conversation_id)
+    up_to = message_id(conversation_id, seq)
+    told.tell(others, EventKind.RECEIPT_UPDATED, up_to, actor_id=viewer_id, detail=receipt)

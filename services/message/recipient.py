@@ -1,0 +1,58 @@
+"""Recipients: who of those addressed cannot be written to, and what the sender is told."""
+
+from collections.abc import Sequence
+
+from services.person.policy import Eligibility, Policy
+from services.person.user import Person, Reference, not_found
+from services.rejection import RecipientRejection, RecipientRejectionReason
+
+Reason = RecipientRejectionReason
+
+_REASONS = {
+    Eligibility.SELF: (Reason.SELF, "You cannot write to yourself here."),
+    Eligibility.BLOCKED_BY_VIEWER: (Reason.BLOCKED_BY_VIEWER, "You have blocked {name}; unblock them to write."),
+    Eligibility.MUST_BE_FOLLOWED: (Reason.MUST_BE_FOLLOWED, "{name} accepts messages only from people they follow."),
+    Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING_MESSAGES, "{name} cannot receive messages at the moment."),
+    Eligibility.UNAVAILABLE: (Reason.UNAVAILABLE, "{name} cannot receive messages at the moment."),
+}
+
+
+def rejection_of(
+    index: int, reference: Reference, person: Person | None, eligibility: Eligibility | None = None
+) -> RecipientRejection | None:
+    """What stands in the way of one recipient; a plain function without effects, so that it can run twice.
+
+    `eligibility` is that of the person alone, unless another is given.
+    """
+    if person is None:
+        return RecipientRejection(index, Reason.NOT_FOUND, not_found(reference))
+    found = eligibility or person.eligibility
+    return None if found.may_send else refusal_of(index, person, found)
+
+
+def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejection:
+    """In the words for what stands in the way."""
+    reason, detail = _REASONS[found]
+    if found is Eligibility.NOT_ACCEPTING and person.is_unanswered:
+        reason, detail = Reason.REQUEST_PENDING, "{name} has not yet answered your request."
+    return RecipientRejection(index, reason, detail.format(name=person.row.display_name), person.row.id)
+
+
+def rejections_of(
+    policy: Policy, viewer_id: int, references: Sequence[Reference], people: Sequence[Person | None], *, is_new: bool
+) -> list[RecipientRejection]:
+    """Every offender, in the order in which they were named; `is_new` when the conversation is yet to be made."""
+    ids = {person.row.id for person in people if person}
+    is_group = len(ids - {viewer_id}) > 1
+    found = []
+    for index, (reference, person) in enumerate(zip(references, people, strict=True)):
+        eligibility = None
+        if person is not None and person.row.id == viewer_id and len(ids) > 1:
+            detail = "You are part of the conversation anyway; leave yourself out of the recipients."
+            found.append(RecipientRejection(index, Reason.SELF, detail, viewer_id))
+            continue
+        if person is not None and is_group:
+            eligibility = policy.group_eligibility_of(viewer_id, person.row, is_new=is_new)
+        if (rejection := rejection_of(index, reference, person, eligibility)) is not None:
+            found.append(rejection)
+    return found

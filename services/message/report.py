@@ -1,0 +1,157 @@
+"""Reports: a message and what was said before it, as they were sent, for the operator, who reads nothing else."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import orjson
+
+from models import attachment as attachments
+from models import conversation as conversations
+from models import deletion as deletions
+from models import message as messages
+from models import report as reports
+from models.base import conversation_of, message_id, new_id, now_ms
+from models.deletion import DeletedRow
+from models.message import MessageRow
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import PubSub
+from services.error import InvalidInput, NotFound
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.person.block import set_block
+from services.rate import RateLimiter
+from services.rejection import Issue, IssueReason
+from services.text import text_issues
+from services.viewer import Right, Viewer
+
+MAX_PRECEDING = 20
+MAX_COMMENT_LENGTH = 1000
+
+
+class ReportReason(IntEnum):
+    """What is wrong with it."""
+
+    SPAM = 0
+    HARASSMENT = 1
+    THREAT = 2
+    SEXUAL = 3
+    ILLEGAL = 4
+    IMPERSONATION = 5
+    OTHER = 6
+
+
+class ReportService:
+    """Takes reports; `./sotto report` lists and resolves them. The one who is reported is not told."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, limits: Limits) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._limits = limits
+        self._rate = RateLimiter(limits.reports_per_minute, "reports")
+
+    async def report(
+        self, viewer: Viewer, id_: int, reason: ReportReason, comment: str | None, preceding: int, *, block: bool
+    ) -> int:
+        """Copies the message and up to `preceding` before it, as the viewer had them; returns the report's id.
+
+        With all former texts and files, and though they were deleted for everyone since, within the operator's window.
+        What is copied stays until the report is closed, whatever becomes of the messages. `block` blocks the sender as
+        well. Raises InvalidInput (one's own message, counts, comment), NotFound, RateLimited.
+        """
+        viewer.check(Right.WRITE)
+        if issues := self._issues_of(comment, preceding):
+            raise InvalidInput(issues)
+        self._rate.take(viewer.user_id)
+        report_id, announcement = await self._database.write_for(
+            viewer, self._store, viewer.user_id, id_, reason, comment or None, preceding, block
+        )
+        announcement.publish(self._pubsub)
+        return report_id
+
+    def _issues_of(self, comment: str | None, preceding: int) -> list[Issue]:
+        issues = []
+        if not 0 <= preceding <= MAX_PRECEDING:
+            detail = f"`precedingMessages` must be between 0 and {MAX_PRECEDING}."
+            issues.append(Issue(("precedingMessages",), IssueReason.OUT_OF_RANGE, detail, MAX_PRECEDING))
+        if comment is not None:
+            if len(comment) > MAX_COMMENT_LENGTH:
+                detail = f"A comment has at most {MAX_COMMENT_LENGTH} characters."
+                issues.append(Issue(("comment",), IssueReason.TOO_LONG, detail, MAX_COMMENT_LENGTH))
+            wrong = text_issues(comment, self._limits)
+            issues += [Issue(("comment",), each.reason, each.detail, each.limit) for each in wrong]
+        return issues
+
+    def _store(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        id_: int,
+        reason: ReportReason,
+        comment: str | None,
+        preceding: int,
+        block: bool,
+    ) -> tuple[int, Announcement]:
+        announcement = Announcement(tx)
+        window = self._limits.report_window_seconds
+        rows = _originals(
+            tx, viewer_id, id_, preceding, announcement.at - window * 1000 if window else announcement.at + 1
+        )
+        sender_id = rows[-1].sender_id
+        if sender_id == viewer_id:
+            raise InvalidInput([Issue(("messageId",), IssueReason.MISMATCH, "This is your own message.")])
+        report_id = new_id()
+        report = {"id": report_id, "reporter": viewer_id, "message": id_, "reason": int(reason), "comment": comment}
+        tx.run(reports.PUT, **report, at=announcement.at)
+        _copy(tx, report_id, rows)
+        if block:
+            set_block(tx, viewer_id, sender_id, announcement)
+        return report_id, announcement
+
+
+def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since: int) -> list[DeletedRow | MessageRow]:
+    """The message and those before it, oldest first, as they were for the viewer, who need not see them any more.
+
+    What was deleted for everyone at `since` or later is whole. Raises NotFound for what the viewer never had, and for
+    what is gone.
+    """
+    place = conversation_of(id_)
+    mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([place]))
+    bounds = {"after": message_id(place, mine.floor_seq if mine else 0), "before": id_ + 1, "count": preceding + 1}
+    shown = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, **bounds) if mine else []
+    deleted = tx.all(deletions.PAGE_BACKWARD, viewer=viewer_id, since=since, **bounds)
+    rows: dict[int, DeletedRow | MessageRow] = {row.id: row for row in shown}
+    rows.update({row.id: row for row in deleted})
+    if id_ not in rows:
+        raise NotFound("There is no such message.")
+    return [rows[each] for each in sorted(rows)[-(preceding + 1) :]]
+
+
+def _copy(tx: Transaction, report_id: int, rows: Sequence[DeletedRow | MessageRow]) -> None:
+    ids = [row.id for row in rows]
+    filenames = {id_: [each.filename for each in files] for id_, files in attachments.of_messages(tx, ids).items()}
+    filenames |= {id_: [each.filename for each in files] for id_, files in deletions.files_of(tx, ids).items()}
+    present = set(tx.values(messages.PRESENT, ids=id_list(ids)))  # some of which the viewer may have lost to an edit
+    for row in rows:
+        tx.run(
+            reports.PUT_MESSAGE,
+            report=report_id,
+            message=row.id,
+            sender=row.sender_id,
+            at=row.created_at,
+            body=row.body,
+            filenames=orjson.dumps(filenames.get(row.id, [])).decode(),
+            revision=row.revision,
+            deleted_at=None if row.id in present else row.deleted_at,
+        )
+
+
+def resolve(tx: Transaction, report_id: int, resolution: str) -> None:
+    """Closes a report with what the operator did about it; its copies go, and with the next sweep what it had kept.
+
+    Raises NotFound where no open one has this id.
+    """
+    if not tx.run(reports.RESOLVE, id=report_id, at=now_ms(), resolution=resolution):
+        raise NotFound("There is no open report with this id.")
+    tx.run(reports.DELETE_MESSAGES, report=report_id)

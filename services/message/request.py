@@ -1,0 +1,75 @@
+"""Message requests: a first message from outside of the audience waits until its recipient answers."""
+
+from models import conversation as conversations
+from models import member as members
+from models.conversation import ConversationKind, ConversationRow
+from models.event import EventKind
+from models.member import RequestState
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.error import Conflict, NotFound
+from services.event import Announcement
+from services.guard import GuardedDatabase
+from services.message.consent import accept
+from services.message.conversation import ConversationService, ConversationView
+from services.person.block import set_block
+from services.viewer import Viewer
+
+
+class RequestService:
+    """Answers requests; an event tells the sender of an acceptance, none of a refusal."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._conversations = conversations
+
+    async def accept(self, viewer: Viewer, conversation_id: int) -> ConversationView:
+        """From here on it is a conversation like any other; one that was declined can still be accepted.
+
+        In a group the viewer answers for themselves alone.
+
+        Raises NotFound, and Conflict where there is no request to answer.
+        """
+        view, hints = await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
+        self._pubsub.publish(hints)
+        return view
+
+    async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> None:
+        """The conversation leaves the viewer's lists; who asked can neither write to them any more nor make a group.
+
+        In a group the others go on, and the viewer hears nothing more of it. `block` blocks who asked. Raises NotFound,
+        and Conflict where no request waits.
+        """
+        announcement = await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
+        announcement.publish(self._pubsub)
+
+    def _accept(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[Hint]]:
+        mine = _check(tx, viewer_id, conversation_id, {RequestState.PENDING, RequestState.DECLINED})
+        told = Announcement(tx)
+        accept(tx, viewer_id, conversation_id, told, is_group=mine.kind == ConversationKind.GROUP)
+        rows = members.members_of(tx, [conversation_id])[conversation_id]
+        people = [each.user_id for each in rows if each.request_state != RequestState.DECLINED]
+        told.tell(people, EventKind.CONVERSATION_UPDATED, conversation_id)
+        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id], told.hints
+
+    def _decline(self, tx: Transaction, viewer_id: int, conversation_id: int, with_block: bool) -> Announcement:
+        _check(tx, viewer_id, conversation_id, {RequestState.PENDING})
+        tx.run(members.DECLINE, conversation=conversation_id, user=viewer_id)
+        announcement = Announcement(tx)
+        announcement.tell([viewer_id], EventKind.CONVERSATION_REMOVED, conversation_id)
+        rows = members.members_of(tx, [conversation_id])[conversation_id] if with_block else []
+        for user_id in [each.requester_id for each in rows if each.user_id == viewer_id and each.requester_id]:
+            set_block(tx, viewer_id, user_id, announcement)
+        return announcement
+
+
+def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: set[RequestState]) -> ConversationRow:
+    """The conversation, in which the viewer is asked."""
+    mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+    if mine is None:
+        raise NotFound("There is no such conversation.")
+    if mine.request_state not in wanted:
+        raise Conflict("There is no message request here that waits for an answer.")
+    return mine

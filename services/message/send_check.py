@@ -1,0 +1,213 @@
+"""A send under way: the questions that are asked twice, once early and once where the answer counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from models import conversation as conversations
+from models import idempotency
+from models import member as members
+from models import message as messages
+from models.base import conversation_of
+from models.conversation import ConversationKind
+from models.member import MemberRow, RequestState
+from models.prepared import id_list
+from models.transaction import Transaction
+from pubsub.base import Hint
+from services.error import IdempotencyConflict, NotFound, RecipientsRejected
+from services.limit import Limits
+from services.message.consent import reaches_nobody, withheld_from
+from services.message.draft import Draft, check_draft
+from services.message.message import MessageView
+from services.message.recipient import refusal_of, rejection_of, rejections_of
+from services.person.policy import Eligibility
+from services.person.user import Person, Reference, ReferenceKind, UserService
+from services.rejection import RecipientRejection, RecipientRejectionReason
+
+_KEY_OF_EACH = "each\x1f"  # no printable clientMessageId begins so: the two mutations have keys of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recipient of `send_to_each`; exactly one of the two is set."""
+
+    index: int
+    message_id: int | None = None
+    rejection: RecipientRejection | None = None
+
+    def to_json(self) -> list[object]:
+        """What is kept under an idempotency key."""
+        rejection = self.rejection
+        said = None if rejection is None else [rejection.reason.value, rejection.detail, rejection.user_id]
+        return [self.index, self.message_id, said]
+
+    @classmethod
+    def from_json(cls, kept: list[Any]) -> "Outcome":
+        """The opposite of `to_json`."""
+        index, message_id, said = kept
+        if said is None:
+            return cls(index, message_id)
+        reason, detail, user_id = said
+        return cls(index, rejection=RecipientRejection(index, RecipientRejectionReason(reason), detail, user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Addressees:
+    """The members of the conversation that a message goes to, the viewer among them; its id where it is there yet.
+
+    A new conversation waits for the answer of those who are `asked`. Those in `withheld` are members of a group to whom
+    its messages do not come now.
+    """
+
+    member_ids: frozenset[int]
+    conversation_id: int | None = None
+    asked: frozenset[int] = frozenset()
+    withheld: frozenset[int] = frozenset()
+    is_group: bool = False
+
+
+@dataclass(slots=True)
+class Written:
+    """What a transaction leaves to be announced."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
+    was_duplicate: bool = False
+    views: dict[int, MessageView] = field(default_factory=dict)
+
+    @property
+    def message_ids(self) -> list[int]:
+        """The messages that there are now."""
+        return [outcome.message_id for outcome in self.outcomes if outcome.message_id is not None]
+
+
+class Plan:
+    """What a viewer wants to send; `is_for_each` separately to each of the people."""
+
+    def __init__(self, users: UserService, viewer_id: int, draft: Draft, *, is_for_each: bool = False) -> None:
+        self.users = users
+        self.viewer_id = viewer_id
+        self.draft = draft
+        self.is_for_each = is_for_each
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key; None where the client gave none that could have been stored."""
+        key = self.draft.client_message_id
+        if not key or len(key) > 1024 or not key.isprintable():
+            return None
+        return _KEY_OF_EACH + key if self.is_for_each else key
+
+    def people(self, tx: Transaction) -> list[Person | None]:
+        """Those whom the draft names, in order."""
+        return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
+
+    def prepare(self, tx: Transaction, limits: Limits) -> Written | None:
+        """All that can be refused before a byte is kept, in the order of `send`; or what the first call answered.
+
+        Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
+        """
+        # More people than can be named were never sent to under any key: they are not looked up.
+        if len(self.draft.users or ()) <= limits.max_recipients and (replay := self.find_replay(tx)) is not None:
+            return replay
+        check_draft(self.draft, limits)
+        self.check_recipients(tx)
+        return None
+
+    def find_replay(self, tx: Transaction) -> Written | None:
+        """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
+        row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id) if self.key else None
+        if row is None:
+            return None
+        outcomes = [Outcome.from_json(each) for each in orjson.loads(row.result)]
+        if row.request_hash != self.draft.request_hash(self.people(tx)):
+            first = next((each.message_id for each in outcomes if each.message_id), None)
+            raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
+        return Written(outcomes, was_duplicate=True)
+
+    def check_recipients(self, tx: Transaction) -> Addressees:
+        """Who will get the message.
+
+        Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected.
+        """
+        draft = self.draft
+        if self.is_for_each:
+            return Addressees(frozenset())
+        if draft.users is not None:
+            return self._check_named(tx, draft.users)
+        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([draft.conversation_id or 0]))
+        if mine is None:
+            raise NotFound("There is no such conversation.")
+        rows = members.members_of(tx, [mine.id])[mine.id]
+        found = frozenset(each.user_id for each in rows)
+        is_group = mine.kind == ConversationKind.GROUP
+        if not is_group:  # in a group a block does not silence the others
+            self._check_peer(tx, found)
+        self._check_reply(tx, mine.id)
+        withheld = self._withheld(tx, rows) if is_group else frozenset()
+        return Addressees(found, mine.id, withheld=withheld, is_group=is_group)
+
+    def _check_named(self, tx: Transaction, references: Sequence[Reference]) -> Addressees:
+        people = self.people(tx)
+        ids = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
+        conversation_id = conversations.find_with(tx, ids)
+        is_new = conversation_id is None
+        if found := rejections_of(self.users.policy, self.viewer_id, references, people, is_new=is_new):
+            raise RecipientsRejected(found)
+        self._check_reply(tx, conversation_id)
+        is_group = len(ids) > 2
+        if conversation_id is not None and is_group:
+            rows = members.members_of(tx, [conversation_id])[conversation_id]
+            named = [each.row.id for each in people if each]
+            return Addressees(ids, conversation_id, withheld=self._withheld(tx, rows, named), is_group=True)
+        asked = frozenset(each.row.id for each in people if each and self._is_asked(each, is_group=is_group))
+        return Addressees(ids, conversation_id, asked, is_group=is_group)
+
+    def _is_asked(self, person: Person, *, is_group: bool) -> bool:
+        """Whether a first message has to wait for this person's answer."""
+        eligibility = person.eligibility
+        if is_group:
+            eligibility = self.users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
+        return eligibility is Eligibility.ALLOWED_AS_REQUEST
+
+    def _withheld(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int] = ()) -> frozenset[int]:
+        """Of a group; raises RecipientsRejected where the message would come to nobody, until somebody agrees to it."""
+        policy = self.users.policy
+        if policy.for_each_send:
+            self._check_audiences(tx, rows, named)
+        if reaches_nobody(tx, policy, self.viewer_id, rows):
+            people = self.users.load(tx, self.viewer_id, [row.user_id for row in rows if row.user_id != self.viewer_id])
+            raise RecipientsRejected([refusal_of(0, each, Eligibility.NOT_ACCEPTING) for each in people.values()])
+        return withheld_from(tx, policy, [row for row in rows if row.user_id != self.viewer_id])
+
+    def _check_peer(self, tx: Transaction, found: frozenset[int]) -> None:
+        """Raises RecipientsRejected."""
+        peer_id = next(iter(found - {self.viewer_id}), self.viewer_id)
+        peer = self.users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
+        rejection = rejection_of(0, Reference(ReferenceKind.ID, str(peer_id)), peer)
+        if rejection:
+            raise RecipientsRejected([rejection])
+
+    def _check_audiences(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int]) -> None:
+        """Of each member of a group, where the operator wants them asked for every message; raises RecipientsRejected.
+
+        Who was asked has answered for it. Offenders come with their places among the `named`, or in the order of ids.
+        """
+        asked = [row.user_id for row in rows if row.request_state == RequestState.NONE]
+        people = self.users.load(tx, self.viewer_id, sorted({*asked} - {self.viewer_id}))
+        order = named or list(people)
+        rejections = [
+            refusal_of(order.index(id_), each, each.exclusion) for id_, each in people.items() if each.exclusion
+        ]
+        if rejections:
+            raise RecipientsRejected(sorted(rejections, key=lambda each: each.index))
+
+    def _check_reply(self, tx: Transaction, conversation_id: int | None) -> None:
+        reply_to = self.draft.reply_to_id
+        if reply_to is None:
+            return
+        is_here = conversation_id is not None and conversation_of(reply_to) == conversation_id
+        if not is_here or not messages.find_visible(tx, self.viewer_id, [reply_to]):
+            raise NotFound("There is no such message to reply to in this conversation.")

@@ -1,0 +1,124 @@
+"""Thumbnails: made after the send, by a job that survives a restart, and announced when they are there."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+
+import structlog
+
+from models import attachment as attachments
+from models import job
+from models import member as members
+from models.attachment import AttachmentRow, FileState
+from models.base import conversation_of
+from models.event import Change, EventKind
+from models.job import JobKind
+from models.transaction import Transaction
+from pubsub.base import Hint, PubSub
+from services.cause import causes_of
+from services.error import SottoError
+from services.event import Announcement
+from services.file.picture import PictureDecoder, SmallPicture, UnsafePicture
+from services.guard import GuardedDatabase
+from services.message.change import recipients_of, visible_to_of
+from storage.base import StagedFile, Storage, StorageError, StorageNotFound
+
+log = structlog.get_logger("sotto.thumbnail")
+
+
+class Thumbnailer:
+    """One message after another; what fails is FAILED, and the picture itself is as good as before."""
+
+    def __init__(self, database: GuardedDatabase, pubsub: PubSub, storage: Storage, pictures: PictureDecoder) -> None:
+        self._database = database
+        self._pubsub = pubsub
+        self._storage = storage
+        self._pictures = pictures
+
+    async def work(self) -> None:
+        """Makes what waits. A storage that fails, or a busy server, is tried again: the job is deleted last."""
+        kind = int(JobKind.MAKE_THUMBNAILS)
+        while waiting := await self._database.read(lambda tx: tx.all(job.NEXT, kind=kind, count=10)):
+            for n, message_id in waiting:
+                try:
+                    await self._make(n, message_id)
+                except (SottoError, StorageError, OSError):
+                    raise  # for a while
+                except Exception as error:  # noqa: BLE001 - or one message would hold up all the others for ever
+                    log.warning("thumbnails failed", causes=causes_of(error))
+                    await self._give_up(n, message_id)
+
+    async def _make(self, n: int, message_id: int) -> None:
+        """1. bytes of the thumbnails; 2. rows, events and the end of the job, together; 3. hints."""
+        files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
+        made: list[tuple[AttachmentRow, SmallPicture | None, str | None]] = []
+        for row in files:
+            if row.state == FileState.PROCESSING:
+                small = await self._shrink(row)
+                made.append((row, small, None if small is None else await self._keep(small)))
+        hints, spare = await self._database.write(_store, n, message_id, made)
+        self._pubsub.publish(hints)
+        for key in spare:
+            await self._storage.delete(key)
+
+    async def _give_up(self, n: int, message_id: int) -> None:
+        files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
+        failed = [(row, None, None) for row in files if row.state == FileState.PROCESSING]
+        hints, _ = await self._database.write(_store, n, message_id, failed)
+        self._pubsub.publish(hints)
+
+    async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
+        """From a copy on the local disk, wherever the bytes are."""
+        staged = await self._storage.stage()
+        try:
+            await self._copy(row, staged)
+            return await self._pictures.shrink(staged.path, row.mime_type)
+        except (UnsafePicture, StorageNotFound) as error:
+            log.warning("no thumbnail", cause=type(error).__name__)
+            return None
+        finally:
+            await staged.discard()
+
+    async def _copy(self, row: AttachmentRow, staged: StagedFile) -> None:
+        async with aclosing(self._storage.read(row.storage_key)) as chunks:
+            async for chunk in chunks:
+                await staged.write(chunk)
+        await staged.finish()
+
+    async def _keep(self, small: SmallPicture) -> str:
+        staged = await self._storage.stage()
+        try:
+            await staged.write(small.content)
+            return await self._storage.keep(staged)
+        except BaseException:
+            await staged.discard()
+            raise
+
+
+def _store(
+    tx: Transaction, n: int, message_id: int, made: Sequence[tuple[AttachmentRow, SmallPicture | None, str | None]]
+) -> tuple[list[Hint], list[str]]:
+    """Returns the hints, and the keys of thumbnails whose message is gone meanwhile."""
+    spare: list[str] = []
+    told = Announcement(tx)
+    is_there = False
+    for row, small, key in made:
+        count = tx.run(
+            attachments.SET_THUMBNAIL,
+            message=message_id,
+            position=row.position,
+            state=int(FileState.FAILED if small is None else FileState.READY),
+            blurhash=small.blurhash if small else None,
+            key=key,
+            width=small.width if small else None,
+            height=small.height if small else None,
+        )
+        is_there |= count > 0
+        if not count and key is not None:
+            spare.append(key)
+    if is_there:
+        place = conversation_of(message_id)
+        rows = members.members_of(tx, [place]).get(place, [])
+        recipients = recipients_of(rows, visible_to_of(tx, message_id, rows))
+        told.tell(recipients, EventKind.MESSAGE_UPDATED, message_id, detail=Change.ATTACHMENTS)
+    tx.run(job.FINISHED, n=n)
+    return told.hints, spare

@@ -1,0 +1,79 @@
+"""Relations: whom a person follows, and whose messages make no notifications."""
+
+from models import follow, mute
+from models.base import now_ms
+from models.prepared import Prepared
+from models.transaction import Transaction
+from services.cursor import Seal
+from services.error import InvalidInput, NotFound
+from services.guard import GuardedDatabase
+from services.page import Page, PageRequest, forward
+from services.person.user import Person, Reference, UserService, not_found
+from services.rejection import Issue, IssueReason
+from services.viewer import Viewer
+
+_FOREVER = (1 << 63) - 1
+
+
+class RelationService:
+    """Each of these is one person's own; the other side is never told of a mute."""
+
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
+        self._database = database
+        self._users = users
+        self._seal = seal
+
+    async def follow(self, viewer: Viewer, reference: Reference) -> Person:
+        """Follows; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
+        return await self._database.write_for(viewer, self._put, viewer.user_id, reference, follow.PUT, "follow")
+
+    async def unfollow(self, viewer: Viewer, reference: Reference) -> Person:
+        """Follows no longer; does nothing where the viewer did not. Raises NotFound."""
+        return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, follow.DELETE)
+
+    async def mute(self, viewer: Viewer, reference: Reference) -> Person:
+        """Mutes; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
+        return await self._database.write_for(viewer, self._put, viewer.user_id, reference, mute.PUT, "mute")
+
+    async def unmute(self, viewer: Viewer, reference: Reference) -> Person:
+        """Takes a mute back; does nothing where there is none. Raises NotFound."""
+        return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, mute.DELETE)
+
+    async def page_of_muted(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
+        """Whom the viewer has muted and when (ms since 1970), newest first."""
+        request.check()
+        at, user_id = _FOREVER, _FOREVER
+        if request.after is not None:
+            at, user_id = self._seal.read("mute", viewer.user_id, request.after, 2)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
+
+    def muted_cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
+        """The cursor of a person in `page_of_muted`."""
+        return self._seal.write("mute", viewer.user_id, at, person.row.id)
+
+    def _put(
+        self, tx: Transaction, viewer_id: int, reference: Reference, statement: Prepared[tuple[int, ...]], verb: str
+    ) -> Person:
+        person = self._get(tx, viewer_id, reference)
+        if person.row.id == viewer_id:
+            raise InvalidInput([Issue(("user",), IssueReason.MISMATCH, f"You cannot {verb} yourself.")])
+        tx.run(statement, viewer=viewer_id, user=person.row.id, at=now_ms())
+        return self._get(tx, viewer_id, reference)
+
+    def _delete(
+        self, tx: Transaction, viewer_id: int, reference: Reference, statement: Prepared[tuple[int, ...]]
+    ) -> Person:
+        tx.run(statement, viewer=viewer_id, user=self._get(tx, viewer_id, reference).row.id)
+        return self._get(tx, viewer_id, reference)
+
+    def _get(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person:
+        person = self._users.resolve(tx, viewer_id, [reference])[0]
+        if person is None:
+            raise NotFound(not_found(reference))
+        return person
+
+    def _page(self, tx: Transaction, viewer_id: int, at: int, user_id: int, size: int) -> Page[tuple[Person, int]]:
+        rows = tx.all(mute.PAGE, viewer=viewer_id, before=at, before_user=user_id, count=size + 1)
+        page = forward(rows, size, has_previous=at != _FOREVER)
+        people = self._users.load(tx, viewer_id, [row.muted_id for row in page.items])
+        return Page([(people[row.muted_id], row.at) for row in page.items], page.has_next, page.has_previous)

@@ -1,0 +1,192 @@
+"""People as a viewer sees them: named in any way, and whether they can be written to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from models import user as users
+from models.transaction import Transaction
+from models.user import UserRow
+from services.cursor import Seal
+from services.error import BadRequest, NotFound
+from services.guard import GuardedDatabase
+from services.limit import Limits
+from services.page import Page, PageRequest
+from services.person.policy import Eligibility, Policy
+from services.rate import RateLimiter
+from services.viewer import Right, Viewer
+
+MAX_ID = (1 << 63) - 1
+
+
+class ReferenceKind(Enum):
+    """The ways of naming a person."""
+
+    ID = "id"
+    USERNAME = "username"
+    EMAIL = "email"
+    EXTERNAL_ID = "external_id"
+
+
+_WAYS = {
+    ReferenceKind.ID: "has the id",
+    ReferenceKind.USERNAME: "has the user name",
+    ReferenceKind.EMAIL: "can be found by the e-mail address",
+    ReferenceKind.EXTERNAL_ID: "has the external id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A person named in one way. `user_id` is set for the kind ID, where the id could be one; `text` is as given."""
+
+    kind: ReferenceKind
+    text: str
+    user_id: int | None = None
+
+
+def not_found(reference: Reference) -> str:
+    """Names the wrong recipient (Zulip: `Invalid email '…'`), cut to a readable length."""
+    return f"Nobody {_WAYS[reference.kind]} '{reference.text[:64]}'."
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user with the viewer's relation to them; `exclusion` keeps the viewer from writing where they are a member.
+
+    `is_unanswered` where the viewer's requests to them are full.
+    """
+
+    row: UserRow
+    eligibility: Eligibility
+    exclusion: Eligibility | None = None
+    is_unanswered: bool = False
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether there is a block between this person and the viewer, from either side."""
+        return bool(self.row.has_blocked or self.row.is_blocked_by)
+
+
+class UserService:
+    """Finds people; never tells who blocked whom."""
+
+    def __init__(self, database: GuardedDatabase, seal: Seal, limits: Limits) -> None:
+        self._database = database
+        self._seal = seal
+        self._limits = limits
+        self.searches = RateLimiter(limits.searches_per_minute, "searches")
+        self.policy = Policy(
+            limits.accept_messages_from,
+            limits.from_others,
+            limits.who_may_add_to_groups,
+            limits.widest_audience,
+            limits.max_request_messages,
+            limits.self_conversations,
+            limits.audience_for_each_send,
+        )
+
+    async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
+        """The person named, or None."""
+        viewer.check(Right.PEOPLE)
+        return (await self._database.read(self.resolve, viewer.user_id, [reference]))[0]
+
+    async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Person]:
+        """Those of the ids that exist."""
+        viewer.check(Right.PEOPLE)
+        return await self._database.read(self.load, viewer.user_id, list(user_ids))
+
+    async def get_self(self, viewer: Viewer) -> Person:
+        """The viewer's own person: a device that waits to be trusted sees this much.
+
+        The e-mail address is left out for such a device, where somebody may have come by the password alone, and for a
+        key that does not read, which may act for anybody.
+        """
+        if not viewer.is_restricted:
+            viewer.check(Right.PEOPLE)
+        person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
+        if viewer.may(Right.READ):
+            return person
+        return replace(person, row=person.row._replace(email=None))
+
+    async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
+        """People whose user name begins with `search`, without case, and whom the viewer may write to; by name.
+
+        Raises BadRequest and RateLimited.
+        """
+        request.check()
+        viewer.check(Right.PEOPLE)
+        self.searches.take(viewer.user_id)
+        prefix = users.fold(search.strip())
+        if not prefix:
+            raise BadRequest("`search` needs at least one character of a user name.")
+        if not prefix.isprintable():  # no user name holds it, and not all of it can be bound or counted on from
+            return Page([])
+        after = ""
+        if request.after is not None:
+            found = await self.find_many(viewer, self._seal.read("user", viewer.user_id, request.after, 1))
+            after = next((person.row.username.casefold() for person in found.values()), "")
+        return await self._database.read(self._messageable, viewer.user_id, prefix, after, request.size)
+
+    def cursor_of(self, viewer: Viewer, person: Person) -> str:
+        """The cursor of a person in `page_of_messageable`."""
+        return self._seal.write("user", viewer.user_id, person.row.id)
+
+    def resolve(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> list[Person | None]:
+        """The person for each reference, in order; runs inside a transaction."""
+        ids = {reference.user_id for reference in references if reference.user_id is not None}
+        by_id = self.load(tx, viewer_id, ids) if ids else {}
+        return [
+            by_id.get(reference.user_id or 0)
+            if reference.kind is ReferenceKind.ID
+            else self._find_by_name(tx, viewer_id, reference)
+            for reference in references
+        ]
+
+    def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Person]:
+        """Those of the ids that exist, in one statement; runs inside a transaction."""
+        return {id_: self.seen(viewer_id, row) for id_, row in users.find_many(tx, viewer_id, user_ids).items()}
+
+    def seen(self, viewer_id: int, row: UserRow) -> Person:
+        """The row with what a send to it would say."""
+        policy = self.policy
+        exclusion = policy.exclusion_of(row) if row.id != viewer_id else None
+        return Person(row, policy.eligibility_of(viewer_id, row), exclusion, policy.is_unanswered(row))
+
+    def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
+        if len(reference.text) > 320 or not reference.text.isprintable():
+            return None
+        row = None
+        if reference.kind is ReferenceKind.USERNAME:
+            row = tx.first(users.BY_USERNAME, viewer=viewer_id, key=users.fold(reference.text))
+        elif reference.kind is ReferenceKind.EMAIL and self._limits.email_lookup:
+            row = tx.first(users.BY_EMAIL, viewer=viewer_id, key=users.fold(reference.text))
+        elif reference.kind is ReferenceKind.EXTERNAL_ID:
+            row = tx.first(users.BY_EXTERNAL_ID, viewer=viewer_id, key=reference.text)
+        return None if row is None else self.seen(viewer_id, row)
+
+    def _messageable(self, tx: Transaction, viewer_id: int, prefix: str, after: str, size: int) -> Page[Person]:
+        found: list[Person] = []
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        has_previous, lot = bool(after), size + 1
+        while len(found) <= size:
+            rows = tx.all(users.BY_PREFIX, viewer=viewer_id, prefix=prefix, beyond=beyond, after=after, count=lot)
+            people = (self.seen(viewer_id, row) for row in rows)
+            found += [person for person in people if person.eligibility.may_send]
+            if len(rows) < lot:
+                break
+            after = users.fold(rows[-1].username)
+        return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)
+
+
+def get_id(tx: Transaction, username: str) -> int:
+    """Who has this user name, or after `externalId:` this external id; raises NotFound."""
+    way, colon, external_id = username.partition(":")
+    row = (
+        tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
+        if colon and way == "externalId"
+        else tx.first(users.CREDENTIAL, key=users.fold(username))
+    )
+    if row is None:
+        raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+    return row.id

@@ -1,0 +1,260 @@
+"""The cost of an operation: known before it is executed, by pages multiplied down, and bounded."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    get_introspection_query,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+    parse,
+)
+
+from gql.document.cost import ITEM, LOADED, MOST_VISITS, PAGED, WRITTEN, CostModel, Estimate
+from gql.document.length import PEOPLE, SHORT, USUAL
+from gql.document.survey import QueryLimits, TooDear
+from gql.wire.schema import build_schema
+from tests.gql.conftest import Site
+
+SCHEMA = build_schema()._schema
+
+
+def model(text: str) -> CostModel:
+    """Of the one operation of this document."""
+    document = parse(text)
+    operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
+    return CostModel(SCHEMA, document, operation)
+
+
+def cost(text: str, **variables: Any) -> int:
+    """What the one operation of this document is estimated to cost."""
+    return model(text).estimate(variables).cost
+
+
+PAGE = PAGED + 1  # the field, and `nodes` in it
+ONE_END = "query ($n: Int) { conversations(first: $n, last: 200) { nodes { id } } }"
+BOTH_ENDS = "query ($n: Int, $m: Int) { conversations(first: $n, last: $m) { nodes { id } } }"
+WITH_SIZE = "query ($n: Int%s) { conversations(first: $n) { nodes { id } } }"
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("{ serverInfo { version } }", {}, 2),
+        ("{ a: __typename b: __typename }", {}, 2),
+        ("{ conversations(first: 10) { nodes { id } } }", {}, PAGE + 10 * (ITEM + 1)),
+        ("{ conversations(last: 10) { nodes { id } } }", {}, PAGE + 10 * (ITEM + 1)),
+        ("{ conversations { nodes { id } } }", {}, PAGE + 50 * (ITEM + 1)),
+        ("{ conversations(first: null) { nodes { id } } }", {}, PAGE + 50 * (ITEM + 1)),
+        ("{ conversations(first: 1000000) { nodes { id } } }", {}, PAGE + 200 * (ITEM + 1)),
+        ("{ conversations(first: 10) { nodes { id } edges { cursor } } }", {}, PAGE + 1 + 20 * (ITEM + 1)),
+        (WITH_SIZE % "", {"n": 7}, PAGE + 7 * (ITEM + 1)),
+        (WITH_SIZE % " = 9", {"n": 7}, PAGE + 7 * (ITEM + 1)),
+        (WITH_SIZE % " = 9", {}, PAGE + 9 * (ITEM + 1)),
+        (WITH_SIZE % "", {}, PAGE + 50 * (ITEM + 1)),
+        (WITH_SIZE % "", {"n": None}, PAGE + 50 * (ITEM + 1)),
+        (WITH_SIZE % " = 1", {"n": None}, PAGE + 50 * (ITEM + 1)),  # a null takes the place of the default
+        (BOTH_ENDS, {"n": None, "m": 200}, PAGE + 200 * (ITEM + 1)),
+        (BOTH_ENDS, {"m": 200}, PAGE + 200 * (ITEM + 1)),
+        (BOTH_ENDS, {"n": 3, "m": None}, PAGE + 3 * (ITEM + 1)),
+        (BOTH_ENDS, {"n": 1, "m": 200}, PAGE + 200 * (ITEM + 1)),
+        (BOTH_ENDS, {}, PAGE + 50 * (ITEM + 1)),
+        (ONE_END, {"n": None}, PAGE + 200 * (ITEM + 1)),
+        ("{ conversations(first: null, last: 3) { nodes { id } } }", {}, PAGE + 3 * (ITEM + 1)),
+        (WITH_SIZE % "", {"n": "many"}, PAGE + 50 * (ITEM + 1)),
+        (WITH_SIZE % "", {"n": -5}, PAGE),
+        ('{ nodes(ids: ["a", "b", "c"]) { id } }', {}, LOADED + 3 * (ITEM + 1)),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 40}, LOADED + 40 * (ITEM + 1)),
+        ('{ message(id: "x") { attachments { id } } }', {}, LOADED + 1 + 2 * (ITEM + 1)),
+        ('{ message(id: "x") { seenBy(first: 200) { edges { cursor } } } }', {}, LOADED + PAGE + 11 * (ITEM + 1)),
+        ('mutation { signOut { __typename } }', {}, WRITTEN + 1),
+        ("subscription { privateMessageReceived { cursor message { id } } }", {}, LOADED + 3),
+        # Of the members of a union the dearest counts, not the sum.
+        ('{ node(id: "x") { ... on User { id } ... on Message { id text } } }', {}, LOADED + 2),
+        # What execution merges is counted once.
+        ("{ serverInfo { version version } ...A } fragment A on Query { serverInfo { version } }", {}, 2),
+    ],
+)  # fmt: skip
+def test_a_page_multiplies_what_stands_below_it(text: str, variables: dict[str, Any], expected: int) -> None:
+    """Literals, variables, defaults and what is left out."""
+    assert cost(text, **variables) == expected
+
+
+def test_pages_below_pages_multiply() -> None:
+    """160 bytes that took 500 MiB, told with the place where they would."""
+    text = """{ conversation(id: "x") { messages(first: 200) { nodes { id conversation {
+        again: messages(first: 200) { nodes { id } } } } } } }"""
+
+    estimate = model(text).estimate({})
+
+    assert estimate.cost == LOADED + PAGE + 200 * (ITEM + 1 + LOADED + PAGE + 200 * (ITEM + 1))
+    assert estimate.path == ("conversation", "messages", "nodes", "conversation", "again")
+
+
+MESSAGES = "messages(first: 200) { nodes { id } }"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (f"{{ conversations(first: 200) {{ nodes {{ {MESSAGES} }} }} }}", "conversations.nodes.messages"),
+        ("{ conversations(first: 200) { totalCount nodes { id type } edges { cursor } } }", "conversations"),
+        (f"{{ conversations(first: 9) {{ nodes {{ a: {MESSAGES} b: {MESSAGES} c: {MESSAGES} }} }} }}", "conversations"),
+        ('{ nodes(ids: ["a", "b"]) { ... on Message { attachments { id } } } }', "nodes.attachments"),
+        (
+            "{ short: conversations(first: 1) { nodes { id } } conversations { nodes { id } } }",
+            "conversations",
+        ),
+        ("{ serverInfo { version } }", ""),
+    ],
+)
+def test_the_path_is_that_of_the_page_to_make_shorter(text: str, path: str) -> None:
+    """Not of one leaf in it; and not of a page in it where several together make the cost."""
+    assert ".".join(model(text).estimate({}).path) == path
+
+
+def test_what_has_no_page_or_list_is_told_without_a_path() -> None:
+    """Fields alone can be too many."""
+    assert str(TooDear(30_000, 25_000, ())) == (
+        "Cost of the operation: 30,000, at most 25,000 allowed. Ask for fewer fields."
+    )
+
+
+def test_introspection_costs_what_this_schema_is_large() -> None:
+    """2.7 kB held the server for 1.5 s; what the tools ask for passes, whatever their options."""
+    aliases = " ".join(f"a{n}: name" for n in range(280))
+    limit = QueryLimits().cost
+
+    assert cost(f"{{ __schema {{ types {{ fields {{ type {{ fields {{ {aliases} }} }} }} }} }} }}") > 5 * limit
+    assert cost("{ __schema { types { name } } }") == 2 + len(SCHEMA.type_map) * (ITEM + 1)
+    assert limit / 5 < cost(get_introspection_query()) < limit
+    assert cost(get_introspection_query(True, True, True, True, True, True, True)) < limit  # noqa: FBT003
+
+
+def doubling(levels: int) -> str:
+    """2^levels fields."""
+    chain = "".join(
+        f" fragment F{n} on Message {{ a: replyTo {{ ...F{n + 1} }} b: replyTo {{ ...F{n + 1} }} }}"
+        for n in range(levels)
+    )
+    return f'{{ message(id: "x") {{ ...F0 }} }}{chain} fragment F{levels} on Message {{ id }}'
+
+
+def subsets(width: int, levels: int) -> str:
+    """Every path merges another set of fragments."""
+    parts = "".join(
+        f" fragment G{level}x{n} on Message {{ a: replyTo {{ ...G{level + 1}x{n} }} "
+        f"b: replyTo {{ ...G{level + 1}x{(n * 2 + 1) % width} ...G{level + 1}x{n} }} }}"
+        for level in range(levels)
+        for n in range(width)
+    )
+    ends = "".join(f" fragment G{levels}x{n} on Message {{ id }}" for n in range(width))
+    return '{ message(id: "x") { ...G0x0 ...G0x1 } }' + parts + ends
+
+
+def test_fragments_that_double_are_estimated_in_linear_time() -> None:
+    """Each group of selections is looked at once, however many paths lead to it."""
+    found = model(doubling(40))
+
+    assert found.visited < 400
+    assert found.estimate({}).cost > 2**40
+
+
+@pytest.mark.parametrize("make", [lambda: subsets(11, 20), lambda: subsets(40, 4), lambda: doubling(10)])
+def test_the_estimate_stays_small_whatever_the_document_is(make: Callable[[], str]) -> None:
+    """Past a number of selections it says that it is too complex, and no more."""
+    found = model(make())
+
+    assert found.visited <= MOST_VISITS + 50_000
+    assert found.is_complete or found.estimate({}) == Estimate(1_000_000, ())
+
+
+def test_every_list_has_a_length() -> None:
+    """A list of objects that has no page size, and no line in the table, would be counted as five."""
+    pages = {
+        get_named_type(each.type).name
+        for named in SCHEMA.type_map.values()
+        if isinstance(named, GraphQLObjectType)
+        for each in named.fields.values()
+        if "first" in each.args
+    }
+    lists = {
+        f"{named.name}.{name}"
+        for named in SCHEMA.type_map.values()
+        if isinstance(named, GraphQLObjectType) and not named.name.startswith("__") and named.name not in pages
+        for name, each in named.fields.items()
+        if is_list_type(get_nullable_type(each.type)) and is_composite_type(get_named_type(each.type)) and not each.args
+    }
+
+    assert lists == set(USUAL)
+    assert set(SHORT) <= {
+        f"{named.name}.{name}"
+        for named in SCHEMA.type_map.values()
+        if isinstance(named, GraphQLObjectType)
+        for name, each in named.fields.items()
+        if "first" in each.args
+    }
+    assert PEOPLE == 11
+
+
+NESTED = """query ($n: Int) { conversation(id: "x") { messages(first: $n) { nodes { conversation {
+    messages(first: $n) { nodes { id } } } } } } }"""
+
+
+async def test_what_costs_too_much_is_refused_before_it_is_executed(site: Site) -> None:
+    """By the same document: the variables decide."""
+    alice = await site.token_of("alice")
+
+    _, small = await site.post({"query": NESTED, "variables": {"n": 5}}, token=alice)
+    status, large = await site.post(
+        {"query": NESTED, "variables": {"n": 200}}, token=alice, headers={"Accept": "application/graphql-response+json"}
+    )
+
+    assert small == {"data": {"conversation": None}}
+    assert status == 400
+    assert large == {
+        "errors": [
+            {
+                "message": "Cost of the operation: 165,826, at most 25,000 allowed. Its dearest part is "
+                "conversation.messages.nodes.conversation.messages: "
+                "ask for shorter pages, or for fewer fields there.",
+                "extensions": {
+                    "code": "QUERY_TOO_COMPLEX",
+                    "cost": 165826,
+                    "limit": 25000,
+                    "path": ["conversation", "messages", "nodes", "conversation", "messages"],
+                },
+            }
+        ]
+    }
+
+
+async def test_the_example_of_the_documentation_is_what_comes(site: Site) -> None:
+    """Whole, as a client gets it."""
+    text = (Path(__file__).parents[3] / "docs/limits.md").read_text()
+    found = re.search(r"`(\{ conversations[^`]*)` is answered with\n\n```json\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+
+    _, answer = await site.post({"query": found[1]}, token=await site.token_of("alice"))
+
+    assert answer == json.loads(found[2])
+
+
+async def test_introspection_without_an_account_is_no_outage(site: Site) -> None:
+    """1.86 MB of answer for 2.7 kB; and a subscription whose every event would be a page of pages."""
+    aliases = " ".join(f"a{n}: name" for n in range(280))
+    introspection = f"{{ __schema {{ types {{ fields {{ type {{ fields {{ {aliases} }} }} }} }} }} }}"
+    pages = "messages(first: 200) { nodes { conversation { messages(first: 200) { nodes { id } } } } }"
+    created = f"... on MessageCreated {{ message {{ conversation {{ {pages} }} }} }}"
+    events = f"subscription {{ events {{ event {{ {created} }} }} }}"
+    for query in (introspection, events):
+        _, answer = await site.post({"query": query}, headers={"Accept": "text/event-stream, application/json"})
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["QUERY_TOO_COMPLEX"]

@@ -1,0 +1,31 @@
+"""Introspection: what the meta-fields say of our schema where a library of ours would have failed or guessed."""
+
+from gql.wire.schema import build_schema
+
+ONE_OF = """{
+  __schema { types { name kind isOneOf } }
+  __type(name: "Message") { fields { type { kind isOneOf ofType { kind isOneOf ofType { kind isOneOf } } } } }
+  input: __type(name: "SendPrivateMessageInput") { inputFields { name type { isOneOf ofType { name isOneOf } } } }
+}"""
+
+
+async def test_is_one_of_is_answered_for_every_type() -> None:
+    """GraphQL 4.2.2: true or false for input objects, null for all else, also for lists and what is never null."""
+    # graphql-core has one `__Type` for all schemas of a process, and each that is made writes into it: so a fresh one.
+    result = await build_schema.__wrapped__().execute(ONE_OF)
+
+    assert result.errors is None
+    assert result.data is not None
+    types = result.data["__schema"]["types"]
+    assert {each["name"] for each in types if each["isOneOf"]} == {
+        "AttachmentInput",
+        "MessageDestination",
+        "UserReference",
+    }
+    assert {each["isOneOf"] for each in types if each["kind"] == "INPUT_OBJECT"} == {True, False}
+    assert {each["isOneOf"] for each in types if each["kind"] != "INPUT_OBJECT"} == {None}
+    wrapped = [each["type"] for each in result.data["__type"]["fields"]]
+    assert {each["kind"] for each in wrapped} >= {"NON_NULL", "SCALAR"}
+    assert [each for each in wrapped if each["isOneOf"] is not None] == []
+    [to] = [each["type"] for each in result.data["input"]["inputFields"] if each["name"] == "to"]
+    assert to == {"isOneOf": None, "ofType": {"name": "MessageDestination", "isOneOf": True}}

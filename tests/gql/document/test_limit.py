@@ -1,0 +1,529 @@
+"""The limits of a document: what is refused, that the work stays linear, and that nothing is validated twice."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import pytest
+import strawberry
+from graphql import ASTValidationRule, GraphQLError, get_introspection_query, parse, validate, visit
+from graphql.language import Visitor
+from strawberry.extensions import AddValidationRules, SchemaExtension
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from gql.document.limit import DocumentCache, Limit, QueryLimits, check_size, limit_extensions, limit_rule, read
+from gql.document.survey import Survey
+
+BOUNDLESS = QueryLimits(document_bytes=10**9, tokens=10**9)
+
+
+@strawberry.type
+class User:
+    name: str
+
+    @strawberry.field
+    def friend(self) -> "User":
+        return self
+
+    @strawberry.field
+    def friends(self, names: list[str] | None = None) -> list["User"]:
+        return [User(name=name) for name in names or []]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def me(self) -> User:
+        return User(name="alice")
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def sign_in(self, password: str) -> bool:
+        return password == "right"
+
+    @strawberry.mutation
+    def sign_up(self, password: str) -> bool:
+        return bool(password)
+
+
+class CountingRule(ASTValidationRule):
+    """Counts, over a whole test, the documents and fields that rules other than ours get to see."""
+
+    fields = 0
+    documents = 0
+
+    def enter_field(self, *_args: Any) -> None:
+        CountingRule.fields += 1
+
+    def leave_document(self, *_args: Any) -> None:
+        CountingRule.documents += 1
+
+
+@pytest.fixture(autouse=True)
+def _count_from_zero() -> None:
+    CountingRule.fields = CountingRule.documents = 0
+
+
+def build(limits: QueryLimits | None = None) -> strawberry.Schema:
+    """Return a small schema with the extensions under test and, after them, the counting rule."""
+    extensions: list[Callable[[], SchemaExtension]] = limit_extensions(limits) if limits else limit_extensions()
+    return strawberry.Schema(Query, Mutation, extensions=[*extensions, lambda: AddValidationRules([CountingRule])])
+
+
+def codes(result: ExecutionResult) -> list[Any]:
+    return [(error.extensions or {}).get("code") for error in result.errors or []]
+
+
+def fragment_bomb(levels: int) -> str:
+    """Return a document in which each fragment doubles the next: 2^levels fields in a few hundred bytes."""
+    chain = "".join(f" fragment F{i} on User {{ ...F{i + 1} ...F{i + 1} }}" for i in range(levels))
+    return f"{{ me {{ ...F0 }} }}{chain} fragment F{levels} on User {{ name }}"
+
+
+def tree(depth: int) -> str:
+    """Return 2^depth - 1 fields of which all those of one level answer under one path."""
+    return "friend" if depth == 1 else f"friend {{ {tree(depth - 1)} {tree(depth - 1)} }}"
+
+
+REFUSED = {
+    "a fragment bomb of 2^20": (fragment_bomb(20), "Selections, fragments expanded: 1,000,000 or more, at most 10,000"),
+    "a fragment bomb of 2^60": (fragment_bomb(60), "Selections, fragments expanded: 1,000,000 or more"),
+    "a fragment bomb of 2^300": (fragment_bomb(300), "Fragments defined in the document: 301, at most 200"),
+    "a bomb of unknown fragments": (
+        "{ me { ...F0 } }" + "".join(f" fragment F{i} on User {{ ...F{i + 1} ...F{i + 1} }}" for i in range(20)),
+        "Selections, fragments expanded: 1,000,000 or more, at most 10,000",
+    ),
+    "twenty thousand aliases": (
+        "{ me { " + " ".join(f"a{i}: name" for i in range(20_000)) + " } }",
+        "Bytes of the document",
+    ),
+    "two thousand aliases": ("{ me { " + "a: name " * 2_000 + "} }", "over 5,000, at most 5,000"),
+    "unknown fields by the thousand": ("{ me { " + "x " * 5_000 + "} }", "over 5,000, at most 5,000"),
+    "a list literal of 50,000": (
+        "{ me { friends(names: [" + "1 " * 50_000 + "]) { name } } }",
+        "Bytes of the document",
+    ),
+    "a list literal of 5,000": ("{ me { friends(names: [" + "1 " * 5_000 + "]) { name } } }", "Tokens of the document"),
+    "a string of 900 kB": (
+        f'{{ me {{ friends(names: ["{"x" * 900_000}"]) {{ name }} }} }}',
+        "Bytes of the document: 900,0",
+    ),
+    "comments": ("{ me { name } }\n" + "#\n" * 6_000, "Tokens of the document: over 5,000, at most 5,000"),
+    "directives": ("{ me { name " + "@skip(if: false) " * 201 + "} }", "Directives in the document: 201, at most 200"),
+    "directives on an operation": ("query " + "@a " * 201 + "{ me { name } }", "Directives in the document: 201"),
+    "spreads": (
+        "{ me { " + "...F " * 1_001 + "} } fragment F on User { name }",
+        "Fragment spreads in the document: 1,001",
+    ),
+    "nesting of 13": ("{ me" + "{ friend" * 12 + "}" * 13, "Depth of nested fields: 13, at most 12"),
+    "nesting of 900": ("{ me" + "{ friend" * 900 + "}" * 901, "Nesting of the document: over 200, at most 200"),
+    "nesting of 10,000": ("{ me" + "{ friend" * 10_000 + "}" * 10_001, "Nesting of the document: over 200"),
+    "nesting by fragments": (
+        "{ me { ...F0 } }" + "".join(f" fragment F{i} on User {{ friend {{ ...F{i + 1} }} }}" for i in range(20)),
+        "Depth of nested fields: 21, at most 12",
+    ),
+    "nesting of introspection": (
+        "{ __schema { queryType " + "{ ofType " * 20 + "{ name }" + " }" * 20 + " } }",
+        "Depth of nested introspection fields: 23, at most 20",
+    ),
+    "introspection as a cloak": (
+        "{ __schema { queryType { name } } me" + "{ friend" * 12 + "}" * 13,
+        "Depth of nested fields: 13, at most 12",
+    ),
+    "root fields": ("{ " + " ".join(f"a{i}: __typename" for i in range(21)) + " }", "Root fields of an operation: 21"),
+    "guessed passwords": (
+        'mutation { a: signIn(password: "a") b: signIn(password: "b") }',
+        "Calls of signIn in the document: 2, at most 1",
+    ),
+    "guessed passwords by fragments": (
+        'mutation { ...A ... { a: signIn(password: "a") } } fragment A on Mutation { signIn(password: "b") }',
+        "Calls of signIn in the document: 2, at most 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", REFUSED)
+async def test_an_attack_is_refused_alone_with_the_limit_and_the_figure_found(attack: str) -> None:
+    """Security reference 0.17 and transport reference 2.6: refused before the standard rules look at a field."""
+    text, sentence = REFUSED[attack]
+
+    result = await build().execute(text)
+
+    assert isinstance(result, ExecutionResult)
+    assert codes(result) == ["QUERY_TOO_COMPLEX"]
+    assert result.errors is not None
+    assert sentence in result.errors[0].message
+    assert (result.data, CountingRule.fields, CountingRule.documents) == (None, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        fragment_bomb(20),
+        fragment_bomb(60),
+        "{ me { " + " ".join(f"a{i}: name" for i in range(20_000)) + " } }",
+        "{ me { " + "a: name " * 1500 + "} }",
+        "{ me { " + tree(8) + " } }",
+        "{ me { ...F0 ...F1 } }"
+        + "".join(
+            f" fragment F{i} on User {{ friend {{ ...F{(i + 1) % 30} ...F{(i + 7) % 30} }} }}" for i in range(30)
+        ),
+        " ".join(f"query Q{i} {{ me {{ ...F }} }}" for i in range(60))
+        + " fragment F on User { "
+        + "friend { name } " * 9
+        + "}",
+        "{ me { ...F } } fragment F on User { " + "... { ... { name } } " * 9 + "}",
+        get_introspection_query(),
+    ],
+)
+@pytest.mark.parametrize("limits", [QueryLimits(), QueryLimits(fragments=30, spreads=60)])
+def test_the_work_is_linear_in_the_document(text: str, limits: QueryLimits) -> None:
+    """What is written is looked at once; its expansion only where it is known to be small."""
+    document = parse(text)
+    selections = SelectionCounter()
+    visit(document, selections)
+    survey = Survey(document, limits)
+
+    with suppress(GraphQLError):
+        survey.check()
+
+    assert survey.visited <= 3 * selections.found + 100 * len(document.definitions)
+
+
+class SelectionCounter(Visitor):
+    """Counts fields, spreads and inline fragments as they are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = 0
+
+    def enter_field(self, *_args: Any) -> None:
+        self.found += 1
+
+    def enter_fragment_spread(self, *_args: Any) -> None:
+        self.found += 1
+
+    def enter_inline_fragment(self, *_args: Any) -> None:
+        self.found += 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ me { ...A } } fragment A on User { ...A }",
+        "{ me { ...A } } fragment A on User { friend { ...B } } fragment B on User { friend { ...A } name }",
+        "{ me { ...A ...B } } fragment A on User { ...B ...A name } fragment B on User { ...A ...B name }",
+    ],
+)
+def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> None:
+    """Only NoFragmentCyclesRule can say which fragment is at fault; the limit must merely come to an end."""
+    result = build().execute_sync(text)
+
+    assert codes(result)[0] is None
+    assert "Cannot spread fragment" in str(result.errors)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"descriptions": False},
+        {"type_depth": 13},
+        {
+            "specified_by_url": True,
+            "directive_is_repeatable": True,
+            "schema_description": True,
+            "input_value_deprecation": True,
+            "one_of": True,
+        },
+    ],
+)
+def test_the_introspection_query_of_the_tools_is_answered(options: dict[str, Any]) -> None:
+    """GraphiQL, graphql-codegen and graphql-js ask 15 fields deep; their query must never meet a limit."""
+    result = build().execute_sync(get_introspection_query(**options))
+
+    assert result.errors is None
+    assert result.data is not None
+
+
+def test_the_largest_introspection_query_meets_no_limit() -> None:
+    """All options together, also those which this version of the schema does not know."""
+    document = parse(get_introspection_query(True, True, True, True, True, True, True))  # noqa: FBT003
+
+    survey = Survey(document, QueryLimits())
+    survey.check()
+
+    assert survey.visited < 1_000
+
+
+@pytest.mark.parametrize(
+    ("written", "limits"),
+    [
+        ("{ me" + "{ friend" * 10 + "{ name }" + "}" * 11, QueryLimits(depth=12)),
+        ("{ me { name friend { name } } }", QueryLimits(selections=4, root_fields=1, depth=3)),
+        (
+            "{ me { name name } me { ...F } } fragment F on User { name }",
+            QueryLimits(root_fields=1, spreads=1, fragments=1),
+        ),
+        ("{ me { name @skip(if: false) } }", QueryLimits(directives=1, document_bytes=32, tokens=13)),
+    ],
+)
+def test_a_document_at_its_limits_is_answered(written: str, limits: QueryLimits) -> None:
+    """A limit is the highest figure that is accepted."""
+    assert build(limits).execute_sync(written).errors is None
+
+
+def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
+    """Signing up and in are two calls; guessing is two calls of one, whichever operation of the document runs."""
+    both = 'mutation { signUp(password: "a") signIn(password: "a") }'
+    twice = 'mutation A { signIn(password: "a") } mutation B { signIn(password: "b") }'
+
+    assert build().execute_sync(both).data == {"signUp": True, "signIn": False}
+    assert codes(build().execute_sync(twice, operation_name="A")) == ["QUERY_TOO_COMPLEX"]
+
+
+def test_a_document_is_validated_once() -> None:
+    """Validation is three quarters of a send's cost (design, section 11): the second execution must not pay it."""
+    schema = build()
+
+    first, second = schema.execute_sync("{ me { name } }"), schema.execute_sync("{ me { name } }")
+
+    assert first.data == second.data == {"me": {"name": "alice"}}
+    assert (CountingRule.documents, CountingRule.fields) == (1, 2)
+
+
+def test_a_refusal_is_found_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that remembers only what was accepted would leave the costly half to be repeated."""
+    checks: list[Survey] = []
+    check = Survey.check
+
+    def counted(survey: Survey) -> None:
+        checks.append(survey)
+        check(survey)
+
+    monkeypatch.setattr(Survey, "check", counted)
+    schema = build()
+
+    results = [schema.execute_sync(fragment_bomb(20)) for _ in range(3)]
+
+    assert [codes(result) for result in results] == [["QUERY_TOO_COMPLEX"]] * 3
+    assert len(checks) == 1
+
+
+def test_invalid_documents_are_remembered_with_their_errors() -> None:
+    """The error list is the caller's own: an extension that empties it must not heal the document."""
+    schema = build()
+    first = schema.execute_sync("{ nothing }")
+    assert first.errors is not None
+    first.errors.clear()
+
+    second = schema.execute_sync("{ nothing }")
+
+    assert second.errors is not None
+    assert second.errors[0].message == "Cannot query field 'nothing' on type 'Query'."
+    assert CountingRule.documents == 1
+
+
+def test_other_rules_are_another_question() -> None:
+    """A verdict under fewer rules must not answer for more of them."""
+    schema = build()
+    schema.execute_sync("{ me { name } }")
+    schema.extensions = (*schema.extensions, lambda: AddValidationRules([Limit]))
+
+    schema.execute_sync("{ me { name } }")
+
+    assert CountingRule.documents == 2
+
+
+def test_the_rule_is_one_class_for_one_set_of_limits() -> None:
+    """A class made per request would never be found in a cache again: 172 against 1,600 µs (design, section 11)."""
+    assert limit_rule() is limit_rule(QueryLimits()) is Limit
+    assert limit_rule(QueryLimits(depth=3)) is limit_rule(QueryLimits(depth=3))
+    assert limit_rule(QueryLimits(depth=3)) is not Limit
+
+
+def test_the_rule_alone_ends_a_validation() -> None:
+    """Whoever calls graphql-core's `validate` with the rule in front gets the refusal and nothing else."""
+    errors = validate(build()._schema, parse(fragment_bomb(20) + " { nothing }"), [Limit, CountingRule])
+
+    assert [error.extensions for error in errors] == [{"code": "QUERY_TOO_COMPLEX"}]
+    assert CountingRule.fields == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{ me { name", None),
+        ("{ me { " + "name " * 5_000 + "} }", "QUERY_TOO_COMPLEX"),
+        ("#" * 100_001, "QUERY_TOO_COMPLEX"),
+    ],
+)
+@pytest.mark.parametrize("operation_name", [None, "", "Named"])
+async def test_a_document_that_cannot_be_read_is_a_result_on_every_path(
+    text: str, code: str | None, operation_name: str | None
+) -> None:
+    """An exception out of `Schema.stream` would close the socket with all its operations."""
+    schema = build()
+
+    for _ in range(2):
+        executed = await schema.execute(text, operation_name=operation_name)
+        streamed = [result async for result in await schema.stream(text, operation_name=operation_name)]
+
+        assert isinstance(executed, PreExecutionError)
+        assert codes(executed) == [code]
+        assert [(type(result), codes(result)) for result in streamed if isinstance(result, ExecutionResult)] == [
+            (PreExecutionError, [code])
+        ]
+
+
+async def test_a_syntax_error_keeps_its_place() -> None:
+    """The client's editor underlines what the location points at."""
+    result = await build().execute("{ me {\n name ! } }")
+
+    assert result.errors is not None
+    assert result.errors[0].formatted["locations"] == [{"line": 2, "column": 7}]
+
+
+def test_bytes_are_counted_not_characters() -> None:
+    """A lone surrogate, which JSON can carry, counts and does not break the count."""
+    limits = QueryLimits(document_bytes=6)
+
+    check_size("# éé", limits)
+    check_size("# \ud800", limits)
+    with pytest.raises(GraphQLError, match=r"Bytes of the document: 8, at most 6 allowed\."):
+        check_size("# ééé", limits)
+
+
+def test_the_cache_is_bounded_by_what_it_holds() -> None:
+    """A thousand different documents of the largest kind leave no more behind than the bound."""
+    cache = DocumentCache(BOUNDLESS, limit_bytes=400_000)
+    first = cache.get("{ first }")
+    for i in range(50):
+        cache.get("{ a" + str(i) + " b" * 100 + " }")
+        assert cache.used_bytes <= 400_000
+
+    assert len(cache) == 1
+    assert cache.get("{ first }") is not first
+
+
+def test_a_document_larger_than_the_cache_is_answered_and_not_kept() -> None:
+    """The bound holds for one document as for many."""
+    cache = DocumentCache(QueryLimits(), limit_bytes=1_000)
+
+    assert cache.get("{ me { name } }").document is not None
+    assert (len(cache), cache.used_bytes) == (0, 0)
+
+
+def test_a_text_with_too_many_bytes_is_not_kept() -> None:
+    """Otherwise each of them would push a hundred honest documents out."""
+    cache = DocumentCache(QueryLimits())
+
+    assert cache.get("#" * 100_001).refusal is not None
+    assert len(cache) == 0
+
+
+def test_a_refusal_holds_no_frames() -> None:
+    """A cached error with its traceback would keep the parser and the text of another request alive."""
+    refusal = DocumentCache(QueryLimits()).get("{ me").refusal
+
+    assert refusal is not None
+    assert (refusal.__traceback__, refusal.__context__) == (None, None)
+
+
+def test_reading_counts_tokens_with_comments() -> None:
+    """5,000 tokens are read, one more is not."""
+    assert read("{ " + "a " * 4_998 + "}").token_count == 5_000
+    with pytest.raises(GraphQLError, match="Tokens of the document"):
+        read("{ " + "a " * 4_998 + "} #")
+
+
+def test_concurrent_executions_share_one_verdict() -> None:
+    """The cache serves the whole process, not one request."""
+    schema = build()
+
+    async def many() -> list[ExecutionResult]:
+        return list(await asyncio.gather(*(schema.execute("{ me { friend { name } } }") for _ in range(20))))
+
+    results = asyncio.run(many())
+
+    assert {str(result.data) for result in results} == {"{'me': {'friend': {'name': 'alice'}}}"}
+    assert CountingRule.documents == 1
+
+
+def test_a_fragment_counts_once_in_a_merged_selection_set() -> None:
+    """The specification's CollectFields visits each fragment once, so twelve spreads of it are one field."""
+    text = "{ me { " + "...F " * 12 + "} } fragment F on User { name }"
+
+    assert build().execute_sync(text).errors is None
+
+
+class FirstRule(ASTValidationRule):
+    """Records that it has seen the door of a document."""
+
+    entered = 0
+
+    def enter_document(self, *_args: Any) -> None:
+        FirstRule.entered += 1
+
+
+def test_the_limit_stands_before_rules_that_were_added_first() -> None:
+    """Some standard rules work at the document's door; the order of the extensions must not let them."""
+    FirstRule.entered = 0
+    schema = strawberry.Schema(Query, extensions=[lambda: AddValidationRules([FirstRule]), *limit_extensions()])
+
+    assert codes(schema.execute_sync(fragment_bomb(20))) == ["QUERY_TOO_COMPLEX"]
+    assert FirstRule.entered == 0
+
+
+class ThreadRule(ASTValidationRule):
+    """Records which thread validates."""
+
+    names: ClassVar[list[str]] = []
+
+    def enter_document(self, *_args: Any) -> None:
+        ThreadRule.names.append(threading.current_thread().name)
+
+
+async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
+    """Parsing and validating 5,000 tokens takes 200 ms, for which the event loop must not stand still."""
+    ThreadRule.names = []
+    schema, cache = build()._schema, DocumentCache(QueryLimits())
+    text = "{ me { " + "name " * 100 + "} }"
+    rules = (Limit, ThreadRule)
+
+    readings = await asyncio.gather(*(cache.prepare(text, None, schema, rules) for _ in range(20)))
+
+    assert len(set(map(id, readings))) == 1
+    assert [name.rpartition("_")[0] for name in ThreadRule.names] == ["document"]
+    assert readings[0].errors(schema, rules) == []
+    assert len(ThreadRule.names) == 1
+
+
+async def test_a_long_document_that_cannot_be_read_is_refused_from_the_thread() -> None:
+    """And one past the limit of bytes does not reach it."""
+    schema, cache = build()._schema, DocumentCache(QueryLimits())
+
+    broken = await cache.prepare("{ me " + "{ friend " * 100, None, schema, (Limit,))
+    large = await cache.prepare("#" * 100_001, None, schema, (Limit,))
+
+    assert broken.refusal is not None
+    assert large.refusal is not None
+    assert "Bytes of the document" in large.refusal.message
+    assert len(cache) == 1
+
+
+def test_a_document_of_many_operations_holds_few_estimates() -> None:
+    """Fifty operations that spread one large fragment would hold ten times what the cache counts for the document."""
+    schema = build()._schema
+    text = " ".join(f"query Q{number} {{ me {{ ...All }} }}" for number in range(20))
+    reading = DocumentCache(QueryLimits()).get(text + " fragment All on User { name friend { name } }")
+
+    found = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+
+    again = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+    assert [one is other for one, other in zip(found, again, strict=True)] == [True] * 4 + [False] * 16

@@ -1,0 +1,143 @@
+"""The table of attacks of bench/attack.py, over HTTP and WebSocket: refused by name, and nothing came of it."""
+
+import asyncio
+import gc
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from graphql import GraphQLError, Token
+from structlog.testing import capture_logs
+
+from bench.attack import ATTACKS, NODE
+from gql.document.limit import read
+from gql.document.survey import LimitExceeded, QueryLimits, check_values
+from tests.gql.conftest import Site
+from tests.gql.gate import PROTOCOL
+
+
+def codes_of(answer: dict[str, list[dict[str, dict[str, str]]]]) -> set[str]:
+    """The codes of all errors."""
+    return {error["extensions"]["code"] for error in answer.get("errors", [])}
+
+
+@pytest.mark.parametrize(("name", "make", "codes"), ATTACKS, ids=[name for name, *_ in ATTACKS])
+async def test_an_attack_is_answered_and_nothing_came_of_it(
+    site: Site, name: str, make: Callable[[], bytes], codes: set[str] | None
+) -> None:
+    """Design §5: one rule, before anything is validated or executed. The times are in bench/attack.py."""
+    alice = await site.token_of("alice")
+    before = await site.stored()
+    with capture_logs() as logs:
+        _, answer = await site.post(data=make(), token=alice, headers={"Content-Type": "application/json"})
+
+    found = codes_of(answer)
+    assert found <= (codes or {"BAD_REQUEST"})
+    assert found or codes is None
+    assert [line for line in logs if line["log_level"] in {"error", "warning"}] == []
+    assert await site.stored() == before
+    assert (await site.post({"query": "{ __typename }"}))[0] == 200
+
+
+async def test_an_attack_over_a_socket_ends_its_operation_alone(site: Site) -> None:
+    """All of them, on one socket, which goes on."""
+    alice = await site.token_of("alice")
+    before = await site.stored()
+    async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
+        await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {alice}"}})
+        await socket.receive_json()
+        for number, (name, make, codes) in enumerate(ATTACKS):
+            try:
+                payload = json.loads(make())
+            except (json.JSONDecodeError, RecursionError, ValueError):
+                continue  # no message at all: see test_socket_message.py
+            if len(make()) > 500_000:
+                continue  # no frame at all: see test_frame.py
+            await socket.send_json({"id": str(number), "type": "subscribe", "payload": payload})
+            async with asyncio.timeout(5):
+                message = await socket.receive_json()
+            if message["type"] == "error":
+                assert codes_of({"errors": message["payload"]}) <= (codes or set()), name
+            else:  # executed, or refused for its variables, which graphql-core does when it executes
+                assert codes_of(message["payload"]) <= {"BAD_REQUEST"}, name
+                assert (await socket.receive_json())["type"] == "complete"
+    assert await site.stored() == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_good"),
+    [
+        (None, True),
+        ({}, True),
+        ({"a": [1] * 2_499}, True),
+        ({"a": [1] * 2_500}, False),
+        ({"a": [[1] * 48] * 50}, True),
+        ({"a": [[1] * 50] * 50}, False),
+        ({str(number): None for number in range(2_500)}, True),
+        ({str(number): None for number in range(2_501)}, False),
+        ({"a": {"b": [{"c": [0] * 10_000_000}]}}, False),
+    ],
+    ids=range(9),
+)
+def test_values_are_counted_at_any_depth(variables: object, is_good: bool) -> None:
+    """Each member of an object and each item of a list is one."""
+    try:
+        check_values(variables, QueryLimits())
+    except LimitExceeded:
+        assert not is_good
+    else:
+        assert is_good
+
+
+async def test_a_document_that_was_good_is_refused_with_too_many_values(site: Site) -> None:
+    """What the cache knows of a document says nothing of its variables, and the other way round."""
+    token = await site.token_of("alice")
+    few, many = {"id": "x"}, {"id": ["x"] * 3_000}
+    for variables, expected in ((few, set()), (many, {"QUERY_TOO_COMPLEX"}), (few, set())):
+        _, answer = await site.post({"query": NODE, "variables": variables}, token)
+        assert codes_of(answer) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ " + "a " * 1_000 + "}",
+        "{ " + "a " * 3_000 + "}",
+        "#\n" * 3_000,
+        "#\n" * 1_000 + "{ a",
+        "{ a" * 5_000,
+        '{ a(b: "',
+    ],
+    ids=["good", "too many tokens", "too many comments", "cut off", "nested", "an open string"],
+)
+def test_a_document_that_is_let_go_needs_no_collector(text: str) -> None:
+    """graphql-core's tokens hold each other: a few refused documents cost everybody a pause of 50 ms."""
+
+    def tokens() -> int:
+        return sum(isinstance(each, Token) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = tokens()
+        with suppress(GraphQLError):
+            read(text)
+        assert tokens() == before
+    finally:
+        gc.enable()
+
+
+def test_a_stack_that_is_deep_already_is_a_refusal() -> None:
+    """What Python has no stack left for is nested too deeply, wherever it is called from."""
+
+    def below(levels: int) -> str:
+        if levels:
+            return below(levels - 1)
+        with pytest.raises(LimitExceeded) as caught:
+            read("{ a" * 150 + " }" * 150)
+        return caught.value.message
+
+    assert "Nesting of the document" in below(sys.getrecursionlimit() - len(inspect.stack(0)) - 300)

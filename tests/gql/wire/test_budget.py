@@ -1,0 +1,215 @@
+"""The budget of an operation: it ends what turns out dearer than it may be, and yields to others meanwhile."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.types import ExecutionResult
+
+from gql.document.survey import QueryLimits
+from gql.wire.budget import Spending, executor_for
+
+LONG = "é" * 1_000
+
+
+@strawberry.type
+class Item:
+    number: int
+
+    @strawberry.field
+    def text(self) -> str:
+        return LONG
+
+    @strawberry.field
+    def texts(self) -> list[str]:
+        return [LONG] * 3
+
+    @strawberry.field
+    def items(self, count: int) -> list["Item"]:
+        return items_of(count)
+
+    @strawberry.field
+    async def later(self) -> "Item":
+        calls.append("later")
+        await asyncio.sleep(0)
+        return Item(number=self.number)
+
+    @strawberry.field
+    async def wrong(self) -> int:
+        raise ValueError("wrong")
+
+
+calls: list[str] = []
+
+
+def items_of(count: int) -> list[Item]:
+    return [Item(number=number) for number in range(count)]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def items(self, count: int) -> list[Item]:
+        return items_of(count)
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def make(self, count: int) -> list[Item]:
+        calls.append(f"make {count}")
+        return items_of(count)
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def made(self) -> AsyncGenerator[list[Item], None]:
+        for count in (3, 100, 3):
+            yield items_of(count)
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    calls.clear()
+
+
+def schema(**limits: Any) -> strawberry.Schema:
+    """A schema of lists, executed within these limits."""
+    executor = executor_for(QueryLimits(**limits))
+    return strawberry.Schema(Query, Mutation, Subscription, execution_context_class=executor)
+
+
+async def run(text: str, **limits: Any) -> ExecutionResult:
+    result = await schema(**limits).execute(text)
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def told(result: ExecutionResult) -> list[tuple[str, Any, Any]]:
+    return [(error.message, error.path, error.extensions) for error in result.errors or []]
+
+
+async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
+    """Estimates go by usual lengths; where lists are longer, what is executed decides."""
+    text = "{ items(count: 3) { items(count: 100) { number later { number } } } }"
+
+    within, beyond = await run(text), await run(text, executed_cost=1_000)
+
+    assert within.errors is None
+    assert beyond.data is None
+    ((message, path, extensions),) = told(beyond)
+    assert message.startswith("Cost of the operation as executed: 1,0")
+    assert message.endswith(", at most 1,000 allowed.")
+    assert (path[0], extensions) == ("items", {"code": "QUERY_TOO_COMPLEX"})
+    assert len(calls) == 300  # those of the answer that was whole; the other began none
+
+
+@pytest.mark.parametrize("field", ["text", "texts", "a: text b: text c: text", "x" * 2_000 + ": number"])
+async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
+    """Texts in bytes, not characters, those in lists too, and the names that a client makes up."""
+    text = f"{{ items(count: 60) {{ {field} }} }}"
+
+    assert (await run(text, response_bytes=1_000_000)).errors is None
+    beyond = await run(text, response_bytes=100_000)
+    assert beyond.data is None
+    assert [(extensions["code"], "Bytes of the answer" in message) for message, _, extensions in told(beyond)] == [
+        ("QUERY_TOO_COMPLEX", True)
+    ]
+
+
+async def test_an_answer_that_costs_just_what_it_may_can_still_be_too_long() -> None:
+    """The error names the limit that was passed, not the one that was reached."""
+    spending = Spending(QueryLimits(executed_cost=10, response_bytes=100))
+
+    assert not spending.add(10, None)
+    assert spending.weigh_answer({"text": "x" * 101})
+    assert spending.refusal().message == "Bytes of the answer: 111, at most 100 allowed."
+
+
+async def test_a_mutation_goes_on_with_no_further_field() -> None:
+    """What has happened has happened; the rest must not."""
+    text = "mutation { a: make(count: 1) { number } b: make(count: 500) { number } c: make(count: 2) { number } }"
+
+    result = await run(text, executed_cost=1_000)
+
+    assert (result.data, [extensions["code"] for _, _, extensions in told(result)]) == (None, ["QUERY_TOO_COMPLEX"])
+    assert calls == ["make 1", "make 500"]
+
+
+async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
+    """One that is too large does not end those after it."""
+    stream = await schema(executed_cost=200).stream("subscription { made { number } }")
+
+    results = [result async for result in stream if isinstance(result, ExecutionResult)]
+
+    assert [result.data is None for result in results] == [False, True, False]
+    assert [len(told(result)) for result in results] == [0, 1, 0]
+
+
+async def turns_of(text: str) -> tuple[ExecutionResult, int]:
+    """The result, and how often the loop turned to another task meanwhile."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    try:
+        return await run(text), turns
+    finally:
+        other.cancel()
+        with suppress(asyncio.CancelledError):
+            await other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ items(count: 100) { number } }",
+        "{ items(count: 10) { items(count: 10) { number } } }",
+        "{ items(count: 50) { later { number } } }",
+        "mutation { make(count: 100) { number } }",
+    ],
+)
+async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is the same as one that was made without a break."""
+    whole, _ = await turns_of(text)
+    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)  # one item a turn
+
+    result, turns = await turns_of(text)
+
+    assert result.errors is None
+    assert result.data == whole.data
+    assert turns >= 50
+
+
+async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is completed in parts numbers its items as one that is completed at once."""
+    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+
+    result = await run("{ items(count: 5) { wrong } }")
+
+    assert result.data is None
+    assert [error.path for error in result.errors or []] == [["items", 0, "wrong"]]
+
+
+async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that leaves stops its query; a coroutine that nobody awaits would be a warning, and so a failure."""
+    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+    task = asyncio.create_task(run("{ items(count: 200) { items(count: 3) { later { number } } } }"))
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(20):
+        await asyncio.sleep(0)

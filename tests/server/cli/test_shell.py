@@ -1,0 +1,228 @@
+"""`./sotto send` and `./sotto listen`: the shell's two verbs, against a running demo."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from server import process as processes
+from server.cli.client import Client, ClientError
+from server.cli.demo import Demo
+from server.cli.shell import send_as
+from server.control import Control
+from server.output import StartError
+from server.setting.settings import load_settings
+from tests.flow.client import Person, running
+
+ROOT = Path(__file__).parents[3]
+
+
+async def started(*arguments: str) -> asyncio.subprocess.Process:
+    """`python -m server …`; whoever starts it ends it."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "server", *arguments)
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+async def sotto(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
+    """Exit status, and what was said on both ways out; it is ended after half a minute."""
+    process = await started(*arguments)
+    try:
+        async with asyncio.timeout(30):
+            out, complaints = await process.communicate(None if text is None else text.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), complaints.decode()
+
+
+@asynccontextmanager
+async def listening(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
+    """`./sotto listen …`; what it prints. It is gone at the end, whatever happened."""
+    process = await started("listen", *arguments)
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def knock(person: Person, heard: asyncio.StreamReader) -> None:
+    """Writes to bob until he hears it: whoever listens hears nothing of before."""
+    async with asyncio.timeout(20):
+        while True:
+            await person.send("Knock", to={"users": [{"username": "bob"}]})
+            with suppress(TimeoutError):
+                assert await asyncio.wait_for(heard.readline(), 0.3) == b"carol: Knock\n"
+                return
+
+
+async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> None:
+    """As alice to bob, who listens and saves: the bytes arrive, under their names, and never over another file."""
+    data, folder = tmp_path / "data", tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "tide.txt").write_bytes(b"The tide is out. " * 50_000)
+    (folder / "tide.txt").write_bytes(b"mine")
+    async with running("demo", data=data) as server, aiohttp.ClientSession() as http:
+        at = ("--url", server.url, "--data", str(data))
+        carol = await Person.sign_in(server, http, "carol", "demo")
+        async with listening("--as", "bob", "--download", str(folder), *at) as heard:
+            await knock(carol, heard)
+            sent = await sotto("send", "--as", "alice", "bob", "hi", "--attach", str(tmp_path / "tide.txt"), *at)
+            piped = await sotto("send", "--as", "alice", "bob", *at, text="from a pipe\n")
+            async with asyncio.timeout(20):
+                said = (await heard.readuntil(b"from a pipe\n")).decode()
+
+    assert (sent[0], piped[0]) == (0, 0), sent
+    lines = [line for line in said.splitlines() if line != "carol: Knock"]
+    assert lines == ["alice: hi [tide (2).txt]", "alice: from a pipe"]
+    assert (folder / "tide (2).txt").read_bytes() == b"The tide is out. " * 50_000
+    assert (folder / "tide.txt").read_bytes() == b"mine"
+    assert len(list(folder.iterdir())) == 2
+
+
+async def test_who_listens_comes_back_after_a_restart_and_misses_nothing(tmp_path: Path) -> None:
+    """What was sent before the line was there again comes too, once."""
+    data = tmp_path / "data"
+    async with aiohttp.ClientSession() as http:
+        async with running("demo", data=data) as server:
+            at, port = ("--url", server.url, "--data", str(data)), urlsplit(server.url).port or 0
+            process = await started("listen", "--as", "bob", *at)
+            assert process.stdout is not None
+            await knock(await Person.sign_in(server, http, "carol", "demo"), process.stdout)
+        async with running("demo", data=data, port=port) as server:
+            carol = await Person.sign_in(server, http, "carol", "demo")
+            for i in range(3):
+                await carol.send(f"After {i}", to={"users": [{"username": "bob"}]})
+            async with asyncio.timeout(30):
+                said = (await process.stdout.readuntil(b"After 2\n")).decode()
+            bob = await Person.sign_in(server, http, "bob", "demo")
+            await bob.query("mutation { signOut(input: {everywhere: true}) { __typename } }")
+            async with asyncio.timeout(20):
+                rest, complaint = await process.communicate()
+
+    lines = [line for line in said.splitlines() if line != "carol: Knock"]
+    assert lines == ["carol: After 0", "carol: After 1", "carol: After 2"]
+    assert (process.returncode, rest) == (2, b"")
+    assert complaint.decode().splitlines()[-1] == "sotto: The session has ended: sign in again."
+
+
+REFUSED = {
+    ("send", "--as", "nobody", "bob", "hi"): "Nobody has the user name",
+    ("send", "--as", "alice", "bob", ""): "text or at least one attachment",
+    ("send", "--as", "alice", "bob", "hi", "--attach", "missing.txt"): "cannot be read",
+}
+
+
+async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
+    """Exit status 2, and no traceback."""
+    data = tmp_path / "data"
+    async with running("demo", data=data) as server:
+        at = ("--url", server.url, "--data", str(data))
+        results = [await sotto(*arguments, *at) for arguments in REFUSED]
+
+    for (status, said, complaint), expected in zip(results, REFUSED.values(), strict=True):
+        assert (status, said) == (2, "")
+        assert expected in complaint
+        assert complaint.startswith("sotto: ")
+        assert len(complaint.splitlines()) == 1
+
+
+async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
+    """With the way out."""
+    status, said, complaint = await sotto("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
+
+    assert (status, said) == (2, "")
+    assert "no server runs on" in complaint
+
+
+@asynccontextmanager
+async def another_program(answer: str = "<html>Hello</html>") -> AsyncIterator[tuple[int, list[str]]]:
+    """Something else that listens here, by its port; and what it was sent."""
+    received: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        received.append(f"{dict(request.headers)} {await request.text()}")
+        return web.Response(text=answer)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1], received
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_program_on_the_port_of_the_settings_gets_no_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server says where it listens. `--url` goes before it, and no GraphQL answer is a line for a person."""
+    monkeypatch.chdir(tmp_path)
+    async with another_program() as (port, received):
+        settings = load_settings(port=port, data=tmp_path / "data")
+        async with processes.listening(load_settings(port=0, data=tmp_path / "data")) as running:
+            await Demo(running.services)._ensure("alice", "Alice", "correct horse", is_bot=False)
+            await Demo(running.services)._ensure("bob", "Bob", "correct horse", is_bot=False)
+            await send_as(settings, None, "alice", ["bob"], "hi", [])
+            kept = list(received)
+            with pytest.raises(StartError, match=r"/graphql gives no GraphQL answer; .* --url\."):
+                await send_as(settings, f"http://127.0.0.1:{port}", "alice", ["bob"], "hi", [])
+
+    assert kept == []
+    assert len(received) == 2  # the message, and the end of its session
+    assert len([line for line in capsys.readouterr().out.splitlines() if " [" not in line]) == 1  # the rest is logged
+
+
+async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of a version that does not say it: the way out is named, and no session is opened."""
+    monkeypatch.chdir(tmp_path)
+    control = Control(tmp_path / "data" / "sotto.db", {}, None)
+    async with another_program() as (port, received):
+        settings = load_settings(port=port, data=tmp_path / "data")
+        settings.database_path.parent.mkdir()
+        await control.start()
+        try:
+            with pytest.raises(StartError, match="does not say at which address it listens; name it with --url"):
+                await send_as(settings, None, "alice", ["bob"], "hi", [])
+        finally:
+            await control.stop()
+
+    assert received == []
+
+
+@pytest.mark.parametrize("answer", ["<html>", "[]", "{}", '{"data": null}', '{"errors": [1]}', '{"errors": "no"}'])
+async def test_an_answer_that_is_not_graphql_is_refused_in_words(answer: str) -> None:
+    """Whatever stands in its place."""
+    async with another_program(answer) as (port, _), Client(f"http://127.0.0.1:{port}", "token") as client:
+        with pytest.raises(ClientError, match="gives no GraphQL answer"):
+            await client.ask("{ __typename }")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:1"), ("0.0.0.0", "http://127.0.0.1:1"), ("::", "http://[::1]:1"), ("::1", "http://[::1]:1")],
+)  # fmt: skip
+def test_an_address_can_be_dialled(host: str, url: str) -> None:
+    """Every address of this machine is reached by the loopback; IPv6 stands in brackets."""
+    assert processes._url_of(host, 1) == url
+
+
+async def test_a_send_without_a_name_says_how_to_call_it() -> None:
+    """One argument is a name, so that `send "hi there"` has no text; no server is asked."""
+    status, out, complaint = await sotto("send", "--as", "alice", "hi there", text="")
+
+    assert (status, out) == (2, "")
+    assert './sotto send --as alice bob "hi"' in complaint

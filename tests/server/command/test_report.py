@@ -1,0 +1,170 @@
+"""`./sotto report`: what was reported, with what was said before it, and what the operator did about it."""
+
+import asyncio
+import re
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gql.id import Kind, encode
+from server.__main__ import cli
+from server.app import open_services
+from server.setting.settings import load_settings
+from services.account.account import SignUp
+from services.message.draft import Draft
+from services.message.report import ReportReason
+from services.person.user import Reference, ReferenceKind
+from tests.template import put_tables
+
+ALICE = Reference(ReferenceKind.USERNAME, "alice")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with no settings in it, and a server's folder."""
+    monkeypatch.chdir(tmp_path)
+    put_tables(tmp_path / "data" / "sotto.db")
+    return tmp_path
+
+
+def report(*arguments: str) -> Result:
+    """`./sotto report …` on ./data."""
+    return CliRunner().invoke(cli, ["report", *arguments, "--data", "data"])
+
+
+async def emptied(texts: int = 1) -> str:
+    """Alice sends a file, edits what she wrote, so often, and deletes it; bob reports it; the id that he was given."""
+    services = await open_services(load_settings(data=Path("data")))
+    try:
+        people = {
+            name: (await services.account.sign_up(SignUp(name, f"password of {name}"))).viewer
+            for name in ("alice", "bob")
+        }
+        to_bob = [Reference(ReferenceKind.USERNAME, "bob")]
+        file = await services.attachment.receive(one(b"evil bytes"), "../evil\u202e.txt")
+        alice = people["alice"]
+        id_ = (await services.send.send(alice, Draft(text="a\u009bthreat", users=to_bob, files=[file]))).message_id
+        for number in range(texts):
+            await services.edit.edit(alice, id_, f"harmless {number}", None)
+        await services.deletion.delete_for_everyone(alice, id_)
+        number = await services.report.report(people["bob"], id_, ReportReason.THREAT, None, 0, block=False)
+    finally:
+        await services.close()
+    return str(encode(Kind.REPORT, number))
+
+
+async def one(content: bytes) -> AsyncIterator[bytes]:
+    """A part."""
+    yield content
+
+
+async def reported() -> str:
+    """Bob reports alice's third message of four, and she takes it back; the id that he was given."""
+    services = await open_services(load_settings(data=Path("data")))
+    try:
+        people = {
+            name: (await services.account.sign_up(SignUp(name, f"password of {name}"))).viewer
+            for name in ("alice", "bob")
+        }
+        to_bob = [Reference(ReferenceKind.USERNAME, "bob")]
+        texts = ["one", "two", "buy\n\u009b31mnow", "four"]
+        ids = [(await services.send.send(people["alice"], Draft(text=text, users=to_bob))).message_id for text in texts]
+        send_report = services.report.report
+        number = await send_report(people["bob"], ids[2], ReportReason.SPAM, "Look", 1, block=True)
+        await services.deletion.delete_for_everyone(people["alice"], ids[2])
+    finally:
+        await services.close()
+    return str(encode(Kind.REPORT, number))
+
+
+def test_a_report_shows_the_message_and_what_came_before_it_and_can_be_closed() -> None:
+    """The copies stay though the message is gone, and cannot steer the terminal; closed it is out of the list."""
+    id_ = asyncio.run(reported())
+
+    result = report("list")
+    assert result.exit_code == 0
+    head, comment, before, message = result.stdout.splitlines()
+    assert head.startswith(f"{id_}  ")
+    assert head.endswith("  SPAM  by bob")
+    assert comment == "    says: Look"
+    assert before.startswith("    ")
+    assert before.endswith("alice: two")
+    assert message.startswith("  > ")
+    assert message.endswith("alice: buy⏎\ufffd31mnow")
+    assert report("resolve", id_, "--note", "warned").exit_code == 0
+    assert report("list").stdout == ""
+
+
+@pytest.mark.parametrize("id_", ["", "nonsense", "cgAAAAAAAAAB"])
+@pytest.mark.parametrize("command", ["resolve", "save"])
+def test_what_is_no_open_report_cannot_be_closed_or_saved(folder: Path, command: str, id_: str) -> None:
+    """One line and status 2."""
+    result = report(command, id_, *(["here"] if command == "save" else []))
+
+    assert result.exit_code == 2
+    assert result.stderr == "sotto: There is no open report with this id.\n"
+    assert not (folder / "here").exists()
+
+
+def test_a_report_shows_what_was_deleted_and_every_text_it_had() -> None:
+    """The last text, those before it, and that it was deleted; of many the first three, and how many more there are."""
+    asyncio.run(emptied(texts=6))
+
+    lines = report("list").stdout.splitlines()[1:]
+    assert [re.sub(r"^  [> ] +(?:[\d-]+ [\d:]+  )?", "", line) for line in lines] == [
+        "alice: harmless 5 [evil.txt]", "it said: a\ufffdthreat", "it said: harmless 0", "it said: harmless 1",
+        "and 3 more earlier texts: `./sotto report save` writes them all", "deleted by its sender",
+    ]  # fmt: skip
+
+
+def test_a_report_is_saved_whole_with_its_files(folder: Path) -> None:
+    """Into a new folder, for the operator alone; closed, it can no longer be, and its copies are gone."""
+    id_ = asyncio.run(emptied(texts=6))
+
+    result = report("save", id_, "evidence")
+    again = report("save", id_, "evidence")
+
+    assert result.exit_code == 0
+    written = sorted((folder / "evidence").iterdir())
+    assert result.stdout.splitlines() == [str(written[1]), str(written[0])]
+    assert [path.name for path in written] == ["1-0-evil.txt", "report.txt"]
+    assert written[0].read_bytes() == b"evil bytes"
+    text = written[1].read_text(encoding="utf-8")
+    assert [f"harmless {number}" in text for number in range(6)] == [True] * 6
+    assert "it said: a\ufffdthreat" in text
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
+    assert stat.S_IMODE((folder / "evidence").stat().st_mode) == 0o700
+    assert again.exit_code == 2
+    assert "name a folder that is not there" in again.stderr
+    assert report("resolve", id_).exit_code == 0
+    assert report("save", id_, "later").exit_code == 2
+
+
+def test_a_list_ends_where_it_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the number of reports that are left; texts are cut, and one report is always shown."""
+    asyncio.run(emptied())
+    asyncio.run(reported_again(3))
+    monkeypatch.setattr("server.command.report.MOST_CHARACTERS", 300)
+    monkeypatch.setattr("server.command.report.EXCERPT", 6)
+
+    lines = report("list").stdout.splitlines()
+
+    assert lines[-1] == "3 more wait: close some of these first."
+    assert lines[1].endswith("alice: harmle… [evil.txt]")
+
+
+async def reported_again(times: int) -> None:
+    """Alice reports bob's answer, so often."""
+    services = await open_services(load_settings(data=Path("data")))
+    try:
+        people = [
+            (await services.account.sign_in(name, f"password of {name}", None, "")).viewer for name in ("alice", "bob")
+        ]
+        id_ = (await services.send.send(people[1], Draft(text="x" * 300, users=[ALICE]))).message_id
+        for _ in range(times):
+            await services.report.report(people[0], id_, ReportReason.SPAM, "y" * 400, 0, block=False)
+    finally:
+        await services.close()

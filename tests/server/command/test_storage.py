@@ -1,0 +1,59 @@
+"""`./sotto storage`: the operator lets a database have files that were another one's."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from server.__main__ import cli
+from server.output import StartError
+from server.process import listening
+from server.setting.settings import load_settings
+from tests.template import put_tables
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with no settings in it, and two folders that share the files of the first."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("data", "other"):
+        (tmp_path / name).mkdir(mode=0o700)
+        put_tables(tmp_path / name / "sotto.db")
+    monkeypatch.setenv("STORAGE_URL", f"file://{tmp_path}/data/files")
+    assert sotto("user", "list").exit_code == 0  # the first database has them
+    return tmp_path
+
+
+def sotto(*arguments: str, data: str = "data") -> Result:
+    """`./sotto … --data …`."""
+    return CliRunner().invoke(cli, [*arguments, "--data", data])
+
+
+async def test_a_storage_of_another_database_is_one_line_with_the_way_out(folder: Path) -> None:
+    """Exit status 2, nothing changed: whatever opens the services says the same."""
+    before = (folder / "data" / "files" / "identity").read_text()
+
+    result = await asyncio.to_thread(sotto, "user", "list", data="other")
+    with pytest.raises(StartError) as caught:
+        async with listening(load_settings(data=Path("other"), port=0)):
+            pytest.fail("it listens")
+
+    sentence = f"{folder}/data/files belongs to another database; give DATABASE_URL and STORAGE_URL that belong "
+    sentence += "together, or let this database have the files by `./sotto storage adopt`."
+    assert (result.exit_code, result.stderr) == (2, f"sotto: {sentence}\n")
+    assert str(caught.value) == sentence
+    assert (folder / "data" / "files" / "identity").read_text() == before
+
+
+def test_a_storage_that_was_adopted_is_the_other_ones_alone(folder: Path) -> None:
+    """And can be taken back in the same way."""
+    result = sotto("storage", "adopt", data="other")
+
+    assert result.stdout.splitlines() == [
+        f"{folder}/data/files belongs to this database now, and to no other.",
+        "Files that nothing in this database refers to are deleted after 7 days.",
+    ]
+    assert (sotto("user", "list", data="other").exit_code, sotto("user", "list").exit_code) == (0, 2)
+    assert sotto("storage", "adopt").exit_code == 0
+    assert (sotto("user", "list", data="other").exit_code, sotto("user", "list").exit_code) == (2, 0)

@@ -1,0 +1,65 @@
+"""The manual's tables: written where they are marked, and bounds in words."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from server.__main__ import cli
+from server.manual.manual import ROOT, fill, pages, write
+from server.manual.range_text import bounds_of
+from server.setting.settings import Settings
+
+
+def test_a_page_that_drifted_is_written_anew_and_the_others_are_left(tmp_path: Path) -> None:
+    """The second time there is nothing to do."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    drifted = tmp_path / "docs" / "limits.md"
+    drifted.write_text(drifted.read_text(encoding="utf-8").replace("| 25MiB |", "| 26MiB |"), encoding="utf-8")
+
+    assert write(tmp_path) == [drifted]
+    assert drifted.read_text(encoding="utf-8") == (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+    assert write(tmp_path) == []
+
+
+def test_a_mark_with_an_unknown_name_is_an_error() -> None:
+    """Better than a table that stays as it was for ever."""
+    with pytest.raises(KeyError, match="no such table"):
+        fill("<!-- table: no such table; made by ./sotto manual -->\nold\n<!-- end of table -->")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("port", "0 to 65,535"),
+        ("max_recipients", "1 or more"),
+        ("quota_bytes", "0 or more"),
+        ("url_life_seconds", "1 to 3,153,600,000"),
+        ("sign_up", "`true` or `false`"),
+        ("log_format", "`auto`, `json` or `text`"),
+        ("data", "a path"),
+    ],
+)
+def test_bounds_are_those_that_the_settings_keep(name: str, words: str) -> None:
+    """From the type, not from memory."""
+    assert bounds_of(name, Settings.model_fields[name]) == words
+
+
+def test_a_kind_of_setting_without_words_is_an_error() -> None:
+    """Whoever adds one finds words for it."""
+    with pytest.raises(KeyError):
+        bounds_of("a_new_one", FieldInfo(annotation=dict))
+
+
+def test_every_command_is_documented() -> None:
+    """In the README, in docs/ or in CONTRIBUTING.md, as one types it."""
+    text = "".join(page.read_text(encoding="utf-8") for page in [*pages(), ROOT / "CONTRIBUTING.md"])
+    names = [str(each.name or each.callback.__name__) for each in cli.registered_commands if each.callback]
+    for group in cli.registered_groups:
+        assert group.typer_instance is not None
+        names += [f"{group.name} {each.name}" for each in group.typer_instance.registered_commands]
+
+    assert [name for name in names if f"`{name}" not in text and f"./sotto {name}" not in text] == []
+    assert len(names) >= 20

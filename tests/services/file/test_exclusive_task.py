@@ -1,0 +1,35 @@
+"""One operation at a time with a thing: the last to come is let in as soon as the one before has let go."""
+
+import asyncio
+
+import pytest
+
+from services.file.exclusive_task import TakenOver, Turns
+
+
+async def test_who_comes_last_waits_no_longer_than_the_one_before_takes_to_let_go() -> None:
+    """Not for a pause besides: a client that reconnects goes on with its upload at once."""
+    turns, key = Turns(), (1, 2)
+    let_go: list[str] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            let_go.append("first")
+
+    async def work() -> str:
+        return "second"
+
+    first = asyncio.create_task(turns.take(key, hang))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert list(turns.keys) == [key]
+    async with asyncio.timeout(0.9):
+        answer = await turns.take(key, work)
+
+    assert (answer, let_go) == ("second", ["first"])
+    with pytest.raises(TakenOver):
+        await first
+    await asyncio.sleep(0)
+    assert not turns.keys
