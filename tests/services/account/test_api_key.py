@@ -103,7 +103,7 @@ async def test_a_key_ends_with_its_time(world: World, monkeypatch: pytest.Monkey
     secret = await key_of(world, alice, expires_at=now_ms() + 60_000)
     viewer = await through(world, secret)
     later = now_ms() + 60_001
-    for module in ("authentication", "standing", "key_holder"):
+    for module in ("account.authentication", "credential_status", "account.key_holder"):
         monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
 
     with pytest.raises(Unauthenticated):

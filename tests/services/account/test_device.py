@@ -265,7 +265,7 @@ async def test_a_session_ends_after_its_longest_life(make_world: MakeWorld, monk
     seen: list[int] = []
     for seconds in (900, 1400):
         now = begun + seconds * 1000
-        for module in ("authentication", "standing"):
+        for module in ("account.authentication", "credential_status"):
             monkeypatch.setattr(f"services.{module}.now_ms", lambda now=now: now)
         viewer = await world.authenticate(alice.token)
         assert viewer is not None

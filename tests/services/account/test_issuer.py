@@ -846,7 +846,7 @@ async def test_a_token_ends_with_its_time_though_it_is_remembered(
     assert viewer is not None
     assert await host.services.authenticator.check_live(viewer) == viewer.expires_at
     later = now_ms() + 21_000
-    for module in ("authentication", "standing"):
+    for module in ("account.authentication", "credential_status"):
         monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
 
     for call in (host.authenticate(shown), host.services.authenticator.check_live(viewer)):

@@ -98,7 +98,7 @@ async def test_a_session_ends_with_its_time(world: World, monkeypatch: pytest.Mo
     seen = await world.authenticate(TOKEN)
     assert seen is not None
     later = now_ms() + 31 * DAY
-    for module in ("authentication", "standing"):
+    for module in ("account.authentication", "credential_status"):
         monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
 
     with pytest.raises(Unauthenticated):
