@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from strawberry.types.graphql import OperationType
 
-from gql.wire.credentials import HOW_TO_SIGN_IN
 from models.event import Position
 from services.account.credentials import Credentials
 from services.error import Unauthenticated
@@ -14,6 +13,11 @@ from services.viewer import Viewer
 
 if TYPE_CHECKING:
     from services.service import Services
+
+HOW_TO_SIGN_IN = (
+    "send the header `Authorization: Bearer <token>`, or on a WebSocket the connection_init payload "
+    '{"authorization": "Bearer <token>"}'
+)
 
 
 @dataclass(slots=True)

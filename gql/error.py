@@ -5,29 +5,12 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
-from graphql import (
-    ExecutionResult,
-    FieldNode,
-    GraphQLError,
-    GraphQLObjectType,
-    GraphQLSyntaxError,
-    OperationDefinitionNode,
-)
-from strawberry import Schema
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
-from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionContext, PreExecutionError
-from strawberry.types.graphql import OperationType
 
-from gql.context import Context
-from gql.document import introspection
-from gql.document.limit import DocumentLimit, QueryLimits
-from gql.wire.charge import charge, charge_refusal
-from gql.wire.log import log_start
 from services.cause import causes_of
 from services.error import RequestError, SottoError, Unauthenticated
 
@@ -56,22 +39,6 @@ class HttpRefusal(Exception):
     def body(self) -> dict[str, object]:
         """The response of GraphQL's shape; without `data`, because nothing was executed."""
         return {"errors": [{"message": self.message, "extensions": {"code": self.code, **self.extensions}}]}
-
-
-class NoOperation(CannotGetOperationTypeError):
-    """Fragments alone: a request error (GraphQL §6.1)."""
-
-    def as_http_error_reason(self) -> str:
-        """The sentence for the client, over HTTP and WebSocket alike."""
-        return "The document holds no operation, only fragments: send a query, a mutation or a subscription."
-
-
-class AmbiguousOperation(CannotGetOperationTypeError):
-    """Several operations and no operationName: a request error (GraphQL §6.1), where Strawberry would run the first."""
-
-    def as_http_error_reason(self) -> str:
-        """The sentence for the client, over HTTP and WebSocket alike."""
-        return "The document holds several operations: say by operationName which of them to execute."
 
 
 def extensions_of(error: SottoError) -> dict[str, object]:
@@ -134,6 +101,15 @@ def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
     return _with(error, message, {"code": INTERNAL, "errorId": error_id}, forget=True)
 
 
+def present_all(errors: list[GraphQLError], request_id: str | None) -> None:
+    """Present the errors in place; what the client is told in so many words is logged for debugging alone."""
+    for index, error in enumerate(errors):
+        errors[index] = shown = present(error, request_id)
+        code = (shown.extensions or {}).get("code")
+        if code != INTERNAL:
+            log.debug("refused", code=code, field=_field_of(shown), request_id=request_id)
+
+
 def _field_of(error: GraphQLError) -> str | None:
     """The name that the schema gives to the field that failed; None where nothing has been executed."""
     nodes = error.nodes if error.path is not None else None
@@ -156,85 +132,7 @@ def _with(error: GraphQLError, message: str, extensions: dict[str, object], *, f
     return presented
 
 
-class SottoSchema(Schema):
-    """Strawberry's schema; the errors of whatever it executes have been through `present`."""
-
-    limits: QueryLimits = QueryLimits()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._introspections = introspection.IntrospectionCache()
-
-    def _extend_introspection(self) -> None:
-        super()._extend_introspection()
-        introspection_type = self._schema.type_map["__Type"]
-        assert isinstance(introspection_type, GraphQLObjectType)
-        introspection_type.fields["isOneOf"].resolve = introspection.is_one_of
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Present the errors in place: Strawberry calls this once for every result, also for each of a subscription."""
-        request_id = getattr(execution_context.context, "request_id", None) if execution_context else None
-        for index, error in enumerate(errors):
-            errors[index] = shown = present(error, request_id)
-            code = (shown.extensions or {}).get("code")
-            if code != INTERNAL:
-                log.debug("refused", code=code, field=_field_of(shown), request_id=request_id)
-
-    async def _prepare_operation_async(
-        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
-    ) -> PreExecutionError | None:
-        """Parse and validate; what is wrong becomes a result with a code, over every transport.
-
-        An exception of an extension's hook would otherwise leave `Schema.stream`, and take the WebSocket with it.
-        """
-        limit = _limit_of(extensions_runner)
-        if limit is not None:
-            await limit.prepare()
-        try:
-            refused = await super()._prepare_operation_async(context, extensions_runner)
-        except WRONG_OPERATION as error:
-            if isinstance(error, CannotGetOperationTypeError) and error.operation_name is None:
-                raise NoOperation(None) from None
-            raise
-        except GraphQLError as error:
-            return PreExecutionError(data=None, errors=[_of_document(error)])
-        except Exception as error:  # noqa: BLE001 -- masked by process_errors
-            return PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
-        if refused is not None:
-            refused.errors = [_of_document(error) for error in refused.errors or ()]
-            if isinstance(context.context, Context):
-                charge_refusal(context.context, refused.errors)
-            return refused
-        _check_one_operation(context)
-        if isinstance(context.context, Context):
-            charge(context.context)
-        _tell_transport(context)
-        return None
-
-    async def _execute_operation(
-        self, execution_context: ExecutionContext, extensions_runner: SchemaExtensionsRunner, *args: Any
-    ) -> Any:
-        """Execute, unless it is introspection that was executed before; RateLimited leaves before that."""
-        limit, context = _limit_of(extensions_runner), execution_context.context
-        reading = limit.reading if limit else None
-        key = reading.introspection_key(execution_context.operation_name) if reading else None
-        if key is None or not isinstance(context, Context):
-            return await super()._execute_operation(execution_context, extensions_runner, *args)
-        found = self._introspections.get(key)
-        if found is not None:
-            context.spent = introspection.COST
-            return found
-        result = await super()._execute_operation(execution_context, extensions_runner, *args)
-        if isinstance(result, ExecutionResult):
-            self._introspections.put(key, result)
-        return result
-
-
-def _limit_of(extensions_runner: SchemaExtensionsRunner) -> DocumentLimit | None:
-    return next((each for each in extensions_runner.extensions if isinstance(each, DocumentLimit)), None)
-
-
-def _of_document(error: GraphQLError) -> GraphQLError:
+def present_document_error(error: GraphQLError) -> GraphQLError:
     """An error of parsing or validation, with its code."""
     if _is_of_long_number(error):
         return _with(error, "A number in the document has too many digits.", {"code": VALIDATION_FAILED}, forget=True)
@@ -253,21 +151,3 @@ def _is_of_long_number(error: GraphQLError) -> bool:
     return isinstance(error.original_error, ValueError) and any(
         _LONG_NUMBER.search(place.source.body, place.start, place.end) for place in places
     )
-
-
-def _check_one_operation(context: ExecutionContext) -> None:
-    """Raise AmbiguousOperation when there are several operations and no name was sent."""
-    if context._provided_operation_name is None and context.graphql_document is not None:  # noqa: SLF001
-        definitions = context.graphql_document.definitions
-        if sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1:
-            raise AmbiguousOperation(None)
-
-
-def _tell_transport(context: ExecutionContext) -> None:
-    """Tell the transport what will be executed: a mutation is not to be cut short, a subscription is a stream."""
-    if hasattr(context.context, "prepared"):
-        context.context.operation_type = context.operation_type
-        context.context.operation_name = context.operation_name
-        if context.operation_type is OperationType.SUBSCRIPTION:
-            log_start(context.context)
-        context.context.prepared.set()

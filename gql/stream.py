@@ -7,13 +7,13 @@ from typing import Annotated
 
 import strawberry
 
+from gql.charge import reserved
 from gql.event import EventEnvelope, event_of, passing_of
 from gql.id import Kind, number_of
 from gql.message import Message
 from gql.node import Info, given, moment_of
 from gql.scalar import EventCursor
 from gql.signal import of_stream
-from gql.wire.charge import reserved
 from services.error import BadRequest, NotFound
 from services.live.resolved_event import Occurrence
 from services.live.signal import PresenceChange, Revoked, Signal, Typing

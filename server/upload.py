@@ -14,12 +14,11 @@ from aiohttp import web
 
 from gql.id import Kind, number_of
 from gql.wire.content import content_type_of
-from gql.wire.credentials import HOW_TO_SIGN_IN
 from gql.wire.expectation import accept_body
 from gql.wire.log import CONTEXT
 from gql.wire.view import View
 from server.refusal import refuse
-from services.error import AttachmentsRejected, NotFound, RateLimited, Unauthenticated
+from services.error import AttachmentsRejected, NotFound, RateLimited
 from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadState, UploadView
 from services.service import Services
 from services.viewer import Viewer
@@ -110,9 +109,7 @@ class TusHandler:
     async def _viewer_of(self, request: web.Request) -> Viewer:
         context = request[CONTEXT] = await self._view.get_context(request, None)
         await self._view.authenticate(context)
-        if context.viewer is None:
-            raise Unauthenticated(f"Sign in first, then {HOW_TO_SIGN_IN}.")
-        return context.viewer
+        return context.signed_in()
 
     async def _head(self, _request: web.Request, viewer: Viewer, id_: int) -> web.Response:
         return web.Response(status=200, headers=_headers_of(await self._services.upload.offset(viewer, id_)))

@@ -18,12 +18,13 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 
+from gql.charge import admit_reading, charge_reading
 from gql.context import Context
 from gql.document.document import CHARACTERS_PER_TOKEN, COST_PER_TOKEN, DocumentCache, Reading, Rules, check_size, read
 from gql.document.merge import MergeableFields
 from gql.document.reading import Reader
 from gql.document.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, TooDear
-from gql.wire.charge import admit_reading, charge_reading, reader_of
+from services.rate import network_of
 
 __all__ = [
     "TOO_COMPLEX",
@@ -101,7 +102,7 @@ class DocumentLimit(SchemaExtension):
             schema,
             context.validation_rules,
             context.operation_name,
-            reader_of(asker) if isinstance(asker, Context) else Reader(),
+            _reader_of(asker) if isinstance(asker, Context) else Reader(),
         )
         if isinstance(asker, Context) and not is_known:
             charge_reading(asker, counted, self._reading.cost)
@@ -148,6 +149,11 @@ def _with_limits(rule: type[Limit], rules: Rules) -> Rules:
     """The rule in front, and ours in the place of the one that compares pairs."""
     is_slow = OverlappingFieldsCanBeMergedRule
     return (rule, *(MergeableFields if each is is_slow else each for each in rules))
+
+
+def _reader_of(context: Context) -> Reader:
+    viewer = context.viewer
+    return Reader(viewer.user_id if viewer else network_of(context.remote), is_stranger=viewer is None)
 
 
 def _empty_document(operation_name: str | None) -> DocumentNode:

@@ -5,15 +5,12 @@ import binascii
 import re
 from collections.abc import Mapping
 
+from gql.context import HOW_TO_SIGN_IN
 from gql.id import Kind, number_of
 from services.account.credentials import Credentials
 from services.error import BadRequest, Unauthenticated
 from services.person.user import Reference, ReferenceKind
 
-HOW_TO_SIGN_IN = (
-    "send the header `Authorization: Bearer <token>`, or on a WebSocket the connection_init payload "
-    '{"authorization": "Bearer <token>"}'
-)
 ACT_AS = "X-Act-As"
 MAX_BYTES = 10_000  # of a header's value, and of one in connection_init
 

@@ -1,8 +1,9 @@
 """One operation: what a client may ask for, with its types checked, and the one function that executes it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,7 +13,6 @@ from strawberry.types.graphql import OperationType
 
 from gql.context import Context
 from gql.document.survey import QueryLimits
-from gql.wire.charge import Results, charged
 from services.error import BadRequest
 from services.viewer import Right
 
@@ -20,6 +20,8 @@ GET_OPERATIONS = frozenset({OperationType.QUERY})
 POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STREAM_OPERATIONS = frozenset({OperationType.SUBSCRIPTION})
 SOCKET_OPERATIONS = frozenset(OperationType)
+
+Results = AsyncGenerator[ExecutionResult, None]
 
 
 class PersistedQueryNotSupported(BadRequest):
@@ -94,7 +96,37 @@ async def execute(
     )
     context.wants_cost = context.wants_cost or (operation.extensions or {}).get("cost") == "report"
     # Incremental delivery, the wider part of the type, is off.
-    return charged(cast("Results", results), context, getattr(schema, "limits", QueryLimits()))
+    return _charged(cast("Results", results), context, getattr(schema, "limits", QueryLimits()))
+
+
+async def _charged(results: Results, context: Context, limits: QueryLimits) -> Results:
+    """The results, each paid for: what the estimate took in excess is given back, for each event of a stream."""
+    async with aclosing(results):
+        async for result in results:
+            spent, viewer = context.spent, context.viewer
+            if not context.is_subscription and spent is not None:
+                context.services.cost.spend(viewer, context.remote, spent - context.charged)
+            if context.wants_cost:
+                result.extensions = {**(result.extensions or {}), "cost": _report(context, limits)}
+            yield result
+            if context.is_subscription and spent is not None and viewer is not None:
+                context.services.cost.settle_event(viewer, spent - context.charged)
+
+
+def _report(context: Context, limits: QueryLimits) -> dict[str, object]:
+    """The names are Shopify's, which clients know."""
+    allowance = context.services.cost.allowance(context.viewer, context.remote)
+    return {
+        "requestedQueryCost": context.estimated,
+        "actualQueryCost": context.spent,
+        "maximumQueryCost": limits.cost,
+        "throttleStatus": allowance
+        and {
+            "maximumAvailable": allowance.most,
+            "currentlyAvailable": allowance.left,
+            "restoreRate": round(allowance.per_second, 2),
+        },
+    }
 
 
 class Steps:

@@ -2,14 +2,24 @@
 
 from collections.abc import AsyncGenerator, Callable
 from functools import cache
+from typing import Any
 
 import strawberry
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationDefinitionNode
+from strawberry import Schema
 from strawberry.extensions import DisableIntrospection, SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.types.execution import ExecutionContext, PreExecutionError
+from strawberry.types.graphql import OperationType
 
-from gql.document.limit import QueryLimits, limit_extensions
-from gql.error import SottoSchema
+from gql.charge import charge, charge_refusal
+from gql.context import Context
+from gql.document import introspection
+from gql.document.limit import DocumentLimit, QueryLimits, limit_extensions
+from gql.error import WRONG_OPERATION, present_all, present_document_error
 from gql.event import EventEnvelope
 from gql.handler import HANDLERS
 from gql.mutation import Mutation
@@ -17,8 +27,116 @@ from gql.query import Query
 from gql.scalar import SCALAR_MAP
 from gql.stream import PrivateMessageReceived, live_events, private_message_received
 from gql.wire.budget import executor_for
+from gql.wire.log import log_start
 
 DEFAULT = QueryLimits()
+
+
+class NoOperation(CannotGetOperationTypeError):
+    """Fragments alone: a request error (GraphQL §6.1)."""
+
+    def as_http_error_reason(self) -> str:
+        """The sentence for the client, over HTTP and WebSocket alike."""
+        return "The document holds no operation, only fragments: send a query, a mutation or a subscription."
+
+
+class AmbiguousOperation(CannotGetOperationTypeError):
+    """Several operations and no operationName: a request error (GraphQL §6.1), where Strawberry would run the first."""
+
+    def as_http_error_reason(self) -> str:
+        """The sentence for the client, over HTTP and WebSocket alike."""
+        return "The document holds several operations: say by operationName which of them to execute."
+
+
+class SottoSchema(Schema):
+    """Strawberry's schema; the errors of whatever it executes have been through `present`."""
+
+    limits: QueryLimits = QueryLimits()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._introspections = introspection.IntrospectionCache()
+
+    def _extend_introspection(self) -> None:
+        super()._extend_introspection()
+        introspection_type = self._schema.type_map["__Type"]
+        assert isinstance(introspection_type, GraphQLObjectType)
+        introspection_type.fields["isOneOf"].resolve = introspection.is_one_of
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Present the errors in place: Strawberry calls this once for every result, also for each of a subscription."""
+        present_all(errors, getattr(execution_context.context, "request_id", None) if execution_context else None)
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """Parse and validate; what is wrong becomes a result with a code, over every transport.
+
+        An exception of an extension's hook would otherwise leave `Schema.stream`, and take the WebSocket with it.
+        """
+        limit = _limit_of(extensions_runner)
+        if limit is not None:
+            await limit.prepare()
+        try:
+            refused = await super()._prepare_operation_async(context, extensions_runner)
+        except WRONG_OPERATION as error:
+            if isinstance(error, CannotGetOperationTypeError) and error.operation_name is None:
+                raise NoOperation(None) from None
+            raise
+        except GraphQLError as error:
+            return PreExecutionError(data=None, errors=[present_document_error(error)])
+        except Exception as error:  # noqa: BLE001 -- masked by process_errors
+            return PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+        if refused is not None:
+            refused.errors = [present_document_error(error) for error in refused.errors or ()]
+            if isinstance(context.context, Context):
+                charge_refusal(context.context, refused.errors)
+            return refused
+        _check_one_operation(context)
+        if isinstance(context.context, Context):
+            charge(context.context)
+        _tell_transport(context)
+        return None
+
+    async def _execute_operation(
+        self, execution_context: ExecutionContext, extensions_runner: SchemaExtensionsRunner, *args: Any
+    ) -> Any:
+        """Execute, unless it is introspection that was executed before; RateLimited leaves before that."""
+        limit, context = _limit_of(extensions_runner), execution_context.context
+        reading = limit.reading if limit else None
+        key = reading.introspection_key(execution_context.operation_name) if reading else None
+        if key is None or not isinstance(context, Context):
+            return await super()._execute_operation(execution_context, extensions_runner, *args)
+        found = self._introspections.get(key)
+        if found is not None:
+            context.spent = introspection.COST
+            return found
+        result = await super()._execute_operation(execution_context, extensions_runner, *args)
+        if isinstance(result, ExecutionResult):
+            self._introspections.put(key, result)
+        return result
+
+
+def _limit_of(extensions_runner: SchemaExtensionsRunner) -> DocumentLimit | None:
+    return next((each for each in extensions_runner.extensions if isinstance(each, DocumentLimit)), None)
+
+
+def _check_one_operation(context: ExecutionContext) -> None:
+    """Raise AmbiguousOperation when there are several operations and no name was sent."""
+    if context._provided_operation_name is None and context.graphql_document is not None:  # noqa: SLF001
+        definitions = context.graphql_document.definitions
+        if sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1:
+            raise AmbiguousOperation(None)
+
+
+def _tell_transport(context: ExecutionContext) -> None:
+    """Tell the transport what will be executed: a mutation is not to be cut short, a subscription is a stream."""
+    if hasattr(context.context, "prepared"):
+        context.context.operation_type = context.operation_type
+        context.context.operation_name = context.operation_name
+        if context.operation_type is OperationType.SUBSCRIPTION:
+            log_start(context.context)
+        context.context.prepared.set()
 
 
 @strawberry.type(description="Everything that can be heard live, over graphql-transport-ws or as an event stream.")

@@ -17,7 +17,6 @@ from gql.context import Context
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.answer import body_of, check_kind, check_method, respond, status_of
 from gql.wire.body import Body, decode, parameters_of
-from gql.wire.charge import Results
 from gql.wire.credentials import ACT_AS, credentials_of, of_socket
 from gql.wire.frame import SocketAdapter
 from gql.wire.handshake import HandshakeView, wants_socket
@@ -40,6 +39,7 @@ from gql.wire.operation import (
     STREAM_OPERATIONS,
     Operation,
     PersistedQueryNotSupported,
+    Results,
     Steps,
     execute,
     operation_of,

@@ -12,8 +12,8 @@ from aiohttp import web
 from strawberry.schema.config import StrawberryConfig
 
 from gql.context import Context
-from gql.error import SottoSchema
 from gql.scalar import SCALAR_MAP, Upload
+from gql.wire.schema import SottoSchema
 from gql.wire.view import View, ViewOptions
 from services.account.credentials import Credentials
 from services.cost import CostService

@@ -13,8 +13,9 @@ from strawberry.schema.config import StrawberryConfig
 from structlog.testing import capture_logs
 
 from gql.document.limit import limit_extensions
-from gql.error import HttpRefusal, SottoSchema, refusal_of
+from gql.error import HttpRefusal, refusal_of
 from gql.scalar import SCALAR_MAP, ByteSize
+from gql.wire.schema import SottoSchema
 from services.error import (
     AccountSuspended,
     BadRequest,

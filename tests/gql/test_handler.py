@@ -8,9 +8,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from gql import refusal as errors
-from gql.error import SottoSchema
 from gql.handler import HANDLERS
 from gql.scalar import SCALAR_MAP
+from gql.wire.schema import SottoSchema
 from services import error as refusals
 from services.error import Refusal
 

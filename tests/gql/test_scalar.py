@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
-from gql.error import SottoSchema
 from gql.scalar import (
     JSON,
     MAX_BYTE_SIZE,
@@ -24,6 +23,7 @@ from gql.scalar import (
     parse_date_time,
     serialize_date_time,
 )
+from gql.wire.schema import SottoSchema
 
 
 @strawberry.type

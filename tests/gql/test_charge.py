@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from graphql import ExecutionResult, GraphQLError, get_introspection_query
 
+from gql.charge import reserved
 from gql.context import Context
 from gql.document.introspection import COST, MOST_BYTES, MOST_TOKENS, IntrospectionCache
-from gql.wire.charge import reserved
 from gql.wire.credentials import credentials_of
 from services.cost import CostService
 from services.limit import Limits
