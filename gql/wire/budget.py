@@ -1,12 +1,13 @@
 """The budget of an operation: execution that stops when it turns out dearer than it may be, and yields to others."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
 from graphql import (
     ExecutionResult,
+    GraphQLError,
     GraphQLObjectType,
     get_named_type,
     is_composite_type,
@@ -21,6 +22,10 @@ from gql.wire.executor import SottoExecutor
 from gql.wire.pace import pace_of_loop
 
 SHORT = 8  # items of a list within which nobody looks at the clock: what is in them may be a list again
+
+ERROR = 10  # fields that are resolved in the time of one error
+LOCATED = 2  # places of an error in the document that are found in the time of one field
+LOCATION_BYTES = 24  # of one in the answer: {"line":1,"column":100},
 
 _DEFAULT = QueryLimits()
 
@@ -58,9 +63,10 @@ class Spending:
         self.ended_at = self.ended_at or path
         return True
 
-    def weigh_answer(self, data: object) -> bool:
+    def weigh_answer(self, data: object, errors: Sequence[GraphQLError] = ()) -> bool:
         """Count the bytes of an answer, about; returns whether they are too many. Texts are shared until then."""
-        found, most = 0, self.limits.response_bytes
+        found = sum(len(error.message) + LOCATION_BYTES * len(error.nodes or ()) for error in errors)
+        most = self.limits.response_bytes
         stack: list[Any] = [data]
         while stack and found <= most:
             value = stack.pop()
@@ -114,7 +120,7 @@ class BudgetExecutor(SottoExecutor):
         response = super().build_response(data)
         if isinstance(self.context_value, Context):
             self.context_value.spent = self.spending.cost
-        if self.spending.is_over or self.spending.weigh_answer(data):
+        if self.spending.is_over or self.spending.weigh_answer(data, self.collected_errors.errors):
             return ExecutionResult(None, [self.spending.refusal()])
         return response
 
@@ -168,6 +174,11 @@ class BudgetExecutor(SottoExecutor):
         except Exception as raw_error:  # noqa: BLE001 -- as graphql-core does
             self.handle_field_error(raw_error, return_type, field_details_list, path)
             return None
+
+    def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
+        """Count an error, with its places: one for each node of the document that asks for the field."""
+        self.spending.add(ERROR + len(field_details_list) // LOCATED, path)
+        super().handle_field_error(raw_error, return_type, field_details_list, path)
 
     def complete_iterable_value(
         self, item_type: Any, field_details_list: Any, info: Any, path: Path, items: Any, position_context: Any

@@ -38,11 +38,20 @@ class Item:
         return Item(number=self.number)
 
     @strawberry.field
+    async def turn(self) -> int:
+        return turns[-1]
+
+    @strawberry.field
     async def wrong(self) -> int:
+        raise ValueError("wrong")
+
+    @strawberry.field
+    def wrong_or_null(self) -> int | None:
         raise ValueError("wrong")
 
 
 calls: list[str] = []
+turns: list[int] = [0]  # of the event loop, numbered by `turns_of`
 
 
 def items_of(count: int) -> list[Item]:
@@ -121,6 +130,20 @@ async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(("limit", "most"), [("executed_cost", 2_500), ("response_bytes", 50_000)])
+async def test_errors_count_with_every_place_that_they_name(limit: str, most: int) -> None:
+    """A field that is asked for a hundred times is resolved once, and its error names a hundred places."""
+    text = f"{{ items(count: 60) {{ {'wrongOrNull ' * 100} }} }}"
+    few = await run("{ items(count: 60) { wrongOrNull } }", **{limit: most})
+    many = await run(text)
+    beyond = await run(text, **{limit: most})
+
+    assert [len(error.locations or ()) for error in few.errors or ()] == [1] * 60
+    assert [len(error.locations or ()) for error in many.errors or ()] == [100] * 60
+    assert beyond.data is None
+    assert [extensions["code"] for _, _, extensions in told(beyond)] == ["QUERY_TOO_COMPLEX"]
+
+
 async def test_an_answer_that_costs_just_what_it_may_can_still_be_too_long() -> None:
     """The error names the limit that was passed, not the one that was reached."""
     spending = Spending(QueryLimits(executed_cost=10, response_bytes=100))
@@ -152,17 +175,16 @@ async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
 
 async def turns_of(text: str) -> tuple[ExecutionResult, int]:
     """The result, and how often the loop turned to another task meanwhile."""
-    turns = 0
+    turns[:] = [0]
 
     async def count() -> None:
-        nonlocal turns
         while True:
-            turns += 1
+            turns[0] += 1
             await asyncio.sleep(0)
 
     other = asyncio.create_task(count())
     try:
-        return await run(text), turns
+        return await run(text), turns[0]
     finally:
         other.cancel()
         with suppress(asyncio.CancelledError):
@@ -183,11 +205,25 @@ async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.Mon
     whole, _ = await turns_of(text)
     monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)  # one item a turn
 
-    result, turns = await turns_of(text)
+    result, count = await turns_of(text)
 
     assert result.errors is None
     assert result.data == whole.data
-    assert turns >= 50
+    assert count >= 50
+
+
+async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand asynchronous fields that are due in one turn would all begin in it: so each looks at the clock."""
+    text = "{ items(count: 8) { turn } }"
+    whole, _ = await turns_of(text)
+    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+
+    result, _ = await turns_of(text)
+
+    assert whole.data is not None
+    assert len({item["turn"] for item in whole.data["items"]}) == 1
+    assert result.data is not None
+    assert len({item["turn"] for item in result.data["items"]}) >= 4
 
 
 async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,5 +247,6 @@ async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkey
 
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(20):
+    for _ in range(500):
         await asyncio.sleep(0)
+    assert calls == []  # what had been made ready was dropped, not resolved
