@@ -23,7 +23,7 @@ class Raw:
         self._connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
         for pragma in ("journal_mode=wal", "synchronous=full", "wal_autocheckpoint=4000", "cache_size=-65536"):
             self._connection.execute(f"PRAGMA {pragma}")
-        names: dict[str, Prepared[Any]] = {
+        names: dict[str, Prepared] = {
             "key": idempotency.FIND, "user": user.BY_USERNAME, "direct": conversation.DIRECT,
             "seq": conversation.NEXT_SEQ, "message": message.PUT, "advance": member.ADVANCE,
             "sender": member.ADVANCE_SENDER, "event": event.PUT, "job": job.PUT, "put_key": idempotency.PUT,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, BlobField, IntegerField, TextField, fn
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, OneValue, Param, Query, Value
 from models.user import User
 
 
@@ -58,7 +58,7 @@ class FoundKeyRow(NamedTuple):
 
 _MINE = ApiKey.user_id == Param("user")
 
-PUT = Prepared[ApiKeyRow](
+PUT = Command(
     ApiKey.insert(
         {
             ApiKey.id: Param("id"),
@@ -72,11 +72,11 @@ PUT = Prepared[ApiKeyRow](
     )
 )
 _SEEN = ApiKey.select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.created_at, ApiKey.expires_at, ApiKey.last_used_at)
-OF_USER = Prepared(_SEEN.where(_MINE).order_by(ApiKey.created_at.desc(), ApiKey.id.desc()), ApiKeyRow)
-BY_IDS = Prepared(_SEEN.where(_MINE, ApiKey.id.in_(IdList("ids"))), ApiKeyRow)
-HASH = Prepared[ApiKeyRow](ApiKey.select(ApiKey.secret_hash).where(_MINE, ApiKey.id == Param("id")))
-COUNT = Prepared[ApiKeyRow](ApiKey.select(fn.COUNT(ApiKey.id)).where(_MINE))
-FIND = Prepared(
+OF_USER = Query(_SEEN.where(_MINE).order_by(ApiKey.created_at.desc(), ApiKey.id.desc()), ApiKeyRow)
+BY_IDS = Query(_SEEN.where(_MINE, ApiKey.id.in_(IdList("ids"))), ApiKeyRow)
+HASH = Value[bytes](ApiKey.select(ApiKey.secret_hash).where(_MINE, ApiKey.id == Param("id")))
+COUNT = OneValue[int](ApiKey.select(fn.COUNT(ApiKey.id)).where(_MINE))
+FIND = Query(
     ApiKey.select(
         ApiKey.id,
         ApiKey.user_id,
@@ -91,6 +91,6 @@ FIND = Prepared(
     .where(ApiKey.secret_hash == Param("secret_hash")),
     FoundKeyRow,
 )
-USE = Prepared[ApiKeyRow](ApiKey.update({ApiKey.last_used_at: Param("now")}).where(ApiKey.id == Param("id")))
-DELETE = Prepared[ApiKeyRow](ApiKey.delete().where(_MINE, ApiKey.id == Param("id")))
-DELETE_ALL = Prepared[ApiKeyRow](ApiKey.delete().where(_MINE))
+USE = Command(ApiKey.update({ApiKey.last_used_at: Param("now")}).where(ApiKey.id == Param("id")))
+DELETE = Command(ApiKey.delete().where(_MINE, ApiKey.id == Param("id")))
+DELETE_ALL = Command(ApiKey.delete().where(_MINE))

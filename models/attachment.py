@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, Value, fn
+from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, TextField, fn
+from peewee import Value as Constant
 
 from models.base import SEQ_BITS, Base
 from models.deletion import DeletedFile
 from models.hidden import Hidden
 from models.member import Member
 from models.message import MessageKind
-from models.prepared import IdList, Param, Prepared, id_list, text_list
+from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list, text_list
 from models.transaction import Transaction
 
 
@@ -142,7 +143,7 @@ _CONTENT = (
     "duration_ms",
 )  # fmt: skip
 
-PUT_UPLOAD = Prepared[StagedRow](
+PUT_UPLOAD = Command(
     Upload.insert(
         {
             Upload.id: Param("id"),
@@ -154,7 +155,7 @@ PUT_UPLOAD = Prepared[StagedRow](
     )
 )
 # The row count is the answer: each of these files is the sender's and unused.
-CLAIM = Prepared[StagedRow](
+CLAIM = Command(
     Upload.update({Upload.message_id: Param("message")}).where(
         Upload.id.in_(IdList("ids")),
         Upload.owner_id == Param("owner"),
@@ -162,14 +163,14 @@ CLAIM = Prepared[StagedRow](
         Upload.expires_at > Param("now"),
     )
 )
-CLAIM_THUMBNAILS = Prepared[StagedRow](
+CLAIM_THUMBNAILS = Command(
     Upload.update({Upload.message_id: Param("message")}).where(
         Upload.thumbnail_for.in_(IdList("ids")), Upload.owner_id == Param("owner"), Upload.message_id.is_null()
     )
 )
 _HERE = (Param("message"), Param("position"), Param("state"))
 _PLACE = (Attachment.message_id, Attachment.position, Attachment.state)
-PUT = Prepared[AttachmentRow](
+PUT = Command(
     Attachment.insert_from(
         Upload.select(*_HERE, *(getattr(Upload, name) for name in _CONTENT)).where(Upload.id == Param("upload")),
         [*_PLACE, *(getattr(Attachment, name) for name in _CONTENT)],
@@ -177,22 +178,22 @@ PUT = Prepared[AttachmentRow](
 )
 # Without what makes it a picture, a film or sound: to be saved, and not shown.
 _BARE = ("storage_key", "filename", "mime_type", "byte_size", "sha256")
-PUT_AS_FILE = Prepared[AttachmentRow](
+PUT_AS_FILE = Command(
     Attachment.insert_from(
-        Upload.select(*_HERE, Value(int(MessageKind.FILE)), *(getattr(Upload, name) for name in _BARE)).where(
+        Upload.select(*_HERE, Constant(int(MessageKind.FILE)), *(getattr(Upload, name) for name in _BARE)).where(
             Upload.id == Param("upload")
         ),
         [*_PLACE, Attachment.kind, *(getattr(Attachment, name) for name in _BARE)],
     )
 )
-OF_MESSAGES = Prepared(
+OF_MESSAGES = Query(
     Attachment.select(*_ALL)
     .where(Attachment.message_id.in_(IdList("ids")))
     .order_by(Attachment.message_id, Attachment.position),
     AttachmentRow,
 )
 # The right to see a file is the right to see its message.
-VISIBLE = Prepared(
+VISIBLE = Query(
     Attachment.select(*_ALL)
     .join(Member, on=(Member.conversation_id == Expression(Attachment.message_id, ">>", SEQ_BITS)))
     .where(
@@ -205,7 +206,7 @@ VISIBLE = Prepared(
     AttachmentRow,
 )
 # Newest first, inside one message by position from the last; both bounds are exclusive.
-IN_CONVERSATION = Prepared(
+IN_CONVERSATION = Query(
     Attachment.select(*_ALL)
     .where(
         Attachment.message_id > Param("floor"),
@@ -218,27 +219,27 @@ IN_CONVERSATION = Prepared(
     .limit(Param("count")),
     AttachmentRow,
 )
-EXPIRED = Prepared(
+EXPIRED = Query(
     Upload.select(Upload.id, Upload.storage_key)
     .where(Upload.message_id.is_null(), Upload.expires_at < Param("now"))
     .order_by(Upload.expires_at)
     .limit(100),
     StagedRow,
 )
-PENDING_KEYS = Prepared[StagedRow](
+PENDING_KEYS = Value[str](
     Upload.select(Upload.storage_key).where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null())
 )
-DELETE_STAGED = Prepared[StagedRow](Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
-DELETE = Prepared[AttachmentRow](Attachment.delete().where(Attachment.message_id == Param("message")))
-DELETE_UPLOADS = Prepared[StagedRow](Upload.delete().where(Upload.message_id == Param("message")))
-UPLOAD_KEYS = Prepared[StagedRow](Upload.select(Upload.storage_key).where(Upload.message_id == Param("message")))
+DELETE_STAGED = Command(Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
+DELETE = Command(Attachment.delete().where(Attachment.message_id == Param("message")))
+DELETE_UPLOADS = Command(Upload.delete().where(Upload.message_id == Param("message")))
+UPLOAD_KEYS = Value[str](Upload.select(Upload.storage_key).where(Upload.message_id == Param("message")))
 _OF_UPLOADS = Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys")))
 _OF_FILES = Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
 _OF_THUMBNAILS = Attachment.select(Attachment.thumbnail_key).where(Attachment.thumbnail_key.in_(IdList("keys")))
 # Those of the keys that anything still points at: a pending file, a message, a thumbnail, a message that was deleted.
 _OF_DELETED = DeletedFile.select(DeletedFile.storage_key).where(DeletedFile.storage_key.in_(IdList("keys")))
-KNOWN_KEYS = Prepared[StagedRow](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS | _OF_DELETED)
-USED_BYTES = Prepared[StagedRow](
+KNOWN_KEYS = Value[str](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS | _OF_DELETED)
+USED_BYTES = OneValue[int](
     Upload.select(fn.COALESCE(fn.SUM(Upload.byte_size), 0)).where(Upload.owner_id == Param("owner"))
 )
 _MINE = Upload.select(
@@ -254,12 +255,12 @@ _MINE = Upload.select(
     Upload.message_id,
     Upload.expires_at,
 ).where(Upload.owner_id == Param("owner"))
-MINE = Prepared(_MINE.where(Upload.id.in_(IdList("ids"))), UploadRow)
-THUMBNAILS_FOR = Prepared(_MINE.where(Upload.thumbnail_for.in_(IdList("ids"))), UploadRow)
-CANCEL = Prepared[StagedRow](
+MINE = Query(_MINE.where(Upload.id.in_(IdList("ids"))), UploadRow)
+THUMBNAILS_FOR = Query(_MINE.where(Upload.thumbnail_for.in_(IdList("ids"))), UploadRow)
+CANCEL = Command(
     Upload.delete().where(Upload.id == Param("id"), Upload.owner_id == Param("owner"), Upload.message_id.is_null())
 )
-SET_THUMBNAIL = Prepared[AttachmentRow](
+SET_THUMBNAIL = Command(
     Attachment.update(
         {
             Attachment.state: Param("state"),

@@ -10,7 +10,7 @@ _SEQ_MASK = (1 << SEQ_BITS) - 1
 
 
 class Base(peewee.Model):
-    """A table. Bound to no database: a `Prepared` compiles the query, a `Transaction` runs it."""
+    """A table. Bound to no database: a prepared statement compiles its queries, a `Transaction` runs them."""
 
     class Meta:
         database = peewee.DatabaseProxy()

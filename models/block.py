@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, Param, Query, Value
 
 
 class Block(Base):
@@ -26,16 +26,14 @@ class BlockRow(NamedTuple):
     at: int
 
 
-PUT = Prepared[BlockRow](
+PUT = Command(
     Block.insert(
         {Block.blocker_id: Param("viewer"), Block.blocked_id: Param("user"), Block.at: Param("at")}
     ).on_conflict_ignore()
 )
-DELETE = Prepared[BlockRow](
-    Block.delete().where(Block.blocker_id == Param("viewer"), Block.blocked_id == Param("user"))
-)
+DELETE = Command(Block.delete().where(Block.blocker_id == Param("viewer"), Block.blocked_id == Param("user")))
 # Newest first; `before` and `before_user` are exclusive.
-PAGE = Prepared(
+PAGE = Query(
     Block.select(Block.blocked_id, Block.at)
     .where(
         Block.blocker_id == Param("viewer"),
@@ -47,6 +45,6 @@ PAGE = Prepared(
     BlockRow,
 )
 # Those of the ids who have blocked `user`.
-BLOCKERS = Prepared[BlockRow](
+BLOCKERS = Value[int](
     Block.select(Block.blocker_id).where(Block.blocked_id == Param("user"), Block.blocker_id.in_(IdList("ids")))
 )

@@ -1,20 +1,13 @@
 """Contacts: the people of somebody's conversations who may know whether they are there, and how far they have read."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from peewee import JOIN, Field, fn
 
 from models.block import Block
 from models.member import Member, RequestState
-from models.prepared import IdList, Param, Prepared
+from models.prepared import IdList, Param, Value
 from models.setting import Setting
-
-
-class ContactRow(NamedTuple):
-    """One contact."""
-
-    user_id: int
-
 
 _VIEWER = Param("viewer")
 _OPEN = [RequestState.NONE, RequestState.ACCEPTED]  # nobody waits for an answer
@@ -42,16 +35,16 @@ _SHARED = (
     .distinct()
 )
 # People with whom the viewer has a conversation that is no unanswered request, and no block.
-ALL = Prepared[ContactRow](_SHARED.limit(Param("count")))
-AMONG = Prepared[ContactRow](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
+ALL = Value[int](_SHARED.limit(Param("count")))
+AMONG = Value[int](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
 
 
-def _learning(setting: str) -> Prepared[ContactRow]:
+def _learning(setting: str) -> Value[int]:
     """The other members of a conversation who may learn of a position of the viewer's.
 
     Both send such receipts, neither has blocked the other, and neither waits for an answer.
     """
-    return Prepared(
+    return Value(
         Member.select(_THEIRS.user_id)
         .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
         .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == _THEIRS.user_id), src=_THEIRS)

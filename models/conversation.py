@@ -12,7 +12,7 @@ from models import member as members
 from models.base import Base, new_conversation_id
 from models.member import IS_LISTED, IS_REQUEST, IS_UNREAD, Member, RequestState
 from models.mute import Mute
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, OneValue, Param, Query, Value
 from models.transaction import Transaction
 
 
@@ -90,7 +90,7 @@ _MINE = Member.select(
     Member.request_state,
 ).join(Conversation, on=(Conversation.id == Member.conversation_id))
 
-BY_IDS = Prepared(
+BY_IDS = Query(
     _MINE.where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids"))), ConversationRow
 )
 
@@ -98,7 +98,7 @@ BY_IDS = Prepared(
 @cache
 def inbox(
     *, newest_first: bool, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool
-) -> Prepared[ConversationRow]:
+) -> Query[ConversationRow]:
     """The viewer's conversations beyond (`activity`, `conversation`), exclusive, by activity; at most `count`.
 
     With `requests` those that wait for an answer, else the others, archived or not as the parameter `archived` says.
@@ -114,20 +114,18 @@ def inbox(
         order = (Member.activity, Member.conversation_id)
     query = _MINE.where(Member.user_id == Param("viewer"), beyond)
     query = _filtered(query, unread_only, requests, with_kind, with_participant)
-    return Prepared(query.order_by(*order).limit(Param("count")), ConversationRow)
+    return Query(query.order_by(*order).limit(Param("count")), ConversationRow)
 
 
 @cache
-def inbox_count(
-    *, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool
-) -> Prepared[ConversationRow]:
+def inbox_count(*, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> OneValue[int]:
     """How many conversations `inbox` would list in all."""
     query = (
         Member.select(fn.COUNT(Member.conversation_id))
         .join(Conversation, on=(Conversation.id == Member.conversation_id))
         .where(Member.user_id == Param("viewer"))
     )
-    return Prepared(_filtered(query, unread_only, requests, with_kind, with_participant))
+    return OneValue(_filtered(query, unread_only, requests, with_kind, with_participant))
 
 
 def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> Any:
@@ -146,7 +144,7 @@ def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, wi
 
 # Unread messages for a badge: of conversations that are not muted at `now`, without those with one muted person alone.
 _PEER = Member.alias("peer")
-UNMUTED_UNREAD = Prepared[ConversationRow](
+UNMUTED_UNREAD = OneValue[int](
     Member.select(fn.COALESCE(fn.SUM(Member.unread), 0))
     .join(Conversation, on=(Conversation.id == Member.conversation_id))
     .where(
@@ -162,10 +160,10 @@ UNMUTED_UNREAD = Prepared[ConversationRow](
         ),
     )
 )
-DIRECT = Prepared[DirectRow](
+DIRECT = Value[int](
     Direct.select(Direct.conversation_id).where(Direct.user_lo == Param("lo"), Direct.user_hi == Param("hi"))
 )
-DIRECTS_OF = Prepared(
+DIRECTS_OF = Query(
     Direct.select(Direct.user_hi, Direct.conversation_id).where(
         Direct.user_lo == Param("viewer"), Direct.user_hi.in_(IdList("ids"))
     )
@@ -174,8 +172,8 @@ DIRECTS_OF = Prepared(
     ),
     DirectRow,
 )
-GROUP = Prepared[DirectRow](Conversation.select(Conversation.id).where(Conversation.member_hash == Param("hash")))
-PUT = Prepared[ConversationRow](
+GROUP = Value[int](Conversation.select(Conversation.id).where(Conversation.member_hash == Param("hash")))
+PUT = Command(
     Conversation.insert(
         {
             Conversation.id: Param("id"),
@@ -186,18 +184,18 @@ PUT = Prepared[ConversationRow](
         }
     ).on_conflict_ignore()
 )
-PUT_DIRECT = Prepared[DirectRow](
+PUT_DIRECT = Command(
     Direct.insert(
         {Direct.user_lo: Param("lo"), Direct.user_hi: Param("hi"), Direct.conversation_id: Param("conversation")}
     )
 )
-NEXT_SEQ = Prepared[ConversationRow](
+NEXT_SEQ = Value[int](
     Conversation.update({Conversation.last_seq: Conversation.last_seq + 1})
     .where(Conversation.id == Param("conversation"))
     .returning(Conversation.last_seq)
 )
 # Whoever leaves a group makes it another one: the exact set of people that it was found by is no longer its own.
-FORGET_HASH = Prepared[ConversationRow](
+FORGET_HASH = Command(
     Conversation.update({Conversation.member_hash: None}).where(Conversation.id == Param("conversation"))
 )
 
@@ -210,10 +208,8 @@ def member_hash(user_ids: Iterable[int]) -> bytes:
 def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
     """The conversation of exactly these people, the viewer among them; None where nobody wrote yet."""
     if len(user_ids) <= 2:
-        found: int | None = transaction.value(DIRECT, lo=min(user_ids), hi=max(user_ids))
-    else:
-        found = transaction.value(GROUP, hash=member_hash(user_ids))
-    return found
+        return transaction.value(DIRECT, lo=min(user_ids), hi=max(user_ids))
+    return transaction.value(GROUP, hash=member_hash(user_ids))
 
 
 def get_or_put_with(

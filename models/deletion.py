@@ -7,7 +7,7 @@ from peewee import BigIntegerField, CompositeKey, IntegerField, TextField, fn
 
 from models.base import Base
 from models.message import MessageRow
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, Param, Query, Value, id_list
 from models.report import ReportMessage
 from models.transaction import Transaction
 
@@ -75,20 +75,18 @@ _COLUMNS = tuple(getattr(DeletedMessage, name) for name in DeletedRow._fields)
 _FILE_COLUMNS = tuple(getattr(DeletedFile, name) for name in DeletedFileRow._fields)
 
 # Again for a message that some had lost to an edit before: it is as it was in the end.
-PUT = Prepared[DeletedRow](
+PUT = Command(
     DeletedMessage.insert({getattr(DeletedMessage, name): Param(name) for name in DeletedRow._fields}).on_conflict(
         conflict_target=[DeletedMessage.id],
         preserve=[DeletedMessage.body, DeletedMessage.revision, DeletedMessage.deleted_at],
     )
 )
-PUT_REPORTABLE = Prepared[DeletedRow](
+PUT_REPORTABLE = Command(
     Reportable.insert({Reportable.user_id: Param("user"), Reportable.message_id: Param("message")}).on_conflict_ignore()
 )
-PUT_FILE = Prepared[DeletedFileRow](
-    DeletedFile.insert({getattr(DeletedFile, name): Param(name) for name in DeletedFileRow._fields})
-)
+PUT_FILE = Command(DeletedFile.insert({getattr(DeletedFile, name): Param(name) for name in DeletedFileRow._fields}))
 # Deleted at `since` or later, of those that the viewer had; both bounds are exclusive.
-PAGE_BACKWARD = Prepared(
+PAGE_BACKWARD = Query(
     Reportable.select(*_COLUMNS)
     .join(DeletedMessage, on=(DeletedMessage.id == Reportable.message_id))
     .where(
@@ -101,14 +99,14 @@ PAGE_BACKWARD = Prepared(
     .limit(Param("count")),
     DeletedRow,
 )
-FILES = Prepared(
+FILES = Query(
     DeletedFile.select(*_FILE_COLUMNS)
     .where(DeletedFile.message_id.in_(IdList("ids")))
     .order_by(DeletedFile.message_id, DeletedFile.position),
     DeletedFileRow,
 )
 # The oldest that nobody can report any more and no report shows.
-EXPIRED = Prepared[DeletedRow](
+EXPIRED = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
         DeletedMessage.deleted_at < Param("before"),
@@ -118,7 +116,7 @@ EXPIRED = Prepared[DeletedRow](
     .limit(BATCH)
 )
 # The oldest of which files are put aside and that no report shows.
-WITH_FILES = Prepared[DeletedRow](
+WITH_FILES = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
         DeletedMessage.deleted_at < Param("before"),
@@ -128,9 +126,9 @@ WITH_FILES = Prepared[DeletedRow](
     .order_by(DeletedMessage.deleted_at, DeletedMessage.id)
     .limit(Param("count"))
 )
-DELETE = Prepared[DeletedRow](DeletedMessage.delete().where(DeletedMessage.id == Param("message")))
-DELETE_FILES = Prepared[DeletedFileRow](DeletedFile.delete().where(DeletedFile.message_id == Param("message")))
-DELETE_REPORTABLE = Prepared[DeletedRow](Reportable.delete().where(Reportable.message_id == Param("message")))
+DELETE = Command(DeletedMessage.delete().where(DeletedMessage.id == Param("message")))
+DELETE_FILES = Command(DeletedFile.delete().where(DeletedFile.message_id == Param("message")))
+DELETE_REPORTABLE = Command(Reportable.delete().where(Reportable.message_id == Param("message")))
 
 
 def keep(transaction: Transaction, row: MessageRow, at: int, had_by: Iterable[int]) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, IntegerField, TextField
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, Param, Query
 
 
 class Device(Base):
@@ -31,7 +31,7 @@ class DeviceRow(NamedTuple):
 
 _MINE = Device.user_id == Param("user")
 
-PUT = Prepared[DeviceRow](
+PUT = Command(
     Device.insert(
         {
             Device.id: Param("id"),
@@ -44,10 +44,10 @@ PUT = Prepared[DeviceRow](
     )
 )
 _SEEN = Device.select(Device.id, Device.name, Device.is_trusted, Device.created_at, Device.last_seen_at)
-OF_USER = Prepared(_SEEN.where(_MINE).order_by(Device.created_at.desc(), Device.id.desc()), DeviceRow)
-BY_IDS = Prepared(_SEEN.where(_MINE, Device.id.in_(IdList("ids"))), DeviceRow)
-TRUST = Prepared[DeviceRow](Device.update({Device.is_trusted: 1}).where(_MINE, Device.id == Param("id")))
-SEE = Prepared[DeviceRow](Device.update({Device.last_seen_at: Param("now")}).where(Device.id == Param("id")))
-DELETE = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id == Param("id")))
-DELETE_ALL = Prepared[DeviceRow](Device.delete().where(_MINE))
-DELETE_OTHERS = Prepared[DeviceRow](Device.delete().where(_MINE, Device.id != Param("id")))
+OF_USER = Query(_SEEN.where(_MINE).order_by(Device.created_at.desc(), Device.id.desc()), DeviceRow)
+BY_IDS = Query(_SEEN.where(_MINE, Device.id.in_(IdList("ids"))), DeviceRow)
+TRUST = Command(Device.update({Device.is_trusted: 1}).where(_MINE, Device.id == Param("id")))
+SEE = Command(Device.update({Device.last_seen_at: Param("now")}).where(Device.id == Param("id")))
+DELETE = Command(Device.delete().where(_MINE, Device.id == Param("id")))
+DELETE_ALL = Command(Device.delete().where(_MINE))
+DELETE_OTHERS = Command(Device.delete().where(_MINE, Device.id != Param("id")))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey, IntegerField, TextField
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Query
 
 
 class MessageEdit(Base):
@@ -28,7 +28,7 @@ class EditRow(NamedTuple):
     at: int
 
 
-PUT = Prepared[EditRow](
+PUT = Command(
     MessageEdit.insert(
         {
             MessageEdit.message_id: Param("message"),
@@ -39,11 +39,11 @@ PUT = Prepared[EditRow](
     )
 )
 # Oldest first; `after` is exclusive.
-PAGE = Prepared(
+PAGE = Query(
     MessageEdit.select(MessageEdit.revision, MessageEdit.body, MessageEdit.at)
     .where(MessageEdit.message_id == Param("message"), MessageEdit.revision > Param("after"))
     .order_by(MessageEdit.revision)
     .limit(Param("count")),
     EditRow,
 )
-DELETE = Prepared[EditRow](MessageEdit.delete().where(MessageEdit.message_id == Param("message")))
+DELETE = Command(MessageEdit.delete().where(MessageEdit.message_id == Param("message")))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey, IntegerField, fn
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, OneValue, Param, Query, Value
 from models.transaction import Transaction
 from models.user import User
 
@@ -102,7 +102,7 @@ class EdgeRow(NamedTuple):
 
 
 # Counted inside the transaction that commits it, so the order of commits is the order of n.
-PUT = Prepared[EventRow](
+PUT = OneValue[int](
     Event.insert_from(
         Event.select(
             Param("user"),
@@ -117,7 +117,7 @@ PUT = Prepared[EventRow](
     ).returning(Event.n)
 )
 # After `after`, exclusive, oldest first.
-AFTER = Prepared(
+AFTER = Query(
     Event.select(Event.n, Event.kind, Event.subject_id, Event.at, Event.actor_id, Event.detail)
     .where(Event.user_id == Param("user"), Event.n > Param("after"))
     .order_by(Event.n)
@@ -125,14 +125,14 @@ AFTER = Prepared(
     EventRow,
 )
 _OF_USER = Event.select(Event.n, Event.at).where(Event.user_id == Param("user")).limit(1)
-LAST = Prepared(_OF_USER.order_by(Event.n.desc()), Position)
-FIRST = Prepared(_OF_USER.order_by(Event.n), Position)
-AT = Prepared(Event.select(Event.n, Event.at).where(Event.user_id == Param("user"), Event.n == Param("n")), Position)
-TRIM = Prepared[EventRow](Event.delete().where(Event.user_id == Param("user"), Event.n < Param("up_to")))
-YOUNGER = Prepared[EventRow](
+LAST = Query(_OF_USER.order_by(Event.n.desc()), Position)
+FIRST = Query(_OF_USER.order_by(Event.n), Position)
+AT = Query(Event.select(Event.n, Event.at).where(Event.user_id == Param("user"), Event.n == Param("n")), Position)
+TRIM = Command(Event.delete().where(Event.user_id == Param("user"), Event.n < Param("up_to")))
+YOUNGER = Value[int](
     Event.select(Event.n).where(Event.user_id == Param("user"), Event.at >= Param("at")).order_by(Event.n).limit(1)
 )
-USERS = Prepared[EventRow](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_LOT))
+USERS = Value[int](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_LOT))
 
 
 def put(
@@ -146,10 +146,9 @@ def put(
     detail: int = 0,
 ) -> int:
     """Appends to a user's log and returns its n; runs inside `Database.write`."""
-    n: int = transaction.value(
+    return transaction.value(
         PUT, user=user_id, kind=int(kind), subject=subject_id, at=at, actor=actor_id, detail=int(detail)
     )
-    return n
 
 
 def edges_of(transaction: Transaction, user_id: int) -> EdgeRow:

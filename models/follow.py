@@ -1,11 +1,9 @@
 """Follows: whose messages somebody is open to."""
 
-from typing import NamedTuple
-
 from peewee import BigIntegerField, CompositeKey
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param
 
 
 class Follow(Base):
@@ -19,18 +17,9 @@ class Follow(Base):
         primary_key = CompositeKey("follower_id", "followed_id")
 
 
-class FollowRow(NamedTuple):
-    """One of those whom a person follows."""
-
-    followed_id: int
-    at: int
-
-
-PUT = Prepared[FollowRow](
+PUT = Command(
     Follow.insert(
         {Follow.follower_id: Param("viewer"), Follow.followed_id: Param("user"), Follow.at: Param("at")}
     ).on_conflict_ignore()
 )
-DELETE = Prepared[FollowRow](
-    Follow.delete().where(Follow.follower_id == Param("viewer"), Follow.followed_id == Param("user"))
-)
+DELETE = Command(Follow.delete().where(Follow.follower_id == Param("viewer"), Follow.followed_id == Param("user")))

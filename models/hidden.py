@@ -1,11 +1,9 @@
 """Hidden messages: what one person does not see, while others do."""
 
-from typing import NamedTuple
-
 from peewee import BigIntegerField, CompositeKey, IntegerField
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, Param, Value
 
 
 class Hidden(Base):
@@ -22,24 +20,17 @@ class Hidden(Base):
         primary_key = CompositeKey("user_id", "message_id")
 
 
-class HiddenRow(NamedTuple):
-    """One message hidden from one person."""
-
-    user_id: int
-    message_id: int
-
-
 # For good, also what was only withheld before.
-PUT = Prepared[HiddenRow](
+PUT = Command(
     Hidden.insert(
         {Hidden.user_id: Param("user"), Hidden.message_id: Param("message"), Hidden.is_withheld: 0}
     ).on_conflict(conflict_target=[Hidden.user_id, Hidden.message_id], update={Hidden.is_withheld: 0})
 )
-WITHHOLD = Prepared[HiddenRow](
+WITHHOLD = Command(
     Hidden.insert({Hidden.user_id: Param("user"), Hidden.message_id: Param("message"), Hidden.is_withheld: 1})
 )
 # What was withheld between two ids, both exclusive; the row count tells how many messages are there now.
-RELEASE = Prepared[HiddenRow](
+RELEASE = Command(
     Hidden.delete().where(
         Hidden.user_id == Param("user"),
         Hidden.message_id > Param("after"),
@@ -48,6 +39,6 @@ RELEASE = Prepared[HiddenRow](
     )
 )
 # Those of the people from whom a message is hidden.
-FROM = Prepared[HiddenRow](
+FROM = Value[int](
     Hidden.select(Hidden.user_id).where(Hidden.user_id.in_(IdList("users")), Hidden.message_id == Param("message"))
 )

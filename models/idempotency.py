@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, BlobField, CompositeKey, TextField
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Query
 
 
 class Idempotency(Base):
@@ -28,13 +28,13 @@ class IdempotencyRow(NamedTuple):
     result: str
 
 
-FIND = Prepared(
+FIND = Query(
     Idempotency.select(Idempotency.request_hash, Idempotency.result).where(
         Idempotency.key == Param("key"), Idempotency.user_id == Param("user")
     ),
     IdempotencyRow,
 )
-PUT = Prepared[IdempotencyRow](
+PUT = Command(
     Idempotency.insert(
         {
             Idempotency.key: Param("key"),

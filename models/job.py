@@ -7,7 +7,7 @@ from peewee import AutoField, BigIntegerField, IntegerField
 
 from models import message as messages
 from models.base import Base
-from models.prepared import Param, Prepared, id_list
+from models.prepared import Command, Param, Query, id_list
 from models.transaction import Transaction
 
 
@@ -33,12 +33,10 @@ class JobRow(NamedTuple):
     ref: int
 
 
-PUT = Prepared[JobRow](Job.insert({Job.kind: Param("kind"), Job.ref: Param("ref")}))
-NEXT = Prepared(
-    Job.select(Job.n, Job.ref).where(Job.kind == Param("kind")).order_by(Job.n).limit(Param("count")), JobRow
-)
-DONE = Prepared[JobRow](Job.delete().where(Job.kind == Param("kind"), Job.n <= Param("n")))
-FINISHED = Prepared[JobRow](Job.delete().where(Job.n == Param("n")))
+PUT = Command(Job.insert({Job.kind: Param("kind"), Job.ref: Param("ref")}))
+NEXT = Query(Job.select(Job.n, Job.ref).where(Job.kind == Param("kind")).order_by(Job.n).limit(Param("count")), JobRow)
+DONE = Command(Job.delete().where(Job.kind == Param("kind"), Job.n <= Param("n")))
+FINISHED = Command(Job.delete().where(Job.n == Param("n")))
 
 
 def index_messages(transaction: Transaction, limit: int) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from peewee import SQL, BigIntegerField, Case, CompositeKey, Field, IntegerField, fn
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, OneValue, Param, Query, id_list
 from models.transaction import Transaction
 
 
@@ -82,27 +82,27 @@ IS_REQUEST = Member.request_state == SQL("1")
 IS_LISTED = Member.request_state.not_in([RequestState.PENDING, RequestState.DECLINED])
 
 
-MEMBERS = Prepared(
+MEMBERS = Query(
     Member.select(*(getattr(Member, name) for name in MemberRow._fields))
     .where(Member.conversation_id.in_(IdList("ids")))
     .order_by(Member.conversation_id, Member.user_id),
     MemberRow,
 )
 # Requests do not count: they wait elsewhere.
-UNREAD = Prepared(
+UNREAD = Query(
     Member.select(fn.COALESCE(fn.SUM(Member.unread), 0), fn.COUNT(Member.unread)).where(
         Member.user_id == Param("viewer"), IS_UNREAD, IS_LISTED
     ),
     UnreadRow,
 )
-REQUESTS = Prepared[UnreadRow](
+REQUESTS = OneValue[int](
     Member.select(fn.COUNT(Member.conversation_id)).where(
         Member.user_id == Param("viewer"),
         IS_REQUEST,
         Member.last_seq > Member.floor_seq,
     )
 )
-PUT = Prepared[MemberRow](
+PUT = Command(
     Member.insert(
         {
             Member.user_id: Param("user"),
@@ -125,7 +125,7 @@ PUT = Prepared[MemberRow](
     )
 )
 # The sender has read all up to what they write themselves; whoever reads more than before by it, the count tells.
-ADVANCE_SENDER = Prepared[MemberRow](
+ADVANCE_SENDER = Command(
     Member.update(
         {
             Member.read_seq: Member.last_seq,
@@ -141,7 +141,7 @@ ADVANCE_SENDER = Prepared[MemberRow](
 )
 _IS_SENDER = Member.user_id == Param("sender")
 # For all but those to whom the message is hidden. An archived conversation comes back, unless it is muted.
-ADVANCE = Prepared[MemberRow](
+ADVANCE = Command(
     Member.update(
         {
             Member.last_seq: Param("seq"),
@@ -160,7 +160,7 @@ ADVANCE = Prepared[MemberRow](
 # A conversation that waits for this member's answer, or that they declined, is accepted by both.
 _ANSWERED = [RequestState.PENDING, RequestState.DECLINED]
 _SAME = Member.alias("same")
-ACCEPT = Prepared[MemberRow](
+ACCEPT = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
         Member.conversation_id == Param("conversation"),
         fn.EXISTS(
@@ -173,14 +173,14 @@ ACCEPT = Prepared[MemberRow](
     )
 )
 # In a group each answers for themselves.
-ACCEPT_ALONE = Prepared[MemberRow](
+ACCEPT_ALONE = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
         Member.user_id == Param("user"),
         Member.conversation_id == Param("conversation"),
         Member.request_state.in_(_ANSWERED),
     )
 )
-DECLINE = Prepared[MemberRow](
+DECLINE = Command(
     Member.update({Member.request_state: int(RequestState.DECLINED)}).where(
         Member.user_id == Param("user"), Member.conversation_id == Param("conversation")
     )
@@ -198,10 +198,10 @@ def _forward(position: Field, moment: Field) -> dict[Field, object]:
 
 
 # What was read was delivered before. The row counts tell whether a position moved.
-DELIVER = Prepared[MemberRow](
+DELIVER = Command(
     Member.update(_forward(Member.delivered_seq, Member.delivered_at)).where(_MINE, Member.delivered_seq < _SEQ)
 )
-READ = Prepared[MemberRow](
+READ = Command(
     Member.update(
         {
             **_forward(Member.read_seq, Member.read_at),
@@ -210,7 +210,7 @@ READ = Prepared[MemberRow](
     ).where(_MINE, Member.read_seq < _SEQ)
 )
 # The member's own view of what is unread.
-SET_SEEN = Prepared[MemberRow](
+SET_SEEN = Command(
     Member.update(
         {
             Member.seen_seq: Param("seen"),
@@ -220,18 +220,18 @@ SET_SEEN = Prepared[MemberRow](
     ).where(_MINE)
 )
 # One message less to read, for those who have not come to it; those to whom it was hidden never counted it.
-FORGET_UNREAD = Prepared[MemberRow](
+FORGET_UNREAD = Command(
     Member.update({Member.unread: Case(None, [(Member.unread > 0, Member.unread - 1)], 0)}).where(
         Member.conversation_id == Param("conversation"),
         Member.user_id.in_(IdList("users")),
         Member.seen_seq < _SEQ,
     )
 )
-CLEAR = Prepared[MemberRow](
+CLEAR = Command(
     Member.update({Member.floor_seq: Case(None, [(Member.floor_seq < _SEQ, _SEQ)], Member.floor_seq)}).where(_MINE)
 )
 # Where nothing is left to show, `activity` goes back to the time of joining, and no mark stays: no trace.
-FALL_BACK = Prepared[MemberRow](
+FALL_BACK = Command(
     Member.update(
         {
             Member.last_seq: _SEQ,
@@ -240,7 +240,7 @@ FALL_BACK = Prepared[MemberRow](
         }
     ).where(_MINE)
 )
-PREFER = Prepared[MemberRow](
+PREFER = Command(
     Member.update(
         {
             Member.muted_until: Param("muted_until"),
@@ -249,7 +249,7 @@ PREFER = Prepared[MemberRow](
         }
     ).where(_MINE)
 )
-DELETE = Prepared[MemberRow](Member.delete().where(_MINE))
+DELETE = Command(Member.delete().where(_MINE))
 
 
 def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:

@@ -12,7 +12,7 @@ from models.conversation import UNMUTED_UNREAD, Conversation, ConversationKind
 from models.hidden import Hidden
 from models.member import Member, RequestState
 from models.mute import Mute
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list
 from models.transaction import Transaction
 
 
@@ -80,7 +80,7 @@ _SEEN_BY_VIEWER = (
     & IS_SHOWN
 )
 
-PUT = Prepared[MessageRow](
+PUT = Command(
     Message.insert(
         {
             Message.id: Param("id"),
@@ -97,23 +97,21 @@ PUT = Prepared[MessageRow](
     )
 )
 # Both bounds are exclusive.
-PAGE_FORWARD = Prepared(
+PAGE_FORWARD = Query(
     Message.select(*_ALL)
     .where(Message.id > Param("after"), Message.id < Param("before"), IS_SHOWN)
     .order_by(Message.id)
     .limit(Param("count")),
     MessageRow,
 )
-PAGE_BACKWARD = Prepared(
+PAGE_BACKWARD = Query(
     Message.select(*_ALL)
     .where(Message.id > Param("after"), Message.id < Param("before"), IS_SHOWN)
     .order_by(Message.id.desc())
     .limit(Param("count")),
     MessageRow,
 )
-VISIBLE = Prepared(
-    Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow
-)
+VISIBLE = Query(Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow)
 
 # The newest message that the viewer sees of each of the conversations.
 _NEWEST = (
@@ -126,11 +124,11 @@ _NEWEST = (
     .order_by(Message.id.desc())
     .limit(1)
 )
-NEWEST = Prepared[MessageRow](
+NEWEST = Value[int | None](
     Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
 )
 # How many between two ids, both exclusive, wait to be read by the viewer.
-COUNT_UNREAD = Prepared[MessageRow](
+COUNT_UNREAD = OneValue[int](
     Message.select(fn.COUNT(Message.id)).where(
         Message.id > Param("after"),
         Message.id < Param("before"),
@@ -141,7 +139,7 @@ COUNT_UNREAD = Prepared[MessageRow](
 )
 # How many of those that UNMUTED_UNREAD counts are of people whom the viewer has muted, in groups.
 _UNREAD = Member.alias("waiting")
-COUNT_UNREAD_OF_MUTED = Prepared[MessageRow](
+COUNT_UNREAD_OF_MUTED = OneValue[int](
     Member.select(fn.COUNT(Message.id))
     .join(Conversation, on=(Conversation.id == Member.conversation_id))
     .join(
@@ -172,21 +170,19 @@ COUNT_UNREAD_OF_MUTED = Prepared[MessageRow](
         IS_SHOWN,
     )
 )
-EDIT = Prepared[MessageRow](
+EDIT = Command(
     Message.update(
         {Message.body: Param("body"), Message.revision: Message.revision + 1, Message.edited_at: Param("at")}
     ).where(Message.id == Param("id"), Message.deleted_at.is_null())
 )
-ENTOMB = Prepared[MessageRow](
+ENTOMB = Command(
     Message.update(
         {Message.body: None, Message.metadata: None, Message.attachments: 0, Message.deleted_at: Param("at")}
     ).where(Message.id == Param("id"), Message.deleted_at.is_null())
 )
 # Those of the messages that were not deleted for everyone.
-PRESENT = Prepared[MessageRow](
-    Message.select(Message.id).where(Message.id.in_(IdList("ids")), Message.deleted_at.is_null())
-)
-DELETE = Prepared[MessageRow](Message.delete().where(Message.id == Param("id")))
+PRESENT = Value[int](Message.select(Message.id).where(Message.id.in_(IdList("ids")), Message.deleted_at.is_null()))
+DELETE = Command(Message.delete().where(Message.id == Param("id")))
 
 
 class FtsRow(NamedTuple):
@@ -203,23 +199,23 @@ class FoundRow(NamedTuple):
     created_at: int
 
 
-TEXTS = Prepared(
+TEXTS = Query(
     Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), FtsRow
 )
 # FTS5's own table: a look-up by row id in an external-content index would find every message, indexed or not.
 _DOCSIZE = Table("message_fts_docsize")
-INDEXED = Prepared[FtsRow](_DOCSIZE.select(_DOCSIZE.c.id).where(_DOCSIZE.c.id == Param("id")))
+INDEXED = Value[int](_DOCSIZE.select(_DOCSIZE.c.id).where(_DOCSIZE.c.id == Param("id")))
 # FTS5's command: the text has to be the one that was indexed.
-UNINDEX = Prepared[FtsRow](
+UNINDEX = Command(
     MessageFts.insert({MessageFts.message_fts: "delete", MessageFts.rowid: Param("id"), MessageFts.body: Param("body")})
 )
-INDEX = Prepared[FtsRow](MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.body: Param("body")}))
+INDEX = Command(MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.body: Param("body")}))
 
 
 @cache
 def search(
     *, with_conversation: bool, with_sender: bool, with_attachment: bool | None, with_since: bool, with_until: bool
-) -> Prepared[FoundRow]:
+) -> Query[FoundRow]:
     """The viewer's messages that match, newest first, beyond (`at`, `id`), exclusive.
 
     Walks the viewer's conversations and asks the index for each one's range of row ids: a plain join of index and
@@ -245,7 +241,7 @@ def search(
         query = query.where(Message.created_at > Param("since"))
     if with_until:
         query = query.where(Message.created_at < Param("until"))
-    return Prepared(query.order_by(Message.created_at.desc(), Message.id.desc()).limit(Param("count")), FoundRow)
+    return Query(query.order_by(Message.created_at.desc(), Message.id.desc()).limit(Param("count")), FoundRow)
 
 
 def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:
@@ -255,6 +251,6 @@ def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -
 
 def count_unmuted_unread(transaction: Transaction, viewer_id: int, now: int) -> int:
     """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
-    found: int = transaction.value(UNMUTED_UNREAD, viewer=viewer_id, now=now)
-    muted: int = transaction.value(COUNT_UNREAD_OF_MUTED, viewer=viewer_id, now=now)
+    found = transaction.value(UNMUTED_UNREAD, viewer=viewer_id, now=now)
+    muted = transaction.value(COUNT_UNREAD_OF_MUTED, viewer=viewer_id, now=now)
     return found - muted

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Query
 
 
 class Mute(Base):
@@ -26,14 +26,14 @@ class MuteRow(NamedTuple):
     at: int
 
 
-PUT = Prepared[MuteRow](
+PUT = Command(
     Mute.insert(
         {Mute.muter_id: Param("viewer"), Mute.muted_id: Param("user"), Mute.at: Param("at")}
     ).on_conflict_ignore()
 )
-DELETE = Prepared[MuteRow](Mute.delete().where(Mute.muter_id == Param("viewer"), Mute.muted_id == Param("user")))
+DELETE = Command(Mute.delete().where(Mute.muter_id == Param("viewer"), Mute.muted_id == Param("user")))
 # Newest first; `before` and `before_user` are exclusive.
-PAGE = Prepared(
+PAGE = Query(
     Mute.select(Mute.muted_id, Mute.at)
     .where(
         Mute.muter_id == Param("viewer"),

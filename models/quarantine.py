@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, TextField
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared, text_list
+from models.prepared import Command, IdList, Param, Query, text_list
 from models.transaction import Transaction
 
 
@@ -27,14 +27,14 @@ class QuarantineRow(NamedTuple):
     since: int
 
 
-FIND = Prepared(
+FIND = Query(
     Quarantine.select(Quarantine.name, Quarantine.since).where(Quarantine.name.in_(IdList("names"))), QuarantineRow
 )
-PUT = Prepared[QuarantineRow](
+PUT = Command(
     Quarantine.insert({Quarantine.name: Param("name"), Quarantine.since: Param("since")}).on_conflict_ignore()
 )
-DELETE = Prepared[QuarantineRow](Quarantine.delete().where(Quarantine.name.in_(IdList("names"))))
-DELETE_OLD = Prepared[QuarantineRow](Quarantine.delete().where(Quarantine.since < Param("before")))
+DELETE = Command(Quarantine.delete().where(Quarantine.name.in_(IdList("names"))))
+DELETE_OLD = Command(Quarantine.delete().where(Quarantine.since < Param("before")))
 
 
 def find(transaction: Transaction, names: Iterable[str]) -> dict[str, int]:

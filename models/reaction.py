@@ -7,7 +7,7 @@ from peewee import BigIntegerField, CompositeKey, Expression, TextField, fn
 from models.base import SEQ_BITS, Base
 from models.block import Block
 from models.member import Member
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, OneValue, Param, Query
 
 
 class Reaction(Base):
@@ -31,7 +31,7 @@ class ReactionRow(NamedTuple):
     at: int
 
 
-PUT = Prepared[ReactionRow](
+PUT = Command(
     Reaction.insert(
         {
             Reaction.message_id: Param("message"),
@@ -41,17 +41,17 @@ PUT = Prepared[ReactionRow](
         }
     ).on_conflict_ignore()
 )
-DELETE = Prepared[ReactionRow](
+DELETE = Command(
     Reaction.delete().where(
         Reaction.message_id == Param("message"), Reaction.user_id == Param("user"), Reaction.emoji == Param("emoji")
     )
 )
-DELETE_ALL = Prepared[ReactionRow](Reaction.delete().where(Reaction.message_id == Param("message")))
-COUNT = Prepared[ReactionRow](
+DELETE_ALL = Command(Reaction.delete().where(Reaction.message_id == Param("message")))
+COUNT = OneValue[int](
     Reaction.select(fn.COUNT(Reaction.emoji.distinct())).where(Reaction.message_id == Param("message"))
 )
 # On messages of the viewer's conversations, from where theirs begin; without those of people whom they have blocked.
-OF_MESSAGES = Prepared(
+OF_MESSAGES = Query(
     Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(
         Reaction.message_id.in_(IdList("ids")),
         fn.EXISTS(

@@ -10,7 +10,7 @@ from models.base import SEQ_BITS, Base
 from models.event import Receipt
 from models.member import Member
 from models.message import Message
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, Param, Query, id_list
 from models.transaction import Transaction
 
 HOUR_MS = 3_600_000
@@ -67,7 +67,7 @@ def _first(kind: Receipt) -> Select:
     )
 
 
-PUT = Prepared[ReceiptTimeRow](
+PUT = Command(
     ReceiptTime.insert(
         {
             ReceiptTime.conversation_id: Param("conversation"),
@@ -79,7 +79,7 @@ PUT = Prepared[ReceiptTimeRow](
     ).on_conflict_ignore()
 )
 # Of all members, for messages of conversations that the viewer is a member of.
-OF_MESSAGES = Prepared(
+OF_MESSAGES = Query(
     Message.select(Message.id, Member.user_id, _first(Receipt.DELIVERED), _first(Receipt.READ))
     .join(Member, on=(Member.conversation_id == Expression(Message.id, ">>", SEQ_BITS)))
     .where(
@@ -92,21 +92,21 @@ OF_MESSAGES = Prepared(
     ),
     MessageTimesRow,
 )
-DELETE_OF = Prepared[ReceiptTimeRow](
+DELETE_OF = Command(
     ReceiptTime.delete().where(
         ReceiptTime.conversation_id == Param("conversation"), ReceiptTime.user_id == Param("user")
     )
 )
 _KEY = (ReceiptTime.conversation_id, ReceiptTime.user_id, ReceiptTime.kind, ReceiptTime.seq)
 # In the order of the key; `after` is exclusive.
-AFTER = Prepared(
+AFTER = Query(
     ReceiptTime.select(*_ALL)
     .where(Tuple(*_KEY) > Tuple(Param("conversation"), Param("user"), Param("kind"), Param("seq")))
     .order_by(*_KEY)
     .limit(Param("count")),
     ReceiptTimeRow,
 )
-DELETE = Prepared[ReceiptTimeRow](
+DELETE = Command(
     ReceiptTime.delete().where(
         ReceiptTime.conversation_id == Param("conversation"),
         ReceiptTime.user_id == Param("user"),

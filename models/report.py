@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey, IntegerField, TextField
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Query, Value
 
 
 class Report(Base):
@@ -68,7 +68,7 @@ class ReportedRow(NamedTuple):
 
 _ALL = tuple(getattr(Report, name) for name in ReportRow._fields)
 
-PUT = Prepared[ReportRow](
+PUT = Command(
     Report.insert(
         {
             Report.id: Param("id"),
@@ -80,7 +80,7 @@ PUT = Prepared[ReportRow](
         }
     )
 )
-PUT_MESSAGE = Prepared[ReportedRow](
+PUT_MESSAGE = Command(
     ReportMessage.insert(
         {
             ReportMessage.report_id: Param("report"),
@@ -95,24 +95,24 @@ PUT_MESSAGE = Prepared[ReportedRow](
     )
 )
 # Oldest first.
-OPEN = Prepared(
+OPEN = Query(
     Report.select(*_ALL).where(Report.resolved_at.is_null()).order_by(Report.created_at).limit(Param("count")),
     ReportRow,
 )
-MESSAGES = Prepared(
+MESSAGES = Query(
     ReportMessage.select(*(getattr(ReportMessage, name) for name in ReportedRow._fields))
     .where(ReportMessage.report_id == Param("report"))
     .order_by(ReportMessage.message_id),
     ReportedRow,
 )
-RESOLVE = Prepared[ReportRow](
+RESOLVE = Command(
     Report.update({Report.resolved_at: Param("at"), Report.resolution: Param("resolution")}).where(
         Report.id == Param("id"), Report.resolved_at.is_null()
     )
 )
-DELETE_MESSAGES = Prepared[ReportedRow](ReportMessage.delete().where(ReportMessage.report_id == Param("report")))
+DELETE_MESSAGES = Command(ReportMessage.delete().where(ReportMessage.report_id == Param("report")))
 # Whether an open report shows a message.
-SHOWING = Prepared[ReportedRow](
+SHOWING = Value[int](
     ReportMessage.select(ReportMessage.report_id).where(ReportMessage.message_id == Param("message")).limit(1)
 )
-FIND = Prepared(Report.select(*_ALL).where(Report.id == Param("id"), Report.resolved_at.is_null()), ReportRow)
+FIND = Query(Report.select(*_ALL).where(Report.id == Param("id"), Report.resolved_at.is_null()), ReportRow)

@@ -6,7 +6,7 @@ from peewee import SQL, fn
 
 from models.conversation import Conversation
 from models.member import IS_REQUEST, Member, RequestState
-from models.prepared import IdList, Prepared
+from models.prepared import IdList, Query
 
 
 class WaitingRow(NamedTuple):
@@ -40,7 +40,7 @@ def is_declined(requester: Any, user: Any) -> Any:
 
 
 # The members of these conversations who have not answered.
-WAITING = Prepared(
+WAITING = Query(
     Member.select(Member.conversation_id, Member.user_id, waiting(Member.requester_id, Member.user_id)).where(
         Member.conversation_id.in_(IdList("ids")), IS_REQUEST
     ),

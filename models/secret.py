@@ -1,12 +1,11 @@
 """The server's own secret: what signs cursors and file URLs."""
 
 import secrets
-from typing import NamedTuple
 
 from peewee import BlobField, TextField
 
 from models.base import Base
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Value
 from models.transaction import Transaction
 
 
@@ -17,14 +16,8 @@ class ServerSecret(Base):
     value = BlobField()
 
 
-class SecretRow(NamedTuple):
-    """The value of one secret."""
-
-    value: bytes
-
-
-FIND = Prepared(ServerSecret.select(ServerSecret.value).where(ServerSecret.name == Param("name")), SecretRow)
-PUT = Prepared[SecretRow](
+FIND = Value[bytes](ServerSecret.select(ServerSecret.value).where(ServerSecret.name == Param("name")))
+PUT = Command(
     ServerSecret.insert({ServerSecret.name: Param("name"), ServerSecret.value: Param("value")}).on_conflict_ignore()
 )
 
@@ -32,5 +25,6 @@ PUT = Prepared[SecretRow](
 def get_or_put(transaction: Transaction, name: str) -> bytes:
     """32 random bytes, the same at every call with this name; runs inside `Database.write`."""
     transaction.run(PUT, name=name, value=secrets.token_bytes(32))
-    value: bytes = transaction.value(FIND, name=name)
+    value = transaction.value(FIND, name=name)
+    assert value is not None
     return value

@@ -7,7 +7,7 @@ from peewee import BigIntegerField, BlobField
 from models import device
 from models.base import Base, new_id, now_ms
 from models.device import Device
-from models.prepared import Param, Prepared
+from models.prepared import Command, Param, Query, Value
 from models.transaction import Transaction
 from models.user import User
 
@@ -34,7 +34,7 @@ class SessionRow(NamedTuple):
     state: int
 
 
-PUT = Prepared[SessionRow](
+PUT = Command(
     Session.insert(
         {
             Session.token_hash: Param("token_hash"),
@@ -45,7 +45,7 @@ PUT = Prepared[SessionRow](
         }
     )
 )
-FIND = Prepared(
+FIND = Query(
     Session.select(
         Session.user_id,
         Session.device_id,
@@ -60,20 +60,20 @@ FIND = Prepared(
     .where(Session.token_hash == Param("token_hash")),
     SessionRow,
 )
-DELETE = Prepared[SessionRow](
+DELETE = Command(
     Device.delete().where(
         Device.id.in_(Session.select(Session.device_id).where(Session.token_hash == Param("token_hash")))
     )
 )
-EXTEND = Prepared[SessionRow](
+EXTEND = Command(
     Session.update({Session.expires_at: Param("expires_at")}).where(Session.token_hash == Param("token_hash"))
 )
-OF_DEVICE = Prepared[SessionRow](
+OF_DEVICE = Value[bytes](
     Session.select(Session.token_hash).where(Session.user_id == Param("user"), Session.device_id == Param("device"))
 )
 # Beyond so many, the one that was unseen for longest first; the trusted ones go last, so that somebody who has the
 # password alone cannot push them out.
-BEYOND = Prepared[SessionRow](
+BEYOND = Value[bytes](
     Session.select(Session.token_hash)
     .join(Device, on=(Device.id == Session.device_id))
     .where(Session.user_id == Param("user"))
@@ -81,7 +81,7 @@ BEYOND = Prepared[SessionRow](
     .limit(-1)
     .offset(Param("most"))
 )
-DELETE_EXPIRED = Prepared[SessionRow](
+DELETE_EXPIRED = Command(
     Device.delete().where(
         Device.id.in_(Session.select(Session.device_id).where(Session.expires_at < Param("now")))  # with its session
     )
@@ -90,7 +90,7 @@ DELETE_EXPIRED = Prepared[SessionRow](
 
 def make_room(transaction: Transaction, user_id: int, most: int) -> list[bytes]:
     """Ends the sessions of a user beyond `most`, with their devices; returns the hashes of their tokens."""
-    hashes: list[bytes] = transaction.values(BEYOND, user=user_id, most=most)
+    hashes = transaction.values(BEYOND, user=user_id, most=most)
     for token_hash in hashes:
         transaction.run(DELETE, token_hash=token_hash)
     return hashes

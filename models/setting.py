@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import EXCLUDED, BigIntegerField, IntegerField
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared
+from models.prepared import Command, IdList, Param, Query
 
 
 class Audience(IntEnum):
@@ -53,11 +53,11 @@ class SettingRow(NamedTuple):
 
 FIELDS = SettingRow._fields[1:]
 
-BY_USERS = Prepared(
+BY_USERS = Query(
     Setting.select(*(getattr(Setting, name) for name in SettingRow._fields)).where(Setting.user_id.in_(IdList("ids"))),
     SettingRow,
 )
-PUT = Prepared[SettingRow](
+PUT = Command(
     Setting.insert(
         {Setting.user_id: Param("user"), **{getattr(Setting, name): Param(name) for name in FIELDS}}
     ).on_conflict(

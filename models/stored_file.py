@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from models.attachment import Attachment, StagedRow, Upload
-from models.prepared import Param, Prepared
+from models.attachment import Attachment, Upload
+from models.prepared import Param, Query, Value
 from models.transaction import Transaction
 
 SAMPLE = 50
@@ -18,7 +18,7 @@ class StoredRow(NamedTuple):
 
 
 # Equal bytes are stored once; this finds the next key behind `after` in case there are several.
-SAME = Prepared[StagedRow](
+SAME = Value[str](
     Upload.select(Upload.storage_key)
     .where(
         Upload.sha256 == Param("sha256"), Upload.byte_size == Param("byte_size"), Upload.storage_key > Param("after")
@@ -27,10 +27,8 @@ SAME = Prepared[StagedRow](
     .limit(1)
 )
 # A few files that rows name, by ids that are random.
-SOME_UPLOADS = Prepared(
-    Upload.select(Upload.storage_key, Upload.byte_size).order_by(Upload.id).limit(SAMPLE), StoredRow
-)
-SOME_FILES = Prepared(
+SOME_UPLOADS = Query(Upload.select(Upload.storage_key, Upload.byte_size).order_by(Upload.id).limit(SAMPLE), StoredRow)
+SOME_FILES = Query(
     Attachment.select(Attachment.storage_key, Attachment.byte_size).order_by(Attachment.message_id).limit(SAMPLE),
     StoredRow,
 )

@@ -1,48 +1,50 @@
-"""What a function run by `Database.write` or `Database.read` may do: execute prepared queries, nothing else."""
+"""What a function run by `Database.write` or `Database.read` may do: execute prepared statements, nothing else."""
 
-from typing import Any
+import sqlite3
+from typing import Any, overload
 
 import peewee
 
-from models.prepared import Prepared, Row
+from models.prepared import Command, OneValue, Prepared, Query, Row, T, Value
 
 
 class Transaction:
-    """The open transaction of the thread that runs the function; not to be kept after it returns."""
+    """The open transaction of the thread that runs the function; not to be used after the function returns."""
 
     __slots__ = ("_connection", "database")
 
     def __init__(self, database: peewee.Database) -> None:
         self.database = database
-        self._connection = database.connection()
+        self._connection: sqlite3.Connection = database.connection()
 
-    def all(self, prepared: Prepared[Row], **params: Any) -> list[Row]:
-        """Every row, as the query's row type."""
-        make = prepared.row._make  # type: ignore[union-attr]
-        return [make(values) for values in self._execute(prepared, params)]
+    def all(self, query: Query[Row], /, **params: Any) -> list[Row]:
+        """Every row."""
+        return list(map(query.make_row, self._execute(query, params)))
 
-    def first(self, prepared: Prepared[Row], **params: Any) -> Row | None:
+    def first(self, query: Query[Row], /, **params: Any) -> Row | None:
         """The first row, or None."""
-        values = self._execute(prepared, params).fetchone()
-        return None if values is None else prepared.row._make(values)  # type: ignore[union-attr]
+        columns = self._execute(query, params).fetchone()
+        return None if columns is None else query.make_row(columns)
 
-    def value(self, prepared: Prepared[Any], **params: Any) -> Any:
-        """The first column of the first row, or None."""
-        values = self._execute(prepared, params).fetchone()
-        return None if values is None else values[0]
+    @overload
+    def value(self, value: OneValue[T], /, **params: Any) -> T: ...
 
-    def values(self, prepared: Prepared[Any], **params: Any) -> list[Any]:
-        """The first column of every row."""
-        return [values[0] for values in self._execute(prepared, params)]
+    @overload
+    def value(self, value: Value[T], /, **params: Any) -> T | None: ...
 
-    def run(self, prepared: Prepared[Any], **params: Any) -> int:
+    def value(self, value: Value[T], /, **params: Any) -> T | None:
+        """The value of the first row, or None when there is no row."""
+        columns: tuple[T] | None = self._execute(value, params).fetchone()
+        return None if columns is None else columns[0]
+
+    def values(self, value: Value[T], /, **params: Any) -> list[T]:
+        """The value of every row."""
+        return [columns[0] for columns in self._execute(value, params)]
+
+    def run(self, command: Command, /, **params: Any) -> int:
         """The number of rows that the statement inserted, changed or deleted."""
-        return self._execute(prepared, params).rowcount  # type: ignore[no-any-return]
+        return self._execute(command, params).rowcount
 
-    def execute(self, query: Any) -> Any:
-        """Runs an ordinary Peewee query: for cold paths whose shape depends on the arguments."""
-        return query.execute(self.database)
-
-    def _execute(self, prepared: Prepared[Any], params: dict[str, Any]) -> Any:
-        compiled = prepared.compiled_for(self.database)
+    def _execute(self, statement: Prepared, params: dict[str, Any]) -> sqlite3.Cursor:
+        compiled = statement.compiled_for(self.database)
         return self._connection.execute(compiled.sql, compiled.bind(params))

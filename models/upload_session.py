@@ -6,7 +6,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, BlobField, IntegerField, TextField, fn
 
 from models.base import Base
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list
 from models.transaction import Transaction
 
 
@@ -49,7 +49,7 @@ class SizeRow(NamedTuple):
 _ID = UploadSession.id == Param("id")
 _COLUMNS = ("id", "owner_id", "filename", "byte_size", "sha256", "duration_ms", "thumbnail_for", "failure")
 
-PUT = Prepared[SessionRow](
+PUT = Command(
     UploadSession.insert(
         {
             **{getattr(UploadSession, name): Param(name) for name in _COLUMNS if name != "failure"},
@@ -59,33 +59,29 @@ PUT = Prepared[SessionRow](
     )
 )
 _SEEN = UploadSession.select(*(getattr(UploadSession, name) for name in _COLUMNS), UploadSession.expires_at)
-FIND = Prepared(_SEEN.where(_ID, UploadSession.owner_id == Param("owner")), SessionRow)
-FAIL = Prepared[SessionRow](UploadSession.update({UploadSession.failure: Param("failure")}).where(_ID))
-DELETE = Prepared[SessionRow](UploadSession.delete().where(_ID, UploadSession.owner_id == Param("owner")))
-EXPECTED_BYTES = Prepared[SessionRow](
+FIND = Query(_SEEN.where(_ID, UploadSession.owner_id == Param("owner")), SessionRow)
+FAIL = Command(UploadSession.update({UploadSession.failure: Param("failure")}).where(_ID))
+DELETE = Command(UploadSession.delete().where(_ID, UploadSession.owner_id == Param("owner")))
+EXPECTED_BYTES = OneValue[int](
     UploadSession.select(fn.COALESCE(fn.SUM(UploadSession.byte_size), 0)).where(
         UploadSession.owner_id == Param("owner")
     )
 )
-COUNT = Prepared[SessionRow](
-    UploadSession.select(fn.COUNT(UploadSession.id)).where(UploadSession.owner_id == Param("owner"))
-)
-EXPIRED = Prepared[SessionRow](
-    UploadSession.select(UploadSession.id).where(UploadSession.expires_at < Param("now")).limit(100)
-)
-KNOWN = Prepared[SessionRow](UploadSession.select(UploadSession.id).where(UploadSession.id.in_(IdList("ids"))))
-SIZES = Prepared(
+COUNT = OneValue[int](UploadSession.select(fn.COUNT(UploadSession.id)).where(UploadSession.owner_id == Param("owner")))
+EXPIRED = Value[int](UploadSession.select(UploadSession.id).where(UploadSession.expires_at < Param("now")).limit(100))
+KNOWN = Value[int](UploadSession.select(UploadSession.id).where(UploadSession.id.in_(IdList("ids"))))
+SIZES = Query(
     UploadSession.select(UploadSession.id, UploadSession.byte_size).where(
         UploadSession.id.in_(IdList("ids")), UploadSession.failure.is_null()
     ),
     SizeRow,
 )
-DELETE_MANY = Prepared[SessionRow](UploadSession.delete().where(UploadSession.id.in_(IdList("ids"))))
+DELETE_MANY = Command(UploadSession.delete().where(UploadSession.id.in_(IdList("ids"))))
 
 
 def take_expired(transaction: Transaction, now: int) -> list[int]:
     """Deletes up to 100 sessions past their time and returns their ids: their bytes are the caller's to delete."""
-    ids: list[int] = transaction.values(EXPIRED, now=now)
+    ids = transaction.values(EXPIRED, now=now)
     transaction.run(DELETE_MANY, ids=id_list(ids))
     return ids
 

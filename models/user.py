@@ -13,7 +13,7 @@ from models.conversation import Direct
 from models.follow import Follow
 from models.member import Member
 from models.mute import Mute
-from models.prepared import IdList, Param, Prepared, id_list
+from models.prepared import Command, IdList, Param, Query, Value, id_list
 from models.setting import Setting
 from models.transaction import Transaction
 
@@ -159,11 +159,11 @@ _SEEN = (
     )
 )
 
-BY_IDS = Prepared(_SEEN.where(User.id.in_(IdList("ids"))), UserRow)
-BY_USERNAME = Prepared(_SEEN.where(User.username_key == Param("key")), UserRow)
-BY_EMAIL = Prepared(_SEEN.where(User.email_key == Param("key")), UserRow)
-BY_EXTERNAL_ID = Prepared(_SEEN.where(User.external_id == Param("key")), UserRow)
-BY_PREFIX = Prepared(
+BY_IDS = Query(_SEEN.where(User.id.in_(IdList("ids"))), UserRow)
+BY_USERNAME = Query(_SEEN.where(User.username_key == Param("key")), UserRow)
+BY_EMAIL = Query(_SEEN.where(User.email_key == Param("key")), UserRow)
+BY_EXTERNAL_ID = Query(_SEEN.where(User.external_id == Param("key")), UserRow)
+BY_PREFIX = Query(
     _SEEN.where(
         User.username_key >= Param("prefix"), User.username_key < Param("beyond"), User.username_key > Param("after")
     )
@@ -171,17 +171,17 @@ BY_PREFIX = Prepared(
     .limit(Param("count")),
     UserRow,
 )
-CREDENTIAL = Prepared(
+CREDENTIAL = Query(
     User.select(User.id, User.password_hash, User.state).where(User.username_key == Param("key")), CredentialRow
 )
-STATE = Prepared[UserRow](User.select(User.state).where(User.id == Param("id")))
-ALL = Prepared(
+STATE = Value[int](User.select(User.state).where(User.id == Param("id")))
+ALL = Query(
     User.select(
         User.id, User.username, User.display_name, User.email, User.external_id, User.state, User.is_bot
     ).order_by(User.username_key),
     AccountRow,
 )
-PUT = Prepared[UserRow](
+PUT = Command(
     User.insert(
         {
             User.id: Param("id"),
@@ -202,29 +202,27 @@ PUT = Prepared[UserRow](
         }
     ).on_conflict_ignore()
 )
-SET_PASSWORD = Prepared[UserRow](
-    User.update({User.password_hash: Param("password_hash")}).where(User.id == Param("id"))
-)
-REHASH = Prepared[UserRow](  # only as long as the password is still the one that was checked
+SET_PASSWORD = Command(User.update({User.password_hash: Param("password_hash")}).where(User.id == Param("id")))
+REHASH = Command(  # only as long as the password is still the one that was checked
     User.update({User.password_hash: Param("password_hash")}).where(
         User.id == Param("id"), User.password_hash == Param("known")
     )
 )
-SET_STATE = Prepared[UserRow](User.update({User.state: Param("state")}).where(User.id == Param("id")))
-SET_DISPLAY_NAME = Prepared[UserRow](
+SET_STATE = Command(User.update({User.state: Param("state")}).where(User.id == Param("id")))
+SET_DISPLAY_NAME = Command(
     User.update({User.display_name: Param("display_name"), User.named_at: Param("named_at")}).where(
         User.id == Param("id"), User.named_at <= Param("named_at")
     )
 )
-TAKE_FIRST_DEVICE = Prepared[UserRow](
+TAKE_FIRST_DEVICE = Command(
     User.update({User.has_had_device: 1}).where(User.id == Param("id"), User.has_had_device == 0)
 )
-GIVE_FIRST_DEVICE = Prepared[UserRow](User.update({User.has_had_device: 0}).where(User.id == Param("id")))
-END_TOKENS = Prepared[UserRow](User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
+GIVE_FIRST_DEVICE = Command(User.update({User.has_had_device: 0}).where(User.id == Param("id")))
+END_TOKENS = Command(User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
 _STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name, User.named_at)
-STANDING = Prepared(_STANDING.where(User.id == Param("id")), StandingRow)
-STANDING_BY_EXTERNAL_ID = Prepared(_STANDING.where(User.external_id == Param("key")), StandingRow)
-CREDENTIAL_BY_ID = Prepared(
+STANDING = Query(_STANDING.where(User.id == Param("id")), StandingRow)
+STANDING_BY_EXTERNAL_ID = Query(_STANDING.where(User.external_id == Param("key")), StandingRow)
+CREDENTIAL_BY_ID = Query(
     User.select(User.id, User.password_hash, User.state).where(User.id == Param("id")), CredentialRow
 )
 

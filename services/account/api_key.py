@@ -119,7 +119,7 @@ class ApiKeyService:
 
 def _delete(tx: Transaction, user_id: int, id_: int) -> list[bytes]:
     """Deletes a key and returns its hash; raises NotFound."""
-    hashes: list[bytes] = tx.values(keys.HASH, user=user_id, id=id_)
+    hashes = tx.values(keys.HASH, user=user_id, id=id_)
     if not tx.run(keys.DELETE, user=user_id, id=id_):
         raise NotFound("There is no such API key.")
     return hashes

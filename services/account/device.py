@@ -88,7 +88,7 @@ class DeviceService:
 
         def write(tx: Transaction) -> list[bytes]:
             standing_of(tx, viewer)
-            tokens: list[bytes] = tx.values(sessions.OF_DEVICE, user=viewer.user_id, device=id_)
+            tokens = tx.values(sessions.OF_DEVICE, user=viewer.user_id, device=id_)
             if not tx.run(devices.DELETE, user=viewer.user_id, id=id_):
                 raise NotFound(_NONE)
             return tokens

@@ -9,7 +9,7 @@ from models import conversation as conversations
 from models import message as messages
 from models.attachment import AttachmentRow
 from models.base import SEQ_BITS, message_id, now_ms, seq_of
-from models.message import FoundRow, MessageRow
+from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
@@ -174,7 +174,7 @@ class MessageService:
             with_since=wanted.sent_after is not None,
             with_until=wanted.sent_before is not None,
         )
-        found: list[FoundRow] = tx.all(
+        found = tx.all(
             query,
             viewer=viewer_id,
             match=match,

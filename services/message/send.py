@@ -183,6 +183,7 @@ def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement
     draft, sender_id, at = plan.draft, plan.viewer_id, told.at
     conversation_id = to.conversation_id or _conversation_with(tx, plan, to, told)
     seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
+    assert seq is not None
     id_ = message_id(conversation_id, seq)
     tx.run(
         messages.PUT,

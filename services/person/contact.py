@@ -11,8 +11,7 @@ MOST_WATCHERS = 1000
 
 def watchers_of(tx: Transaction, user_id: int) -> list[int]:
     """The people to whom this person, while their account is active, shows whether they are there."""
-    found: list[int] = tx.values(contacts.ALL, viewer=user_id, count=MOST_WATCHERS) if _shares(tx, user_id) else []
-    return found
+    return tx.values(contacts.ALL, viewer=user_id, count=MOST_WATCHERS) if _shares(tx, user_id) else []
 
 
 def may_watch(tx: Transaction, viewer_id: int, user_id: int) -> bool:
@@ -23,7 +22,7 @@ def may_watch(tx: Transaction, viewer_id: int, user_id: int) -> bool:
 
 def is_active(tx: Transaction, user_id: int) -> bool:
     """Neither suspended nor deactivated."""
-    return bool(tx.value(users.STATE, id=user_id) == users.ACTIVE)
+    return tx.value(users.STATE, id=user_id) == users.ACTIVE
 
 
 def _shares(tx: Transaction, user_id: int) -> bool:

@@ -2,7 +2,7 @@
 
 from models import follow, mute
 from models.base import now_ms
-from models.prepared import Prepared
+from models.prepared import Command
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import InvalidInput, NotFound
@@ -51,18 +51,14 @@ class RelationService:
         """The cursor of a person in `page_of_muted`."""
         return self._seal.write("mute", viewer.user_id, at, person.row.id)
 
-    def _put(
-        self, tx: Transaction, viewer_id: int, reference: Reference, statement: Prepared[tuple[int, ...]], verb: str
-    ) -> Person:
+    def _put(self, tx: Transaction, viewer_id: int, reference: Reference, statement: Command, verb: str) -> Person:
         person = self._get(tx, viewer_id, reference)
         if person.row.id == viewer_id:
             raise InvalidInput([Issue(("user",), IssueReason.MISMATCH, f"You cannot {verb} yourself.")])
         tx.run(statement, viewer=viewer_id, user=person.row.id, at=now_ms())
         return self._get(tx, viewer_id, reference)
 
-    def _delete(
-        self, tx: Transaction, viewer_id: int, reference: Reference, statement: Prepared[tuple[int, ...]]
-    ) -> Person:
+    def _delete(self, tx: Transaction, viewer_id: int, reference: Reference, statement: Command) -> Person:
         tx.run(statement, viewer=viewer_id, user=self._get(tx, viewer_id, reference).row.id)
         return self._get(tx, viewer_id, reference)
 

@@ -210,7 +210,7 @@ def test_the_graphql_face_holds_no_query_and_publishes_nothing(path: Path) -> No
     }
 
     assert calls & {"publish", "listen", "where", "select", "execute_sql", "insert", "update", "commit"} <= {"update"}
-    assert "Prepared" not in path.read_text(encoding="utf-8")
+    assert "models.prepared" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,19 @@
 """Every query is a search by an index: asserted by its plan, so that it stays flat as the tables grow."""
 
-import importlib
-import itertools
-import pkgutil
 import re
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import peewee
 import pytest
 
-import models
 from models import attachment, contact, conversation, event, idempotency, member, message
 from models.base import Base
 from models.error import SchemaTooNew
 from models.migration import FOLDER, migrate
 from models.prepared import Prepared
+from tests.models.statement import every_statement
 
-FLAGS = (False, True)
 MAY_SCAN = {
     "user.ALL": "the operator's list of everybody",
     "job.NEXT": "the oldest rows of a queue, with a limit",
@@ -34,39 +28,7 @@ MAY_SORT = re.compile(
 )
 
 
-def every_query() -> Iterator[tuple[str, Prepared[Any]]]:
-    """All that is compiled once, by name; of those that depend on flags every form."""
-    for module in pkgutil.iter_modules(models.__path__):
-        if module.name != "migrations":
-            for name, value in vars(importlib.import_module(f"models.{module.name}")).items():
-                if isinstance(value, Prepared):
-                    yield f"{module.name}.{name}", value
-    for newest, unread, asked, kind, with_ in itertools.product(FLAGS, repeat=5):
-        query = conversation.inbox(
-            newest_first=newest, unread_only=unread, requests=asked, with_kind=kind, with_participant=with_
-        )
-        yield f"conversation.inbox-{newest:d}{unread:d}{asked:d}{kind:d}{with_:d}", query
-    for unread, asked, kind, with_ in itertools.product(FLAGS, repeat=4):
-        counted = conversation.inbox_count(unread_only=unread, requests=asked, with_kind=kind, with_participant=with_)
-        yield f"conversation.inbox_count-{unread:d}{asked:d}{kind:d}{with_:d}", counted
-    for here, sender, since, until in itertools.product(FLAGS, repeat=4):
-        for files in (None, False, True):
-            found = message.search(
-                with_conversation=here, with_sender=sender, with_attachment=files, with_since=since, with_until=until
-            )
-            yield f"message.search-{here:d}{sender:d}{files}{since:d}{until:d}", found
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peewee.SqliteDatabase]:
-    """A migrated file."""
-    database = peewee.SqliteDatabase(str(tmp_path_factory.mktemp("plan") / "sotto.db"))
-    with database.connection_context():
-        migrate(database)
-        yield database
-
-
-def plan_of(database: peewee.SqliteDatabase, query: Prepared[Any]) -> list[str]:
+def plan_of(database: peewee.SqliteDatabase, query: Prepared) -> list[str]:
     """What SQLite would do."""
     sql = query.compiled_for(database).sql
     rows = database.connection().execute(f"EXPLAIN QUERY PLAN {sql}", ["[1]"] * sql.count("?"))
@@ -74,10 +36,10 @@ def plan_of(database: peewee.SqliteDatabase, query: Prepared[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "query"), list(every_query()), ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "query"), list(every_statement()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_a_query_searches_and_does_not_scan_or_sort(
-    database: peewee.SqliteDatabase, name: str, query: Prepared[Any]
+    database: peewee.SqliteDatabase, name: str, query: Prepared
 ) -> None:
     """No SCAN but of a list of ids and of the full-text index between two row ids; no sorting of unbounded rows."""
     plan = plan_of(database, query)
@@ -158,7 +120,7 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
         (member.MEMBERS, ["SEARCH t1 USING INDEX member_conversation (conversation_id=?)", *IDS]),
     ],
 )
-def test_a_hot_query_has_this_plan(database: peewee.SqliteDatabase, query: Prepared[Any], expected: list[str]) -> None:
+def test_a_hot_query_has_this_plan(database: peewee.SqliteDatabase, query: Prepared, expected: list[str]) -> None:
     """Measured flat from 10^4 to 10^7 messages; another plan wants measuring again."""
     assert plan_of(database, query) == expected
 
