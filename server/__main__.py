@@ -35,7 +35,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @cli.command()
 def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
-    """Start the server; docs/operations.md names the settings."""
+    """Start the server; docs/configure.md lists the settings."""
     settings = settings_of(host=host, port=port, data=data)
     from server.log import set_up_log  # noqa: PLC0415 - after the settings, so that a mistake in them is told at once
     from server.process import announced, serve  # noqa: PLC0415

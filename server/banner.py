@@ -49,7 +49,7 @@ def demo(url: str, token: str) -> str:
             "",
             _CURL.format(url=url, token=token),
             "  Everybody knows these passwords: this is for trying out, on this machine alone. For the real thing:",
-            "  ./sotto serve --data ./data, behind a proxy with TLS; docs/operations.md says how.",
+            "  ./sotto serve --data ./data, behind a proxy with TLS; docs/deploy.md says how.",
             "",
         ]
     )

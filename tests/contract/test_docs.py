@@ -17,10 +17,11 @@ from server.setting.source import NOT_SETTINGS
 from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
 
 SCHEMA = build_schema(schema_text())
-LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("examples/**/README.md"))]
+LINKING = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("examples/**/README.md"))]
 LINKING = [page for page in LINKING if "node_modules" not in page.parts]
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy"}
+PATH = re.compile(r"`((?:bench|chat|docs|examples|explorer|gql|models|pubsub|server|services|storage|tests)/[\w./-]*)")
 MARK = re.compile(r"<!-- table: ([a-z -]+); made by")
 
 
@@ -66,6 +67,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    """A module that was moved takes the pages with it."""
+    paths = set(PATH.findall(without_blocks(page)))
+
+    assert {path for path in paths if not (ROOT / path).exists() and not (page.parent / path).exists()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_all_code_stands_in_blocks_that_are_tested(page: Path) -> None:
     """By a known language; an indented block would be run by nobody."""
@@ -102,9 +111,9 @@ def test_json_is_the_variables_or_the_answer_of_the_document_before_it(block: Bl
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    """In prose and in blocks of all pages."""
+    """In prose and in blocks of all pages but the changelog, which also tells of settings that are gone."""
     known = {line.environment for line in describe_settings()} | NOT_SETTINGS
-    text = "".join(page.read_text(encoding="utf-8") for page in LINKING)
+    text = "".join(page.read_text(encoding="utf-8") for page in LINKING if page.name != "CHANGELOG.md")
 
     assert set(re.findall(r"\bSOTTO_[A-Z_]+[A-Z]\b", text)) - known == set()
 

@@ -13,12 +13,12 @@ from tests.flow.client import running
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+CONFIGURE = (ROOT / "docs/configure.md").read_text(encoding="utf-8")
 
 
 def test_the_settings_table_names_every_setting_with_its_default_and_meaning() -> None:
     """Datasette's rule: a setting that the documentation does not name does not exist."""
-    table = OPERATIONS.split("<!-- table: settings;")[1].split("<!-- end of table -->")[0]
+    table = CONFIGURE.split("<!-- table: settings;")[1].split("<!-- end of table -->")[0]
     rows = [re.split(r" \| ", line.strip("| ")) for line in table.splitlines() if line.startswith("| `")]
     expected = [[f"`{line.environment}`", f"`{line.default}`", line.description] for line in describe_settings()]
 

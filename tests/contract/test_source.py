@@ -9,7 +9,7 @@ from tests.contract.document import ROOT
 from tests.contract.source import calls, log_lines, refusals, value_of
 
 ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+OPERATE = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -64,8 +64,8 @@ def test_every_code_that_closes_a_socket_is_documented() -> None:
 
 
 def test_every_line_of_the_log_is_documented_with_its_level_and_fields() -> None:
-    """In the tables of docs/operations.md: event, level, fields."""
-    rows = {row[0].strip("`"): row for row in rows_of(OPERATIONS.split("## The log")[1].split("## Settings")[0])}
+    """In the tables of docs/operate.md: event, level, fields."""
+    rows = {row[0].strip("`"): row for row in rows_of(OPERATE.split("## The log")[1])}
     rows |= {name: row for key, row in rows.items() for name in re.findall(r"[^`,]+", key) if name.strip()}
     missing = []
     for level, event, fields in log_lines():
@@ -81,7 +81,7 @@ def test_every_line_of_the_log_is_documented_with_its_level_and_fields() -> None
 
 def test_every_event_that_is_documented_is_logged() -> None:
     """A line that nothing writes any more is looked for in vain."""
-    section = OPERATIONS.split("### Requests and streams")[1].split("## Settings")[0]
+    section = OPERATE.split("### Requests and streams")[1]
     listed = {row[0].strip("`") for row in rows_of(section)} - {"event", "---"}
 
     assert listed - {event for _level, event, _fields in log_lines()} == set()

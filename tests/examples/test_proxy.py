@@ -1,4 +1,4 @@
-"""nginx as docs/operations.md configures it, with TLS: sockets, event streams, large files, and its log."""
+"""nginx as docs/deploy.md configures it, with TLS: sockets, event streams, large files, and its log."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ from tests.contract.document import blocks_of
 from tests.examples.demo import NGINX, ROOT, SEND, demo, require_installed, run, token_of, write
 
 NAME = "chat.example.org"
-[CONFIGURATION] = [block.text for block in blocks_of(ROOT / "docs/operations.md") if block.language == "nginx"]
+[CONFIGURATION] = [block.text for block in blocks_of(ROOT / "docs/deploy.md") if block.language == "nginx"]
 HEAR = "subscription { privateMessageReceived { message { text attachments { url } } } }"
 SIZE = 20 * 1024**2  # twenty times what nginx takes by default
 

@@ -367,7 +367,7 @@ def test_words_are_read_without_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The table of docs/operations.md is made of these lines, and its test compares."""
+    """The table of docs/configure.md is made of these lines, and its test compares."""
     lines = describe_settings()
 
     assert [line.name for line in lines] == list(Settings.model_fields)

@@ -43,7 +43,7 @@ class History:
             await services.close()
 
     def back_up(self) -> None:
-        """As docs/operations.md says: the folder of a server that is stopped."""
+        """As docs/operate.md says: the folder of a server that is stopped."""
         shutil.copytree(self.folder, self.copy)
 
     def restore(self) -> None:
