@@ -17,7 +17,13 @@ from server.setting.source import NOT_SETTINGS
 from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
 
 SCHEMA = build_schema(schema_text())
-LINKING = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("examples/**/README.md"))]
+LINKING = [
+    *PAGES,
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted(ROOT.glob("examples/**/README.md")),
+]
 LINKING = [page for page in LINKING if "node_modules" not in page.parts]
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy"}

@@ -16,7 +16,11 @@ from tests.flow.client import running
 from tests.flow.page import Page, wrapper
 
 RUN = ("graphql", "bash", "sh", "python")
-PROSE = ("codegen.md", "sources.md", "versions.md")  # the first has types for front ends: tests/examples/run compiles them
+PROSE = (
+    "codegen.md",
+    "sources.md",
+    "versions.md",
+)  # the first has types for front ends: tests/examples/run compiles them
 SLOW = () if os.environ.get("DOCS") else ("authentication.md", "moderate.md")  # each command is a program of its own
 
 
