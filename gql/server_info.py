@@ -97,7 +97,7 @@ def server_info(info: Info) -> ServerInfo:
         ServerFeature.PRESENCE,
     ]
     switches = {
-        ServerFeature.SIGN_UP: limits.sign_up,
+        ServerFeature.SIGN_UP: limits.may_sign_up,
         ServerFeature.SELF_CONVERSATIONS: limits.self_conversations,
         ServerFeature.EMAIL_LOOKUP: limits.email_lookup,
     }

@@ -106,13 +106,13 @@ def manual() -> None:
 @cli.command()
 def config() -> None:
     """Show the settings in force, and what they mean."""
-    from server.setting.settings import describe_settings  # noqa: PLC0415
+    from server.setting.description import describe_settings, text_of  # noqa: PLC0415
 
     settings = settings_of()
-    for line in describe_settings():
-        value = settings.may_sign_up if line.name == "sign_up" else getattr(settings, line.name)
-        shown = "(set)" if (line.name.endswith("_url") or line.name == "issuers") and value else value
-        typer.echo(f"{line.environment}={shown}  # {line.description}")
+    for row in describe_settings():
+        value = settings.may_sign_up if row.name == "sign_up" else getattr(settings, row.name)
+        shown = "(set)" if (row.name.endswith("_url") or row.name == "issuers") and value else text_of(value)
+        typer.echo(f"{row.environment}={shown}  # {row.description}")
 
 
 @cli.command()

@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from aiohttp import web
@@ -16,7 +16,6 @@ from gql.wire.log import REMOTE, STATUS
 from gql.wire.origin import Origins
 from gql.wire.schema import build_schema, schema_text
 from gql.wire.view import View, ViewOptions
-from models.setting import Audience, OutsideAction
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
 from server.file import FileHandler
@@ -29,9 +28,8 @@ from server.refusal import HEADERS, refuse
 from server.setting.settings import Settings
 from server.upload import TusHandler
 from services.error import NotFound, SottoError
-from services.file.media_type import PRESETS
 from services.guard import GuardedDatabase
-from services.limit import DeviceTrust, Limits
+from services.limit import Limits
 from services.service import Services
 from storage.url import storage_for
 
@@ -53,55 +51,9 @@ _HOST = re.compile(r"([a-z0-9._~%-]{0,255}|\[[0-9a-f:.]{2,45}\])(:[0-9]{0,5})?",
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The operator's numbers as the services know them."""
-    return Limits(
-        max_text_length=settings.max_text_length,
-        max_text_bytes=settings.max_text_bytes,
-        max_recipients=settings.max_recipients,
-        max_attachments=settings.max_attachments,
-        max_attachment_bytes=settings.max_attachment_bytes,
-        max_inline_request_bytes=settings.max_inline_request_bytes,
-        upload_life_seconds=settings.upload_life_seconds,
-        presigned_uploads=settings.presigned_uploads,
-        quota_bytes=settings.quota_bytes,
-        quarantine_seconds=settings.quarantine_seconds,
-        url_life_seconds=settings.url_life_seconds,
-        event_retention_seconds=settings.event_retention_seconds,
-        session_life_seconds=settings.session_life_seconds,
-        sends_per_minute=settings.send_rate_per_minute,
-        sign_ins_per_minute=settings.sign_in_rate_per_minute,
-        sign_ups_per_minute=settings.sign_up_rate_per_minute,
-        allowed_mime_types=PRESETS[settings.attachment_types],
-        session_max_life_seconds=settings.session_max_life_seconds,
-        device_trust=DeviceTrust(settings.device_trust),
-        uploads_per_minute=settings.upload_rate_per_minute,
-        searches_per_minute=settings.search_rate_per_minute,
-        typing_per_minute=settings.typing_rate_per_minute,
-        streams_per_minute=settings.subscription_rate_per_minute,
-        max_streams=settings.max_subscriptions,
-        max_sockets=settings.max_sockets,
-        sign_up=settings.may_sign_up,
-        self_conversations=settings.self_conversations,
-        email_lookup=settings.email_lookup,
-        act_as_required=settings.act_as_required,
-        require_text=settings.require_text,
-        require_type=settings.require_type,
-        accept_messages_from=Audience[settings.accept_messages_from.upper()],
-        from_others=OutsideAction[settings.from_others.upper()],
-        who_may_add_to_groups=Audience[settings.who_may_add_to_groups.upper()],
-        widest_audience=Audience[settings.widest_audience.upper()],
-        audience_for_each_send=settings.audience_for_each_send,
-        max_request_messages=settings.max_request_messages,
-        edit_window_seconds=settings.edit_window_seconds,
-        delete_for_everyone_window_seconds=settings.delete_for_everyone_window_seconds,
-        silent_delete_window_seconds=settings.silent_delete_window_seconds,
-        report_window_seconds=settings.report_window_seconds,
-        typing_seconds=settings.typing_seconds,
-        max_reactions=settings.max_reactions,
-        reports_per_minute=settings.report_rate_per_minute,
-        cost_per_minute=settings.cost_rate_per_minute,
-        anonymous_cost_per_minute=settings.anonymous_cost_rate_per_minute,
-    )
+    """The settings that the services read; the fields of Limits that have no setting keep their defaults."""
+    names = [each.name for each in fields(Limits) if hasattr(settings, each.name)]
+    return Limits(**{name: getattr(settings, name) for name in names})
 
 
 async def open_services(settings: Settings, *, checks_storage: bool = True) -> Services:

@@ -24,9 +24,9 @@ class CostService:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._people = RateLimiter(limits.cost_per_minute, "costly requests")
-        self._addresses = RateLimiter(limits.anonymous_cost_per_minute, "costly requests of this address")
-        self._streams = RateLimiter(limits.cost_per_minute, "costly events")
+        self._people = RateLimiter(limits.cost_rate_per_minute, "costly requests")
+        self._addresses = RateLimiter(limits.anonymous_cost_rate_per_minute, "costly requests of this address")
+        self._streams = RateLimiter(limits.cost_rate_per_minute, "costly events")
 
     def take(self, viewer: Viewer | None, remote: str, cost: float) -> float:
         """Counts a request that will cost this, at most the whole allowance; raises RateLimited.

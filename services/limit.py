@@ -1,4 +1,4 @@
-"""The numbers of the house, as the operator has set them; `serverInfo.limits` shows them."""
+"""The operator's limits and switches, as the services read them; `serverInfo.limits` shows most of them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,16 +9,16 @@ MIB = 1 << 20
 
 
 class DeviceTrust(Enum):
-    """What a device that is not trusted means: nothing; the others are told; or it sees its own viewer alone."""
+    """What happens when a user signs in with a password on a new device."""
 
     OFF = "off"
-    NOTIFY = "notify"
-    REQUIRE = "require"  # MongoDB chat: an untrusted device is refused
+    NOTIFY = "notify"  # the user's other devices get an event
+    REQUIRE = "require"  # MongoDB chat: the device has no access until another one confirms it
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Every bound is inclusive. Defaults are those of design.md, section 10."""
+    """Every limit is inclusive. A field has the name of its setting and holds its default; the rest have no setting."""
 
     max_text_length: int = 10_000  # code points (Zulip)
     max_text_bytes: int = 40_000
@@ -31,45 +31,44 @@ class Limits:
     max_display_name_length: int = 64
     max_filename_length: int = 255
     upload_life_seconds: int = 86_400
-    max_uploads: int = 100  # of one user, begun and not ended
-    quarantine_seconds: int = 7 * 86_400  # of bytes that no row names
-    quota_bytes: int = 0  # of one user's files; 0: no limit
+    max_uploads: int = 100  # unfinished, per user
+    quarantine_seconds: int = 7 * 86_400
+    quota_bytes: int = 0  # 0: no limit
     url_life_seconds: int = 300
     event_retention_seconds: int = 30 * 86_400
     session_life_seconds: int = 30 * 86_400
     session_max_life_seconds: int = 90 * 86_400
     device_trust: DeviceTrust = DeviceTrust.OFF
-    max_api_keys: int = 50  # of one user
-    sends_per_minute: int = 600  # 0: no limit
-    sign_ins_per_minute: int = 10
-    sign_ups_per_minute: int = 10
-    allowed_mime_types: tuple[str, ...] = ()  # empty: any
-    presigned_uploads: bool = False  # past this server, where the storage can
-    sign_up: bool = True
+    max_api_keys: int = 50  # per user
+    send_rate_per_minute: int = 600  # this and the other rates: 0 means no limit
+    sign_in_rate_per_minute: int = 10
+    sign_up_rate_per_minute: int = 10
+    allowed_mime_types: tuple[str, ...] = ()  # empty: any; the setting `attachment_types` names a list
+    presigned_uploads: bool = False
+    may_sign_up: bool = True  # the setting is `sign_up`
     self_conversations: bool = False
     email_lookup: bool = False
-    act_as_required: bool = True  # a key that can act for others names somebody in each request
+    act_as_required: bool = True
     require_text: bool = False  # OSSN, MongoDB chat: text even when there is a file
     require_type: bool = False  # MongoDB chat
-    accept_messages_from: Audience = Audience.EVERYONE  # for people who chose nothing
+    accept_messages_from: Audience = Audience.EVERYONE
     from_others: OutsideAction = OutsideAction.REQUEST
     who_may_add_to_groups: Audience = Audience.EVERYONE
     widest_audience: Audience = Audience.EVERYONE
-    audience_for_each_send: bool = False  # SelfCommunity, with FOLLOWED_BY_ME; else for the first message alone
+    audience_for_each_send: bool = False  # SelfCommunity, with FOLLOWED_BY_ME
     max_request_messages: int = 3
     edit_window_seconds: int = 0  # 0: no limit
-    delete_for_everyone_window_seconds: int = 0  # 0: no limit; 7200 is MongoDB chat's
+    delete_for_everyone_window_seconds: int = 0  # 0: no limit; MongoDB chat has 7200
     silent_delete_window_seconds: int = 60  # SelfCommunity
-    # A week: whoever looks in at weekends can still report it, and what is deleted is soon so in truth. 0: not at all.
-    report_window_seconds: int = 7 * 86_400
+    report_window_seconds: int = 7 * 86_400  # a week, so that people who read at weekends can still report; 0: never
     typing_seconds: int = 6  # OSSN
-    max_reactions: int = 20  # different emoji on one message
-    reports_per_minute: int = 10
-    uploads_per_minute: int = 600  # files
-    searches_per_minute: int = 120
-    typing_per_minute: int = 120
-    streams_per_minute: int = 120
-    cost_per_minute: int = 300_000  # of one user's requests
-    anonymous_cost_per_minute: int = 60_000  # of one address
-    max_streams: int = 100  # of one user, at once
-    max_sockets: int = 50  # of one user, at once
+    max_reactions: int = 20
+    report_rate_per_minute: int = 10
+    upload_rate_per_minute: int = 600
+    search_rate_per_minute: int = 120
+    typing_rate_per_minute: int = 120
+    subscription_rate_per_minute: int = 120
+    cost_rate_per_minute: int = 300_000
+    anonymous_cost_rate_per_minute: int = 60_000
+    max_subscriptions: int = 100  # per user
+    max_sockets: int = 50  # per user

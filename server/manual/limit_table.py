@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from pydantic import ByteSize
+
 from gql.document.survey import QueryLimits
 from gql.query import MAX_NODES
 from gql.reaction import MAX_USERS
@@ -13,8 +15,9 @@ from gql.wire.view import UPLOAD_PATIENCE, ViewOptions
 from server.connection import HEAD_SECONDS, KEEP_ALIVE_SECONDS
 from server.file import SEND_SECONDS
 from server.manual.range_text import bounds_of
+from server.setting.description import describe_settings
 from server.setting.query_setting import QuerySettings
-from server.setting.settings import Settings, describe_settings
+from server.setting.settings import Settings
 from services.account.account import MOST_DEVICES
 from services.account.issuer import MAX_SUBJECT_LENGTH, MAX_TOKEN_BYTES
 from services.account.password import MAX_BYTES, MIN_LENGTH, MOST_WAITING
@@ -77,11 +80,11 @@ def limit_tables() -> dict[str, list[str]]:
 def _of_settings() -> Iterator[str]:
     yield "| setting | default | bounds | what it limits | beyond it |"
     yield "|---|---|---|---|---|"
-    for line in describe_settings():
-        info = Settings.model_fields[line.name]
-        if isinstance(info.default, int) and not isinstance(info.default, bool) and line.name != "port":
-            bounds = bounds_of(line.name, info)
-            yield f"| `{line.environment}` | {line.default} | {bounds} | {line.description} | {BEYOND[line.name]} |"
+    for row in describe_settings():
+        info = Settings.model_fields[row.name]
+        if info.annotation in (int, ByteSize) and row.name != "port":
+            bounds = bounds_of(row.name, info)
+            yield f"| `{row.environment}` | {row.default} | {bounds} | {row.description} | {BEYOND[row.name]} |"
 
 
 def _fixed() -> Iterator[str]:

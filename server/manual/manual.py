@@ -6,7 +6,8 @@ from pathlib import Path
 from server.manual.error_table import error_tables
 from server.manual.limit_table import limit_tables
 from server.manual.range_text import bounds_of
-from server.setting.settings import Settings, describe_settings
+from server.setting.description import describe_settings
+from server.setting.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/*.md")
@@ -45,7 +46,7 @@ def all_tables() -> dict[str, list[str]]:
 
 def _settings() -> list[str]:
     lines = ["| setting | default | bounds | meaning |", "|---|---|---|---|"]
-    for line in describe_settings():
-        bounds = bounds_of(line.name, Settings.model_fields[line.name])
-        lines.append(f"| `{line.environment}` | `{line.default}` | {bounds} | {line.description} |")
+    for row in describe_settings():
+        bounds = bounds_of(row.name, Settings.model_fields[row.name])
+        lines.append(f"| `{row.environment}` | `{row.default}` | {bounds} | {row.description} |")
     return lines

@@ -1,10 +1,13 @@
 """Bounds: what values a setting takes, in words, from the type that checks it."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ByteSize
 from pydantic.fields import FieldInfo
+
+from server.setting.field import any_of
 
 # Settings that a function checks; the others are known by their types.
 _WORDS = {
@@ -25,7 +28,9 @@ def bounds_of(name: str, info: FieldInfo) -> str:
     if kind is bool:
         return "`true` or `false`"
     if get_origin(kind) is Literal:
-        return _any_of([f"`{each}`" for each in get_args(kind)])
+        return any_of([f"`{each}`" for each in get_args(kind)])
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return any_of([f"`{name.lower()}`" for name in kind.__members__])
     if kind in (int, ByteSize):
         return _range_of(info.metadata)
     if kind is Path:
@@ -41,7 +46,3 @@ def _range_of(metadata: list[Any]) -> str:
     if least is None:
         raise KeyError("a number without a lower bound")
     return f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
-
-
-def _any_of(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

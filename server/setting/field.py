@@ -1,20 +1,23 @@
-"""The kinds of values that settings have: how each is read, and what is wrong with one that is refused."""
+"""The types of settings: how each value is parsed and checked, and the error messages."""
 
 import ipaddress
-from typing import Annotated, Literal
+from enum import Enum
+from typing import Annotated
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 
+from models.setting import Audience, OutsideAction
 from server.setting.issuer import Issuer, check_prefixes, issuers_of
+from services.limit import DeviceTrust
 
-LOOPBACK_ORIGINS = "loopback"  # stands for pages of this machine; see gql/wire/origin.py
+LOOPBACK_ORIGINS = "loopback"  # any page served from this machine; see gql/wire/origin.py
 
 DAY_SECONDS = 24 * 60 * 60
 
 
 def _split(text: str) -> SplitResult:
-    """Split a URL; raises ValueError with a sentence of ours, because the library's may repeat a password."""
+    """Split a URL. Raises ValueError with our own message, because the library's may repeat a password."""
     try:
         parts = urlsplit(text)
         _ = parts.port
@@ -35,6 +38,23 @@ def _split_list(value: object) -> object:
 
 def lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def any_of(options: list[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return options[0] if len(options) == 1 else f"{', '.join(options[:-1])} or {options[-1]}"
+
+
+def _member_of(kind: type[Enum]) -> BeforeValidator:
+    """A validator that takes a member of the enum by its name, in any case."""
+
+    def find(value: object) -> object:
+        member = value if isinstance(value, kind) else kind.__members__.get(str(value).upper())
+        if member is None:
+            raise ValueError(f"should be {any_of([repr(name.lower()) for name in kind.__members__])}")
+        return member
+
+    return BeforeValidator(find)
 
 
 def _check_database_url(text: str) -> str:
@@ -98,7 +118,9 @@ Count = Annotated[int, Field(gt=0)]
 Rate = Annotated[int, Field(ge=0)]
 Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
 Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
-AudienceName = Annotated[Literal["everyone", "followed_by_me", "mutual_follows", "nobody"], BeforeValidator(lower)]
+AudienceName = Annotated[Audience, _member_of(Audience)]
+OutsideActionName = Annotated[OutsideAction, _member_of(OutsideAction)]
+DeviceTrustName = Annotated[DeviceTrust, _member_of(DeviceTrust)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_list), AfterValidator(_check_proxies)]
 Issuers = Annotated[tuple[Issuer, ...], BeforeValidator(issuers_of), AfterValidator(check_prefixes)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_split_list), AfterValidator(_check_origins)]

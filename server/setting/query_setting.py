@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from pydantic import ByteSize, Field
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, ByteSize, Field
 
 from gql.document.survey import QueryLimits
 from server.setting.field import Bytes, Count, Rate
+from services.limit import Limits
 
 _DEFAULT = QueryLimits()
+_LIMITS = Limits()
 
 Levels = Annotated[int, Field(gt=0, le=100)]  # the parser's own bound is 200 braces
 
 
-class QuerySettings(BaseSettings):
+class QuerySettings(BaseModel):
     """The part of the settings that `QueryLimits` is made of."""
 
     max_document_bytes: Bytes = Field(
@@ -46,10 +47,12 @@ class QuerySettings(BaseSettings):
         ByteSize(_DEFAULT.response_bytes), description="Longest answer of an operation, in bytes, about."
     )
     cost_rate_per_minute: Rate = Field(
-        300_000, description="Most that the requests of one user may cost in a minute; 0 = no limit."
+        _LIMITS.cost_rate_per_minute,
+        description="Most that the requests of one user may cost in a minute; 0 = no limit.",
     )
     anonymous_cost_rate_per_minute: Rate = Field(
-        60_000, description="Most that requests without an account may cost in a minute, by address; 0 = no limit."
+        _LIMITS.anonymous_cost_rate_per_minute,
+        description="Most that requests without an account may cost in a minute, by address; 0 = no limit.",
     )
 
     @property

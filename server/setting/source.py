@@ -1,25 +1,23 @@
-"""The places that settings come from: flags, the environment, `.env` and `sotto.toml`, each a layer of its own."""
+"""Reading settings from flags, the environment, `.env` and `sotto.toml`."""
 
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from dotenv import dotenv_values
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 PREFIX = "SOTTO_"
-UNPREFIXED = frozenset({"database_url", "storage_url", "pubsub_url"})  # names that platforms set by themselves
-NOT_SETTINGS = frozenset({"SOTTO_PYTHON"})  # read by the `sotto` script before there is a Python
+UNPREFIXED = frozenset({"database_url", "storage_url", "pubsub_url"})  # hosting platforms set these names
+NOT_SETTINGS = frozenset({"SOTTO_PYTHON"})  # read by the `sotto` script
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """What one place says: values by field, and the problems of the place itself."""
+class SettingsSource:
+    """The values that one source gives, by field, and its problems; `names` maps fields to the source's spelling."""
 
     origin: str
     names: Mapping[str, str]
@@ -27,7 +25,7 @@ class Layer:
     problems: list[str] = field(default_factory=list)
 
     def take(self, given: Mapping[str, object]) -> Self:
-        """Sort the names that the place gives into known and unknown ones."""
+        """Add values by the source's names; an unknown name becomes a problem with the nearest known one."""
         fields = {name: key for key, name in self.names.items()}
         for name, value in given.items():
             if name in fields:
@@ -38,71 +36,46 @@ class Layer:
                 self.problems.append(f"{name} ({self.origin}): there is no such setting; {hint}")
         return self
 
+    def take_variables(self, given: Mapping[str, str | None]) -> Self:
+        """Add environment variables; empty ones count as unset, names without our prefix are ignored."""
+        known = set(self.names.values())
+        unknown = {name for name in given if name.startswith(PREFIX)} - known - NOT_SETTINGS
+        return self.take({name: each for name, each in given.items() if name in unknown or (name in known and each)})
 
-class LayerSource(PydanticBaseSettingsSource):
-    """A layer in the form that pydantic-settings merges."""
-
-    def __init__(self, settings_cls: type[BaseSettings], layer: Layer) -> None:
-        super().__init__(settings_cls)
-        self._layer = layer
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return one value, its name and that it needs no decoding."""
-        del field
-        return self._layer.values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return all values of the layer."""
-        return dict(self._layer.values)
+    def take_file(self, path: Path, read: Callable[[Path], object]) -> Self:
+        """Call `read` if the file exists; a file that cannot be read becomes a problem."""
+        try:
+            if path.exists():
+                read(path)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            self.problems.append(f"{path} cannot be read: {_reason(error)}.")
+        return self
 
 
 def environment_names(fields: Iterable[str]) -> dict[str, str]:
-    """Return the name of each field in the environment and in `.env`."""
+    """The name of each field in the environment and in `.env`."""
     return {key: ("" if key in UNPREFIXED else PREFIX) + key.upper() for key in fields}
 
 
-def flag_layer(fields: Iterable[str], flags: Mapping[str, object]) -> Layer:
-    """Return what the command line says, `log_level` being `--log-level`; None means that a flag was not given."""
+def flag_source(fields: Iterable[str], flags: Mapping[str, object]) -> SettingsSource:
+    """The flags of the command line, `log_level` as `--log-level`; None means that a flag was not given."""
     given = {_as_flag(key): value for key, value in flags.items() if value is not None}
-    return Layer("flag", {key: _as_flag(key) for key in fields}).take(given)
+    return SettingsSource("flag", {key: _as_flag(key) for key in fields}).take(given)
 
 
-def read_layers(fields: Iterable[str]) -> list[Layer]:
-    """Read the environment, `.env` and `sotto.toml`, in this order; the first to name a setting wins."""
+def read_sources(fields: Iterable[str]) -> list[SettingsSource]:
+    """The environment, `.env` and `sotto.toml`, in order of precedence."""
     names = environment_names(fields)
+    dotenv, toml = SettingsSource(".env", names), SettingsSource("sotto.toml", {key: key for key in names})
     return [
-        _take_variables(Layer("environment", names), os.environ),
-        _read_dotenv(Path(".env"), names),
-        _read_toml(Path("sotto.toml"), {key: key for key in names}),
+        SettingsSource("environment", names).take_variables(os.environ),
+        dotenv.take_file(Path(".env"), lambda path: dotenv.take_variables(dotenv_values(path, encoding="utf-8"))),
+        toml.take_file(Path("sotto.toml"), lambda path: toml.take(tomllib.loads(path.read_text(encoding="utf-8")))),
     ]
 
 
 def _as_flag(key: str) -> str:
     return "--" + key.replace("_", "-")
-
-
-def _take_variables(layer: Layer, given: Mapping[str, str | None]) -> Layer:
-    known = set(layer.names.values())
-    unknown = {name for name in given if name.startswith(PREFIX)} - known - NOT_SETTINGS
-    return layer.take({name: value for name, value in given.items() if name in unknown or (name in known and value)})
-
-
-def _read_dotenv(path: Path, names: Mapping[str, str]) -> Layer:
-    layer = Layer(path.name, names)
-    try:
-        return _take_variables(layer, dotenv_values(path, encoding="utf-8") if path.exists() else {})
-    except (OSError, UnicodeDecodeError) as error:
-        layer.problems.append(f"{path} cannot be read: {_reason(error)}.")
-    return layer
-
-
-def _read_toml(path: Path, names: Mapping[str, str]) -> Layer:
-    layer = Layer(path.name, names)
-    try:
-        return layer.take(tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        layer.problems.append(f"{path} cannot be read: {_reason(error)}.")
-    return layer
 
 
 def _reason(error: Exception) -> str:

@@ -70,9 +70,9 @@ class AccountService:
         self._authenticator = authenticator
         self._limits = limits
         self._passwords = Passwords()
-        self._sign_ins = SignInRates(limits.sign_ins_per_minute)
-        self._sign_ups = RateLimiter(limits.sign_ups_per_minute, "sign-ups")
-        self._changes = RateLimiter(limits.sign_ins_per_minute, "changes of a password")
+        self._sign_ins = SignInRates(limits.sign_in_rate_per_minute)
+        self._sign_ups = RateLimiter(limits.sign_up_rate_per_minute, "sign-ups")
+        self._changes = RateLimiter(limits.sign_in_rate_per_minute, "changes of a password")
 
     def close(self) -> None:
         """Ends the threads that hash passwords."""
@@ -85,7 +85,7 @@ class AccountService:
         address as they gave it, and it goes on leading to who had it first. Raises PermissionDenied where sign-up is
         off, RateLimited by address, InvalidInput, AlreadyExists.
         """
-        if not self._limits.sign_up:
+        if not self._limits.may_sign_up:
             raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
         self._sign_ups.take(network_of(form.remote))
         check_sign_up(form, self._limits)

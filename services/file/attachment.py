@@ -56,7 +56,7 @@ class AttachmentService:
         self._seal = seal
         self._reception = reception
         self._limits = limits
-        self._uploads = RateLimiter(limits.uploads_per_minute, "files")
+        self._uploads = RateLimiter(limits.upload_rate_per_minute, "files")
 
     def admit(self, viewer: Viewer) -> None:
         """Before a file of the viewer's is received; raises RateLimited, DeviceUntrusted, PermissionDenied."""

@@ -65,8 +65,8 @@ class UploadService:
         self._storage = storage
         self._files = files
         self._limits = limits
-        self._rate = RateLimiter(limits.uploads_per_minute, "uploads")
-        self._completions = RateLimiter(limits.uploads_per_minute, "uploads to complete")
+        self._rate = RateLimiter(limits.upload_rate_per_minute, "uploads")
+        self._completions = RateLimiter(limits.upload_rate_per_minute, "uploads to complete")
         self._turns = Turns()  # by owner and upload
         self._is_stopping = False
 

@@ -57,7 +57,7 @@ class PresenceService:
         self._streams: dict[int, int] = {}
         self._last_active: OrderedDict[int, int] = OrderedDict()
         self._typing: dict[tuple[int, int], int] = {}
-        self._rate = RateLimiter(limits.typing_per_minute, "typing signals")
+        self._rate = RateLimiter(limits.typing_rate_per_minute, "typing signals")
 
     @asynccontextmanager
     async def streaming(self, user_id: int) -> AsyncIterator[None]:

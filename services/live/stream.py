@@ -84,8 +84,8 @@ class StreamService:
         self._loader = loader
         self._seal = seal
         self._turns = asyncio.Semaphore(TURNS)
-        self._begun = RateLimiter(limits.streams_per_minute, "subscriptions")
-        self._open = Turnstile(limits.max_streams, "subscriptions")
+        self._begun = RateLimiter(limits.subscription_rate_per_minute, "subscriptions")
+        self._open = Turnstile(limits.max_subscriptions, "subscriptions")
 
     async def position(self, viewer: Viewer) -> Position:
         """Where the viewer's log ends now."""

@@ -49,7 +49,7 @@ class ReportService:
         self._database = database
         self._pubsub = pubsub
         self._limits = limits
-        self._rate = RateLimiter(limits.reports_per_minute, "reports")
+        self._rate = RateLimiter(limits.report_rate_per_minute, "reports")
 
     async def report(
         self, viewer: Viewer, id_: int, reason: ReportReason, comment: str | None, preceding: int, *, block: bool

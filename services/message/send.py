@@ -66,7 +66,7 @@ class SendService:
         self._users = users
         self._files = files
         self._limits = limits
-        self._rate = RateLimiter(limits.sends_per_minute, "messages")
+        self._rate = RateLimiter(limits.send_rate_per_minute, "messages")
 
     async def send(self, viewer: Viewer, draft: Draft) -> Sent:
         """Sends one message to one person, to the group of exactly these people, or into a conversation.

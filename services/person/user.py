@@ -75,7 +75,7 @@ class UserService:
         self._database = database
         self._seal = seal
         self._limits = limits
-        self.searches = RateLimiter(limits.searches_per_minute, "searches")
+        self.searches = RateLimiter(limits.search_rate_per_minute, "searches")
         self.policy = Policy(
             limits.accept_messages_from,
             limits.from_others,

@@ -12,7 +12,8 @@ from graphql import OperationDefinitionNode, build_schema, parse, validate
 
 from gql.wire.schema import schema_text
 from server.manual import manual
-from server.setting.settings import Settings, describe_settings
+from server.setting.description import describe_settings
+from server.setting.settings import Settings
 from server.setting.source import NOT_SETTINGS
 from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
 

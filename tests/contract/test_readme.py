@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.setting.settings import describe_settings
+from server.setting.description import describe_settings
 from services.version import VERSION
 from tests.flow.client import running
 

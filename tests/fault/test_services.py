@@ -26,7 +26,7 @@ CONTENT = b"What is in the file.\n" * 50
 
 async def open_world(folder: Path) -> World:
     """Services on a folder."""
-    database, limits = GuardedDatabase(folder / "sotto.db"), Limits(sends_per_minute=0)
+    database, limits = GuardedDatabase(folder / "sotto.db"), Limits(send_rate_per_minute=0)
     return World(await Services.open(database, LocalStorage(folder / "files"), MemoryPubSub(), limits), folder)
 
 

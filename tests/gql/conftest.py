@@ -122,6 +122,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     """Running on a free port."""
-    limits = Limits(sends_per_minute=0, streams_per_minute=0, searches_per_minute=0, max_streams=0)
+    limits = Limits(
+        send_rate_per_minute=0, subscription_rate_per_minute=0, search_rate_per_minute=0, max_subscriptions=0
+    )
     async with site_in(tmp_path, settings, limits) as found:
         yield found

@@ -229,9 +229,9 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     folder = tmp_path_factory.mktemp("matrix")
     limits = Limits(
         device_trust=DeviceTrust.REQUIRE,
-        sends_per_minute=0,
-        searches_per_minute=0,
-        streams_per_minute=0,
+        send_rate_per_minute=0,
+        search_rate_per_minute=0,
+        subscription_rate_per_minute=0,
         act_as_required=False,
         max_request_messages=1,
     )

@@ -62,7 +62,7 @@ async def test_a_refusal_tells_its_cost_too(site: Site) -> None:
 
 async def test_somebody_who_asks_for_too_much_waits(site: Site) -> None:
     """RATE_LIMITED with the seconds, by 429 and Retry-After; nobody else waits with them."""
-    restrict(site, cost_per_minute=600)
+    restrict(site, cost_rate_per_minute=600)
     alice, bob = await site.token_of("alice"), await site.token_of("bob")
     before = await site.stored()
     refused: dict[str, Any] = {}
@@ -87,7 +87,7 @@ async def test_somebody_who_asks_for_too_much_waits(site: Site) -> None:
 
 async def test_strangers_share_the_rate_of_their_address(site: Site) -> None:
     """Introspection that is not kept cannot be an outage: without an account there is less."""
-    restrict(site, anonymous_cost_per_minute=3_000)
+    restrict(site, anonymous_cost_rate_per_minute=3_000)
     queries = [f"{{ __schema {{ types {{ a{n}: name }} }} }}" for n in range(20)]
 
     answers = [await site.post({"query": query}) for query in queries]
@@ -109,7 +109,7 @@ async def test_strangers_share_the_rate_of_their_address(site: Site) -> None:
 )
 async def test_documents_that_are_refused_use_up_the_rate(site: Site, text: str) -> None:
     """To read them takes time as well: who has used up their rate is refused before that."""
-    restrict(site, anonymous_cost_per_minute=100)
+    restrict(site, anonymous_cost_rate_per_minute=100)
 
     answers = [await site.post({"query": text % number}) for number in range(20)]
 
@@ -122,7 +122,7 @@ async def test_a_rate_below_the_cost_of_one_request_holds_as_well(site: Site) ->
     """Of the estimate only what was counted is given back: the bucket must not be full again at once."""
     alice = await site.token_of("alice")
     await site.post({"query": INBOX}, token=alice)
-    restrict(site, cost_per_minute=INBOX_COST // 2)
+    restrict(site, cost_rate_per_minute=INBOX_COST // 2)
 
     statuses = [(await site.post({"query": INBOX}, token=alice))[0] for _ in range(2)]
 
@@ -132,7 +132,7 @@ async def test_a_rate_below_the_cost_of_one_request_holds_as_well(site: Site) ->
 @pytest.mark.parametrize("query", ["{ viewer { " + "nothing " * 90 + "} }", "{ serverInfo { version "])
 async def test_a_refusal_that_is_asked_for_again_and_again_ends(site: Site, query: str) -> None:
     """The server knows the document, and tells its errors each time."""
-    restrict(site, anonymous_cost_per_minute=3_000)
+    restrict(site, anonymous_cost_rate_per_minute=3_000)
 
     answers = [await site.post({"query": query}) for _ in range(200)]
 
@@ -144,7 +144,7 @@ async def test_a_refusal_that_is_asked_for_again_and_again_ends(site: Site, quer
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/event-stream, application/json;q=0.5"])
 async def test_a_stream_that_is_refused_was_never_begun(site: Site, accept: str) -> None:
     """By SSE the refusal is an answer, not an event."""
-    restrict(site, anonymous_cost_per_minute=1)
+    restrict(site, anonymous_cost_rate_per_minute=1)
     await site.post({"query": "{ serverInfo { version features } }"})
 
     status, answer = await site.post({"query": "{ serverInfo { version } }"}, headers={"Accept": accept})
@@ -156,7 +156,7 @@ async def test_a_stream_that_is_refused_was_never_begun(site: Site, accept: str)
 async def test_a_socket_ends_the_operation_alone(site: Site) -> None:
     """The others on it go on."""
     alice = await site.token_of("alice")
-    restrict(site, cost_per_minute=200)
+    restrict(site, cost_rate_per_minute=200)
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
         await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {alice}"}})
         await socket.receive_json()

@@ -74,7 +74,9 @@ class Runner:
 @pytest.fixture
 async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     """Running on a free port, with no rates: what a thousand random requests cost together is no fault."""
-    limits = Limits(sends_per_minute=0, searches_per_minute=0, cost_per_minute=0, anonymous_cost_per_minute=0)
+    limits = Limits(
+        send_rate_per_minute=0, search_rate_per_minute=0, cost_rate_per_minute=0, anonymous_cost_rate_per_minute=0
+    )
     async with site_in(tmp_path, settings, limits) as found:
         yield found
 

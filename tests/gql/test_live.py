@@ -182,7 +182,11 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     """One server for all occasions of this module: each of them has its own people."""
     folder, pubsub = tmp_path_factory.mktemp("live"), Quiet()
     limits = Limits(
-        sends_per_minute=0, streams_per_minute=0, sign_ins_per_minute=0, sign_up=True, device_trust=DeviceTrust.NOTIFY
+        send_rate_per_minute=0,
+        subscription_rate_per_minute=0,
+        sign_in_rate_per_minute=0,
+        may_sign_up=True,
+        device_trust=DeviceTrust.NOTIFY,
     )
     async with site_in(folder, settings_in(folder), limits, pubsub) as site:
         yield Stage(site, pubsub)

@@ -48,7 +48,7 @@ async def make_world(storage: Storage, tmp_path: Path) -> AsyncIterator[MakeWorl
     opened: list[Services] = []
 
     async def make(**limits: Any) -> World:
-        numbers = Limits(**{"sends_per_minute": 0, "presigned_uploads": True, **limits})
+        numbers = Limits(**{"send_rate_per_minute": 0, "presigned_uploads": True, **limits})
         database = GuardedDatabase(tmp_path / "sotto.db")
         opened.append(await Services.open(database, storage, MemoryPubSub(), numbers))
         return World(opened[-1], tmp_path)
@@ -699,7 +699,7 @@ async def test_promised_bytes_count_before_and_after(make_world: MakeWorld) -> N
 
 async def test_asking_has_a_rate(make_world: MakeWorld) -> None:
     """Each question costs the bucket one."""
-    world = await make_world(uploads_per_minute=3)
+    world = await make_world(upload_rate_per_minute=3)
     (alice,) = await world.people("alice")
     view = await begun(world, alice)
     for _ in range(3):

@@ -90,7 +90,7 @@ def own_block(world: World, people: dict[str, Viewer], _run: int) -> Awaitable[o
 )
 async def test_nothing_is_sent_after_the_right_to_it_has_ended(make_world: MakeWorld, end: End) -> None:
     """Not one message more, in RACES runs; and in some of them a send was under way and refused."""
-    world = await make_world(max_request_messages=10_000, sign_ins_per_minute=0)
+    world = await make_world(max_request_messages=10_000, sign_in_rate_per_minute=0)
     bob, alice = await world.people("bob", "alice")
     await world.send(bob, "alice")  # so that alice may answer, as often as she likes
     passed = refused = 0
@@ -132,7 +132,7 @@ async def test_no_session_is_opened_with_a_password_that_was_changed(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check of a password takes its time; what was changed meanwhile counts. With cheap hashes, for the number."""
-    world = await make_world(sign_ins_per_minute=0, sign_ups_per_minute=0)
+    world = await make_world(sign_in_rate_per_minute=0, sign_up_rate_per_minute=0)
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(world.services.account._passwords, "_hasher", cheap)
     alice = await world.services.account.sign_up(SignUp("alice", "password 0"))

@@ -161,7 +161,7 @@ def test_a_turnstile_counts_what_is_open() -> None:
 
 async def test_searches_and_subscriptions_are_counted_for_each_call(make_world: MakeWorld) -> None:
     """By user, whatever the device; and only so many subscriptions are open at once."""
-    world = await make_world(searches_per_minute=2, streams_per_minute=4, max_streams=2)
+    world = await make_world(search_rate_per_minute=2, subscription_rate_per_minute=4, max_subscriptions=2)
     alice, bob = await world.people("alice", "bob")
     services = world.services
     for viewer in (alice, bob):
@@ -185,7 +185,7 @@ async def test_searches_and_subscriptions_are_counted_for_each_call(make_world: 
 
 async def test_files_and_typing_are_counted(make_world: MakeWorld) -> None:
     """Before a byte of the file is read."""
-    world = await make_world(uploads_per_minute=2, typing_per_minute=1)
+    world = await make_world(upload_rate_per_minute=2, typing_rate_per_minute=1)
     alice, _ = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob")
     world.services.attachment.admit(alice)

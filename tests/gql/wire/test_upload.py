@@ -266,7 +266,7 @@ async def test_a_whole_upload_has_a_time_of_its_own(
         await asyncio.sleep(0.1)  # of the 2 seconds that a body may be silent
         yield GOOD[-20:]
 
-    async with site_in(tmp_path, settings, Limits(sends_per_minute=0)) as site:
+    async with site_in(tmp_path, settings, Limits(send_rate_per_minute=0)) as site:
         alice = await site.token_of("alice")
         await site.token_of("bob")
         before = await site.stored()

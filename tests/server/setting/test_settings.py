@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from gql.document.survey import QueryLimits
 from gql.wire.origin import LOOPBACK
+from server.setting.description import describe_settings
 from server.setting.field import DAY_SECONDS, LOOPBACK_ORIGINS
 from server.setting.query_setting import QuerySettings
-from server.setting.settings import Settings, SettingsError, describe_settings, load_settings
+from server.setting.settings import Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -192,7 +192,7 @@ async def test_ten_sign_ups_at_once_with_one_name_are_one_account(world: World) 
 
 async def test_sign_up_can_be_closed(make_world: MakeWorld) -> None:
     """A host that makes its users itself."""
-    world = await make_world(sign_up=False)
+    world = await make_world(may_sign_up=False)
 
     with pytest.raises(PermissionDenied):
         await world.services.account.sign_up(SignUp("alice", "x" * 8))
@@ -233,7 +233,7 @@ async def test_a_device_needs_a_name_that_can_be_shown(world: World, device_name
 
 async def test_guessing_is_slowed_by_address_and_by_name(make_world: MakeWorld) -> None:
     """A list of names from one address, and one name from many addresses."""
-    world = await make_world(sign_ins_per_minute=2)
+    world = await make_world(sign_in_rate_per_minute=2)
     sign_in = world.services.account.sign_in
     for name in ("a1", "a2"):
         with pytest.raises(InvalidCredentials):
@@ -250,7 +250,7 @@ async def test_guessing_is_slowed_by_address_and_by_name(make_world: MakeWorld) 
 
 async def test_who_guesses_does_not_lock_the_owner_out_where_they_have_signed_in(make_world: MakeWorld) -> None:
     """A good sign-in opens its place for the name; a bad one opens none."""
-    world = await make_world(sign_ins_per_minute=2)
+    world = await make_world(sign_in_rate_per_minute=2)
     sign_in = world.services.account.sign_in
     await world.services.account.create(SignUp("bob", "correct horse"))
     await sign_in("bob", "correct horse", None, "10.0.0.1")

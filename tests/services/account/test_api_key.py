@@ -385,7 +385,7 @@ def test_every_right_has_a_sentence() -> None:
 
 async def test_a_key_hears_of_no_devices(make_world: MakeWorld) -> None:
     """Neither by `viewer.devices` nor by the log, in which its owner's others are told of a new one."""
-    world = await make_world(device_trust=DeviceTrust.NOTIFY, sign_ins_per_minute=0)
+    world = await make_world(device_trust=DeviceTrust.NOTIFY, sign_in_rate_per_minute=0)
     alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
     key = await through(world, await key_of(world, alice.viewer))
     await world.services.account.sign_in("alice", "correct horse", "Phone", "")

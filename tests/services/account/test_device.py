@@ -30,7 +30,7 @@ async def sign_in(world: World, name: str, device: str | None = None, password: 
 
 async def trusting(make_world: MakeWorld, trust: DeviceTrust) -> tuple[World, SignedIn, SignedIn]:
     """A world with alice, who has a first and a second device, and bob."""
-    world = await make_world(device_trust=trust, sign_ins_per_minute=0, sign_ups_per_minute=0)
+    world = await make_world(device_trust=trust, sign_in_rate_per_minute=0, sign_up_rate_per_minute=0)
     first = await world.services.account.sign_up(
         SignUp("alice", PASSWORD, email="alice@example.org", device_name="Desk")
     )
@@ -237,7 +237,7 @@ async def test_another_password_ends_the_other_sessions(make_world: MakeWorld) -
 
 async def test_a_wrong_current_password_changes_nothing(make_world: MakeWorld) -> None:
     """However good the new one is; and guesses are counted."""
-    world = await make_world(sign_ins_per_minute=3)
+    world = await make_world(sign_in_rate_per_minute=3)
     alice = await world.services.account.sign_up(SignUp("alice", PASSWORD))
     other = await sign_in(world, "alice")
 
@@ -301,7 +301,7 @@ async def test_what_the_operator_opens_is_trusted_and_is_nobodys_first(
     make_world: MakeWorld, trust: DeviceTrust
 ) -> None:
     """`./sotto send` works whatever the setting is; a person's own first device is trusted after it all the same."""
-    world = await make_world(device_trust=trust, sign_ins_per_minute=0)
+    world = await make_world(device_trust=trust, sign_in_rate_per_minute=0)
     account = world.services.account
     await account.create(SignUp("alice", PASSWORD))
 

@@ -426,7 +426,7 @@ async def host(tmp_path: Path, served: Served) -> AsyncIterator[World]:
     """Services that take the tokens of the three issuers."""
     database, storage = GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(tmp_path / "files")
     services = await Services.open(
-        database, storage, MemoryPubSub(), Limits(sends_per_minute=0), settings(), served
+        database, storage, MemoryPubSub(), Limits(send_rate_per_minute=0), settings(), served
     )  # fmt: skip
     yield World(services, tmp_path)
     await services.close()

@@ -270,7 +270,7 @@ async def test_bad_hints_and_reconnects_change_nothing(
 ) -> None:
     """Every event once and in order, through twenty reconnects, over a pubsub that loses, doubles and reorders."""
     monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.02)
-    database, limits = GuardedDatabase(tmp_path / "sotto.db"), Limits(sends_per_minute=0)
+    database, limits = GuardedDatabase(tmp_path / "sotto.db"), Limits(send_rate_per_minute=0)
     services = await Services.open(database, LocalStorage(tmp_path / "files"), Faulty(seed), limits)
     world, chance = World(services, tmp_path), random.Random(seed)
     alice, bob = await world.people("alice", "bob")

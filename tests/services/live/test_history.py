@@ -73,7 +73,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_later(
     make_world: MakeWorld, limits: dict[str, Any], *, calm: bool, lot: int
 ) -> None:
     """For random histories of all operations by four people; with positions of others where nothing hides them."""
-    world = await make_world(reports_per_minute=0, **limits)
+    world = await make_world(report_rate_per_minute=0, **limits)
     for seed in range(lot, HISTORIES // 4, LOTS):
         await play(world, seed, calm=calm)
 
@@ -82,7 +82,7 @@ async def test_every_deed_succeeds_in_these_histories_now_and_then(make_world: M
     """A verb that is always refused would prove nothing: the same forty histories without clients, and their count."""
     done: Counter[str] = Counter()
     for limits in LIMITS:
-        world = await make_world(reports_per_minute=0, **limits)
+        world = await make_world(report_rate_per_minute=0, **limits)
         for seed in range(10):
             for calm in (True, False):
                 names = [f"{name}-{seed}-{calm}" for name in ("alice", "bob", "carol", "dave")]

@@ -105,6 +105,6 @@ async def test_typing_has_a_rate_and_needs_a_conversation(world: World) -> None:
     place = await world.send(alice, "bob") >> 27
     await refused(world, world.services.presence.type(carol, place, is_typing=True), NotFound)
     assert await typing_seen_by(world, alice, place) == []
-    for _ in range(world.services.limits.typing_per_minute):
+    for _ in range(world.services.limits.typing_rate_per_minute):
         await world.services.presence.type(bob, place, is_typing=True)
     await refused(world, world.services.presence.type(bob, place, is_typing=True), RateLimited)

@@ -35,7 +35,7 @@ class History:
     @asynccontextmanager
     async def run(self) -> AsyncIterator[World]:
         """The server while it runs."""
-        database, limits = GuardedDatabase(self.folder / "sotto.db"), Limits(sends_per_minute=0)
+        database, limits = GuardedDatabase(self.folder / "sotto.db"), Limits(send_rate_per_minute=0)
         services = await Services.open(database, LocalStorage(self.folder / "files"), MemoryPubSub(), limits)
         try:
             yield World(services, self.folder)

@@ -60,7 +60,7 @@ async def test_a_report_needs_a_foreign_message_that_one_sees(world: World) -> N
 
 async def test_reports_have_a_rate(make_world: MakeWorld) -> None:
     """The operator reads them all."""
-    world = await make_world(reports_per_minute=2)
+    world = await make_world(report_rate_per_minute=2)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob")
     for _ in range(2):

@@ -277,7 +277,7 @@ async def test_email_finds_nobody_unless_the_server_allows_it(world: World) -> N
 
 async def test_too_often(make_world: MakeWorld) -> None:
     """Counted for each user, told with the time to wait."""
-    world = await make_world(sends_per_minute=3)
+    world = await make_world(send_rate_per_minute=3)
     alice, bob = await world.people("alice", "bob")
     for _ in range(3):
         await world.send(alice, "bob")
@@ -287,7 +287,7 @@ async def test_too_often(make_world: MakeWorld) -> None:
     assert isinstance(refusal, RateLimited)
     assert 15 < refusal.retry_after_seconds <= 20
     assert await world.send(bob, "alice")
-    assert Limits().sends_per_minute == 600
+    assert Limits().send_rate_per_minute == 600
 
 
 async def test_a_server_may_want_a_type_with_every_message(make_world: MakeWorld) -> None:
