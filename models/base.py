@@ -6,6 +6,7 @@ import time
 import peewee
 
 SEQ_BITS = 27
+MAX_INTEGER = (1 << 63) - 1  # of a column: no id, position or time (ms) reaches it
 _SEQ_MASK = (1 << SEQ_BITS) - 1
 
 

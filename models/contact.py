@@ -5,12 +5,11 @@ from typing import Any
 from peewee import JOIN, Field, fn
 
 from models.block import Block
-from models.member import Member, RequestState
+from models.member import OPEN_STATES, Member
 from models.prepared import IdList, Param, Value
 from models.setting import Setting
 
 _VIEWER = Param("viewer")
-_OPEN = [RequestState.NONE, RequestState.ACCEPTED]  # nobody waits for an answer
 _THEIRS = Member.alias("theirs")
 _OWN = Setting.alias("own")
 
@@ -27,8 +26,8 @@ _SHARED = (
     .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
     .where(
         Member.user_id == _VIEWER,
-        Member.request_state.in_(_OPEN),
-        _THEIRS.request_state.in_(_OPEN),
+        Member.request_state.in_(OPEN_STATES),
+        _THEIRS.request_state.in_(OPEN_STATES),
         _THEIRS.user_id != _VIEWER,
         ~_is_blocked(_THEIRS.user_id),
     )
@@ -52,8 +51,8 @@ def _learning(setting: str) -> Value[int]:
         .where(
             Member.user_id == _VIEWER,
             Member.conversation_id == Param("conversation"),
-            Member.request_state.in_(_OPEN),
-            _THEIRS.request_state.in_(_OPEN),
+            Member.request_state.in_(OPEN_STATES),
+            _THEIRS.request_state.in_(OPEN_STATES),
             _THEIRS.user_id != _VIEWER,
             fn.COALESCE(getattr(Setting, setting), 1) == 1,
             fn.COALESCE(getattr(_OWN, setting), 1) == 1,

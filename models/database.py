@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import peewee
 
@@ -55,10 +55,10 @@ class Database:
         self.was_cut_off = False  # whether the last run did not end by itself
         self._lock: Lock | None = None
         self._file = DatabaseFile(path)
-        self._writer_database = self._connect_params(_WRITER_PRAGMAS)
+        self._writer_database = _new_database(path, _WRITER_PRAGMAS)
         self._writer = Writer(self._writer_database, self._file, queue_limit, write_deadline_seconds, self._mark_end)
         self._readers = Readers(
-            self._connect_params(_READER_PRAGMAS), self._file, readers, queue_limit, read_deadline_seconds
+            _new_database(path, _READER_PRAGMAS), self._file, readers, queue_limit, read_deadline_seconds
         )
 
     async def open(self) -> None:
@@ -117,9 +117,6 @@ class Database:
         if self._lock is not None:
             await self.write(renew_mark, self._file, self._lock)
 
-    def _connect_params(self, pragmas: dict[str, Any]) -> peewee.SqliteDatabase:
-        return peewee.SqliteDatabase(str(self.path), pragmas=pragmas, cached_statements=256)
-
     def _prepare(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = Lock.take(self.path.with_name(f"{self.path.name}.lock"))
@@ -159,3 +156,7 @@ class Database:
         self._file.close()
         log = self.path.with_name(f"{self.path.name}-wal")
         lock.release(is_clean=not log.exists() or not log.stat().st_size)
+
+
+def _new_database(path: Path, pragmas: Mapping[str, object]) -> peewee.SqliteDatabase:
+    return peewee.SqliteDatabase(str(path), pragmas=dict(pragmas), cached_statements=256)

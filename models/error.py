@@ -3,7 +3,7 @@
 DatabaseError
 ├── Unavailable        nothing was stored; the same call may be tried again
 │   ├── Busy           the queue is full
-│   ├── DeadlineExceeded  the job waited or ran too long
+│   ├── DeadlineExceeded  the call waited or ran too long
 │   ├── DatabaseLocked another program holds the file
 │   ├── NotCommitted   the transaction could not be committed
 │   └── DatabaseFailed the disk fails
@@ -34,7 +34,7 @@ class Busy(Unavailable):
 
 
 class DeadlineExceeded(Unavailable):
-    """The job was not begun in time (a write) or was interrupted (a read)."""
+    """The call was not begun in time (a write) or was interrupted (a read)."""
 
 
 class DatabaseLocked(Unavailable):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from peewee import SQL, BigIntegerField, Case, CompositeKey, Field, IntegerField, fn
 
-from models.base import Base
+from models.base import MAX_INTEGER, Base
 from models.prepared import Command, IdList, OneValue, Param, Query, id_list
 from models.transaction import Transaction
 
@@ -21,7 +21,11 @@ class RequestState(IntEnum):
     SENT = 4  # this member waits for the answer
 
 
-FOR_GOOD = (1 << 63) - 1  # the `muted_until` of who set no end
+OPEN_STATES = (RequestState.NONE, RequestState.ACCEPTED)
+UNANSWERED_STATES = (RequestState.PENDING, RequestState.DECLINED)  # this member has not accepted, and may yet
+
+
+FOR_GOOD = MAX_INTEGER  # the `muted_until` of who set no end
 
 
 class Member(Base):
@@ -79,7 +83,7 @@ class UnreadRow(NamedTuple):
 # Written out, not bound: a partial index serves only a query that is seen to imply its condition.
 IS_UNREAD = (Member.unread > SQL("0")) | Member.is_marked_unread
 IS_REQUEST = Member.request_state == SQL("1")
-IS_LISTED = Member.request_state.not_in([RequestState.PENDING, RequestState.DECLINED])
+IS_LISTED = Member.request_state.not_in(UNANSWERED_STATES)
 
 
 MEMBERS = Query(
@@ -157,8 +161,7 @@ ADVANCE = Command(
 )
 
 
-# A conversation that waits for this member's answer, or that they declined, is accepted by both.
-_ANSWERED = [RequestState.PENDING, RequestState.DECLINED]
+# A conversation that this member has not accepted is accepted for both.
 _SAME = Member.alias("same")
 ACCEPT = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
@@ -167,7 +170,7 @@ ACCEPT = Command(
             _SAME.select(_SAME.user_id).where(
                 _SAME.conversation_id == Param("conversation"),
                 _SAME.user_id == Param("user"),
-                _SAME.request_state.in_(_ANSWERED),
+                _SAME.request_state.in_(UNANSWERED_STATES),
             )
         ),
     )
@@ -177,7 +180,7 @@ ACCEPT_ALONE = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
         Member.user_id == Param("user"),
         Member.conversation_id == Param("conversation"),
-        Member.request_state.in_(_ANSWERED),
+        Member.request_state.in_(UNANSWERED_STATES),
     )
 )
 DECLINE = Command(

@@ -10,7 +10,7 @@ from peewee import JOIN, SQL, BigIntegerField, Expression, IntegerField, Table, 
 from models.base import SEQ_BITS, Base
 from models.conversation import UNMUTED_UNREAD, Conversation, ConversationKind
 from models.hidden import Hidden
-from models.member import Member, RequestState
+from models.member import UNANSWERED_STATES, Member
 from models.mute import Mute
 from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list
 from models.transaction import Transaction
@@ -159,7 +159,7 @@ COUNT_UNREAD_OF_MUTED = OneValue[int](
             _UNREAD.select(_UNREAD.conversation_id).where(
                 _UNREAD.user_id == Param("viewer"),
                 (_UNREAD.unread > SQL("0")) | _UNREAD.is_marked_unread,
-                _UNREAD.request_state.not_in([RequestState.PENDING, RequestState.DECLINED]),
+                _UNREAD.request_state.not_in(UNANSWERED_STATES),
                 _UNREAD.muted_until <= Param("now"),
             )
         ),

@@ -1,4 +1,4 @@
-"""The readers: threads with read-only connections, one snapshot to a job, interrupted at a deadline."""
+"""The readers: threads with read-only connections, one snapshot to a call, interrupted at a deadline."""
 
 import asyncio
 import sqlite3
@@ -16,7 +16,7 @@ from models.error import Busy, DatabaseError, DatabaseFailed, DatabaseLost, Dead
 from models.failure import failure_of
 from models.file import DatabaseFile
 from models.transaction import Transaction
-from models.writer import Job, deliver, tell, wait_for
+from models.writer import Call, deliver, tell, wait_for
 
 
 @dataclass(slots=True)
@@ -28,11 +28,11 @@ class Readers:
     count: int
     queue_limit: int
     deadline_seconds: float
-    _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    _queue: SimpleQueue[Call | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
     _ended: list[asyncio.Event] = field(default_factory=list)  # of each thread
     _is_stopping: bool = False
-    _running: dict[Job, Any] = field(default_factory=dict)
+    _running: dict[Call, sqlite3.Connection] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -60,16 +60,16 @@ class Readers:
             raise Unavailable("the database is closed")
         self._pending += 1
         loop = asyncio.get_running_loop()
-        job = Job(run, loop.create_future(), time.monotonic() + self.deadline_seconds)
-        timer = loop.call_later(self.deadline_seconds, self._expire, job)
-        job.future.add_done_callback(lambda _future: timer.cancel())
-        self._queue.put(job)
-        return job.future
+        call = Call(run, loop.create_future(), time.monotonic() + self.deadline_seconds)
+        timer = loop.call_later(self.deadline_seconds, self._expire, call)
+        call.future.add_done_callback(lambda _future: timer.cancel())
+        self._queue.put(call)
+        return call.future
 
-    def _expire(self, job: Job) -> None:
+    def _expire(self, call: Call) -> None:
         with self._lock:
-            job.is_expired = True
-            connection = self._running.get(job)
+            call.is_expired = True
+            connection = self._running.get(call)
             if connection is not None:
                 connection.interrupt()
 
@@ -77,10 +77,10 @@ class Readers:
         assert self._loop is not None
         with suppress(sqlite3.Error, peewee.PeeweeException, DatabaseLost):  # the first read will try again, and tell
             self._connect()
-        while (job := self._queue.get()) is not None:
-            if not job.future.cancelled():
-                self._run_one(job)
-            self._loop.call_soon_threadsafe(self._deliver, job)
+        while (call := self._queue.get()) is not None:
+            if not call.future.cancelled():
+                self._run_one(call)
+            self._loop.call_soon_threadsafe(self._deliver, call)
         self._close()
         tell(self._loop, ended)
 
@@ -90,36 +90,36 @@ class Readers:
             self.file.check_place()
             self.database.connect()
 
-    def _run_one(self, job: Job) -> None:
+    def _run_one(self, call: Call) -> None:
         try:
             self._connect()
             connection = self.database.connection()
-            self._register(job, connection)
+            self._register(call, connection)
             connection.execute("BEGIN")
-            job.result = job.run(Transaction(self.database))
+            call.result = call.run(Transaction(self.database))
         except (sqlite3.Error, peewee.PeeweeException) as error:
-            job.error = _late(error) if job.is_expired else failure_of(error)
+            call.error = _late(error) if call.is_expired else failure_of(error)
         except Exception as error:  # noqa: BLE001 - whatever the function raised is its caller's
-            job.error = error
+            call.error = error
         finally:
             with self._lock:
-                self._running.pop(job, None)
-            self._end(job)
+                self._running.pop(call, None)
+            self._end(call)
 
-    def _register(self, job: Job, connection: Any) -> None:
+    def _register(self, call: Call, connection: sqlite3.Connection) -> None:
         with self._lock:
-            if job.is_expired:
+            if call.is_expired:
                 raise DeadlineExceeded("the read waited too long and was not begun")
-            self._running[job] = connection
+            self._running[call] = connection
 
-    def _end(self, job: Job) -> None:
+    def _end(self, call: Call) -> None:
         """Ends the snapshot; a connection that failed is not used again."""
         try:
             if not self.database.is_closed() and self.database.connection().in_transaction:
                 self.database.connection().execute("ROLLBACK")
         except (sqlite3.Error, peewee.PeeweeException) as error:
-            job.error = failure_of(error)
-        if isinstance(job.error, DatabaseFailed):
+            call.error = failure_of(error)
+        if isinstance(call.error, DatabaseFailed):
             self._close()
 
     def _close(self) -> None:
@@ -128,9 +128,9 @@ class Readers:
         except (sqlite3.Error, peewee.PeeweeException):
             vars(self.database)["_state"].reset()  # Peewee has no public way to forget a broken connection
 
-    def _deliver(self, job: Job) -> None:
+    def _deliver(self, call: Call) -> None:
         self._pending -= 1
-        deliver([job])
+        deliver([call])
 
 
 def _late(error: Exception) -> DatabaseError:

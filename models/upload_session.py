@@ -25,7 +25,7 @@ class UploadSession(Base):
     expires_at = BigIntegerField()
 
 
-class SessionRow(NamedTuple):
+class UploadSessionRow(NamedTuple):
     """A file on its way; `failure` is the number of a reason, None while nothing is wrong."""
 
     id: int
@@ -59,7 +59,7 @@ PUT = Command(
     )
 )
 _SEEN = UploadSession.select(*(getattr(UploadSession, name) for name in _COLUMNS), UploadSession.expires_at)
-FIND = Query(_SEEN.where(_ID, UploadSession.owner_id == Param("owner")), SessionRow)
+FIND = Query(_SEEN.where(_ID, UploadSession.owner_id == Param("owner")), UploadSessionRow)
 FAIL = Command(UploadSession.update({UploadSession.failure: Param("failure")}).where(_ID))
 DELETE = Command(UploadSession.delete().where(_ID, UploadSession.owner_id == Param("owner")))
 EXPECTED_BYTES = OneValue[int](

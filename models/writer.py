@@ -32,7 +32,7 @@ BATCH_LIMIT = 256
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class Call:
     """A function waiting for its thread; its future is touched on the event loop alone."""
 
     run: Callable[[Transaction], Any]
@@ -45,11 +45,11 @@ class Job:
 
 @dataclass(slots=True)
 class Writer:
-    """Runs each job inside a savepoint of a shared transaction and answers all of them after the COMMIT returned.
+    """Runs each call inside a savepoint of a shared transaction and answers all of them after the COMMIT returned.
 
-    A batch is what queued up during the last fsync: no artificial delay. A job that raises is undone alone. If COMMIT
-    fails, or SQLite gave up the transaction (disk full, I/O error), no job of the batch is acknowledged and the
-    connection is opened anew: a failed fsync is never retried as if it had worked. A job that is told that nothing was
+    A batch is what queued up during the last fsync: no artificial delay. A call that raises is undone alone. If COMMIT
+    fails, or SQLite gave up the transaction (disk full, I/O error), no call of the batch is acknowledged and the
+    connection is opened anew: a failed fsync is never retried as if it had worked. A call that is told that nothing was
     stored can rely on it, also after a crash; so can whoever writes successfully after a failure, about what failed.
     """
 
@@ -58,7 +58,7 @@ class Writer:
     queue_limit: int
     deadline_seconds: float
     at_end: Callable[[peewee.SqliteDatabase], None] | None = None  # on the writer's thread, before it closes
-    _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    _queue: SimpleQueue[Call | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
     _thread: threading.Thread | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,9 +89,9 @@ class Writer:
         if self._is_stopping or self._thread is None or not self._thread.is_alive():
             raise Unavailable("the database is closed")
         self._pending += 1
-        job = Job(run, asyncio.get_running_loop().create_future(), time.monotonic() + self.deadline_seconds)
-        self._queue.put(job)
-        return job.future
+        call = Call(run, asyncio.get_running_loop().create_future(), time.monotonic() + self.deadline_seconds)
+        self._queue.put(call)
+        return call.future
 
     def _work(self) -> None:
         stopping = False
@@ -107,24 +107,24 @@ class Writer:
         self._close()
         tell(self._loop, self._ended)
 
-    def _next_batch(self) -> tuple[list[Job], bool]:
-        batch: list[Job] = []
-        job = self._queue.get()
-        while job is not None:
-            batch.append(job)
+    def _next_batch(self) -> tuple[list[Call], bool]:
+        batch: list[Call] = []
+        call = self._queue.get()
+        while call is not None:
+            batch.append(call)
             if len(batch) == BATCH_LIMIT:
                 return batch, False
             try:
-                job = self._queue.get_nowait()
+                call = self._queue.get_nowait()
             except Empty:
                 return batch, False
         return batch, True
 
-    def _commit(self, batch: list[Job]) -> None:
+    def _commit(self, batch: list[Call]) -> None:
         try:
             transaction = self._begin()
-            for job in batch:
-                self._run_one(transaction, job)
+            for call in batch:
+                self._run_one(transaction, call)
         except (sqlite3.Error, peewee.PeeweeException) as error:
             self._give_up(batch, failure_of(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the batch is answered and the thread goes on
@@ -146,26 +146,26 @@ class Writer:
             probe.add(transaction)
         return transaction
 
-    def _run_one(self, transaction: Transaction, job: Job) -> None:
+    def _run_one(self, transaction: Transaction, call: Call) -> None:
         """Raises sqlite3.Error when the whole transaction is lost."""
-        if job.future.cancelled() or time.monotonic() > job.deadline:
-            job.error = DeadlineExceeded("the write waited too long and was not begun")
+        if call.future.cancelled() or time.monotonic() > call.deadline:
+            call.error = DeadlineExceeded("the write waited too long and was not begun")
             return
         connection = self.database.connection()
         connection.execute("SAVEPOINT mutation")
         try:
-            job.result = job.run(transaction)
+            call.result = call.run(transaction)
         except (sqlite3.Error, peewee.PeeweeException) as error:
             if not connection.in_transaction:
                 raise
-            job.error = failure_of(error)
+            call.error = failure_of(error)
             connection.execute("ROLLBACK TO mutation")
         except Exception as error:  # noqa: BLE001 - whatever the function raised is its caller's
-            job.error = error
+            call.error = error
             connection.execute("ROLLBACK TO mutation")
         connection.execute("RELEASE mutation")
 
-    def _end(self, batch: list[Job]) -> None:
+    def _end(self, batch: list[Call]) -> None:
         """Commits, and looks whether it went into the file that others will find."""
         try:
             self.database.connection().execute("COMMIT")
@@ -196,17 +196,17 @@ class Writer:
         self._is_unsettled = False
         return _not_committed(failure)
 
-    def _give_up(self, batch: list[Job], error: Exception) -> None:
+    def _give_up(self, batch: list[Call], error: Exception) -> None:
         """Answers the whole batch alike; the next one has a new connection, unless that could open another file."""
         self._fail(batch, error)
         if not isinstance(error, DatabaseLost):
             self._close()
 
-    def _fail(self, batch: list[Job], error: Exception) -> None:
-        for job in batch:
-            job.result = None
-            if not isinstance(job.error, DeadlineExceeded):
-                job.error = error
+    def _fail(self, batch: list[Call], error: Exception) -> None:
+        for call in batch:
+            call.result = None
+            if not isinstance(call.error, DeadlineExceeded):
+                call.error = error
 
     def _close(self) -> None:
         """Rolls back what is open."""
@@ -215,7 +215,7 @@ class Writer:
         except (sqlite3.Error, peewee.PeeweeException):
             vars(self.database)["_state"].reset()  # Peewee has no public way to forget a broken connection
 
-    def _deliver(self, batch: list[Job]) -> None:
+    def _deliver(self, batch: list[Call]) -> None:
         self._pending -= len(batch)
         deliver(batch)
 
@@ -234,15 +234,15 @@ def tell(loop: asyncio.AbstractEventLoop | None, ended: asyncio.Event) -> None:
         loop.call_soon_threadsafe(ended.set)
 
 
-def deliver(jobs: list[Job]) -> None:
+def deliver(calls: list[Call]) -> None:
     """Answers the futures; runs on the event loop."""
-    for job in jobs:
-        if job.future.done():
+    for call in calls:
+        if call.future.done():
             continue
-        if job.error is None:
-            job.future.set_result(job.result)
+        if call.error is None:
+            call.future.set_result(call.result)
         else:
-            job.future.set_exception(job.error)
+            call.future.set_exception(call.error)
 
 
 def _not_committed(failure: DatabaseError) -> DatabaseError:

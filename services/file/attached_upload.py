@@ -7,7 +7,7 @@ from models import upload_session as sessions
 from models.base import now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
-from models.upload_session import SessionRow
+from models.upload_session import UploadSessionRow
 from services.file.file import ChosenFile, ChosenUpload
 from services.file.stored_file import StoredState, states_of
 from services.rejection import AttachmentRejection
@@ -88,7 +88,7 @@ def _barrier_of(
     return Reason.EXPIRED if row.expires_at <= now_ms() else None
 
 
-def _barrier_of_session(session: SessionRow | None) -> Reason:
+def _barrier_of_session(session: UploadSessionRow | None) -> Reason:
     if session is None:
         return Reason.NOT_FOUND
     if session.failure is not None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from models import upload_session as sessions
 from models.transaction import Transaction
-from models.upload_session import SessionRow
+from models.upload_session import UploadSessionRow
 from services.credential_status import standing_of
 from services.error import AttachmentsRejected, NotFound, OutcomeUnclear
 from services.file.attached_upload import number_of
@@ -38,7 +38,7 @@ class Completion:
         self._reception = reception
         self._incoming = incoming
 
-    async def finish(self, viewer: Viewer, session: SessionRow, whole: StagedFile) -> None:
+    async def finish(self, viewer: Viewer, session: UploadSessionRow, whole: StagedFile) -> None:
         """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
 
         Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,
@@ -62,7 +62,7 @@ class Completion:
         await self._storage.partials.delete(id_)
         await self._incoming.forget(id_)
 
-    async def _judge(self, session: SessionRow, received: ReceivedFile) -> Picture | None:
+    async def _judge(self, session: UploadSessionRow, received: ReceivedFile) -> Picture | None:
         """Sets `rejection` where the file is not what was said, or not accepted."""
         assert received.staged is not None
         if session.sha256 is not None and received.staged.sha256 != session.sha256.hex():
@@ -74,7 +74,9 @@ class Completion:
             received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
         return picture
 
-    async def _keep(self, viewer: Viewer, session: SessionRow, received: ReceivedFile, picture: Picture | None) -> None:
+    async def _keep(
+        self, viewer: Viewer, session: UploadSessionRow, received: ReceivedFile, picture: Picture | None
+    ) -> None:
         try:
             key = await self._files.keep_bytes(0, received)
         except BaseException:
@@ -99,7 +101,7 @@ class Completion:
         await self._files.forget(spare)
         await self.clear(session.id)
 
-    async def _fail(self, session: SessionRow, received: ReceivedFile) -> None:
+    async def _fail(self, session: UploadSessionRow, received: ReceivedFile) -> None:
         """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
         rejection = self._reception.rejection_of(0, received)
         if not rejection.is_retryable:

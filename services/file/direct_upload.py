@@ -9,7 +9,7 @@ import structlog
 from models import upload_session as sessions
 from models.base import now_ms
 from models.transaction import Transaction
-from models.upload_session import SessionRow
+from models.upload_session import UploadSessionRow
 from services.error import AttachmentsRejected
 from services.file.inspection import storage_rejection
 from services.file.partial_sweep import name_of, number_of, sessions_among
@@ -51,7 +51,7 @@ class IncomingFiles:
             return await objects.url_of(view.id, seconds)
         return None
 
-    async def fetch(self, session: SessionRow) -> StagedFile:
+    async def fetch(self, session: UploadSessionRow) -> StagedFile:
         """The file on the disk of this server, finished; the caller keeps or discards it.
 
         Raises AttachmentsRejected with the upload as it was: NOT_READY where nothing, or too little, has been put;
@@ -84,7 +84,7 @@ class IncomingFiles:
     def _objects(self) -> "IncomingObjects | None":
         return self._storage.incoming if self._limits.presigned_uploads else None
 
-    async def _stage(self, objects: "IncomingObjects", session: SessionRow) -> StagedFile:
+    async def _stage(self, objects: "IncomingObjects", session: UploadSessionRow) -> StagedFile:
         staged = await self._storage.stage()
         try:
             async with aclosing(objects.read(session.id, session.byte_size)) as chunks:
@@ -150,7 +150,7 @@ def _known_and_expected(tx: Transaction, ids: Collection[int]) -> tuple[set[int]
     return sessions.known(tx, ids), sessions.sizes_of(tx, ids)
 
 
-async def _check_size(objects: "IncomingObjects", session: SessionRow) -> None:
+async def _check_size(objects: "IncomingObjects", session: UploadSessionRow) -> None:
     """Raises AttachmentsRejected where there is not what was said; too much of it is deleted."""
     size = await objects.size_of(session.id)
     if size is None:
@@ -166,12 +166,12 @@ async def _check_size(objects: "IncomingObjects", session: SessionRow) -> None:
         raise _rejected(session, Reason.TOO_LARGE, detail)
 
 
-def _nothing(session: SessionRow) -> AttachmentsRejected:
+def _nothing(session: UploadSessionRow) -> AttachmentsRejected:
     detail = "Nothing has been put at `directUploadUrl`: put the file there, or send it in parts to `uploadUrl`."
     return _rejected(session, Reason.NOT_READY, detail)
 
 
-def _rejected(session: SessionRow, reason: Reason, detail: str) -> AttachmentsRejected:
+def _rejected(session: UploadSessionRow, reason: Reason, detail: str) -> AttachmentsRejected:
     is_too_large = reason is Reason.TOO_LARGE
     limit = session.byte_size if is_too_large else None
     rejection = AttachmentRejection(0, reason, detail, session.filename, limit, is_retryable=not is_too_large)

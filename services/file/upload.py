@@ -12,7 +12,7 @@ from models import upload_session as sessions
 from models.base import new_id, now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
-from models.upload_session import SessionRow
+from models.upload_session import UploadSessionRow
 from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound, RateLimited, ServerUnavailable
 from services.file.attachment import AttachmentService, check_quota
 from services.file.completion import Completion
@@ -78,7 +78,7 @@ class UploadService:
             raise InvalidInput(issues)
         check_promise(form, self._limits)
         now = now_ms()
-        row = SessionRow(
+        row = UploadSessionRow(
             new_id(),
             viewer.user_id,
             clean_filename(form.filename, self._limits.max_filename_length),
@@ -199,11 +199,11 @@ class UploadService:
         except TakenOver:
             raise OffsetMismatch(await self._received_bytes(id_)) from None
 
-    async def _find(self, viewer: Viewer, id_: int) -> tuple[SessionRow | None, UploadView | None]:
+    async def _find(self, viewer: Viewer, id_: int) -> tuple[UploadSessionRow | None, UploadView | None]:
         viewer.check(Right.SEND)
         return await self._database.read(find_upload, viewer.user_id, id_)
 
-    async def _open(self, viewer: Viewer, id_: int) -> SessionRow | UploadView:
+    async def _open(self, viewer: Viewer, id_: int) -> UploadSessionRow | UploadView:
         """An upload on its way, or ready. Raises NotFound (its time is over, too), AttachmentsRejected (it failed)."""
         session, ready = await self._find(viewer, id_)
         if ready is not None:
@@ -240,18 +240,18 @@ class UploadService:
         if self._is_stopping:
             raise TakenOver
         session = await self._open(viewer, id_)
-        if isinstance(session, SessionRow):
+        if isinstance(session, UploadSessionRow):
             if (await self._view_of(session)).received_bytes == session.byte_size:
                 await self._finish(viewer, session)  # the server stopped before it could
             else:
                 await self._completion.finish(viewer, session, await self._incoming.fetch(session))
             session = await self._open(viewer, id_)
-        if isinstance(session, SessionRow) or session.state is UploadState.EXPIRED:
+        if isinstance(session, UploadSessionRow) or session.state is UploadState.EXPIRED:
             raise NotFound(_NONE)
         return session
 
     async def _put(
-        self, session: SessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
+        self, session: UploadSessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
         """The bytes alone; returns where they end."""
         partials = self._storage.partials
@@ -274,7 +274,7 @@ class UploadService:
         except StorageError as error:
             raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
 
-    async def _finish(self, viewer: Viewer, session: SessionRow) -> None:
+    async def _finish(self, viewer: Viewer, session: UploadSessionRow) -> None:
         """The last part is there."""
         try:
             found = await self._storage.partials.finished(session.id)
@@ -282,7 +282,7 @@ class UploadService:
             raise ServerUnavailable("The file could not be finished; try again.", 5.0) from error
         await self._completion.finish(viewer, session, found)
 
-    async def _view_of(self, session: SessionRow) -> UploadView:
+    async def _view_of(self, session: UploadSessionRow) -> UploadView:
         return view_of(session, await self._received_bytes(session.id))
 
     async def _received_bytes(self, id_: int) -> int:

@@ -10,7 +10,7 @@ from models import upload_session as sessions
 from models.base import now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
-from models.upload_session import SessionRow
+from models.upload_session import UploadSessionRow
 from services.error import AttachmentsRejected, InvalidInput
 from services.file.attached_upload import reason_of
 from services.file.media import LONGEST_MS
@@ -73,7 +73,7 @@ class ChecksumMismatch(Exception):
     """The part is not what its checksum says; none of it was kept."""
 
 
-def view_of(session: SessionRow, received_bytes: int) -> UploadView:
+def view_of(session: UploadSessionRow, received_bytes: int) -> UploadView:
     """An upload on its way, of which so many bytes have come."""
     failure = None if session.failure is None else reason_of(session.failure)
     if failure is not None:
@@ -119,7 +119,7 @@ def check_target(tx: Transaction, owner_id: int, id_: int) -> None:
         raise InvalidInput([Issue(("thumbnailFor",), IssueReason.MISMATCH, detail)])
 
 
-def find_upload(tx: Transaction, owner_id: int, id_: int) -> tuple[SessionRow | None, UploadView | None]:
+def find_upload(tx: Transaction, owner_id: int, id_: int) -> tuple[UploadSessionRow | None, UploadView | None]:
     """The upload while it is on its way, or once it is ready; runs inside a transaction."""
     session = tx.first(sessions.FIND, id=id_, owner=owner_id)
     if session is not None:
@@ -132,7 +132,7 @@ def find_upload(tx: Transaction, owner_id: int, id_: int) -> tuple[SessionRow | 
     return None, None
 
 
-def failure_of(session: SessionRow) -> AttachmentRejection:
+def failure_of(session: UploadSessionRow) -> AttachmentRejection:
     """Why an upload failed, for whoever goes on with it."""
     assert session.failure is not None
     return AttachmentRejection(0, reason_of(session.failure), "The upload failed: begin again.", session.filename)

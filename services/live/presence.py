@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from models import contact as contacts
 from models.base import now_ms
-from models.member import RequestState
+from models.member import OPEN_STATES
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, PubSub
@@ -24,8 +24,6 @@ from services.rate import RateLimiter
 from services.viewer import Right, Viewer
 
 MOST_REMEMBERED = 50_000  # people whose `lastActiveAt` is known; of others it is null
-
-_ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +154,9 @@ def _flashes_of(tx: Transaction, user_id: int) -> list[Flash]:
 
 def _typists_of(view: ConversationView) -> list[ParticipantView]:
     """The others between whom and the viewer typing passes, in both directions alike."""
-    if view.row.request_state not in _ANSWERED:
+    if view.row.request_state not in OPEN_STATES:
         return []
-    return [each for each in view.others if each.row.request_state in _ANSWERED and not each.person.is_blocked]
+    return [each for each in view.others if each.row.request_state in OPEN_STATES and not each.person.is_blocked]
 
 
 def _shows(person: Person) -> bool:

@@ -9,13 +9,11 @@ from models import message as messages
 from models import request as requests
 from models.base import message_id, seq_of
 from models.event import EventKind
-from models.member import MemberRow, RequestState
+from models.member import UNANSWERED_STATES, MemberRow, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.event import Announcement
 from services.person.policy import Policy
-
-_UNANSWERED = {RequestState.PENDING, RequestState.DECLINED}
 
 
 def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> frozenset[int]:
@@ -39,7 +37,7 @@ def groups_reaching_nobody(
 ) -> frozenset[int]:
     """The ids of the groups in which a message of the viewer would come to nobody; one statement at most."""
     others = [[row for row in rows if row.user_id != viewer_id] for rows in groups]
-    asked = [rows for rows in others if rows and all(row.request_state in _UNANSWERED for row in rows)]
+    asked = [rows for rows in others if rows and all(row.request_state in UNANSWERED_STATES for row in rows)]
     full = _full(tx, policy, [row for rows in asked for row in rows])
     return frozenset(rows[0].conversation_id for rows in asked if all(_is_withheld(row, full) for row in rows))
 

@@ -8,7 +8,7 @@ from models import conversation as conversations
 from models import member as members
 from models import message as messages
 from models.attachment import AttachmentRow
-from models.base import conversation_of, message_id, now_ms
+from models.base import MAX_INTEGER, conversation_of, message_id, now_ms
 from models.conversation import ConversationKind, ConversationRow
 from models.member import UnreadRow
 from models.prepared import id_list
@@ -24,7 +24,6 @@ from services.person.policy import Eligibility
 from services.person.user import Person, Reference, UserService
 from services.viewer import Viewer
 
-_FOREVER = (1 << 63) - 1
 _ALL_KINDS = (1, 2, 3, 4)
 
 
@@ -238,7 +237,7 @@ class ConversationService:
             return Page([])
         size = request.size
         is_backward = request.last is not None or (before is not None and request.first is None)
-        activity, id_ = (before or (-1, -1)) if is_backward else (after or (_FOREVER, _FOREVER))
+        activity, id_ = (before or (-1, -1)) if is_backward else (after or (MAX_INTEGER, MAX_INTEGER))
         query = conversations.inbox(newest_first=not is_backward, **_flags(wanted))
         rows = tx.all(query, activity=activity, conversation=id_, count=size + 1, **params)
         if is_backward:
@@ -275,7 +274,7 @@ class ConversationService:
         member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
         if member is None:
             raise NotFound("There is no such conversation.")
-        newest = (message_id(conversation_id, member.last_seq), _FOREVER)
+        newest = (message_id(conversation_id, member.last_seq), MAX_INTEGER)
         before, position = min(after or newest, newest)  # a cursor of another conversation reaches into no third one
         rows = tx.all(
             attachments.IN_CONVERSATION,

@@ -8,7 +8,7 @@ from models import attachment as attachments
 from models import conversation as conversations
 from models import message as messages
 from models.attachment import AttachmentRow
-from models.base import SEQ_BITS, message_id, now_ms, seq_of
+from models.base import MAX_INTEGER, SEQ_BITS, message_id, now_ms, seq_of
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
@@ -21,7 +21,6 @@ from services.text import is_blank
 from services.viewer import Right, Viewer
 
 _WORD = re.compile(r"[\w]+", re.UNICODE)
-_FOREVER = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,9 @@ class MessageService:
         if not words:
             raise BadRequest("`query` needs at least one letter or digit.")
         match = " ".join(f'"{word}"' for word in words[:32]) + "*" * (len(words[-1]) > 1)
-        at, id_ = self._seal.read("found", viewer.user_id, after, 2) if after is not None else (_FOREVER, _FOREVER)
+        at, id_ = (
+            self._seal.read("found", viewer.user_id, after, 2) if after is not None else (MAX_INTEGER, MAX_INTEGER)
+        )
         size = PageRequest(first=first).size
         return await self._database.read_for(viewer, self._search, viewer.user_id, match, wanted, (at, id_), size)
 
@@ -187,7 +188,7 @@ class MessageService:
             count=size + 1,
         )
         views = self.load_visible(tx, viewer_id, [row.id for row in found])
-        page = forward(found, size, has_previous=beyond[0] != _FOREVER)
+        page = forward(found, size, has_previous=beyond[0] != MAX_INTEGER)
         return Page([views[row.id] for row in page.items if row.id in views], page.has_next, page.has_previous)
 
 

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.conversation import ConversationKind, ConversationRow
-from models.member import MemberRow, RequestState
+from models.member import OPEN_STATES, MemberRow, RequestState
 from services.person.policy import Eligibility
 from services.person.user import Person
-
-_ANSWERED = {RequestState.NONE, RequestState.ACCEPTED}  # receipts pass: nobody waits for an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +27,13 @@ class ParticipantView:
 def participants_of(
     mine: ConversationRow, me: Person | None, members: Sequence[tuple[Person, MemberRow]]
 ) -> list[ParticipantView]:
-    """The members with the positions that the viewer may know."""
-    is_open = mine.request_state in _ANSWERED
+    """The members with the positions that the viewer may know; none passes while somebody waits for an answer."""
+    is_open = mine.request_state in OPEN_STATES
     views = []
     for person, row in members:
         other = person.row
         is_me = me is not None and other.id == me.row.id
-        passes = is_me or (me is not None and is_open and row.request_state in _ANSWERED and not person.is_blocked)
+        passes = is_me or (me is not None and is_open and row.request_state in OPEN_STATES and not person.is_blocked)
         shows_read = passes and (is_me or bool(me and me.row.send_read_receipts and other.send_read_receipts))
         shows_delivery = passes and (
             is_me or bool(me and me.row.send_delivery_receipts and other.send_delivery_receipts)

@@ -4,7 +4,7 @@ from models import conversation as conversations
 from models import member as members
 from models.conversation import ConversationKind, ConversationRow
 from models.event import EventKind
-from models.member import RequestState
+from models.member import UNANSWERED_STATES, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
 from pubsub.base import Hint, PubSub
@@ -46,7 +46,7 @@ class RequestService:
         announcement.publish(self._pubsub)
 
     def _accept(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[Hint]]:
-        mine = _check(tx, viewer_id, conversation_id, {RequestState.PENDING, RequestState.DECLINED})
+        mine = _check(tx, viewer_id, conversation_id, UNANSWERED_STATES)
         told = Announcement(tx)
         accept(tx, viewer_id, conversation_id, told, is_group=mine.kind == ConversationKind.GROUP)
         rows = members.members_of(tx, [conversation_id])[conversation_id]
@@ -55,7 +55,7 @@ class RequestService:
         return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id], told.hints
 
     def _decline(self, tx: Transaction, viewer_id: int, conversation_id: int, with_block: bool) -> Announcement:
-        _check(tx, viewer_id, conversation_id, {RequestState.PENDING})
+        _check(tx, viewer_id, conversation_id, (RequestState.PENDING,))
         tx.run(members.DECLINE, conversation=conversation_id, user=viewer_id)
         announcement = Announcement(tx)
         announcement.tell([viewer_id], EventKind.CONVERSATION_REMOVED, conversation_id)
@@ -65,7 +65,7 @@ class RequestService:
         return announcement
 
 
-def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: set[RequestState]) -> ConversationRow:
+def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: tuple[RequestState, ...]) -> ConversationRow:
     """The conversation, in which the viewer is asked."""
     mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
     if mine is None:

@@ -1,6 +1,7 @@
 """Blocks: not hearing from somebody, and not being able to write to them either."""
 
 from models import block as blocks
+from models.base import MAX_INTEGER
 from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import Flash, FlashKind, PubSub
@@ -13,8 +14,6 @@ from services.person.contact import may_watch
 from services.person.user import Person, Reference, UserService, not_found
 from services.rejection import Issue, IssueReason
 from services.viewer import Viewer
-
-_FOREVER = (1 << 63) - 1
 
 
 class BlockService:
@@ -40,7 +39,7 @@ class BlockService:
     async def page_of(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
         """Whom the viewer has blocked and when (ms since 1970), newest first."""
         request.check()
-        at, user_id = (_FOREVER, _FOREVER)
+        at, user_id = (MAX_INTEGER, MAX_INTEGER)
         if request.after is not None:
             at, user_id = self._seal.read("block", viewer.user_id, request.after, 2)
         return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
@@ -70,7 +69,7 @@ class BlockService:
 
     def _page(self, tx: Transaction, viewer_id: int, at: int, user_id: int, size: int) -> Page[tuple[Person, int]]:
         rows = tx.all(blocks.PAGE, viewer=viewer_id, before=at, before_user=user_id, count=size + 1)
-        page = forward(rows, size, has_previous=at != _FOREVER)
+        page = forward(rows, size, has_previous=at != MAX_INTEGER)
         people = self._users.load(tx, viewer_id, [row.blocked_id for row in page.items])
         return Page([(people[row.blocked_id], row.at) for row in page.items], page.has_next, page.has_previous)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from models import user as users
-from models.member import RequestState
+from models.member import UNANSWERED_STATES, RequestState
 from models.setting import Audience, OutsideAction
 from models.user import UserRow
 
@@ -77,7 +77,7 @@ class Policy:
 
     def _direct_eligibility_of(self, row: UserRow) -> Eligibility:
         """As `eligibility_of`, for two people without a block between them."""
-        if row.request not in {None, RequestState.PENDING, RequestState.DECLINED}:
+        if row.request is not None and row.request not in UNANSWERED_STATES:
             return self.exclusion_of(row) or Eligibility.ALLOWED
         if row.request is None and not row.has_declined:
             audience = self.audience(row.accept_from, self.accept_from)

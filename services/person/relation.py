@@ -1,7 +1,7 @@
 """Relations: whom a person follows, and whose messages make no notifications."""
 
 from models import follow, mute
-from models.base import now_ms
+from models.base import MAX_INTEGER, now_ms
 from models.prepared import Command
 from models.transaction import Transaction
 from services.cursor import Seal
@@ -11,8 +11,6 @@ from services.page import Page, PageRequest, forward
 from services.person.user import Person, Reference, UserService, not_found
 from services.rejection import Issue, IssueReason
 from services.viewer import Viewer
-
-_FOREVER = (1 << 63) - 1
 
 
 class RelationService:
@@ -42,7 +40,7 @@ class RelationService:
     async def page_of_muted(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
         """Whom the viewer has muted and when (ms since 1970), newest first."""
         request.check()
-        at, user_id = _FOREVER, _FOREVER
+        at, user_id = MAX_INTEGER, MAX_INTEGER
         if request.after is not None:
             at, user_id = self._seal.read("mute", viewer.user_id, request.after, 2)
         return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
@@ -70,6 +68,6 @@ class RelationService:
 
     def _page(self, tx: Transaction, viewer_id: int, at: int, user_id: int, size: int) -> Page[tuple[Person, int]]:
         rows = tx.all(mute.PAGE, viewer=viewer_id, before=at, before_user=user_id, count=size + 1)
-        page = forward(rows, size, has_previous=at != _FOREVER)
+        page = forward(rows, size, has_previous=at != MAX_INTEGER)
         people = self._users.load(tx, viewer_id, [row.muted_id for row in page.items])
         return Page([(people[row.muted_id], row.at) for row in page.items], page.has_next, page.has_previous)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import job, probe
-from models.database import Database
+from models.database import Database, _new_database
 from models.error import DatabaseFailed, DatabaseLost, OutcomeUnknown
 from models.reader import Readers
 from models.transaction import Transaction
@@ -76,7 +76,7 @@ async def test_a_reader_that_connects_while_the_file_is_away_deletes_nothing(dat
     await database.write(put, 1)
     await database.read(refs)  # the database's own readers have connected
     database.path.rename(away)
-    late = Readers(database._connect_params({"query_only": 1}), database._file, 1, 8, 5.0)
+    late = Readers(_new_database(database.path, {"query_only": 1}), database._file, 1, 8, 5.0)
     late.start()
 
     with pytest.raises(DatabaseLost):

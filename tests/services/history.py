@@ -5,7 +5,7 @@ from typing import Any
 
 from models import conversation as conversations
 from models import message as messages
-from models.base import conversation_of, message_id, seq_of
+from models.base import MAX_INTEGER, conversation_of, message_id, seq_of
 from models.event import START, EventKind, Removal
 from models.member import RequestState
 from models.transaction import Transaction
@@ -15,7 +15,6 @@ from services.message.message import MessageView
 from services.viewer import Viewer
 from tests.services.conftest import World
 
-_FOREVER = (1 << 63) - 1
 _LISTS = ((False, 0), (False, 1), (True, 0))  # requests or not, archived or not
 
 
@@ -99,7 +98,9 @@ class Client:
             query = conversations.inbox(
                 newest_first=True, unread_only=False, requests=requests, with_kind=False, with_participant=False
             )
-            rows = tx.all(query, viewer=me, archived=archived, activity=_FOREVER, conversation=_FOREVER, count=1000)
+            rows = tx.all(
+                query, viewer=me, archived=archived, activity=MAX_INTEGER, conversation=MAX_INTEGER, count=1000
+            )
             for view in services.conversation.load(tx, me, rows):
                 found.conversations[view.row.id] = self._of_conversation(view)
                 floor, top = message_id(view.row.id, view.row.floor_seq), message_id(view.row.id + 1, 0)
