@@ -32,6 +32,7 @@ from models import session as sessions
 from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
+from pubsub.memory import MemoryPubSub
 from services.guard import GuardedDatabase
 
 OURS = """mutation ($to: String!, $text: String!, $key: String!) {
@@ -113,7 +114,7 @@ async def serve_and_load(
 
 async def populate(path: Path, pairs: int) -> list[tuple[str, str, int, int]]:
     """Our tables and people: token, name of the recipient, both ids."""
-    database = GuardedDatabase(path)
+    database = GuardedDatabase(path, MemoryPubSub())
     await database.open()
 
     def put(tx: Transaction) -> list[tuple[str, str, int, int]]:

@@ -99,8 +99,8 @@ async def live_events(
     if ids is not None and len(ids) > MAX_CONVERSATIONS:
         raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
     numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
-    with_flashes = include_ephemeral is not False
-    events_ = stream.events(viewer, given(after), numbers, with_flashes=with_flashes)
+    with_ephemeral = include_ephemeral is not False
+    events_ = stream.events(viewer, given(after), numbers, with_ephemeral=with_ephemeral)
     async with aclosing(reserved(events_, info.context)) as signals:
         async for signal in signals:
             yield _envelope_of(viewer, stream, signal)

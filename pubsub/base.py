@@ -9,7 +9,7 @@ from enum import IntEnum
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-FLASH_LIMIT = 64
+EPHEMERAL_LIMIT = 64
 
 
 class Hint(NamedTuple):
@@ -19,37 +19,37 @@ class Hint(NamedTuple):
     n: int
 
 
-class FlashKind(IntEnum):
-    """What passes; the comment says what `subject_id` names."""
+class EphemeralKind(IntEnum):
+    """What happened; the comment says what `subject_id` names."""
 
     TYPING = 0  # a conversation, in which `actor_id` types until `until`, or has stopped for 0
     PRESENCE = 1  # the user whose presence is different
     PRESENCE_WITHDRAWN = 2  # the user whose presence the listener could see, and no longer can
 
 
-class Flash(NamedTuple):
-    """Something that is never stored and may be lost: worth a look now, and nothing later. `until` in ms since 1970."""
+class EphemeralEvent(NamedTuple):
+    """An event that is never stored and may be lost: worth a look now, and nothing later. `until` in ms since 1970."""
 
     user_id: int
-    kind: FlashKind
+    kind: EphemeralKind
     subject_id: int
     actor_id: int = 0
     until: int = 0
 
 
 class Mailbox(Protocol):
-    """One listener's hints and flashes; a context manager that stops listening at its end.
+    """One listener's hints and ephemeral events; a context manager that stops listening at its end.
 
     Hints that arrive while nobody waits become one: a mailbox has the bound of one, and a slow listener holds up
     nobody and costs no memory. It goes back to the log, as everybody does.
     """
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """True at the first hint or flash since the last call, or since it was opened; False at the timeout."""
+        """True at the first hint or event since the last call, or since it was opened; False at the timeout."""
         ...
 
-    def take_flashes(self) -> list[Flash]:
-        """Those that came since the last call, the oldest lost where they were more than FLASH_LIMIT."""
+    def take_ephemeral(self) -> list[EphemeralEvent]:
+        """Those that came since the last call, the oldest lost where they were more than EPHEMERAL_LIMIT."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -63,11 +63,11 @@ class PubSub(Protocol):
     """Carries hints from those who wrote to those who listen."""
 
     def publish(self, hints: list[Hint]) -> None:
-        """Announces; called after the commit, returns at once, never raises."""
+        """Wakes the listeners of these users; called after the commit, returns at once, never raises."""
         ...
 
-    def flash(self, flashes: Iterable[Flash]) -> None:
-        """Shows something that passes to those who listen now; returns at once, never raises."""
+    def publish_ephemeral(self, events: Iterable[EphemeralEvent]) -> None:
+        """Hands the events to those who listen now; returns at once, never raises."""
         ...
 
     def listen(self, user_id: int) -> Mailbox:

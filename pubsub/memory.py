@@ -6,33 +6,33 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from pubsub.base import FLASH_LIMIT, Flash, Hint
+from pubsub.base import EPHEMERAL_LIMIT, EphemeralEvent, Hint
 
 
 class MemoryMailbox:
-    """An `asyncio.Event` that a hint sets and a wait clears, and a few flashes."""
+    """An `asyncio.Event` that a hint sets and a wait clears, and a few ephemeral events."""
 
-    __slots__ = ("_event", "_flashes", "_pubsub", "_user_id")
+    __slots__ = ("_ephemeral", "_event", "_pubsub", "_user_id")
 
     def __init__(self, pubsub: "MemoryPubSub", user_id: int) -> None:
         self._pubsub = pubsub
         self._user_id = user_id
         self._event = asyncio.Event()
-        self._flashes: deque[Flash] = deque(maxlen=FLASH_LIMIT)
+        self._ephemeral: deque[EphemeralEvent] = deque(maxlen=EPHEMERAL_LIMIT)
 
-    def hint(self) -> None:
-        """Called by the publisher."""
+    def wake(self) -> None:
+        """Called by the publisher, for a hint."""
         self._event.set()
 
-    def flash(self, flash: Flash) -> None:
-        """Called by the publisher."""
-        self._flashes.append(flash)
+    def put(self, event: EphemeralEvent) -> None:
+        """Called by the publisher, for an ephemeral event."""
+        self._ephemeral.append(event)
         self._event.set()
 
-    def take_flashes(self) -> list[Flash]:
+    def take_ephemeral(self) -> list[EphemeralEvent]:
         """See `pubsub.base.Mailbox`."""
-        taken = list(self._flashes)
-        self._flashes.clear()
+        taken = list(self._ephemeral)
+        self._ephemeral.clear()
         return taken
 
     async def wait(self, timeout_seconds: float) -> bool:
@@ -64,13 +64,13 @@ class MemoryPubSub:
         """See `pubsub.base.PubSub`."""
         for hint in hints:
             for mailbox in self._mailboxes.get(hint.user_id, ()):
-                mailbox.hint()
+                mailbox.wake()
 
-    def flash(self, flashes: Iterable[Flash]) -> None:
+    def publish_ephemeral(self, events: Iterable[EphemeralEvent]) -> None:
         """See `pubsub.base.PubSub`."""
-        for flash in flashes:
-            for mailbox in self._mailboxes.get(flash.user_id, ()):
-                mailbox.flash(flash)
+        for event in events:
+            for mailbox in self._mailboxes.get(event.user_id, ()):
+                mailbox.put(event)
 
     def listen(self, user_id: int) -> MemoryMailbox:
         """See `pubsub.base.PubSub`."""

@@ -60,10 +60,8 @@ async def open_services(settings: Settings, *, checks_storage: bool = True) -> S
     """Opens the database and the storage of the settings; raises what they raise. See `Services.open`."""
     storage = storage_for(settings.storage_url, settings.files_path)
     issuers = [issuer.to_service() for issuer in settings.issuers]
-    database, limits = GuardedDatabase(settings.database_path), limits_of(settings)
-    return await Services.open(
-        database, storage, MemoryPubSub(), limits, issuers, fetch_keys, checks_storage=checks_storage
-    )
+    database, limits = GuardedDatabase(settings.database_path, MemoryPubSub()), limits_of(settings)
+    return await Services.open(database, storage, limits, issuers, fetch_keys, checks_storage=checks_storage)
 
 
 class Health:

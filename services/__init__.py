@@ -1,1 +1,1 @@
-"""The rules: what may happen, in which order, and what is announced."""
+"""The rules: what may happen, in which order, and which events follow."""

@@ -1,4 +1,4 @@
-"""The database as services know it: what it fails with is in their vocabulary."""
+"""The database as services know it: its failures are in their vocabulary, and what a write appended is published."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ from models.error import (
     Unavailable,
 )
 from models.transaction import Transaction
+from pubsub.base import PubSub
 from services.credential_status import standing_of
 from services.error import OutcomeUnclear, ServerUnavailable, StorageFull
 from services.failure import FailureLog
+from services.transaction import Events, WriteTransaction
 from services.viewer import Right, Viewer
 
 P = ParamSpec("P")
@@ -34,12 +36,16 @@ class GuardedDatabase(Database):
 
     OutcomeUnclear alone, a ServerUnavailable, says that something may have been.
 
+    Every write publishes the events of its transaction after the commit, before it returns; one that raises, whatever
+    the reason, publishes nothing: what is stored after all is found at the next look at the log.
+
     `read_for`, `write_for` and `send_for` are the doors for whatever is done in somebody's name: no road leads around
     them, which tests/contract/test_access.py keeps.
     """
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path, pubsub: PubSub, **options: Any) -> None:
         super().__init__(path, **options)
+        self.pubsub = pubsub
         self._failures = FailureLog()
 
     async def open(self) -> None:
@@ -76,7 +82,7 @@ class GuardedDatabase(Database):
         return await self.read(fn, *args, **kwargs)
 
     async def write_for(
-        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+        self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As `write`; the credential is looked at again in the same transaction.
 
@@ -87,29 +93,36 @@ class GuardedDatabase(Database):
         return await self._write_as(viewer, fn, *args, **kwargs)
 
     async def send_for(
-        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+        self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As `write_for`, for who may send and perhaps not read: what comes of it shows only what the viewer wrote."""
         viewer.check(Right.SEND)
         return await self._write_as(viewer, fn, *args, **kwargs)
 
     async def _write_as(
-        self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+        self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        def write(tx: Transaction) -> T:
+        def write(tx: WriteTransaction) -> T:
             standing_of(tx, viewer)
             return fn(tx, *args, **kwargs)
 
         return await self.write(write)
 
-    async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """See `Database.write`."""
+    async def write(self, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `Database.write`; then publishes the events of the transaction."""
+
+        def run(tx: Transaction) -> tuple[T, Events]:
+            write_tx = WriteTransaction(tx)
+            return fn(write_tx, *args, **kwargs), write_tx.events
+
         try:
-            return await super().write(fn, *args, **kwargs)
+            result, events = await super().write(run)
         except DatabaseError as error:
             if (refusal := self._refusal_of(error, _UNSTORED)) is error:
                 raise  # from its own cause: an error that were its own would send whoever follows the chain in circles
             raise refusal from error
+        events.publish(self.pubsub)
+        return result
 
     async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""

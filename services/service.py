@@ -85,7 +85,6 @@ class Services:
         cls,
         database: GuardedDatabase,
         storage: Storage,
-        pubsub: PubSub,
         limits: Limits,
         issuers: Sequence[IssuerSettings] = (),
         fetch: Fetch | None = None,
@@ -108,19 +107,19 @@ class Services:
         except BaseException:
             await database.close()
             raise
-        return cls.build(database, storage, pubsub, limits, seal, Issuers(issuers, fetch))
+        return cls.build(database, storage, limits, seal, Issuers(issuers, fetch))
 
     @classmethod
     def build(
         cls,
         database: GuardedDatabase,
         storage: Storage,
-        pubsub: PubSub,
         limits: Limits,
         seal: Seal,
         issuers: Issuers,
     ) -> "Services":
         """Puts them together; the database and the storage are open."""
+        pubsub = database.pubsub
         user = UserService(database, seal, limits)
         host_users = HostUsers(database, issuers, limits)
         authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user, limits), limits)
@@ -130,38 +129,38 @@ class Services:
         reception = Reception(storage, pictures, limits)
         attachment = AttachmentService(database, storage, seal, reception, limits)
         upload = UploadService(database, storage, attachment, reception, limits)
-        thumbnailer = Thumbnailer(database, pubsub, storage, pictures)
-        setting = SettingService(database, pubsub, user.policy)
+        thumbnailer = Thumbnailer(database, storage, pictures)
+        setting = SettingService(database, user.policy)
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)
         link = StorageLink(database, storage)
         storage_sweeper = StorageSweeper(database, storage, link, upload.parts, limits)
         occurrences = OccurrenceLoader(user, message, conversation, setting)
-        deletion = DeletionService(database, pubsub, storage, message, limits)
-        receipt = ReceiptService(database, pubsub, conversation)
+        deletion = DeletionService(database, storage, message, limits)
+        receipt = ReceiptService(database, conversation)
         services = cls(
             database,
             storage,
             pubsub,
             limits,
             authenticator,
-            AccountService(database, pubsub, authenticator, limits),
-            DeviceService(database, pubsub, authenticator),
+            AccountService(database, authenticator, limits),
+            DeviceService(database, authenticator),
             ApiKeyService(database, authenticator, limits),
             user,
             conversation,
             message,
-            SendService(database, pubsub, user, message, attachment, limits),
-            EditService(database, pubsub, user, message, seal, limits),
+            SendService(database, user, message, attachment, limits),
+            EditService(database, user, message, seal, limits),
             deletion,
-            ReactionService(database, pubsub, user, message, limits),
+            ReactionService(database, user, message, limits),
             receipt,
-            RequestService(database, pubsub, conversation),
-            PreferenceService(database, pubsub, conversation),
+            RequestService(database, conversation),
+            PreferenceService(database, conversation),
             RelationService(database, user, seal),
             setting,
             presence,
-            ReportService(database, pubsub, limits),
-            BlockService(database, pubsub, user, seal),
+            ReportService(database, limits),
+            BlockService(database, user, seal),
             attachment,
             upload,
             StreamService(database, pubsub, authenticator, user, conversation, presence, occurrences, seal, limits),

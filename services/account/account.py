@@ -10,11 +10,10 @@ from models import device as devices
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
+from models.event import EventKind
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services import audit
 from services.account.authentication import Authenticator, session_viewer
-from services.account.device import tell_of
 from services.account.host_user import USERNAME
 from services.account.issuer import LEEWAY_SECONDS
 from services.account.password import Passwords, password_issue
@@ -33,6 +32,7 @@ from services.rate import RateLimiter, SignInRates, network_of
 from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.text import name_issue
+from services.transaction import WriteTransaction
 from services.viewer import CredentialKind, Right, Viewer
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
@@ -64,9 +64,8 @@ class SignedIn:
 class AccountService:
     """How somebody proves who they are, and what becomes of it."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, authenticator: Authenticator, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, authenticator: Authenticator, limits: Limits) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._authenticator = authenticator
         self._limits = limits
         self._passwords = Passwords()
@@ -245,7 +244,7 @@ class AccountService:
         session = hashlib.sha256(token.encode()).digest()
         expires_at = now_ms() + self._limits.session_life_seconds * 1000
 
-        def write(tx: Transaction) -> tuple[int, bool, list[bytes], list[Hint]]:
+        def write(tx: WriteTransaction) -> tuple[int, bool, list[bytes]]:
             row = tx.first(users.CREDENTIAL_BY_ID, id=user_id)
             if row is None or (known is not None and row.password_hash != known):
                 raise InvalidCredentials(_WRONG)
@@ -255,14 +254,15 @@ class AccountService:
             is_trusted = is_known or is_vouched_for
             ended = sessions.make_room(tx, user_id, MOST_DEVICES - 1)
             device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
-            return device_id, is_trusted, ended, [] if is_known else tell_of(tx, user_id, device_id).hints
+            if not is_known:
+                tx.events.append([user_id], EventKind.DEVICE_ADDED, device_id)
+            return device_id, is_trusted, ended
 
-        device_id, is_trusted, ended, hints = await self._database.write(write)
+        device_id, is_trusted, ended = await self._database.write(write)
         if ended:
             self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=ended)
         viewer = session_viewer(self._limits, user_id, session, expires_at, device_id, is_trusted)
         self._authenticator.remember(token, viewer)
-        self._pubsub.publish(hints)
         return SignedIn(token, viewer)
 
 

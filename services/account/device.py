@@ -4,15 +4,12 @@ from models import device as devices
 from models import session as sessions
 from models import user as users
 from models.device import DeviceRow
-from models.event import EventKind
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import PubSub
 from services import audit
 from services.account.authentication import Authenticator
 from services.credential_status import standing_of
 from services.error import NotFound, PermissionDenied
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.person.user import get_id
 from services.revocation import RevocationReason
@@ -24,9 +21,8 @@ _NONE = "There is no such device."
 class DeviceService:
     """A device is made by a sign-in and ends with its session."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, authenticator: Authenticator) -> None:
+    def __init__(self, database: GuardedDatabase, authenticator: Authenticator) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._authenticator = authenticator
 
     async def list_of(self, viewer: Viewer) -> list[DeviceRow]:
@@ -104,10 +100,3 @@ def _find(tx: Transaction, viewer: Viewer, ids: list[int]) -> dict[int, DeviceRo
 
 def _trust(tx: Transaction, user_id: int, id_: int) -> int:
     return tx.run(devices.TRUST, user=user_id, id=id_)
-
-
-def tell_of(tx: Transaction, user_id: int, device_id: int) -> Announcement:
-    """Tells a person's other devices of a new one."""
-    told = Announcement(tx)
-    told.tell([user_id], EventKind.DEVICE_ADDED, device_id)
-    return told

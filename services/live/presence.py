@@ -11,7 +11,7 @@ from models.base import now_ms
 from models.member import OPEN_STATES
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, PubSub
+from pubsub.base import EphemeralEvent, EphemeralKind, PubSub
 from services.error import NotFound, ServerUnavailable
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -63,22 +63,22 @@ class PresenceService:
         streams = self._streams[user_id] = self._streams.get(user_id, 0) + 1
         try:
             if streams == 1:
-                await self._announce(user_id)
+                await self._publish(user_id)
             yield
         finally:
             self._streams[user_id] -= 1
             if not self._streams[user_id]:
                 del self._streams[user_id]
                 self._note_end(user_id)
-                await asyncio.shield(self._announce(user_id))
+                await asyncio.shield(self._publish(user_id))
 
-    async def _announce(self, user_id: int) -> None:
+    async def _publish(self, user_id: int) -> None:
         """Wakes those who may know, and nobody else: even an empty waking would show when somebody comes and goes.
 
         A busy server does so later, or not at all.
         """
         with suppress(ServerUnavailable):
-            self._pubsub.flash(await self._database.read(_flashes_of, user_id))
+            self._pubsub.publish_ephemeral(await self._database.read(_presence_events, user_id))
 
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Presence]:
         """Of those of the people whose presence the viewer may see: they share it, neither has blocked the other, and
@@ -101,14 +101,15 @@ class PresenceService:
         """
         viewer.check(Right.WRITE)
         self._rate.take(viewer.user_id)
-        view, hearers = await self._database.read_for(viewer, self._hearers, viewer.user_id, conversation_id)
+        view, recipients = await self._database.read_for(viewer, self._recipients, viewer.user_id, conversation_id)
         until = now_ms() + self._limits.typing_seconds * 1000 if is_typing else 0
         self._typing.pop((conversation_id, viewer.user_id), None)
-        if is_typing and hearers:
+        if is_typing and recipients:
             self._typing[conversation_id, viewer.user_id] = until
         self._forget_typing()
-        kind = FlashKind.TYPING
-        self._pubsub.flash(Flash(each, kind, conversation_id, viewer.user_id, until) for each in hearers)
+        self._pubsub.publish_ephemeral(
+            EphemeralEvent(each, EphemeralKind.TYPING, conversation_id, viewer.user_id, until) for each in recipients
+        )
         return view, until or None
 
     def typing_in(self, view: ConversationView) -> list[Person]:
@@ -137,7 +138,7 @@ class PresenceService:
     def _presence_of(self, user_id: int) -> Presence:
         return Presence(user_id in self._streams, self._last_active.get(user_id))
 
-    def _hearers(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[int]]:
+    def _recipients(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[int]]:
         view = self._conversations.load_by_id(tx, viewer_id, [conversation_id]).get(conversation_id)
         if view is None:
             raise NotFound("There is no such conversation.")
@@ -146,10 +147,10 @@ class PresenceService:
         return view, [each.person.row.id for each in _typists_of(view)]
 
 
-def _flashes_of(tx: Transaction, user_id: int) -> list[Flash]:
+def _presence_events(tx: Transaction, user_id: int) -> list[EphemeralEvent]:
     """Of an account that was suspended meanwhile nothing is shown any more, but that it ended."""
-    kind = FlashKind.PRESENCE if is_active(tx, user_id) else FlashKind.PRESENCE_WITHDRAWN
-    return [Flash(watcher, kind, user_id) for watcher in watchers_of(tx, user_id)]
+    kind = EphemeralKind.PRESENCE if is_active(tx, user_id) else EphemeralKind.PRESENCE_WITHDRAWN
+    return [EphemeralEvent(watcher, kind, user_id) for watcher in watchers_of(tx, user_id)]
 
 
 def _typists_of(view: ConversationView) -> list[ParticipantView]:

@@ -9,7 +9,7 @@ from models import event as events
 from models.base import now_ms
 from models.event import EventKind, Position
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, Mailbox, PubSub
+from pubsub.base import EphemeralEvent, EphemeralKind, Mailbox, PubSub
 from services.account.authentication import Authenticator
 from services.cursor import Seal
 from services.error import CursorExpired, CursorInvalid, NotFound, RequestError, ServerUnavailable
@@ -127,7 +127,7 @@ class StreamService:
                         await mailbox.wait(await self._patience(viewer))
 
     async def events(
-        self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_flashes: bool
+        self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_ephemeral: bool
     ) -> AsyncGenerator[Signal, None]:
         """Everything that concerns the viewer; with `conversation_ids` nothing that is about another conversation.
 
@@ -142,7 +142,7 @@ class StreamService:
         with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
             async with (
                 self._presence.streaming(viewer.user_id),
-                aclosing(self._signals(viewer, cursor, mailbox, with_flashes=with_flashes)) as signals,
+                aclosing(self._signals(viewer, cursor, mailbox, with_ephemeral=with_ephemeral)) as signals,
             ):
                 async for signal in signals:
                     about = _conversation_of(signal)
@@ -150,7 +150,7 @@ class StreamService:
                         yield signal
 
     async def _signals(
-        self, viewer: Viewer, cursor: str | None, mailbox: Mailbox, *, with_flashes: bool
+        self, viewer: Viewer, cursor: str | None, mailbox: Mailbox, *, with_ephemeral: bool
     ) -> AsyncGenerator[Signal, None]:
         began_at = await self.position(viewer)
         first = await self._begin(viewer, cursor, began_at)
@@ -175,7 +175,7 @@ class StreamService:
             settled: list[Signal] = [Heartbeat(after)] if is_silent else []
             if is_replaying:
                 is_replaying, settled = False, [CaughtUp(after, replayed)]
-            for signal in [*settled, *await self._load_flashes(viewer, mailbox if with_flashes else None)]:
+            for signal in [*settled, *await self._load_ephemeral(viewer, mailbox if with_ephemeral else None)]:
                 yield signal
             if not await mailbox.wait(await self._patience(viewer)):
                 yield Heartbeat(after)
@@ -247,21 +247,21 @@ class StreamService:
         end = Position(rows[-1].n, rows[-1].at) if rows else after
         return Occurrences(self._loader.load(tx, viewer_id, rows), end, has_more)
 
-    async def _load_flashes(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
-        flashes = mailbox.take_flashes() if mailbox is not None else []
+    async def _load_ephemeral(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
+        ephemeral = mailbox.take_ephemeral() if mailbox is not None else []
         try:
-            return await self._database.read_for(viewer, self._see, viewer.user_id, flashes) if flashes else []
+            return await self._database.read_for(viewer, self._see, viewer.user_id, ephemeral) if ephemeral else []
         except ServerUnavailable:  # they pass anyway
             return []
 
-    def _see(self, tx: Transaction, viewer_id: int, flashes: list[Flash]) -> list[Signal]:
-        """What passes, as the viewer may know it now; two flashes about the same are one.
+    def _see(self, tx: Transaction, viewer_id: int, ephemeral: list[EphemeralEvent]) -> list[Signal]:
+        """Ephemeral events, as the viewer may know them now; two about the same are one.
 
         Of a person whose presence is private there is nothing, but once, when it was taken back from who could see it.
         """
-        typing = [each for each in flashes if each.kind is FlashKind.TYPING]
-        came = {each.subject_id for each in flashes if each.kind is not FlashKind.TYPING}
-        ended = {each.subject_id for each in flashes if each.kind is FlashKind.PRESENCE_WITHDRAWN}
+        typing = [each for each in ephemeral if each.kind is EphemeralKind.TYPING]
+        came = {each.subject_id for each in ephemeral if each.kind is not EphemeralKind.TYPING}
+        ended = {each.subject_id for each in ephemeral if each.kind is EphemeralKind.PRESENCE_WITHDRAWN}
         people = self._users.load(tx, viewer_id, {each.actor_id for each in typing} | came)
         places = self._conversations.load_by_id(tx, viewer_id, {each.subject_id for each in typing})
         presences = self._presence.load(tx, viewer_id, came)

@@ -1,4 +1,4 @@
-"""Changes of a message: what an edit, a delete and a reaction ask first, and whom they tell."""
+"""Changes of a message: what an edit, a delete and a reaction ask first, and who gets their events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.error import NotFound, PermissionDenied, TooLate
-from services.event import Announcement
 from services.person.user import UserService
+from services.transaction import WriteTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,20 @@ class Subject:
     visible_to: frozenset[int]
     recipients: frozenset[int]
 
-    def tell(self, told: Announcement, change: Change) -> None:
-        """Nobody else: an entry of a log that is left out later would still be felt by a stream."""
-        told.tell(self.recipients, EventKind.MESSAGE_UPDATED, self.row.id, detail=change)
+    def append_update(self, tx: WriteTransaction, change: Change) -> None:
+        """For the recipients alone: an entry of a log that is left out later would still wake a stream."""
+        tx.events.append(self.recipients, EventKind.MESSAGE_UPDATED, self.row.id, detail=change)
 
 
-def hide(tx: Transaction, subject: Subject, user_ids: Iterable[int], told: Announcement) -> None:
+def hide(tx: WriteTransaction, subject: Subject, user_ids: Iterable[int]) -> None:
     """From these people the message is gone, for good: it no longer counts as unread, and an event removes it."""
     people = sorted(set(user_ids))
     for user_id in people:
         tx.run(hidden.PUT, user=user_id, message=subject.row.id)
     forget_unread(tx, subject, people)
     recipients = subject.recipients.intersection(people)
-    told.tell(recipients, EventKind.MESSAGE_REMOVED, subject.row.id, detail=Removal.DELETED_FOR_VIEWER)
-    told.tell(recipients, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
+    tx.events.append(recipients, EventKind.MESSAGE_REMOVED, subject.row.id, detail=Removal.DELETED_FOR_VIEWER)
+    tx.events.append(recipients, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
 
 
 def forget_unread(tx: Transaction, subject: Subject, user_ids: Iterable[int]) -> None:

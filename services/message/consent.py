@@ -12,8 +12,8 @@ from models.event import EventKind
 from models.member import UNANSWERED_STATES, MemberRow, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.event import Announcement
 from services.person.policy import Policy
+from services.transaction import WriteTransaction
 
 
 def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> frozenset[int]:
@@ -59,7 +59,7 @@ def _is_withheld(row: MemberRow, full: Container[tuple[int, int]]) -> bool:
     return row.request_state == RequestState.DECLINED or (row.conversation_id, row.user_id) in full
 
 
-def accept(tx: Transaction, user_id: int, conversation_id: int, told: Announcement, *, is_group: bool) -> bool:
+def accept(tx: WriteTransaction, user_id: int, conversation_id: int, *, is_group: bool) -> bool:
     """Whether there was a request to this member, who agrees to it: in a direct conversation for both of the two.
 
     In a group with what was withheld from them, after which their devices load it anew.
@@ -69,7 +69,7 @@ def accept(tx: Transaction, user_id: int, conversation_id: int, told: Announceme
     if not tx.run(members.ACCEPT_ALONE, conversation=conversation_id, user=user_id):
         return False
     if _release(tx, user_id, conversation_id):
-        told.tell([user_id], EventKind.CONVERSATION_REMOVED, conversation_id)
+        tx.events.append([user_id], EventKind.CONVERSATION_REMOVED, conversation_id)
     return True
 
 

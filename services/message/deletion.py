@@ -16,12 +16,11 @@ from models.deletion import DeletedFileRow
 from models.event import Change, EventKind, Removal
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import Subject, check_own, check_window, forget_unread, get_subject, hide
 from services.message.message import MessageService, MessageView
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 from storage.base import Storage, StorageError
 
@@ -37,18 +36,15 @@ class DeletionService:
     the storage has room for a file as large as one may be: where it has not, deleting makes room at once.
     """
 
-    def __init__(
-        self, database: GuardedDatabase, pubsub: PubSub, storage: Storage, messages: MessageService, limits: Limits
-    ) -> None:
+    def __init__(self, database: GuardedDatabase, storage: Storage, messages: MessageService, limits: Limits) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._storage = storage
         self._messages = messages
         self._limits = limits
 
     async def delete_for_me(self, viewer: Viewer, id_: int) -> None:
         """Hides the message from the viewer, on all of their devices, for good. Raises NotFound."""
-        self._pubsub.publish(await self._database.write_for(viewer, self._hide, viewer.user_id, id_))
+        await self._database.write_for(viewer, _hide, viewer.user_id, id_)
 
     async def delete_for_everyone(self, viewer: Viewer, id_: int) -> MessageView | None:
         """Takes the message from all; returns its tombstone, None where no trace is left (SelfCommunity: 60 s).
@@ -60,8 +56,7 @@ class DeletionService:
         Raises NotFound, PermissionDenied for what is not one's own, TooLate past the operator's window.
         """
         has_room = await self._storage.has_room(self._limits.max_attachment_bytes)
-        view, hints, keys = await self._database.write_for(viewer, self._delete, viewer.user_id, id_, has_room=has_room)
-        self._pubsub.publish(hints)
+        view, keys = await self._database.write_for(viewer, self._delete, viewer.user_id, id_, has_room=has_room)
         await self._delete_bytes(keys)
         return view
 
@@ -100,37 +95,34 @@ class DeletionService:
                 _log.warning("bytes not deleted", cause=type(error).__name__)
         return deleted
 
-    def _hide(self, tx: Transaction, viewer_id: int, id_: int) -> list[Hint]:
-        subject = get_subject(tx, viewer_id, id_)
-        told = Announcement(tx)
-        hide(tx, subject, [viewer_id], told)
-        return told.hints
-
     def _delete(
-        self, tx: Transaction, viewer_id: int, id_: int, *, has_room: bool
-    ) -> tuple[MessageView | None, list[Hint], list[str]]:
+        self, tx: WriteTransaction, viewer_id: int, id_: int, *, has_room: bool
+    ) -> tuple[MessageView | None, list[str]]:
         subject = get_subject(tx, viewer_id, id_)
-        told = Announcement(tx)
         check_own(subject, viewer_id, "delete for everyone")
         if subject.row.deleted_at is not None:
-            return self._messages.load_visible(tx, viewer_id, [id_])[id_], [], []
-        check_window(subject, told.at, self._limits.delete_for_everyone_window_seconds, "deleted for everyone")
+            return self._messages.load_visible(tx, viewer_id, [id_])[id_], []
+        check_window(subject, tx.at, self._limits.delete_for_everyone_window_seconds, "deleted for everyone")
         forget_unread(tx, subject, subject.visible_to - {viewer_id})
         had_by = subject.visible_to if self._limits.report_window_seconds else frozenset[int]()
         is_reported = tx.value(reports.SHOWING, message=id_) is not None
         is_kept = is_reported or bool(self._limits.report_window_seconds)
         keeps_files = is_reported or (is_kept and has_room)
-        keys = _take_content(tx, subject, told.at, had_by, is_kept=is_kept, keeps_files=keeps_files)
-        is_silent = told.at - subject.row.created_at < self._limits.silent_delete_window_seconds * 1000
+        keys = _take_content(tx, subject, tx.at, had_by, is_kept=is_kept, keeps_files=keeps_files)
+        is_silent = tx.at - subject.row.created_at < self._limits.silent_delete_window_seconds * 1000
         if is_silent:
             tx.run(messages.DELETE, id=id_)
-            told.tell(subject.recipients, EventKind.MESSAGE_REMOVED, id_, detail=Removal.DELETED_SILENTLY)
-            _fall_back(tx, subject, told)
-            return None, told.hints, keys
-        tx.run(messages.ENTOMB, id=id_, at=told.at)
-        subject.tell(told, Change.STATE)
-        told.tell(subject.recipients, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
-        return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints, keys
+            tx.events.append(subject.recipients, EventKind.MESSAGE_REMOVED, id_, detail=Removal.DELETED_SILENTLY)
+            _fall_back(tx, subject)
+            return None, keys
+        tx.run(messages.ENTOMB, id=id_, at=tx.at)
+        subject.append_update(tx, Change.STATE)
+        tx.events.append(subject.recipients, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
+        return self._messages.load_visible(tx, viewer_id, [id_])[id_], keys
+
+
+def _hide(tx: WriteTransaction, viewer_id: int, id_: int) -> None:
+    hide(tx, get_subject(tx, viewer_id, id_), [viewer_id])
 
 
 def _take_content(
@@ -183,7 +175,7 @@ def _forget_files(tx: Transaction) -> tuple[int, list[str]]:
     return len(ids), attachments.unused(tx, keys)
 
 
-def _fall_back(tx: Transaction, subject: Subject, told: Announcement) -> None:
+def _fall_back(tx: WriteTransaction, subject: Subject) -> None:
     """No trace: the conversation ends, for each member, where it ended before; one that began so is gone."""
     conversation_id = subject.conversation.id
     for user_id in sorted(subject.visible_to):
@@ -192,4 +184,4 @@ def _fall_back(tx: Transaction, subject: Subject, told: Announcement) -> None:
         seq, at = (seq_of(row.id), row.created_at) if row is not None else (0, None)
         tx.run(members.FALL_BACK, user=user_id, conversation=conversation_id, seq=seq, at=at)
         kind = EventKind.CONVERSATION_UPDATED if row is not None else EventKind.CONVERSATION_REMOVED
-        told.tell(subject.recipients.intersection([user_id]), kind, conversation_id)
+        tx.events.append(subject.recipients.intersection([user_id]), kind, conversation_id)

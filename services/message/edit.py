@@ -9,10 +9,8 @@ from models.edit import EditRow
 from models.event import Change
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.cursor import Seal
 from services.error import Conflict, InvalidInput, NotFound
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
@@ -21,6 +19,7 @@ from services.page import Page, PageRequest, forward
 from services.person.user import UserService
 from services.rejection import Issue, IssueReason
 from services.text import is_blank, text_issues
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 
@@ -30,14 +29,12 @@ class EditService:
     def __init__(
         self,
         database: GuardedDatabase,
-        pubsub: PubSub,
         users: UserService,
         messages: MessageService,
         seal: Seal,
         limits: Limits,
     ) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._users = users
         self._messages = messages
         self._seal = seal
@@ -51,9 +48,7 @@ class EditService:
         """
         if issues := text_issues(text, self._limits):
             raise InvalidInput(issues)
-        view, hints = await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
-        self._pubsub.publish(hints)
-        return view
+        return await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
 
     async def page_of(self, viewer: Viewer, id_: int, request: PageRequest) -> Page[EditRow]:
         """Every text of the message, oldest first, the one that stands last; none once it is deleted.
@@ -69,13 +64,12 @@ class EditService:
         return self._seal.write("edit", viewer.user_id, row.revision)
 
     def _edit(
-        self, tx: Transaction, viewer_id: int, id_: int, text: str, expected_revision: int | None
-    ) -> tuple[MessageView, list[Hint]]:
+        self, tx: WriteTransaction, viewer_id: int, id_: int, text: str, expected_revision: int | None
+    ) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
-        told = Announcement(tx)
         check_own(subject, viewer_id, "edit")
         check_standing(subject, "edit")
-        check_window(subject, told.at, self._limits.edit_window_seconds, "edited")
+        check_window(subject, tx.at, self._limits.edit_window_seconds, "edited")
         check_reach(tx, self._users, subject, viewer_id)
         row = subject.row
         if expected_revision is not None and expected_revision != row.revision:
@@ -84,13 +78,13 @@ class EditService:
         if body != row.body:
             at = row.created_at if row.edited_at is None else row.edited_at
             tx.run(edits.PUT, message=id_, revision=row.revision, body=row.body, at=at)
-            tx.run(messages.EDIT, id=id_, body=body, at=told.at)
+            tx.run(messages.EDIT, id=id_, body=body, at=tx.at)
             job.index_anew(tx, id_, row.body, body)
-            self._hide_from_blockers(tx, subject, viewer_id, told)
-            subject.tell(told, Change.TEXT)
-        return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints
+            self._hide_from_blockers(tx, subject, viewer_id)
+            subject.append_update(tx, Change.TEXT)
+        return self._messages.load_visible(tx, viewer_id, [id_])[id_]
 
-    def _hide_from_blockers(self, tx: Transaction, subject: Subject, viewer_id: int, told: Announcement) -> None:
+    def _hide_from_blockers(self, tx: WriteTransaction, subject: Subject, viewer_id: int) -> None:
         """In a group nothing that is written during a block reaches the blocker, as an edit either; what they had they
         can report.
         """
@@ -99,8 +93,8 @@ class EditService:
             tx.run(hidden.PUT, user=user_id, message=subject.row.id)
         blockers &= subject.visible_to
         if blockers and self._limits.report_window_seconds:
-            deletions.keep(tx, subject.row, told.at, blockers)
-        hide(tx, subject, blockers, told)
+            deletions.keep(tx, subject.row, tx.at, blockers)
+        hide(tx, subject, blockers)
 
     def _body_of(self, subject: Subject, text: str) -> str | None:
         """None where a message with files is left without a text."""

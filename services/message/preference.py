@@ -12,13 +12,12 @@ from models.event import EventKind, Removal
 from models.member import FOR_GOOD, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.error import InvalidInput, NotFound, PermissionDenied
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.message.change import recipients_of
 from services.message.conversation import ConversationService, ConversationView
 from services.rejection import Issue, IssueReason
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 _WHY_STAY = {
@@ -40,9 +39,8 @@ class PreferenceChange:
 class PreferenceService:
     """Each of these concerns the viewer alone; the other members notice nothing but a leave."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._conversations = conversations
 
     async def prefer(self, viewer: Viewer, conversation_id: int, change: PreferenceChange) -> ConversationView:
@@ -50,18 +48,14 @@ class PreferenceService:
 
         An archived conversation comes back with its next message, unless it is muted then.
         """
-        view, hints = await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
-        self._pubsub.publish(hints)
-        return view
+        return await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
 
     async def clear(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> ConversationView:
         """Empties the conversation for the viewer, up to a message or whole; the next message brings it back.
 
         Raises NotFound.
         """
-        view, hints = await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
-        self._pubsub.publish(hints)
-        return view
+        return await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
 
     async def leave(self, viewer: Viewer, conversation_id: int) -> None:
         """Leaves a group for good: the viewer sees no more of it, also not what was there before.
@@ -69,14 +63,13 @@ class PreferenceService:
         The same people can make a new group, without the old one's messages. Raises NotFound, and PermissionDenied for
         a conversation that is no group, and for a request, which is declined instead.
         """
-        self._pubsub.publish(await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id))
+        await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id)
 
     def _prefer(
-        self, tx: Transaction, viewer_id: int, conversation_id: int, change: PreferenceChange
-    ) -> tuple[ConversationView, list[Hint]]:
+        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, change: PreferenceChange
+    ) -> ConversationView:
         mine = _get(tx, viewer_id, conversation_id)
-        told = Announcement(tx)
-        if issues := _issues_of(change, told.at):
+        if issues := _issues_of(change, tx.at):
             raise InvalidInput(issues)
         before = (mine.muted_until, mine.is_archived, mine.is_pinned)
         after = (
@@ -88,17 +81,16 @@ class PreferenceService:
             names = ("muted_until", "is_archived", "is_pinned")
             values = dict(zip(names, after, strict=True))
             tx.run(members.PREFER, user=viewer_id, conversation=mine.id, **values)
-            told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
-        return self._view(tx, viewer_id, mine.id), told.hints
+            tx.events.append([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+        return self._view(tx, viewer_id, mine.id)
 
     def _clear(
-        self, tx: Transaction, viewer_id: int, conversation_id: int, up_to_id: int | None
-    ) -> tuple[ConversationView, list[Hint]]:
+        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, up_to_id: int | None
+    ) -> ConversationView:
         mine = _get(tx, viewer_id, conversation_id)
         up_to = message_id(mine.id, mine.last_seq) if up_to_id is None else up_to_id
         if conversation_of(up_to) != mine.id or not 0 <= seq_of(up_to) <= mine.last_seq:
             raise NotFound("There is no such message in this conversation.")
-        told = Announcement(tx)
         seq = seq_of(up_to)
         if seq > mine.floor_seq:
             tx.run(members.CLEAR, user=viewer_id, conversation=mine.id, seq=seq)
@@ -107,17 +99,17 @@ class PreferenceService:
             unread = tx.value(messages.COUNT_UNREAD, viewer=viewer_id, after=after, before=before)
             values = {"seen": seen, "unread": unread, "is_marked_unread": 0}
             tx.run(members.SET_SEEN, user=viewer_id, conversation=mine.id, **values)
-            told.tell([viewer_id], EventKind.MESSAGE_REMOVED, up_to, detail=Removal.CLEARED)
+            tx.events.append([viewer_id], EventKind.MESSAGE_REMOVED, up_to, detail=Removal.CLEARED)
             is_empty = seq >= mine.last_seq
             kind = EventKind.CONVERSATION_REMOVED if is_empty else EventKind.CONVERSATION_UPDATED
-            told.tell([viewer_id], kind, mine.id)
-        return self._view(tx, viewer_id, mine.id), told.hints
+            tx.events.append([viewer_id], kind, mine.id)
+        return self._view(tx, viewer_id, mine.id)
 
     def _view(self, tx: Transaction, viewer_id: int, conversation_id: int) -> ConversationView:
         return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
 
 
-def _leave(tx: Transaction, viewer_id: int, conversation_id: int) -> list[Hint]:
+def _leave(tx: WriteTransaction, viewer_id: int, conversation_id: int) -> None:
     mine = _get(tx, viewer_id, conversation_id)
     if mine.kind != ConversationKind.GROUP:
         raise PermissionDenied("Only a group can be left; clear this conversation, or block the other person.")
@@ -126,11 +118,10 @@ def _leave(tx: Transaction, viewer_id: int, conversation_id: int) -> list[Hint]:
     tx.run(members.DELETE, user=viewer_id, conversation=mine.id)
     tx.run(receipts.DELETE_OF, user=viewer_id, conversation=mine.id)
     tx.run(conversations.FORGET_HASH, conversation=mine.id)
-    told = Announcement(tx)
-    told.tell([viewer_id], EventKind.CONVERSATION_REMOVED, mine.id)
+    tx.events.append([viewer_id], EventKind.CONVERSATION_REMOVED, mine.id)
     rows = members.members_of(tx, [mine.id]).get(mine.id, [])
-    told.tell(recipients_of(rows, frozenset(each.user_id for each in rows)), EventKind.CONVERSATION_UPDATED, mine.id)
-    return told.hints
+    recipients = recipients_of(rows, frozenset(each.user_id for each in rows))
+    tx.events.append(recipients, EventKind.CONVERSATION_UPDATED, mine.id)
 
 
 def _get(tx: Transaction, viewer_id: int, conversation_id: int) -> ConversationRow:

@@ -9,15 +9,14 @@ from models import reaction as reactions
 from models.event import Change
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.error import InvalidInput
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import check_reach, check_standing, get_subject
 from services.message.message import MessageService, MessageView
 from services.person.user import Person, UserService
 from services.rejection import Issue, IssueReason
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 MAX_EMOJI_LENGTH = 32  # code points; the longest of Unicode's list has 10
@@ -35,40 +34,32 @@ class ReactionGroup:
 class ReactionService:
     """Whoever can see a message and write to its conversation can react to it."""
 
-    def __init__(
-        self, database: GuardedDatabase, pubsub: PubSub, users: UserService, messages: MessageService, limits: Limits
-    ) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, limits: Limits) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._users = users
         self._messages = messages
         self._limits = limits
 
     async def react(self, viewer: Viewer, id_: int, emoji: str, *, is_set: bool) -> MessageView:
-        """Sets or takes back the viewer's emoji; what is so already stays so, and nobody hears of it.
+        """Sets or takes back the viewer's emoji; what is so already stays so, without an event.
 
         Raises InvalidInput for what is no emoji or one too many, NotFound, PermissionDenied for a deleted message and
         where the viewer could not write.
         """
         if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one emoji, as Unicode has it.")])
-        view, hints = await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
-        self._pubsub.publish(hints)
-        return view
+        return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, list[ReactionGroup]]:
         """The reactions to messages, the oldest emoji first, in two statements; none in foreign conversations."""
         return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
 
-    def _react(
-        self, tx: Transaction, viewer_id: int, id_: int, emoji: str, is_set: bool
-    ) -> tuple[MessageView, list[Hint]]:
+    def _react(self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_standing(subject, "react to")
         check_reach(tx, self._users, subject, viewer_id)
-        told = Announcement(tx)
         if is_set:
-            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=emoji, at=told.at)
+            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=emoji, at=tx.at)
             limit = self._limits.max_reactions
             if changed and tx.value(reactions.COUNT, message=id_) > limit:
                 detail = f"A message holds at most {limit} different emoji."
@@ -76,8 +67,8 @@ class ReactionService:
         else:
             changed = tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=emoji)
         if changed:
-            subject.tell(told, Change.REACTIONS)
-        return self._messages.load_visible(tx, viewer_id, [id_])[id_], told.hints
+            subject.append_update(tx, Change.REACTIONS)
+        return self._messages.load_visible(tx, viewer_id, [id_])[id_]
 
     def _load(self, tx: Transaction, viewer_id: int, ids: list[int]) -> dict[int, list[ReactionGroup]]:
         rows = sorted(tx.all(reactions.OF_MESSAGES, viewer=viewer_id, ids=id_list(ids)), key=lambda row: row.at)

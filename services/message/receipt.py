@@ -15,11 +15,10 @@ from models.event import EventKind, Receipt
 from models.prepared import id_list
 from models.receipt import MessageTimesRow, ReceiptTimeRow
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.error import NotFound
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.message.conversation import ConversationService, ConversationView
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 EXACT_MS = 90 * 86_400_000  # older times are kept to the hour
@@ -36,11 +35,10 @@ class Marked:
 
 
 class ReceiptService:
-    """Moves positions. What others are told only goes forward; what is unread to oneself may be set back."""
+    """Moves positions. What others see only goes forward; what is unread to oneself may be set back."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._conversations = conversations
         self._merged_at = 0
 
@@ -81,29 +79,26 @@ class ReceiptService:
     async def mark_unread(self, viewer: Viewer, conversation_id: int, from_id: int | None) -> Marked:
         """This message and all after it are unread again to the viewer; None flags the conversation alone.
 
-        Others are not told: their receipts stay. Raises NotFound.
+        Others get no event: their receipts stay. Raises NotFound.
         """
         return await self._mark(viewer, conversation_id, from_id, _unread)
 
     async def _mark(self, viewer: Viewer, conversation_id: int, id_: int | None, move: "_Move") -> Marked:
-        marked, hints = await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move)
-        self._pubsub.publish(hints)
-        return marked
+        return await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move)
 
     def _move(
-        self, tx: Transaction, viewer_id: int, conversation_id: int, id_: int | None, move: "_Move"
-    ) -> tuple[Marked, list[Hint]]:
+        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, id_: int | None, move: "_Move"
+    ) -> Marked:
         mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
         if mine is None:
             raise NotFound("There is no such conversation.")
         if id_ is not None and not (conversation_of(id_) == mine.id and 0 < seq_of(id_) <= mine.last_seq):
             raise NotFound("There is no such message in this conversation.")
-        told = Announcement(tx)
-        move(tx, viewer_id, mine, None if id_ is None else seq_of(id_), told)
+        move(tx, viewer_id, mine, None if id_ is None else seq_of(id_))
         unread = tx.first(members.UNREAD, viewer=viewer_id)
         assert unread is not None
         view = self._conversations.load_by_id(tx, viewer_id, [mine.id])[mine.id]
-        return Marked(view, unread.messages), told.hints
+        return Marked(view, unread.messages)
 
 
 def _batch_behind(tx: Transaction, key: tuple[int, int, int, int]) -> list[ReceiptTimeRow]:
@@ -117,60 +112,57 @@ def _delete(tx: Transaction, rows: list[ReceiptTimeRow]) -> None:
         tx.run(receipts.DELETE, conversation=row.conversation_id, user=row.user_id, kind=row.kind, seq=row.seq)
 
 
-def _deliver(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+def _deliver(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int | None) -> None:
     seq = mine.last_seq if seq is None else seq
-    if tx.run(members.DELIVER, user=viewer_id, conversation=mine.id, seq=seq, at=told.at):
-        tell_others(tx, viewer_id, mine.id, seq, Receipt.DELIVERED, told)
-        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+    if tx.run(members.DELIVER, user=viewer_id, conversation=mine.id, seq=seq, at=tx.at):
+        record_receipt(tx, viewer_id, mine.id, seq, Receipt.DELIVERED)
+        tx.events.append([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
 
 
-def _read(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+def _read(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int | None) -> None:
     seq = mine.last_seq if seq is None else seq
-    moved = tx.run(members.READ, user=viewer_id, conversation=mine.id, seq=seq, at=told.at)
+    moved = tx.run(members.READ, user=viewer_id, conversation=mine.id, seq=seq, at=tx.at)
     if moved:
-        tell_others(tx, viewer_id, mine.id, seq, Receipt.READ, told)
-    _see(tx, viewer_id, mine, max(mine.seen_seq, seq), told, is_marked=False, has_moved=bool(moved))
+        record_receipt(tx, viewer_id, mine.id, seq, Receipt.READ)
+    _see(tx, viewer_id, mine, max(mine.seen_seq, seq), is_marked=False, has_moved=bool(moved))
 
 
-def _unread(tx: Transaction, viewer_id: int, mine: ConversationRow, seq: int | None, told: Announcement) -> None:
+def _unread(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int | None) -> None:
     seen = mine.seen_seq if seq is None else min(mine.seen_seq, seq - 1)
     is_listed = mine.last_seq > mine.floor_seq  # nothing to come back to in an empty one
-    _see(tx, viewer_id, mine, seen, told, is_marked=is_listed)
+    _see(tx, viewer_id, mine, seen, is_marked=is_listed)
 
 
-_Move = Callable[[Transaction, int, ConversationRow, int | None, Announcement], None]
+_Move = Callable[[WriteTransaction, int, ConversationRow, int | None], None]
 
 
 def _see(
-    tx: Transaction,
+    tx: WriteTransaction,
     viewer_id: int,
     mine: ConversationRow,
     seen: int,
-    told: Announcement,
     *,
     is_marked: bool,
     has_moved: bool = False,
 ) -> None:
-    """Set what the viewer has seen, and count anew what they have not; their other devices hear of a change."""
+    """Set what the viewer has seen, and count anew what they have not; their other devices get an event of a change."""
     after = message_id(mine.id, max(seen, mine.floor_seq))
     before = message_id(mine.id, mine.last_seq) + 1
     unread = tx.value(messages.COUNT_UNREAD, viewer=viewer_id, after=after, before=before)
     new = {"seen": seen, "unread": unread, "is_marked_unread": int(is_marked)}
     if has_moved or (seen, unread, int(is_marked)) != (mine.seen_seq, mine.unread, mine.is_marked_unread):
         tx.run(members.SET_SEEN, user=viewer_id, conversation=mine.id, **new)
-        told.tell([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
+        tx.events.append([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
 
 
-def tell_others(
-    tx: Transaction, viewer_id: int, conversation_id: int, seq: int, receipt: Receipt, told: Announcement
-) -> None:
-    """Notes when a position moved, and tells those who may learn of it now, and nobody else: an entry that is left out
-    later would still move a cursor.
+def record_receipt(tx: WriteTransaction, viewer_id: int, conversation_id: int, seq: int, receipt: Receipt) -> None:
+    """Stores when a position moved, with an event for those who may learn of it now, and nobody else: an entry that is
+    left out later would still move a cursor.
 
     Who may know of it is asked again when it is delivered.
     """
-    tx.run(receipts.PUT, conversation=conversation_id, user=viewer_id, kind=int(receipt), seq=seq, at=told.at)
+    tx.run(receipts.PUT, conversation=conversation_id, user=viewer_id, kind=int(receipt), seq=seq, at=tx.at)
     learning = contacts.LEARNING_READ if receipt is Receipt.READ else contacts.LEARNING_DELIVERY
     others = tx.values(learning, viewer=viewer_id, conversation=conversation_id)
     up_to = message_id(conversation_id, seq)
-    told.tell(others, EventKind.RECEIPT_UPDATED, up_to, actor_id=viewer_id, detail=receipt)
+    tx.events.append(others, EventKind.RECEIPT_UPDATED, up_to, actor_id=viewer_id, detail=receipt)

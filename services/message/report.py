@@ -15,15 +15,14 @@ from models.deletion import DeletedRow
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import PubSub
 from services.error import InvalidInput, NotFound
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.person.block import set_block
 from services.rate import RateLimiter
 from services.rejection import Issue, IssueReason
 from services.text import text_issues
+from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
 
 MAX_PRECEDING = 20
@@ -45,9 +44,8 @@ class ReportReason(IntEnum):
 class ReportService:
     """Takes reports; `./sotto report` lists and resolves them. The one who is reported is not told."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, limits: Limits) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._limits = limits
         self._rate = RateLimiter(limits.report_rate_per_minute, "reports")
 
@@ -64,11 +62,9 @@ class ReportService:
         if issues := self._issues_of(comment, preceding):
             raise InvalidInput(issues)
         self._rate.take(viewer.user_id)
-        report_id, announcement = await self._database.write_for(
+        return await self._database.write_for(
             viewer, self._store, viewer.user_id, id_, reason, comment or None, preceding, block
         )
-        announcement.publish(self._pubsub)
-        return report_id
 
     def _issues_of(self, comment: str | None, preceding: int) -> list[Issue]:
         issues = []
@@ -85,29 +81,26 @@ class ReportService:
 
     def _store(
         self,
-        tx: Transaction,
+        tx: WriteTransaction,
         viewer_id: int,
         id_: int,
         reason: ReportReason,
         comment: str | None,
         preceding: int,
         block: bool,
-    ) -> tuple[int, Announcement]:
-        announcement = Announcement(tx)
+    ) -> int:
         window = self._limits.report_window_seconds
-        rows = _originals(
-            tx, viewer_id, id_, preceding, announcement.at - window * 1000 if window else announcement.at + 1
-        )
+        rows = _originals(tx, viewer_id, id_, preceding, tx.at - window * 1000 if window else tx.at + 1)
         sender_id = rows[-1].sender_id
         if sender_id == viewer_id:
             raise InvalidInput([Issue(("messageId",), IssueReason.MISMATCH, "This is your own message.")])
         report_id = new_id()
         report = {"id": report_id, "reporter": viewer_id, "message": id_, "reason": int(reason), "comment": comment}
-        tx.run(reports.PUT, **report, at=announcement.at)
+        tx.run(reports.PUT, **report, at=tx.at)
         _copy(tx, report_id, rows)
         if block:
-            set_block(tx, viewer_id, sender_id, announcement)
-        return report_id, announcement
+            set_block(tx, viewer_id, sender_id)
+        return report_id
 
 
 def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since: int) -> list[DeletedRow | MessageRow]:

@@ -7,22 +7,20 @@ from models.event import EventKind
 from models.member import UNANSWERED_STATES, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.error import Conflict, NotFound
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.message.consent import accept
 from services.message.conversation import ConversationService, ConversationView
 from services.person.block import set_block
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 
 class RequestService:
     """Answers requests; an event tells the sender of an acceptance, none of a refusal."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._conversations = conversations
 
     async def accept(self, viewer: Viewer, conversation_id: int) -> ConversationView:
@@ -32,9 +30,7 @@ class RequestService:
 
         Raises NotFound, and Conflict where there is no request to answer.
         """
-        view, hints = await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
-        self._pubsub.publish(hints)
-        return view
+        return await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
 
     async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> None:
         """The conversation leaves the viewer's lists; who asked can neither write to them any more nor make a group.
@@ -42,27 +38,23 @@ class RequestService:
         In a group the others go on, and the viewer hears nothing more of it. `block` blocks who asked. Raises NotFound,
         and Conflict where no request waits.
         """
-        announcement = await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
-        announcement.publish(self._pubsub)
+        await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
 
-    def _accept(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[Hint]]:
+    def _accept(self, tx: WriteTransaction, viewer_id: int, conversation_id: int) -> ConversationView:
         mine = _check(tx, viewer_id, conversation_id, UNANSWERED_STATES)
-        told = Announcement(tx)
-        accept(tx, viewer_id, conversation_id, told, is_group=mine.kind == ConversationKind.GROUP)
+        accept(tx, viewer_id, conversation_id, is_group=mine.kind == ConversationKind.GROUP)
         rows = members.members_of(tx, [conversation_id])[conversation_id]
         people = [each.user_id for each in rows if each.request_state != RequestState.DECLINED]
-        told.tell(people, EventKind.CONVERSATION_UPDATED, conversation_id)
-        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id], told.hints
+        tx.events.append(people, EventKind.CONVERSATION_UPDATED, conversation_id)
+        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
 
-    def _decline(self, tx: Transaction, viewer_id: int, conversation_id: int, with_block: bool) -> Announcement:
+    def _decline(self, tx: WriteTransaction, viewer_id: int, conversation_id: int, with_block: bool) -> None:
         _check(tx, viewer_id, conversation_id, (RequestState.PENDING,))
         tx.run(members.DECLINE, conversation=conversation_id, user=viewer_id)
-        announcement = Announcement(tx)
-        announcement.tell([viewer_id], EventKind.CONVERSATION_REMOVED, conversation_id)
+        tx.events.append([viewer_id], EventKind.CONVERSATION_REMOVED, conversation_id)
         rows = members.members_of(tx, [conversation_id])[conversation_id] if with_block else []
         for user_id in [each.requester_id for each in rows if each.user_id == viewer_id and each.requester_id]:
-            set_block(tx, viewer_id, user_id, announcement)
-        return announcement
+            set_block(tx, viewer_id, user_id)
 
 
 def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: tuple[RequestState, ...]) -> ConversationRow:

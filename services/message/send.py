@@ -1,4 +1,4 @@
-"""Sending: checked early for a quick refusal, decided and stored in one transaction, announced after its commit."""
+"""Sending: checked early for a quick refusal, decided and stored in one transaction."""
 
 from dataclasses import dataclass, replace
 
@@ -16,9 +16,7 @@ from models.event import EventKind, Receipt
 from models.job import JobKind
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import PubSub
 from services.error import AttachmentsRejected
-from services.event import Announcement
 from services.file.attached_upload import chosen_rejection, find_uploads
 from services.file.attachment import AttachmentService
 from services.file.file import ChosenUpload, KeptFiles
@@ -27,13 +25,14 @@ from services.limit import Limits
 from services.message.consent import accept
 from services.message.draft import Draft
 from services.message.message import MessageService, MessageView
-from services.message.receipt import tell_others
+from services.message.receipt import record_receipt
 from services.message.recipient import rejection_of
 from services.message.send_check import Addressees, Outcome, Plan, Written
 from services.person.policy import Eligibility
 from services.person.user import UserService
 from services.rate import RateLimiter
 from services.rejection import AttachmentRejection, AttachmentRejectionReason
+from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
 
 _Thumbnails = dict[int | None, UploadRow]  # by the upload that they are for
@@ -54,7 +53,6 @@ class SendService:
     def __init__(
         self,
         database: GuardedDatabase,
-        pubsub: PubSub,
         users: UserService,
         messages: MessageService,
         files: AttachmentService,
@@ -62,7 +60,6 @@ class SendService:
     ) -> None:
         self._messages = messages
         self._database = database
-        self._pubsub = pubsub
         self._users = users
         self._files = files
         self._limits = limits
@@ -73,7 +70,7 @@ class SendService:
 
         1. rate; 2. idempotency: a retry answers with the first result, even if blocked since; 3. input, all issues;
         4. recipients, all offenders; 5. files, all offenders; 6. bytes into the storage, rows staged; 7. one
-        transaction that asks 2 and 4 again and then stores everything or nothing; 8. hints.
+        transaction that asks 2 and 4 again and then stores everything or nothing; 8. after its commit, hints.
 
         A crash before 7 leaves files without an owner, for the sweeper. One after 7 loses the answer: the sender asks
         again with the same `clientMessageId` and gets it.
@@ -108,7 +105,6 @@ class SendService:
             raise
         if written.was_duplicate or not written.message_ids:
             await self._files.abandon(kept)
-        self._pubsub.publish(written.hints)
         return written
 
     def _prepare(self, tx: Transaction, plan: Plan) -> Written | None:
@@ -116,7 +112,7 @@ class SendService:
         replay = plan.prepare(tx, self._limits)
         return None if replay is None else self._with_views(tx, plan, replay)
 
-    def _store(self, tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+    def _store(self, tx: WriteTransaction, plan: Plan, kept: KeptFiles) -> Written:
         written = (_store_for_each if plan.is_for_each else _store)(tx, plan, kept)
         return self._with_views(tx, plan, written)
 
@@ -126,28 +122,25 @@ class SendService:
         return written
 
 
-def _store(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+def _store(tx: WriteTransaction, plan: Plan, kept: KeptFiles) -> Written:
     """Stores one message; runs inside `Database.write`, where block and send are ordered by the same lock."""
     if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
     to = plan.check_recipients(tx)
-    told = Announcement(tx)
-    id_ = _put_message(tx, plan, to, told)
+    id_ = _put_message(tx, plan, to)
     if kept.upload_ids:
         _claim(tx, plan, id_, kept)
     written.outcomes.append(Outcome(0, id_))
-    written.hints = told.hints
-    _remember(tx, plan, written, told.at)
+    _remember(tx, plan, written)
     return written
 
 
-def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
+def _store_for_each(tx: WriteTransaction, plan: Plan, kept: KeptFiles) -> Written:
     """Stores a message for each recipient who can be written to; runs inside `Database.write`."""
     if (replay := plan.find_replay(tx)) is not None:
         return replay
     written = Written()
-    told = Announcement(tx)
     sent: dict[int, int] = {}
     for index, (reference, person) in enumerate(zip(plan.draft.users or (), plan.people(tx), strict=True)):
         rejection = rejection_of(index, reference, person)
@@ -158,30 +151,29 @@ def _store_for_each(tx: Transaction, plan: Plan, kept: KeptFiles) -> Written:
             is_asked = person.eligibility is Eligibility.ALLOWED_AS_REQUEST
             asked = frozenset({person.row.id}) if is_asked else frozenset[int]()
             to = Addressees(frozenset({plan.viewer_id, person.row.id}), asked=asked)
-            sent[person.row.id] = _put_message(tx, plan, to, told)
+            sent[person.row.id] = _put_message(tx, plan, to)
         written.outcomes.append(Outcome(index, sent[person.row.id]))
     if kept.upload_ids and sent:
         first, *others = sent.values()
         thumbnails = _claim(tx, plan, first, kept)
         for id_ in others:
             _copy_files(tx, id_, kept, thumbnails)
-    written.hints = told.hints
-    _remember(tx, plan, written, told.at)
+    _remember(tx, plan, written)
     return written
 
 
-def _conversation_with(tx: Transaction, plan: Plan, to: Addressees, told: Announcement) -> int:
-    """Found or made by its unique key; all of a new one's members hear of it."""
-    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, told.at, plan.viewer_id, to.asked)
+def _conversation_with(tx: WriteTransaction, plan: Plan, to: Addressees) -> int:
+    """Found or made by its unique key; all of a new one's members get an event of it."""
+    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, tx.at, plan.viewer_id, to.asked)
     if is_new:
-        told.tell(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
+        tx.events.append(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
     return conversation_id
 
 
-def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement) -> int:
+def _put_message(tx: WriteTransaction, plan: Plan, to: Addressees) -> int:
     """The message, everybody's positions, one event for each member, the job for the search index."""
-    draft, sender_id, at = plan.draft, plan.viewer_id, told.at
-    conversation_id = to.conversation_id or _conversation_with(tx, plan, to, told)
+    draft, sender_id = plan.draft, plan.viewer_id
+    conversation_id = to.conversation_id or _conversation_with(tx, plan, to)
     seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
     assert seq is not None
     id_ = message_id(conversation_id, seq)
@@ -189,7 +181,7 @@ def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement
         messages.PUT,
         id=id_,
         sender=sender_id,
-        at=at,
+        at=tx.at,
         kind=int(draft.kind),
         body=draft.text,
         attachments=len(draft.files),
@@ -204,30 +196,22 @@ def _put_message(tx: Transaction, plan: Plan, to: Addressees, told: Announcement
     for user_id in to.withheld - deaf:
         tx.run(hidden.WITHHOLD, user=user_id, message=id_)
     unreached = to.withheld | deaf
-    _advance(tx, conversation_id, sender_id, seq, told, to, unreached)
-    told.tell(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)
+    _advance(tx, conversation_id, sender_id, seq, to, unreached)
+    tx.events.append(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)
     if draft.text:
         tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=id_)
     return id_
 
 
 def _advance(
-    tx: Transaction,
-    conversation_id: int,
-    sender_id: int,
-    seq: int,
-    told: Announcement,
-    to: Addressees,
-    unreached: frozenset[int],
+    tx: WriteTransaction, conversation_id: int, sender_id: int, seq: int, to: Addressees, unreached: frozenset[int]
 ) -> None:
     """Whoever writes has read what was there before, and answers a request by it."""
-    if accept(tx, sender_id, conversation_id, told, is_group=to.is_group):
-        told.tell(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
-    if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=told.at):
-        tell_others(tx, sender_id, conversation_id, seq - 1, Receipt.READ, told)
-    tx.run(
-        members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=told.at, deaf=id_list(unreached)
-    )
+    if accept(tx, sender_id, conversation_id, is_group=to.is_group):
+        tx.events.append(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
+    if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=tx.at):
+        record_receipt(tx, sender_id, conversation_id, seq - 1, Receipt.READ)
+    tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=tx.at, deaf=id_list(unreached))
 
 
 def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> _Thumbnails:
@@ -279,8 +263,8 @@ def _copy_files(tx: Transaction, id_: int, kept: KeptFiles, thumbnails: _Thumbna
         tx.run(job.PUT, kind=int(JobKind.MAKE_THUMBNAILS), ref=id_)
 
 
-def _remember(tx: Transaction, plan: Plan, written: Written, at: int) -> None:
+def _remember(tx: WriteTransaction, plan: Plan, written: Written) -> None:
     if plan.key and written.message_ids:  # a refusal of all leaves no row
         result = orjson.dumps([each.to_json() for each in written.outcomes]).decode()
         hash_ = plan.draft.request_hash(plan.people(tx))
-        tx.run(idempotency.PUT, key=plan.key, user=plan.viewer_id, request_hash=hash_, result=result, at=at)
+        tx.run(idempotency.PUT, key=plan.key, user=plan.viewer_id, request_hash=hash_, result=result, at=tx.at)

@@ -15,7 +15,6 @@ from models.conversation import ConversationKind
 from models.member import MemberRow, RequestState
 from models.prepared import id_list
 from models.transaction import Transaction
-from pubsub.base import Hint
 from services.error import IdempotencyConflict, NotFound, RecipientsRejected
 from services.limit import Limits
 from services.message.consent import reaches_nobody, withheld_from
@@ -70,10 +69,9 @@ class Addressees:
 
 @dataclass(slots=True)
 class Written:
-    """What a transaction leaves to be announced."""
+    """What a send has stored, or what the first call under its key had."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    hints: list[Hint] = field(default_factory=list)
     was_duplicate: bool = False
     views: dict[int, MessageView] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Thumbnails: made after the send, by a job that survives a restart, and announced when they are there."""
+"""Thumbnails: made after the send, by a job that survives a restart, with an event when they are there."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -12,14 +12,12 @@ from models.attachment import AttachmentRow, FileState
 from models.base import conversation_of
 from models.event import Change, EventKind
 from models.job import JobKind
-from models.transaction import Transaction
-from pubsub.base import Hint, PubSub
 from services.cause import causes_of
 from services.error import SottoError
-from services.event import Announcement
 from services.file.picture import PictureDecoder, SmallPicture, UnsafePicture
 from services.guard import GuardedDatabase
 from services.message.change import recipients_of, visible_to_of
+from services.transaction import WriteTransaction
 from storage.base import StagedFile, Storage, StorageError, StorageNotFound
 
 log = structlog.get_logger("sotto.thumbnail")
@@ -28,9 +26,8 @@ log = structlog.get_logger("sotto.thumbnail")
 class Thumbnailer:
     """One message after another; what fails is FAILED, and the picture itself is as good as before."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, storage: Storage, pictures: PictureDecoder) -> None:
+    def __init__(self, database: GuardedDatabase, storage: Storage, pictures: PictureDecoder) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._storage = storage
         self._pictures = pictures
 
@@ -48,23 +45,20 @@ class Thumbnailer:
                     await self._give_up(n, message_id)
 
     async def _make(self, n: int, message_id: int) -> None:
-        """1. bytes of the thumbnails; 2. rows, events and the end of the job, together; 3. hints."""
+        """1. bytes of the thumbnails; 2. rows, events and the end of the job, together."""
         files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
         made: list[tuple[AttachmentRow, SmallPicture | None, str | None]] = []
         for row in files:
             if row.state == FileState.PROCESSING:
                 small = await self._shrink(row)
                 made.append((row, small, None if small is None else await self._keep(small)))
-        hints, spare = await self._database.write(_store, n, message_id, made)
-        self._pubsub.publish(hints)
-        for key in spare:
+        for key in await self._database.write(_store, n, message_id, made):
             await self._storage.delete(key)
 
     async def _give_up(self, n: int, message_id: int) -> None:
         files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
         failed = [(row, None, None) for row in files if row.state == FileState.PROCESSING]
-        hints, _ = await self._database.write(_store, n, message_id, failed)
-        self._pubsub.publish(hints)
+        await self._database.write(_store, n, message_id, failed)
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
         """From a copy on the local disk, wherever the bytes are."""
@@ -95,11 +89,13 @@ class Thumbnailer:
 
 
 def _store(
-    tx: Transaction, n: int, message_id: int, made: Sequence[tuple[AttachmentRow, SmallPicture | None, str | None]]
-) -> tuple[list[Hint], list[str]]:
-    """Returns the hints, and the keys of thumbnails whose message is gone meanwhile."""
-    spare: list[str] = []
-    told = Announcement(tx)
+    tx: WriteTransaction,
+    n: int,
+    message_id: int,
+    made: Sequence[tuple[AttachmentRow, SmallPicture | None, str | None]],
+) -> list[str]:
+    """Returns the keys of thumbnails whose message is gone meanwhile."""
+    unused: list[str] = []
     is_there = False
     for row, small, key in made:
         count = tx.run(
@@ -114,11 +110,11 @@ def _store(
         )
         is_there |= count > 0
         if not count and key is not None:
-            spare.append(key)
+            unused.append(key)
     if is_there:
         place = conversation_of(message_id)
         rows = members.members_of(tx, [place]).get(place, [])
         recipients = recipients_of(rows, visible_to_of(tx, message_id, rows))
-        told.tell(recipients, EventKind.MESSAGE_UPDATED, message_id, detail=Change.ATTACHMENTS)
+        tx.events.append(recipients, EventKind.MESSAGE_UPDATED, message_id, detail=Change.ATTACHMENTS)
     tx.run(job.FINISHED, n=n)
-    return told.hints, spare
+    return unused

@@ -4,24 +4,23 @@ from models import block as blocks
 from models.base import MAX_INTEGER
 from models.event import EventKind
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, PubSub
+from pubsub.base import EphemeralEvent, EphemeralKind
 from services.cursor import Seal
 from services.error import InvalidInput, NotFound
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
 from services.person.contact import may_watch
 from services.person.user import Person, Reference, UserService, not_found
 from services.rejection import Issue, IssueReason
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 
 class BlockService:
     """Only the blocker ever learns of a block; the other side sees an inbox that is closed."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._users = users
         self._seal = seal
 
@@ -49,23 +48,16 @@ class BlockService:
         return self._seal.write("block", viewer.user_id, at, person.row.id)
 
     async def _change(self, viewer: Viewer, reference: Reference, *, is_blocked: bool) -> Person:
-        person, announcement = await self._database.write_for(
-            viewer, self._store, viewer.user_id, reference, is_blocked=is_blocked
-        )
-        announcement.publish(self._pubsub)
-        return person
+        return await self._database.write_for(viewer, self._store, viewer.user_id, reference, is_blocked=is_blocked)
 
-    def _store(
-        self, tx: Transaction, viewer_id: int, reference: Reference, *, is_blocked: bool
-    ) -> tuple[Person, Announcement]:
+    def _store(self, tx: WriteTransaction, viewer_id: int, reference: Reference, *, is_blocked: bool) -> Person:
         person = self._users.resolve(tx, viewer_id, [reference])[0]
         if person is None:
             raise NotFound(not_found(reference))
         if person.row.id == viewer_id and is_blocked:
             raise InvalidInput([Issue(("user",), IssueReason.NOT_SUPPORTED, "You cannot block yourself.")])
-        announcement = Announcement(tx)
-        set_block(tx, viewer_id, person.row.id, announcement, is_blocked=is_blocked)
-        return self._users.load(tx, viewer_id, [person.row.id])[person.row.id], announcement
+        set_block(tx, viewer_id, person.row.id, is_blocked=is_blocked)
+        return self._users.load(tx, viewer_id, [person.row.id])[person.row.id]
 
     def _page(self, tx: Transaction, viewer_id: int, at: int, user_id: int, size: int) -> Page[tuple[Person, int]]:
         rows = tx.all(blocks.PAGE, viewer=viewer_id, before=at, before_user=user_id, count=size + 1)
@@ -74,23 +66,21 @@ class BlockService:
         return Page([(people[row.blocked_id], row.at) for row in page.items], page.has_next, page.has_previous)
 
 
-def set_block(
-    tx: Transaction, viewer_id: int, user_id: int, announcement: Announcement, *, is_blocked: bool = True
-) -> None:
-    """Block or unblock somebody, wherever that was asked for; where it is so already, nothing is announced.
+def set_block(tx: WriteTransaction, viewer_id: int, user_id: int, *, is_blocked: bool = True) -> None:
+    """Block or unblock somebody, wherever that was asked for; where it is so already, there is no event.
 
     The viewer's devices get an event; whoever could see the other's presence, or can again, an ephemeral one.
     """
     pair = (viewer_id, user_id)
     watched = _watching(tx, pair)
     if is_blocked:
-        changed = tx.run(blocks.PUT, viewer=viewer_id, user=user_id, at=announcement.at)
+        changed = tx.run(blocks.PUT, viewer=viewer_id, user=user_id, at=tx.at)
     else:
         changed = tx.run(blocks.DELETE, viewer=viewer_id, user=user_id)
     if changed:
         kind = EventKind.USER_BLOCKED if is_blocked else EventKind.USER_UNBLOCKED
-        announcement.tell([viewer_id], kind, user_id)
-    announcement.ephemeral += _flashes_of(tx, pair, watched)
+        tx.events.append([viewer_id], kind, user_id)
+    tx.events.ephemeral += _presence_events(tx, pair, watched)
 
 
 def _watching(tx: Transaction, pair: tuple[int, int]) -> set[tuple[int, int]]:
@@ -98,8 +88,8 @@ def _watching(tx: Transaction, pair: tuple[int, int]) -> set[tuple[int, int]]:
     return {(one, other) for one, other in (pair, pair[::-1]) if may_watch(tx, one, other)}
 
 
-def _flashes_of(tx: Transaction, pair: tuple[int, int], before: set[tuple[int, int]]) -> list[Flash]:
+def _presence_events(tx: Transaction, pair: tuple[int, int], before: set[tuple[int, int]]) -> list[EphemeralEvent]:
     """Presence ends, or begins, both ways at once; who saw nothing before sees no end of it, as of somebody private."""
     after = _watching(tx, pair)
-    ended = [Flash(one, FlashKind.PRESENCE_WITHDRAWN, other) for one, other in sorted(before - after)]
-    return ended + [Flash(one, FlashKind.PRESENCE, other) for one, other in sorted(after - before)]
+    ended = [EphemeralEvent(one, EphemeralKind.PRESENCE_WITHDRAWN, other) for one, other in sorted(before - after)]
+    return ended + [EphemeralEvent(one, EphemeralKind.PRESENCE, other) for one, other in sorted(after - before)]

@@ -7,12 +7,12 @@ from models.event import EventKind
 from models.prepared import id_list
 from models.setting import Audience, OutsideAction, SettingRow
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, Hint, PubSub
+from pubsub.base import EphemeralEvent, EphemeralKind
 from services.error import PermissionDenied
-from services.event import Announcement
 from services.guard import GuardedDatabase
 from services.person.contact import watchers_of
 from services.person.policy import Policy
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 
@@ -45,9 +45,8 @@ class SettingsChange:
 class SettingService:
     """Reads and changes one's own."""
 
-    def __init__(self, database: GuardedDatabase, pubsub: PubSub, policy: Policy) -> None:
+    def __init__(self, database: GuardedDatabase, policy: Policy) -> None:
         self._database = database
-        self._pubsub = pubsub
         self._policy = policy
 
     async def get(self, viewer: Viewer) -> Settings:
@@ -63,27 +62,22 @@ class SettingService:
             if audience is not None and audience < self._policy.widest_audience:
                 widest = self._policy.widest_audience.name
                 raise PermissionDenied(f"This server allows no audience wider than {widest}.")
-        found, hints, flashes = await self._database.write_for(viewer, self._change, viewer.user_id, change)
-        self._pubsub.publish(hints)
-        self._pubsub.flash(flashes)
-        return found
+        return await self._database.write_for(viewer, self._change, viewer.user_id, change)
 
     def load(self, tx: Transaction, user_id: int) -> Settings:
         """Runs inside a transaction."""
         return self._effective(_row_of(tx, user_id))
 
-    def _change(
-        self, tx: Transaction, user_id: int, change: SettingsChange
-    ) -> tuple[Settings, list[Hint], list[Flash]]:
+    def _change(self, tx: WriteTransaction, user_id: int, change: SettingsChange) -> Settings:
         before = _row_of(tx, user_id)
         could_watch = watchers_of(tx, user_id) if change.share_presence is False else []
         changes = {name: int(value) for name in settings.FIELDS if (value := getattr(change, name)) is not None}
         after = before._replace(**changes)
-        told = Announcement(tx)
         if after != before:
             tx.run(settings.PUT, user=user_id, **{name: getattr(after, name) for name in settings.FIELDS})
-            told.tell([user_id], EventKind.SETTINGS_CHANGED, user_id)
-        return self._effective(after), told.hints, _flashes_of(tx, user_id, before, after, could_watch)
+            tx.events.append([user_id], EventKind.SETTINGS_CHANGED, user_id)
+        tx.events.ephemeral += _presence_events(tx, user_id, before, after, could_watch)
+        return self._effective(after)
 
     def _effective(self, row: SettingRow) -> Settings:
         policy = self._policy
@@ -98,15 +92,15 @@ class SettingService:
         )
 
 
-def _flashes_of(
+def _presence_events(
     tx: Transaction, user_id: int, before: SettingRow, after: SettingRow, could_watch: list[int]
-) -> list[Flash]:
+) -> list[EphemeralEvent]:
     """Who stops sharing their presence takes it back from those who saw it, once, whether they are there or not."""
     if after.share_presence == before.share_presence:
         return []
     if after.share_presence:
-        return [Flash(each, FlashKind.PRESENCE, user_id) for each in watchers_of(tx, user_id)]
-    return [Flash(each, FlashKind.PRESENCE_WITHDRAWN, user_id) for each in could_watch]
+        return [EphemeralEvent(each, EphemeralKind.PRESENCE, user_id) for each in watchers_of(tx, user_id)]
+    return [EphemeralEvent(each, EphemeralKind.PRESENCE_WITHDRAWN, user_id) for each in could_watch]
 
 
 def _row_of(tx: Transaction, user_id: int) -> SettingRow:

@@ -209,7 +209,17 @@ def test_the_graphql_face_holds_no_query_and_publishes_nothing(path: Path) -> No
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
 
-    assert calls & {"publish", "listen", "where", "select", "execute_sql", "insert", "update", "commit"} <= {"update"}
+    assert calls & {
+        "publish",
+        "publish_ephemeral",
+        "listen",
+        "where",
+        "select",
+        "execute_sql",
+        "insert",
+        "update",
+        "commit",
+    } <= {"update"}
     assert "models.prepared" not in path.read_text(encoding="utf-8")
 
 

@@ -26,8 +26,8 @@ CONTENT = b"What is in the file.\n" * 50
 
 async def open_world(folder: Path) -> World:
     """Services on a folder."""
-    database, limits = GuardedDatabase(folder / "sotto.db"), Limits(send_rate_per_minute=0)
-    return World(await Services.open(database, LocalStorage(folder / "files"), MemoryPubSub(), limits), folder)
+    database, limits = GuardedDatabase(folder / "sotto.db", MemoryPubSub()), Limits(send_rate_per_minute=0)
+    return World(await Services.open(database, LocalStorage(folder / "files"), limits), folder)
 
 
 @pytest.fixture

@@ -98,8 +98,8 @@ async def site_in(
 ) -> AsyncIterator[Site]:
     """A server on a free port, with its files in a folder."""
     files = folder / "files"
-    database = GuardedDatabase(put_tables(folder / "sotto.db"))
-    services = await Services.open(database, LocalStorage(files), pubsub or MemoryPubSub(), limits)
+    database = GuardedDatabase(put_tables(folder / "sotto.db"), pubsub or MemoryPubSub())
+    services = await Services.open(database, LocalStorage(files), limits)
     app = build_app(settings, services)
     runner = web.AppRunner(
         app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1

@@ -22,7 +22,7 @@ from PIL import Image
 from gql.id import Kind, number_of
 from gql.wire.schema import build_schema
 from models import user as users
-from pubsub.base import Flash
+from pubsub.base import EphemeralEvent
 from pubsub.memory import MemoryPubSub
 from services.account import account as accounts
 from services.limit import DeviceTrust, Limits
@@ -62,14 +62,14 @@ PASSING = {"TypingChanged", "PresenceChanged", "SessionRevoked"}  # no entries o
 
 
 class Quiet(MemoryPubSub):
-    """Drops what passes while it is hushed: a flash wakes a stream as well, and would stand in for a lost hint."""
+    """Drops ephemeral events while it is hushed: one wakes a stream as well, and would stand in for a lost hint."""
 
     is_hushed = True
 
-    def flash(self, flashes: Iterable[Flash]) -> None:
+    def publish_ephemeral(self, events: Iterable[EphemeralEvent]) -> None:
         """See `pubsub.base.PubSub`."""
         if not self.is_hushed:
-            super().flash(flashes)
+            super().publish_ephemeral(events)
 
 
 class Listener:

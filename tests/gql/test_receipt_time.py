@@ -41,7 +41,7 @@ async def test_what_is_read_later_leaves_the_times_of_what_was_read_before(
     place = await alice.place_of(ids[0])
 
     async def at(second: int, mutation: str, **given: Any) -> Any:
-        monkeypatch.setattr("services.event.now_ms", lambda: 1_800_000_000_000 + second * 1000)
+        monkeypatch.setattr("services.transaction.now_ms", lambda: 1_800_000_000_000 + second * 1000)
         await bob.do(mutation, conversationId=place, **given)
         return await alice.ask(PAGE, id=place, count=3, times=True)
 
@@ -64,7 +64,7 @@ async def test_without_receipts_of_delivery_only_the_time_of_reading_is_told(
     place = await alice.place_of(id_)
     await bob.do("updateMessagingSettings", sendDeliveryReceipts=False)
     for second, mutation in enumerate(("acknowledgeDelivery", "markConversationRead")):
-        monkeypatch.setattr("services.event.now_ms", lambda second=second: 1_800_000_000_000 + second * 1000)
+        monkeypatch.setattr("services.transaction.now_ms", lambda second=second: 1_800_000_000_000 + second * 1000)
         await bob.do(mutation, conversationId=place, upToMessageId=id_)
     data = await alice.ask(PAGE, id=place, count=1, times=True)
 

@@ -9,6 +9,7 @@ import pytest
 
 from models import job
 from models.database import Database
+from pubsub.memory import MemoryPubSub
 from services.guard import GuardedDatabase
 from tests.leak import Recorder
 
@@ -47,7 +48,7 @@ async def test_a_database_that_others_could_open_is_closed_to_them(
     tmp_path: Path, recorder: Recorder, given: int, left: str
 ) -> None:
     """As an older Sotto made it, with a line in the log for each file; what the operator gave the group stays."""
-    database = GuardedDatabase(tmp_path / "sotto.db")
+    database = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub())
     await database.open()
     await database.close()
     for name in ("sotto.db", "sotto.db.lock"):

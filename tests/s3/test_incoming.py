@@ -49,8 +49,8 @@ async def make_world(storage: Storage, tmp_path: Path) -> AsyncIterator[MakeWorl
 
     async def make(**limits: Any) -> World:
         numbers = Limits(**{"send_rate_per_minute": 0, "presigned_uploads": True, **limits})
-        database = GuardedDatabase(tmp_path / "sotto.db")
-        opened.append(await Services.open(database, storage, MemoryPubSub(), numbers))
+        database = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub())
+        opened.append(await Services.open(database, storage, numbers))
         return World(opened[-1], tmp_path)
 
     yield make
@@ -294,7 +294,7 @@ async def test_the_bucket_of_another_database_is_refused_and_left_as_it_is(
     before = await keys_of(storage), await incoming(world)
 
     with pytest.raises(StorageMismatch, match="belongs to another database"):
-        await Services.open(GuardedDatabase(tmp_path / "other.db"), storage, MemoryPubSub(), Limits())
+        await Services.open(GuardedDatabase(tmp_path / "other.db", MemoryPubSub()), storage, Limits())
     assert (await keys_of(storage), await incoming(world)) == before
 
 
@@ -730,7 +730,7 @@ NODE = "query ($id: ID!) { node(id: $id) { ... on UploadSession { state received
 async def site(settings: Settings, storage: Storage, tmp_path: Path) -> AsyncIterator[Site]:  # noqa: F811
     """The whole application over a bucket, as the operator has set it."""
     limits = limits_of(settings.model_copy(update={"presigned_uploads": True}))
-    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db"), storage, MemoryPubSub(), limits)
+    services = await Services.open(GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub()), storage, limits)
     app = build_app(settings, services)
     runner = web.AppRunner(
         app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1

@@ -105,8 +105,8 @@ async def test_the_bucket_itself_gives_a_file_for_a_while(storage: Storage) -> N
 
 async def test_a_download_is_sent_to_the_bucket_where_the_operator_wants_it(storage: Storage, tmp_path: Path) -> None:
     """307 for what is saved; a picture that is shown keeps coming from the server, with its headers; nobody else's."""
-    database = GuardedDatabase(tmp_path / "sotto.db")
-    services = await Services.open(database, storage, MemoryPubSub(), Limits())
+    database = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub())
+    services = await Services.open(database, storage, Limits())
     world = World(services, tmp_path)
     alice, bob = await world.people("alice", "bob")
     mallory = await world.person("mallory")
@@ -145,8 +145,8 @@ async def test_a_message_with_a_picture_lives_and_dies_in_a_bucket(storage: Stor
     """The services know no difference: bytes, thumbnail, download, and nothing left when the message is deleted."""
     out = io.BytesIO()
     Image.new("RGB", (800, 600), "navy").save(out, "PNG")
-    database = GuardedDatabase(tmp_path / "sotto.db")
-    services = await Services.open(database, storage, MemoryPubSub(), Limits(report_window_seconds=0))
+    database = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub())
+    services = await Services.open(database, storage, Limits(report_window_seconds=0))
     world = World(services, tmp_path)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob", files=[await world.file(out.getvalue(), "sea.png")])

@@ -140,8 +140,8 @@ async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
     async def make(**limits: Any) -> World:
         folder = tmp_path / str(len(opened))
         numbers = Limits(**{"send_rate_per_minute": 0, **limits})
-        database = GuardedDatabase(put_tables(folder / "sotto.db"))
-        services = await Services.open(database, LocalStorage(folder / "files"), MemoryPubSub(), numbers)
+        database = GuardedDatabase(put_tables(folder / "sotto.db"), MemoryPubSub())
+        services = await Services.open(database, LocalStorage(folder / "files"), numbers)
         opened.append(services)
         return World(services, folder)
 

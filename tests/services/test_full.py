@@ -44,8 +44,8 @@ def leave(disk: Path, byte_size: int) -> None:
 
 async def open_world(disk: Path) -> World:
     """Services on it."""
-    database, limits = GuardedDatabase(disk / "sotto.db"), Limits(send_rate_per_minute=0)
-    services = await Services.open(database, LocalStorage(disk / "files"), MemoryPubSub(), limits)
+    database, limits = GuardedDatabase(disk / "sotto.db", MemoryPubSub()), Limits(send_rate_per_minute=0)
+    services = await Services.open(database, LocalStorage(disk / "files"), limits)
     return World(services, disk)
 
 

@@ -170,7 +170,7 @@ async def test_searches_and_subscriptions_are_counted_for_each_call(make_world: 
         with pytest.raises(RateLimited, match="searches"):
             await services.message.search(viewer, "word", SearchFilter(), None, None)
 
-    streams = [services.stream.events(alice, None, None, with_flashes=False) for _ in range(5)]
+    streams = [services.stream.events(alice, None, None, with_ephemeral=False) for _ in range(5)]
     await anext(streams[0])
     await anext(streams[1])
     with pytest.raises(RateLimited, match="At most 2 subscriptions at once"):

@@ -326,7 +326,7 @@ async def test_a_key_is_refused_in_a_page_and_on_a_socket_where_it_acts(world: W
     assert (await through(world, plain, is_from_socket=True)).user_id == host.user_id
     for stream in (
         world.services.stream.messages(acting, None),
-        world.services.stream.events(acting, None, None, with_flashes=True),
+        world.services.stream.events(acting, None, None, with_ephemeral=True),
     ):
         await refused(world, first_of(stream), PermissionDenied, match="does not listen")
 

@@ -103,7 +103,7 @@ async def test_an_untrusted_device_sees_itself_and_can_leave(make_world: MakeWor
         world.services.device.revoke(phone, first.viewer.device_id),
         world.services.stream.position(phone),
         first_of(world.services.stream.messages(phone, None)),
-        first_of(world.services.stream.events(phone, None, None, with_flashes=True)),
+        first_of(world.services.stream.events(phone, None, None, with_ephemeral=True)),
         world.services.presence.type(phone, 1, is_typing=True),
         world.services.account.change_password(phone, PASSWORD, "another horse"),
         world.services.account.sign_out(phone, everywhere=True),

@@ -424,9 +424,9 @@ def issuers(served: Served) -> Issuers:
 @pytest.fixture
 async def host(tmp_path: Path, served: Served) -> AsyncIterator[World]:
     """Services that take the tokens of the three issuers."""
-    database, storage = GuardedDatabase(tmp_path / "sotto.db"), LocalStorage(tmp_path / "files")
+    database, storage = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub()), LocalStorage(tmp_path / "files")
     services = await Services.open(
-        database, storage, MemoryPubSub(), Limits(send_rate_per_minute=0), settings(), served
+        database, storage, Limits(send_rate_per_minute=0), settings(), served
     )  # fmt: skip
     yield World(services, tmp_path)
     await services.close()

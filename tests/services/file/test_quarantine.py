@@ -68,9 +68,9 @@ async def test_a_file_that_a_row_names_again_is_taken_out_of_the_quarantine(
 
 async def reopened(world: World) -> World:
     """Another run on the same folder."""
-    database = GuardedDatabase(world.services.database.path)
+    database = GuardedDatabase(world.services.database.path, MemoryPubSub())
     storage = LocalStorage(world.folder / "files")
-    return World(await Services.open(database, storage, MemoryPubSub(), world.services.limits), world.folder)
+    return World(await Services.open(database, storage, world.services.limits), world.folder)
 
 
 def forget_files(tx: Transaction) -> None:

@@ -32,9 +32,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
     async def open_(name: str = "sotto", *, checks_storage: bool = True) -> World:
         path = tmp_path / f"{name}.db"
-        database = GuardedDatabase(path if path.exists() else put_tables(path))
+        database = GuardedDatabase(path if path.exists() else put_tables(path), MemoryPubSub())
         storage, limits = LocalStorage(tmp_path / "files"), Limits(send_rate_per_minute=0)
-        opened.append(await Services.open(database, storage, MemoryPubSub(), limits, checks_storage=checks_storage))
+        opened.append(await Services.open(database, storage, limits, checks_storage=checks_storage))
         return World(opened[-1], tmp_path)
 
     yield open_

@@ -11,7 +11,7 @@ import pytest
 from models import event as events
 from models.base import now_ms
 from models.event import EventKind
-from pubsub.base import Flash, Hint
+from pubsub.base import EphemeralEvent, Hint
 from pubsub.memory import MemoryPubSub
 from services.error import NotFound
 from services.guard import GuardedDatabase
@@ -31,7 +31,7 @@ Signals = AsyncGenerator[Signal, None]
 def stream_of(world: World, viewer: Viewer, cursor: str | None = None, **options: Any) -> Signals:
     """A subscription to everything."""
     ids = options.pop("conversation_ids", None)
-    return world.services.stream.events(viewer, cursor, ids, **{"with_flashes": True, **options})
+    return world.services.stream.events(viewer, cursor, ids, **{"with_ephemeral": True, **options})
 
 
 async def take(signals: Signals, count: int = 1) -> list[Signal]:
@@ -219,7 +219,7 @@ async def test_whoever_wants_nothing_that_passes_gets_none_of_it(world: World) -
     """`includeEphemeral: false`."""
     alice, bob = await world.people("alice", "bob")
     conversation = await world.send(alice, "bob") >> 27
-    async with aclosing(stream_of(world, alice, with_flashes=False)) as signals:
+    async with aclosing(stream_of(world, alice, with_ephemeral=False)) as signals:
         await take(signals)
         await world.services.presence.type(bob, conversation, is_typing=True)
         with pytest.raises(TimeoutError):
@@ -259,9 +259,9 @@ class Faulty(MemoryPubSub):
                 super().publish([hint, hint] if chance > 0.95 else [hint])
         super().publish(late)
 
-    def flash(self, flashes: Iterable[Flash]) -> None:
+    def publish_ephemeral(self, events: Iterable[EphemeralEvent]) -> None:
         """Half of them."""
-        super().flash(flash for flash in flashes if self._random.random() < 0.5)
+        super().publish_ephemeral(event for event in events if self._random.random() < 0.5)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -270,8 +270,8 @@ async def test_bad_hints_and_reconnects_change_nothing(
 ) -> None:
     """Every event once and in order, through twenty reconnects, over a pubsub that loses, doubles and reorders."""
     monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.02)
-    database, limits = GuardedDatabase(tmp_path / "sotto.db"), Limits(send_rate_per_minute=0)
-    services = await Services.open(database, LocalStorage(tmp_path / "files"), Faulty(seed), limits)
+    database, limits = GuardedDatabase(tmp_path / "sotto.db", Faulty(seed)), Limits(send_rate_per_minute=0)
+    services = await Services.open(database, LocalStorage(tmp_path / "files"), limits)
     world, chance = World(services, tmp_path), random.Random(seed)
     alice, bob = await world.people("alice", "bob")
     start = await services.stream.position(bob)

@@ -10,7 +10,7 @@ from models.event import START
 from models.member import RequestState
 from models.setting import Audience
 from models.transaction import Transaction
-from pubsub.base import Flash, FlashKind, Hint
+from pubsub.base import EphemeralEvent, EphemeralKind, Hint
 from pubsub.memory import MemoryPubSub
 from services.live.signal import PresenceChange, Ready
 from services.message.report import ReportReason
@@ -33,18 +33,19 @@ class Ear:
         """Begin to listen."""
         pubsub = self.world.services.pubsub
         assert isinstance(pubsub, MemoryPubSub)
-        publish, flash, me = pubsub.publish, pubsub.flash, self.viewer.user_id
+        publish, publish_ephemeral, me = pubsub.publish, pubsub.publish_ephemeral, self.viewer.user_id
 
         def hear_hints(hints: list[Hint]) -> None:
             self.heard += ["hint" for hint in hints if hint.user_id == me]
             publish(hints)
 
-        def hear_flashes(flashes: Iterable[Flash]) -> None:
-            found = list(flashes)
+        def hear_ephemeral(events: Iterable[EphemeralEvent]) -> None:
+            found = list(events)
             self.heard += [each.kind.name for each in found if each.user_id == me]
-            flash(found)
+            publish_ephemeral(found)
 
-        pubsub.publish, pubsub.flash = hear_hints, hear_flashes  # type: ignore[method-assign]
+        pubsub.publish = hear_hints  # type: ignore[method-assign]
+        pubsub.publish_ephemeral = hear_ephemeral  # type: ignore[method-assign]
         self.position = (await self.world.services.stream.position(self.viewer)).n
         return self
 
@@ -175,7 +176,9 @@ async def test_presence_is_taken_back_once_and_then_it_is_silent(world: World, h
             assert isinstance(gone, PresenceChange)
             assert gone.presence is None
             await come_and_go(world, bob, 0)
-            world.services.pubsub.flash([Flash(alice.user_id, FlashKind.PRESENCE, bob.user_id)])
+            world.services.pubsub.publish_ephemeral(
+                [EphemeralEvent(alice.user_id, EphemeralKind.PRESENCE, bob.user_id)]
+            )
             await world.person(f"carol{is_there:d}")
             await world.send(world.viewers[f"carol{is_there:d}"], "alice")
             seen[is_there] = kinds_of(await take(signals, 2))

@@ -35,8 +35,8 @@ class History:
     @asynccontextmanager
     async def run(self) -> AsyncIterator[World]:
         """The server while it runs."""
-        database, limits = GuardedDatabase(self.folder / "sotto.db"), Limits(send_rate_per_minute=0)
-        services = await Services.open(database, LocalStorage(self.folder / "files"), MemoryPubSub(), limits)
+        database, limits = GuardedDatabase(self.folder / "sotto.db", MemoryPubSub()), Limits(send_rate_per_minute=0)
+        services = await Services.open(database, LocalStorage(self.folder / "files"), limits)
         try:
             yield World(services, self.folder)
         finally:
@@ -66,7 +66,7 @@ async def cursor_of(world: World, viewer: Viewer) -> str:
 
 async def first_of(world: World, viewer: Viewer, cursor: str) -> Any:
     """What a stream from the cursor says first."""
-    async with aclosing(world.services.stream.events(viewer, cursor, None, with_flashes=False)) as signals:
+    async with aclosing(world.services.stream.events(viewer, cursor, None, with_ephemeral=False)) as signals:
         return await anext(signals)
 
 
@@ -136,7 +136,7 @@ async def test_whoever_had_come_as_far_as_what_was_trimmed_misses_nothing(
 ) -> None:
     """The newest event that had its time stays, to be compared with; a cursor before it, and the beginning, do not."""
     alice, bob = await world.people("alice", "bob")
-    monkeypatch.setattr("services.event.now_ms", lambda: 1000)
+    monkeypatch.setattr("services.transaction.now_ms", lambda: 1000)
     await world.send(alice, "bob")
     await world.send(alice, "bob")
     stream = world.services.stream
@@ -160,7 +160,7 @@ async def test_every_cursor_that_a_stream_gives_can_be_resumed(world: World, mon
     stream = world.services.stream
     positions = []
     async with AsyncExitStack() as stack:
-        signals = await stack.enter_async_context(aclosing(stream.events(bob, None, None, with_flashes=False)))
+        signals = await stack.enter_async_context(aclosing(stream.events(bob, None, None, with_ephemeral=False)))
         positions += [(await anext(signals)).position for _ in range(2)]  # type: ignore[union-attr]
         id_ = await world.send(alice, "bob")
         while not isinstance(signal := await anext(signals), Occurrence) or signal.subject_id != id_:

@@ -213,7 +213,7 @@ async def test_only_the_sender_deletes_for_everyone_and_only_in_time(
     await refused(world, world.services.deletion.delete_for_everyone(bob, id_), PermissionDenied)
     view = await world.services.message.find(alice, id_)
     assert view is not None
-    monkeypatch.setattr("services.event.now_ms", lambda: view.row.created_at + 7_200_001)
+    monkeypatch.setattr("services.transaction.now_ms", lambda: view.row.created_at + 7_200_001)
 
     late = await refused(world, world.services.deletion.delete_for_everyone(alice, id_), TooLate)
     later = await refused(world, world.services.edit.edit(alice, id_, "late", None), TooLate)

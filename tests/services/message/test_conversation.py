@@ -25,7 +25,7 @@ ALL = ConversationFilter()
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets the clock of sends."""
-    return lambda now: monkeypatch.setattr("services.event.now_ms", lambda: now)
+    return lambda now: monkeypatch.setattr("services.transaction.now_ms", lambda: now)
 
 
 async def inbox(world: World, viewer: Viewer, wanted: ConversationFilter = ALL, **request: int | str) -> list[int]:

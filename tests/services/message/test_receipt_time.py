@@ -19,7 +19,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets what transactions take for the time."""
 
     def set_to(ms: int) -> None:
-        monkeypatch.setattr("services.event.now_ms", lambda: ms)
+        monkeypatch.setattr("services.transaction.now_ms", lambda: ms)
 
     return set_to
 

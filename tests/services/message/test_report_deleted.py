@@ -49,7 +49,7 @@ def kept_files(world: World) -> list[Path]:
 def after_days(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
     """What is asked for the time says so."""
     later = now_ms() + int(days * DAY)
-    for module in ("event", "message.deletion", "sweep"):
+    for module in ("transaction", "message.deletion", "sweep"):
         monkeypatch.setattr(f"services.{module}.now_ms", lambda: later)
 
 

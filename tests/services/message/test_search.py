@@ -93,7 +93,7 @@ async def test_every_condition_of_a_search_holds(world: World, monkeypatch: pyte
     alice, bob, _ = await world.people("alice", "bob", "carol")
 
     async def at(now: int, viewer: Viewer, to: str, text: str, *files: str) -> int:
-        monkeypatch.setattr("services.event.now_ms", lambda: now)
+        monkeypatch.setattr("services.transaction.now_ms", lambda: now)
         return await world.send(viewer, to, text=text, files=[await world.file(b"x", name) for name in files])
 
     first = await at(10, alice, "bob", "word one")
@@ -121,7 +121,7 @@ async def test_found_messages_come_newest_first_in_pages(world: World, monkeypat
     alice, _bob, _carol = await world.people("alice", "bob", "carol")
     ids = []
     for number in range(7):
-        monkeypatch.setattr("services.event.now_ms", lambda now=number // 3: now)
+        monkeypatch.setattr("services.transaction.now_ms", lambda now=number // 3: now)
         ids.append((number // 3, await world.send(alice, ("bob", "carol")[number % 2], text="word")))
     await world.services.sweeper.index()
     message, got, cursor = world.services.message, [], None

@@ -90,7 +90,7 @@ async def test_the_list_of_blocks_is_newest_first_and_in_pages(world: World, mon
     names = ["bob", "carol", "dave", "erin", "frank"]
     alice, *others = await world.people("alice", *names)
     for at, name in zip([1, 2, 2, 2, 3], names, strict=True):
-        monkeypatch.setattr("services.event.now_ms", lambda at=at: at)
+        monkeypatch.setattr("services.transaction.now_ms", lambda at=at: at)
         await world.services.block.block(alice, named(name)[0])
     await world.services.block.block(others[0], named("carol")[0])
     blocks, got, cursor = world.services.block, [], None

@@ -1,0 +1,51 @@
+"""Write transactions: each has one time, and collects the events that are published after its commit."""
+
+from collections.abc import Iterable
+
+from models import event as events
+from models.base import now_ms
+from models.event import EventKind
+from models.transaction import Transaction
+from pubsub.base import EphemeralEvent, Hint, PubSub
+
+
+class Events:
+    """The events of one transaction: those appended to people's logs, and `ephemeral` ones, which are not stored."""
+
+    __slots__ = ("_tx", "at", "ephemeral", "hints")
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.at = now_ms()
+        self.hints: list[Hint] = []
+        self.ephemeral: list[EphemeralEvent] = []
+
+    def append(
+        self, recipients: Iterable[int], kind: EventKind, subject_id: int, *, actor_id: int = 0, detail: int = 0
+    ) -> None:
+        """Append one event to the log of each; in order of ids, so that PostgreSQL's row locks cannot cross."""
+        for user_id in sorted(set(recipients)):
+            n = events.put(self._tx, user_id, kind, subject_id, self.at, actor_id=actor_id, detail=detail)
+            self.hints.append(Hint(user_id, n))
+
+    def publish(self, pubsub: PubSub) -> None:
+        """Wake the listeners; to be called after the commit."""
+        if self.hints:
+            pubsub.publish(self.hints)
+        if self.ephemeral:
+            pubsub.publish_ephemeral(self.ephemeral)
+
+
+class WriteTransaction(Transaction):
+    """What a function run by `GuardedDatabase.write` gets; its `events` are published if it is committed."""
+
+    __slots__ = ("events",)
+
+    def __init__(self, tx: Transaction) -> None:
+        super().__init__(tx.database)
+        self.events = Events(tx)
+
+    @property
+    def at(self) -> int:
+        """The time of the transaction, in ms since 1970: the same for all that it stores."""
+        return self.events.at
