@@ -6,9 +6,10 @@ from typing import Annotated
 import strawberry
 
 from gql.api_key import ApiKey
-from gql.block import BlockConnection
+from gql.block import BlockConnection, BlockEdge
+from gql.connection import After, First
 from gql.device import Device
-from gql.node import After, First, Info, given, page_info_of
+from gql.node import Info, given, moment_of
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -85,15 +86,13 @@ class Viewer:
 
     @strawberry.field(description="Whom the viewer has muted, newest first.")
     async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
-        """One page."""
         relation = info.context.services.relation
         page = await relation.page_of_muted(self.viewer, PageRequest(given(first), given(after)))
-        edges = [
-            UserEdge(cursor=relation.muted_cursor_of(self.viewer, person, at), node=User.of(person))
-            for person, at in page.items
-        ]
-        info_ = page_info_of(page, lambda item: relation.muted_cursor_of(self.viewer, *item))
-        return UserConnection(edges=edges, nodes=[edge.node for edge in edges], page_info=info_)
+
+        def cursor_of(item: tuple[Person, int]) -> str:
+            return relation.muted_cursor_of(self.viewer, *item)
+
+        return UserConnection.of(page, cursor_of, lambda item: UserEdge(cursor=cursor_of(item), node=User.of(item[0])))
 
     @strawberry.field(
         description="The place in the viewer's stream of events, taken before anything else of this request was read: "
@@ -109,10 +108,17 @@ class Viewer:
 
     @strawberry.field(description="Whom the viewer has blocked, newest first.")
     async def blocked_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> BlockConnection:
-        """One page."""
         blocks = info.context.services.block
         page = await blocks.page_of(self.viewer, PageRequest(given(first), given(after)))
-        return BlockConnection.of(page, blocks, self.viewer)
+
+        def cursor_of(item: tuple[Person, int]) -> str:
+            return blocks.cursor_of(self.viewer, *item)
+
+        return BlockConnection.of(
+            page,
+            cursor_of,
+            lambda item: BlockEdge(cursor=cursor_of(item), node=User.of(item[0]), blocked_at=moment_of(item[1])),
+        )
 
 
 async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:

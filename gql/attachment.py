@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from gql.connection import Connection, Edge
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.node import Info, Node, PageInfo, given
+from gql.node import Info, Node, given
 from gql.scalar import URL, ByteSize, Upload
 from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
@@ -153,10 +154,7 @@ class Attachment(Node):
 
 
 @strawberry.type(description="A file in a list of a conversation's files.")
-class AttachmentEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+class AttachmentEdge(Edge[Attachment]):
     node: Attachment = strawberry.field(description="The file.")
     message: Annotated["Message", strawberry.lazy("gql.message")] = strawberry.field(
         description="The message that it came with."
@@ -164,12 +162,9 @@ class AttachmentEdge:
 
 
 @strawberry.type(description="A list of files.")
-class AttachmentConnection:
-    """Relay's connection."""
-
+class AttachmentConnection(Connection[AttachmentEdge, Attachment]):
     edges: list[AttachmentEdge] = strawberry.field(description="The files with their cursors and messages.")
     nodes: list[Attachment] = strawberry.field(description="The files alone.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
 
 
 @strawberry.input(one_of=True, description="A file to attach.")

@@ -5,41 +5,22 @@ from typing import Annotated
 
 import strawberry
 
-from gql.node import Info, PageInfo, moment_of, page_info_of
+from gql.connection import Connection, Edge
+from gql.node import Info
 from gql.refusal import InvalidInputError, NotFoundError
 from gql.user import User, UserReference
-from services.page import Page
-from services.person.block import BlockService
-from services.person.user import Person
-from services.viewer import Viewer
 
 
 @strawberry.type(description="Somebody whom the viewer has blocked.")
-class BlockEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+class BlockEdge(Edge[User]):
     node: User = strawberry.field(description="The person.")
     blocked_at: datetime = strawberry.field(description="Since when.")
 
 
 @strawberry.type(description="Whom the viewer has blocked.")
-class BlockConnection:
-    """Relay's connection."""
-
+class BlockConnection(Connection[BlockEdge, User]):
     edges: list[BlockEdge] = strawberry.field(description="The people, and since when.")
     nodes: list[User] = strawberry.field(description="The people alone.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
-
-    @classmethod
-    def of(cls, page: Page[tuple[Person, int]], blocks: BlockService, viewer: Viewer) -> "BlockConnection":
-        """A page, newest first."""
-        edges = [
-            BlockEdge(cursor=blocks.cursor_of(viewer, person, at), node=User.of(person), blocked_at=moment_of(at))
-            for person, at in page.items
-        ]
-        info = page_info_of(page, lambda item: blocks.cursor_of(viewer, *item))
-        return cls(edges=edges, nodes=[edge.node for edge in edges], page_info=info)
 
 
 @strawberry.input(description="Whom to block.")

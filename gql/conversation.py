@@ -1,6 +1,5 @@
 """Conversations."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -9,19 +8,22 @@ from typing import Annotated
 import strawberry
 
 from gql.attachment import KIND_OF, Attachment, AttachmentConnection, AttachmentEdge
+from gql.connection import After, Before, Connection, First, Last, LazyEdge
 from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.loader import ConversationNumber, type_of
-from gql.message import Message, MessageConnection
-from gql.node import After, Before, First, Info, Last, Node, PageInfo, given, moment_of, page_info_of
+from gql.message import Message, MessageConnection, MessageEdge
+from gql.node import Info, Node, given, moment_of
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
 from gql.user import User, UserReference
+from models.attachment import AttachmentRow
 from models.conversation import ConversationKind
 from models.member import FOR_GOOD, RequestState
 from services.file.media_type import AttachmentKind
 from services.message.conversation import ConversationFilter as ServiceFilter
 from services.message.conversation import ConversationView
-from services.page import Page, PageRequest
+from services.message.message import MessageView
+from services.page import PageRequest
 from services.person.policy import Eligibility
 
 UNSET = strawberry.UNSET
@@ -131,11 +133,10 @@ class Conversation(Node):
         conversations = info.context.services.conversation
         page = conversations.page_of_members(viewer, self.view.participants, PageRequest(given(first), given(after)))
         cursor_of = partial(conversations.participant_cursor_of, viewer)
-        edges = [ParticipantEdge(cursor=cursor_of(each), node=Participant.of(each)) for each in page.items]
-        return ParticipantConnection(
-            edges=edges,
-            nodes=[edge.node for edge in edges],
-            page_info=page_info_of(page, cursor_of),
+        return ParticipantConnection.of(
+            page,
+            cursor_of,
+            lambda each: ParticipantEdge(cursor=cursor_of(each), node=Participant.of(each)),
             total_count=len(self.view.participants),
         )
 
@@ -161,7 +162,10 @@ class Conversation(Node):
         request = PageRequest(given(first), given(after), given(last), given(before))
         middle = None if given(around) is None else number_of(Kind.MESSAGE, around or "")
         page = await messages.page_of(viewer, self.view.row.id, request, middle)
-        return MessageConnection.of(page, partial(messages.cursor_of, viewer))
+        cursor_of = partial(messages.cursor_of, viewer)
+        return MessageConnection.of(
+            page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
+        )
 
     @strawberry.field(description="Who types here now, the viewer left out.")
     def typing_users(self, info: Info) -> list[User]:
@@ -185,37 +189,28 @@ class Conversation(Node):
         numbers = None if wanted is None else [number for number, kind in KIND_OF.items() if kind in wanted]
         request = PageRequest(given(first), given(after))
         page = await conversations.page_of_attachments(viewer, self.view.row.id, numbers, request)
-        rows = Page([row for row, _ in page.items], page.has_next, page.has_previous)
-        cursor_of = partial(conversations.attachment_cursor_of, viewer)
-        edges = [
-            AttachmentEdge(cursor=cursor_of(row), node=Attachment.of(row), message=Message.of(message))
-            for row, message in page.items
-        ]
-        return AttachmentConnection(
-            edges=edges, nodes=[edge.node for edge in edges], page_info=page_info_of(rows, cursor_of)
+
+        def cursor_of(item: tuple[AttachmentRow, MessageView]) -> str:
+            return conversations.attachment_cursor_of(viewer, item[0])
+
+        return AttachmentConnection.of(
+            page,
+            cursor_of,
+            lambda item: AttachmentEdge(
+                cursor=cursor_of(item), node=Attachment.of(item[0]), message=Message.of(item[1])
+            ),
         )
 
 
 @strawberry.type(description="A conversation in a list.")
-class ConversationEdge:
-    """Relay's edge; the cursor is made when it is asked for."""
-
+class ConversationEdge(LazyEdge[Conversation]):
     node: Conversation = strawberry.field(description="The conversation.")
-    make_cursor: strawberry.Private[Callable[[ConversationView], str]]
-
-    @strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
-    def cursor(self) -> str:
-        """Signed."""
-        return self.make_cursor(self.node.view)
 
 
 @strawberry.type(description="The viewer's conversations.")
-class ConversationConnection:
-    """Relay's connection; the count is read when it is asked for."""
-
+class ConversationConnection(Connection[ConversationEdge, Conversation]):
     edges: list[ConversationEdge] = strawberry.field(description="The conversations with their cursors.")
     nodes: list[Conversation] = strawberry.field(description="The conversations without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
     wanted: strawberry.Private[ServiceFilter]
 
     @strawberry.field(description="How many there are in all, under the same filter.")

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from functools import partial
 
 import strawberry
 
+from gql.connection import Edge, PageInfo, page_info_of
 from gql.loader import loader_of
-from gql.node import Info, PageInfo, moment_of, page_info_of
+from gql.node import Info, moment_of
 from gql.user import User
 from models.event import Receipt
 from services.message.participant import ParticipantView
@@ -26,10 +28,7 @@ class DeliveryStatus(Enum):
 
 
 @strawberry.type(description="Somebody whom a message has reached, or who has read it.")
-class ReceiptEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+class ReceiptEdge(Edge[User]):
     node: User = strawberry.field(description="The person.")
     view: strawberry.Private[ParticipantView]
     message_id: strawberry.Private[int]
@@ -52,8 +51,6 @@ class ReceiptEdge:
 
 @strawberry.type(description="People whom a message has reached, or who have read it, as far as the viewer may know.")
 class ReceiptConnection:
-    """Relay's connection."""
-
     edges: list[ReceiptEdge] = strawberry.field(description="The people with their cursors.")
     page_info: PageInfo = strawberry.field(description="Whether there is more.")
     total_count: int = strawberry.field(description="How many there are in all.")
@@ -65,10 +62,7 @@ class ReceiptConnection:
         """A page of members whom the message has reached, by their ids; reads nothing."""
         viewer, conversations = info.context.signed_in(), info.context.services.conversation
         page = conversations.page_of_members(viewer, people, request)
-
-        def cursor_of(view: ParticipantView) -> str:
-            return conversations.participant_cursor_of(viewer, view)
-
+        cursor_of = partial(conversations.participant_cursor_of, viewer)
         edges = [
             ReceiptEdge(
                 cursor=cursor_of(view), node=User.of(view.person), view=view, message_id=message_id, receipt=receipt

@@ -1,6 +1,5 @@
 """Messages."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -10,11 +9,12 @@ import orjson
 import strawberry
 
 from gql.attachment import Attachment
+from gql.connection import After, Connection, First, LazyEdge, page_info_of
 from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
-from gql.edit import MessageEditConnection
+from gql.edit import MessageEdit, MessageEditConnection, MessageEditEdge
 from gql.id import Kind, encode
 from gql.loader import loader_of, type_of
-from gql.node import After, First, Info, Node, PageInfo, given, moment_of, page_info_of
+from gql.node import Info, Node, given, moment_of
 from gql.reaction import ReactionGroup
 from gql.scalar import JSON
 from gql.user import User
@@ -23,7 +23,7 @@ from models.event import Receipt
 from models.message import MessageKind
 from services.message.message import MessageView
 from services.message.participant import ParticipantView
-from services.page import Page, PageRequest
+from services.page import PageRequest
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
@@ -124,10 +124,11 @@ class Message(Node):
 
     @strawberry.field(description="Every text it has had, oldest first, the one that stands last; none once deleted.")
     async def edits(self, info: Info, first: First = UNSET, after: After = UNSET) -> MessageEditConnection:
-        """One page."""
         viewer, edits = info.context.signed_in(), info.context.services.edit
         page = await edits.page_of(viewer, self.view.row.id, PageRequest(given(first), given(after)))
-        return MessageEditConnection.of(page, partial(edits.cursor_of, viewer))
+        cursor_of = partial(edits.cursor_of, viewer)
+        edges = [MessageEditEdge(cursor=cursor_of(row), node=MessageEdit.of(row)) for row in page.items]
+        return MessageEditConnection(edges=edges, page_info=page_info_of(page, cursor_of))
 
     @strawberry.field(
         description="How far it has come to all others; people who keep their receipts private do not count."
@@ -184,32 +185,14 @@ class Message(Node):
 
 
 @strawberry.type(description="A message in a list.")
-class MessageEdge:
-    """Relay's edge; the cursor is made when it is asked for."""
-
+class MessageEdge(LazyEdge[Message]):
     node: Message = strawberry.field(description="The message.")
-    make_cursor: strawberry.Private[Callable[[MessageView], str]]
-
-    @strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
-    def cursor(self) -> str:
-        """Signed."""
-        return self.make_cursor(self.node.view)
 
 
 @strawberry.type(description="A list of messages.")
-class MessageConnection:
-    """Relay's connection."""
-
+class MessageConnection(Connection[MessageEdge, Message]):
     edges: list[MessageEdge] = strawberry.field(description="The messages with their cursors.")
     nodes: list[Message] = strawberry.field(description="The messages without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
-
-    @classmethod
-    def of(cls, page: Page[MessageView], cursor_of: Callable[[MessageView], str]) -> "MessageConnection":
-        """A page in the order that it has."""
-        nodes = [Message.of(view) for view in page.items]
-        edges = [MessageEdge(node=node, make_cursor=cursor_of) for node in nodes]
-        return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of))
 
 
 type_of.register(MessageView, Message.of)

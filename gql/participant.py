@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from gql.connection import Connection, Edge
 from gql.loader import loader_of
-from gql.node import Info, PageInfo, moment_of
+from gql.node import Info, moment_of
 from gql.user import User
 from models.base import message_id
 from services.message.participant import ParticipantView
@@ -58,18 +59,12 @@ class Participant:
 
 
 @strawberry.type(description="A member in a list.")
-class ParticipantEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+class ParticipantEdge(Edge[Participant]):
     node: Participant = strawberry.field(description="The member.")
 
 
 @strawberry.type(description="The members of a conversation, the viewer among them.")
-class ParticipantConnection:
-    """Relay's connection."""
-
+class ParticipantConnection(Connection[ParticipantEdge, Participant]):
     edges: list[ParticipantEdge] = strawberry.field(description="The members with their cursors.")
     nodes: list[Participant] = strawberry.field(description="The members without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
     total_count: int = strawberry.field(description="How many members there are in all.")

@@ -10,16 +10,17 @@ import strawberry
 from gql.account import Viewer, viewer_of
 from gql.api_key import ApiKey
 from gql.attachment import Attachment
+from gql.connection import After, Before, First, Last
 from gql.conversation import Conversation, ConversationConnection, ConversationEdge, ConversationFilter
 from gql.device import Device
 from gql.id import Kind, decode, number_of
 from gql.loader import loader_of
-from gql.message import Message, MessageConnection
-from gql.node import After, Before, First, Info, Last, Node, given, ms_of, page_info_of
+from gql.message import Message, MessageConnection, MessageEdge
+from gql.node import Info, Node, given, ms_of
 from gql.server_info import ServerInfo, server_info
 from gql.stream import EventPage, events
 from gql.upload_session import UploadSession
-from gql.user import User, UserConnection, UserReference
+from gql.user import User, UserConnection, UserEdge, UserReference
 from services.error import BadRequest
 from services.message.conversation import ConversationFilter as ServiceFilter
 from services.message.message import SearchFilter
@@ -143,7 +144,8 @@ class Query:
         """One page, by user name."""
         viewer, users = info.context.signed_in(), info.context.services.user
         page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
-        return UserConnection.of(page, users, viewer)
+        cursor_of = partial(users.cursor_of, viewer)
+        return UserConnection.of(page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each)))
 
     @strawberry.field(description="A conversation of the viewer's; null for any other id.")
     async def conversation(
@@ -180,10 +182,12 @@ class Query:
         request = PageRequest(given(first), given(after), given(last), given(before))
         page = await conversations.page_of(viewer, service_filter, request)
         cursor_of = partial(conversations.cursor_of, viewer)
-        nodes = [Conversation.of(view) for view in page.items]
-        edges = [ConversationEdge(node=node, make_cursor=cursor_of) for node in nodes]
-        info_ = page_info_of(page, cursor_of)
-        return ConversationConnection(edges=edges, nodes=nodes, page_info=info_, wanted=service_filter)
+        return ConversationConnection.of(
+            page,
+            cursor_of,
+            lambda view: ConversationEdge(node=Conversation.of(view), make_cursor=partial(cursor_of, view)),
+            wanted=service_filter,
+        )
 
     @strawberry.field(description="A message that the viewer may see; null for any other id.")
     async def message(
@@ -212,4 +216,7 @@ class Query:
         wanted = given(filter)
         service_filter = wanted.to_filter() if wanted else SearchFilter()
         page = await messages.search(viewer, query, service_filter, given(first), given(after))
-        return MessageConnection.of(page, partial(messages.found_cursor_of, viewer))
+        cursor_of = partial(messages.found_cursor_of, viewer)
+        return MessageConnection.of(
+            page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
+        )

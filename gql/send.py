@@ -1,5 +1,6 @@
 """Sending."""
 
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -98,7 +99,7 @@ class SendPrivateMessageSuccess:
     def message_edge(self, info: Info) -> MessageEdge:
         """For Relay's and Apollo's caches."""
         viewer, messages = info.context.signed_in(), info.context.services.message
-        return MessageEdge(node=self.message, make_cursor=lambda view: messages.cursor_of(viewer, view))
+        return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, self.message.view))
 
     @strawberry.field(description="The conversation with the message in it.")
     async def conversation(self, info: Info) -> Conversation:

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from gql.connection import Connection, Edge
 from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.loader import loader_of
-from gql.node import Info, Node, PageInfo, given, page_info_of
+from gql.node import Info, Node, given
 from gql.scalar import URL
-from services.page import Page
 from services.person.policy import Eligibility
-from services.person.user import Person, Reference, ReferenceKind, UserService
-from services.viewer import Viewer
+from services.person.user import Person, Reference, ReferenceKind
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
@@ -94,29 +93,14 @@ class User(Node):
 
 
 @strawberry.type(description="A person in a list.")
-class UserEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Marks the place in the list; opaque, and the viewer's own.")
+class UserEdge(Edge[User]):
     node: User = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="A list of people.")
-class UserConnection:
-    """Relay's connection."""
-
+class UserConnection(Connection[UserEdge, User]):
     edges: list[UserEdge] = strawberry.field(description="The people with their cursors.")
     nodes: list[User] = strawberry.field(description="The people without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
-
-    @classmethod
-    def of(cls, page: Page[Person], users: UserService, viewer: Viewer) -> "UserConnection":
-        """A page of people the viewer may write to."""
-        nodes = [User.of(person) for person in page.items]
-        edges = [UserEdge(cursor=users.cursor_of(viewer, node.person), node=node) for node in nodes]
-        return cls(
-            edges=edges, nodes=nodes, page_info=page_info_of(page, lambda person: users.cursor_of(viewer, person))
-        )
 
 
 @strawberry.input(
