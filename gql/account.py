@@ -218,10 +218,10 @@ SignOutResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Makes an account and signs in.")
 async def sign_up(
     info: Info, input: Annotated[SignUpInput, strawberry.argument(description="The account.")]
 ) -> SignUpResult:
-    """One call, then who it is."""
     form = SignUp(
         username=input.username,
         password=input.password,
@@ -234,28 +234,28 @@ async def sign_up(
     return SignUpSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
 
 
+@strawberry.mutation(description="Opens a session.")
 async def sign_in(
     info: Info, input: Annotated[SignInInput, strawberry.argument(description="The credentials.")]
 ) -> SignInResult:
-    """One call, then who it is."""
     open_session = partial(info.context.services.account.sign_in, remote=info.context.remote)
     signed_in = await open_session(input.username, input.password, given(input.device_name))
     return SignInSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
 
 
+@strawberry.mutation(description="Ends this session, or all of the viewer's.")
 async def sign_out(
     info: Info, input: Annotated[SignOutInput, strawberry.argument(description="Which sessions.")]
 ) -> SignOutResult:
-    """One call."""
     viewer = info.context.signed_in()
     ended = await info.context.services.account.sign_out(viewer, everywhere=input.everywhere)
     return SignOutSuccess(ended_sessions=ended)
 
 
+@strawberry.mutation(description="Changes the viewer's password and ends their other sessions.")
 async def change_password(
     info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="The passwords.")]
 ) -> ChangePasswordResult:
-    """One call."""
     change = info.context.services.account.change_password
     ended = await change(info.context.signed_in(), input.current_password, input.new_password)
     return ChangePasswordSuccess(ended_sessions=ended)

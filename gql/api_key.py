@@ -98,10 +98,10 @@ RevokeApiKeyResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Makes an API key for a program of the viewer's.")
 async def create_api_key(
     info: Info, input: Annotated[CreateApiKeyInput, strawberry.argument(description="The key.")]
 ) -> CreateApiKeyResult:
-    """One call."""
     viewer, expires_at = info.context.signed_in(), given(input.expires_at)
     row, secret = await info.context.services.api_key.create(
         viewer, input.name, reduce(or_, input.scopes, Scope(0)), None if expires_at is None else ms_of(expires_at)
@@ -109,9 +109,9 @@ async def create_api_key(
     return CreateApiKeySuccess(api_key=ApiKey.of(row), secret=secret)
 
 
+@strawberry.mutation(description="Ends an API key of the viewer's.")
 async def revoke_api_key(
     info: Info, input: Annotated[RevokeApiKeyInput, strawberry.argument(description="The key.")]
 ) -> RevokeApiKeyResult:
-    """One call."""
     await info.context.services.api_key.revoke(info.context.signed_in(), number_of(Kind.API_KEY, input.api_key_id))
     return RevokeApiKeySuccess(api_key_id=input.api_key_id)

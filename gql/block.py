@@ -61,18 +61,18 @@ UnblockUserResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Blocks somebody: from now on neither can write to the other. They are not told.")
 async def block_user(
     info: Info, input: Annotated[BlockUserInput, strawberry.argument(description="Whom.")]
 ) -> BlockUserResult:
-    """One call."""
     viewer = info.context.signed_in()
     return BlockUserSuccess(user=User.of(await info.context.services.block.block(viewer, input.user.to_reference())))
 
 
+@strawberry.mutation(description="Takes a block back. What was refused meanwhile is not delivered later.")
 async def unblock_user(
     info: Info, input: Annotated[UnblockUserInput, strawberry.argument(description="Whom.")]
 ) -> UnblockUserResult:
-    """One call."""
     viewer = info.context.signed_in()
     person = await info.context.services.block.unblock(viewer, input.user.to_reference())
     return UnblockUserSuccess(user=User.of(person))

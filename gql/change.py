@@ -89,19 +89,19 @@ SetReactionResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Gives a message of the viewer another text.")
 async def edit_message(
     info: Info, input: Annotated[EditMessageInput, strawberry.argument(description="The edit.")]
 ) -> EditMessageResult:
-    """One call."""
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.edit.edit(viewer, number, input.text, given(input.expected_revision))
     return EditMessageSuccess(message=Message.of(view))
 
 
+@strawberry.mutation(description="Deletes a message, for the viewer or for everyone.")
 async def delete_message(
     info: Info, input: Annotated[DeleteMessageInput, strawberry.argument(description="Which, and for whom.")]
 ) -> DeleteMessageResult:
-    """One call."""
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     if input.scope is DeleteScope.FOR_ME:
         await info.context.services.deletion.delete_for_me(viewer, number)
@@ -110,10 +110,10 @@ async def delete_message(
     return DeleteMessageSuccess(deleted_message_id=input.message_id, message=Message.of(left) if left else None)
 
 
+@strawberry.mutation(description="Sets an emoji on a message, or takes it back.")
 async def set_reaction(
     info: Info, input: Annotated[SetReactionInput, strawberry.argument(description="The reaction.")]
 ) -> SetReactionResult:
-    """One call."""
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.reaction.react(viewer, number, input.emoji, is_set=input.reacted)
     return SetReactionSuccess(message=Message.of(view))

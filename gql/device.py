@@ -85,18 +85,18 @@ RevokeDeviceResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Confirms a device of the viewer's that waits to be trusted.")
 async def trust_device(
     info: Info, input: Annotated[TrustDeviceInput, strawberry.argument(description="The device.")]
 ) -> TrustDeviceResult:
-    """One call."""
     viewer = info.context.signed_in()
     row = await info.context.services.device.trust(viewer, number_of(Kind.DEVICE, input.device_id))
     return TrustDeviceSuccess(device=Device.of(row, viewer.device_id))
 
 
+@strawberry.mutation(description="Signs a device of the viewer's out.")
 async def revoke_device(
     info: Info, input: Annotated[RevokeDeviceInput, strawberry.argument(description="The device.")]
 ) -> RevokeDeviceResult:
-    """One call."""
     await info.context.services.device.revoke(info.context.signed_in(), number_of(Kind.DEVICE, input.device_id))
     return RevokeDeviceSuccess(device_id=input.device_id)

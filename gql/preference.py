@@ -79,10 +79,10 @@ LeaveConversationResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Mutes, archives or pins a conversation for the viewer.")
 async def set_conversation_preferences(
     info: Info, input: Annotated[SetConversationPreferencesInput, strawberry.argument(description="The choices.")]
 ) -> SetConversationPreferencesResult:
-    """One call."""
     until = given(input.muted_until)
     change = PreferenceChange(
         is_muted=given(input.is_muted),
@@ -95,20 +95,20 @@ async def set_conversation_preferences(
     return SetConversationPreferencesSuccess(conversation=Conversation.of(view))
 
 
+@strawberry.mutation(description="Empties a conversation for the viewer alone.")
 async def clear_conversation(
     info: Info, input: Annotated[ClearConversationInput, strawberry.argument(description="Up to where.")]
 ) -> ClearConversationResult:
-    """One call."""
     number, up_to = number_of(Kind.CONVERSATION, input.conversation_id), given(input.up_to_message_id)
     up_to_number = None if up_to is None else number_of(Kind.MESSAGE, up_to)
     view = await info.context.services.preference.clear(info.context.signed_in(), number, up_to_number)
     return ClearConversationSuccess(conversation=Conversation.of(view))
 
 
+@strawberry.mutation(description="Leaves a group for good.")
 async def leave_conversation(
     info: Info, input: Annotated[LeaveConversationInput, strawberry.argument(description="Which.")]
 ) -> LeaveConversationResult:
-    """One call."""
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     await info.context.services.preference.leave(info.context.signed_in(), number)
     return LeaveConversationSuccess(conversation_id=input.conversation_id)

@@ -70,10 +70,10 @@ SetTypingResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Shows the others of a conversation that the viewer types, or has stopped.")
 async def set_typing(
     info: Info, input: Annotated[SetTypingInput, strawberry.argument(description="Where, and whether.")]
 ) -> SetTypingResult:
-    """One call."""
     from gql.conversation import Conversation  # noqa: PLC0415 - the types refer to each other
 
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)

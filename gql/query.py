@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import strawberry
+from strawberry.tools import create_type
 
 from gql.account import Viewer, viewer_of
 from gql.api_key import ApiKey
@@ -17,8 +18,8 @@ from gql.id import Kind, decode, number_of
 from gql.loader import loader_of
 from gql.message import Message, MessageConnection, MessageEdge
 from gql.node import Info, Node, given, ms_of
-from gql.server_info import ServerInfo, server_info
-from gql.stream import EventPage, events
+from gql.server_info import server_info
+from gql.stream import events
 from gql.upload_session import UploadSession
 from gql.user import User, UserConnection, UserEdge, UserReference
 from services.error import BadRequest
@@ -89,134 +90,140 @@ async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
     return [build(*each) if each else None for each in named]
 
 
-@strawberry.type(description="Everything that can be read.")
-class Query:
-    """Resolvers that fit a few lines stand here; the others beside their types."""
+@strawberry.field(description="Whatever an id names; null when there is no such thing or it is not the viewer's.")
+async def node(info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any id.")]) -> Node | None:
+    """Relay's Object Identification."""
+    return (await nodes_of(info, [id]))[0]
 
-    server_info: ServerInfo = strawberry.field(
-        resolver=server_info, description="What this server is and allows; needs no token."
+
+@strawberry.field(description="Whatever the ids name, in their order; null for each that is not to be seen.")
+async def nodes(
+    info: Info,
+    ids: Annotated[list[strawberry.ID], strawberry.argument(description="Any ids, at most 200.")],
+) -> list[Node | None]:
+    """A missing id is a null item, never a nulled list."""
+    if len(ids) > MAX_NODES:
+        raise BadRequest(f"`ids` holds {len(ids)} ids; at most {MAX_NODES} are allowed.")
+    return await nodes_of(info, ids)
+
+
+@strawberry.field(description="The signed-in person; fails with UNAUTHENTICATED without a token.")
+async def viewer(info: Info) -> Viewer:
+    """Who asks."""
+    return await viewer_of(info, info.context.signed_in())
+
+
+@strawberry.field(description="A person, named in any way; null when there is nobody so named.")
+async def user(info: Info, by: Annotated[UserReference, strawberry.argument(description="Whom.")]) -> User | None:
+    """One person."""
+    person = await info.context.services.user.find(info.context.signed_in(), by.to_reference())
+    return None if person is None else User.of(person)
+
+
+@strawberry.field(description="People whom the viewer may write to, by the beginning of their user names.")
+async def messageable_users(
+    info: Info,
+    search: Annotated[str, strawberry.argument(description="The beginning of a user name, in any case.")],
+    first: First = UNSET,
+    after: After = UNSET,
+) -> UserConnection:
+    """One page, by user name."""
+    viewer, users = info.context.signed_in(), info.context.services.user
+    page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
+    cursor_of = partial(users.cursor_of, viewer)
+    return UserConnection.of(page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each)))
+
+
+@strawberry.field(description="A conversation of the viewer's; null for any other id.")
+async def conversation(
+    info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+) -> Conversation | None:
+    """One conversation."""
+    return await loader_of(info).conversation(number_of(Kind.CONVERSATION, id))
+
+
+@strawberry.field(description="The viewer's conversation with exactly these people; null before its first message.")
+async def conversation_with(
+    info: Info, users: Annotated[list[UserReference], strawberry.argument(description="All but the viewer.")]
+) -> Conversation | None:
+    """By its members."""
+    references = [each.to_reference() for each in users]
+    found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
+    return None if found is None else Conversation.of(found)
+
+
+@strawberry.field(description="The viewer's conversations, newest activity first.")
+async def conversations(
+    info: Info,
+    filter: Annotated[ConversationFilter | None, strawberry.argument(description="Which; all if left out.")] = UNSET,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+) -> ConversationConnection:
+    """The inbox."""
+    viewer, conversations = info.context.signed_in(), info.context.services.conversation
+    wanted = given(filter)
+    service_filter = wanted.to_filter() if wanted else ServiceFilter()
+    request = PageRequest(given(first), given(after), given(last), given(before))
+    page = await conversations.page_of(viewer, service_filter, request)
+    cursor_of = partial(conversations.cursor_of, viewer)
+    return ConversationConnection.of(
+        page,
+        cursor_of,
+        lambda view: ConversationEdge(node=Conversation.of(view), make_cursor=partial(cursor_of, view)),
+        wanted=service_filter,
     )
-    events: EventPage = strawberry.field(
-        resolver=events,
-        description="What happened since a cursor: the log behind the subscriptions, for jobs and for clients without "
-        "sockets. Fails with CURSOR_EXPIRED when the server no longer holds it.",
+
+
+@strawberry.field(description="A message that the viewer may see; null for any other id.")
+async def message(
+    info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+) -> Message | None:
+    """One message."""
+    return await loader_of(info).message(number_of(Kind.MESSAGE, id))
+
+
+@strawberry.field(
+    description="The viewer's messages that hold every word, newest first; found within a second of being sent."
+)
+async def search_messages(
+    info: Info,
+    query: Annotated[
+        str, strawberry.argument(description="Words, without case or accents; the last may be a beginning.")
+    ],
+    filter: Annotated[
+        MessageSearchFilter | None, strawberry.argument(description="What they must be besides.")
+    ] = UNSET,
+    first: First = UNSET,
+    after: After = UNSET,
+) -> MessageConnection:
+    """One page."""
+    viewer, messages = info.context.signed_in(), info.context.services.message
+    wanted = given(filter)
+    service_filter = wanted.to_filter() if wanted else SearchFilter()
+    page = await messages.search(viewer, query, service_filter, given(first), given(after))
+    cursor_of = partial(messages.found_cursor_of, viewer)
+    return MessageConnection.of(
+        page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
     )
 
-    @strawberry.field(description="Whatever an id names; null when there is no such thing or it is not the viewer's.")
-    async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any id.")]
-    ) -> Node | None:
-        """Relay's Object Identification."""
-        return (await nodes_of(info, [id]))[0]
 
-    @strawberry.field(description="Whatever the ids name, in their order; null for each that is not to be seen.")
-    async def nodes(
-        self,
-        info: Info,
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Any ids, at most 200.")],
-    ) -> list[Node | None]:
-        """A missing id is a null item, never a nulled list."""
-        if len(ids) > MAX_NODES:
-            raise BadRequest(f"`ids` holds {len(ids)} ids; at most {MAX_NODES} are allowed.")
-        return await nodes_of(info, ids)
-
-    @strawberry.field(description="The signed-in person; fails with UNAUTHENTICATED without a token.")
-    async def viewer(self, info: Info) -> Viewer:
-        """Who asks."""
-        return await viewer_of(info, info.context.signed_in())
-
-    @strawberry.field(description="A person, named in any way; null when there is nobody so named.")
-    async def user(
-        self, info: Info, by: Annotated[UserReference, strawberry.argument(description="Whom.")]
-    ) -> User | None:
-        """One person."""
-        person = await info.context.services.user.find(info.context.signed_in(), by.to_reference())
-        return None if person is None else User.of(person)
-
-    @strawberry.field(description="People whom the viewer may write to, by the beginning of their user names.")
-    async def messageable_users(
-        self,
-        info: Info,
-        search: Annotated[str, strawberry.argument(description="The beginning of a user name, in any case.")],
-        first: First = UNSET,
-        after: After = UNSET,
-    ) -> UserConnection:
-        """One page, by user name."""
-        viewer, users = info.context.signed_in(), info.context.services.user
-        page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
-        cursor_of = partial(users.cursor_of, viewer)
-        return UserConnection.of(page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each)))
-
-    @strawberry.field(description="A conversation of the viewer's; null for any other id.")
-    async def conversation(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Conversation | None:
-        """One conversation."""
-        return await loader_of(info).conversation(number_of(Kind.CONVERSATION, id))
-
-    @strawberry.field(description="The viewer's conversation with exactly these people; null before its first message.")
-    async def conversation_with(
-        self, info: Info, users: Annotated[list[UserReference], strawberry.argument(description="All but the viewer.")]
-    ) -> Conversation | None:
-        """By its members."""
-        references = [each.to_reference() for each in users]
-        found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
-        return None if found is None else Conversation.of(found)
-
-    @strawberry.field(description="The viewer's conversations, newest activity first.")
-    async def conversations(
-        self,
-        info: Info,
-        filter: Annotated[
-            ConversationFilter | None, strawberry.argument(description="Which; all if left out.")
-        ] = UNSET,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
-    ) -> ConversationConnection:
-        """The inbox."""
-        viewer, conversations = info.context.signed_in(), info.context.services.conversation
-        wanted = given(filter)
-        service_filter = wanted.to_filter() if wanted else ServiceFilter()
-        request = PageRequest(given(first), given(after), given(last), given(before))
-        page = await conversations.page_of(viewer, service_filter, request)
-        cursor_of = partial(conversations.cursor_of, viewer)
-        return ConversationConnection.of(
-            page,
-            cursor_of,
-            lambda view: ConversationEdge(node=Conversation.of(view), make_cursor=partial(cursor_of, view)),
-            wanted=service_filter,
-        )
-
-    @strawberry.field(description="A message that the viewer may see; null for any other id.")
-    async def message(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Message | None:
-        """One message."""
-        return await loader_of(info).message(number_of(Kind.MESSAGE, id))
-
-    @strawberry.field(
-        description="The viewer's messages that hold every word, newest first; found within a second of being sent."
-    )
-    async def search_messages(
-        self,
-        info: Info,
-        query: Annotated[
-            str, strawberry.argument(description="Words, without case or accents; the last may be a beginning.")
-        ],
-        filter: Annotated[
-            MessageSearchFilter | None, strawberry.argument(description="What they must be besides.")
-        ] = UNSET,
-        first: First = UNSET,
-        after: After = UNSET,
-    ) -> MessageConnection:
-        """One page."""
-        viewer, messages = info.context.signed_in(), info.context.services.message
-        wanted = given(filter)
-        service_filter = wanted.to_filter() if wanted else SearchFilter()
-        page = await messages.search(viewer, query, service_filter, given(first), given(after))
-        cursor_of = partial(messages.found_cursor_of, viewer)
-        return MessageConnection.of(
-            page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
-        )
+Query = create_type(
+    "Query",
+    [
+        server_info,
+        events,
+        node,
+        nodes,
+        viewer,
+        user,
+        messageable_users,
+        conversation,
+        conversation_with,
+        conversations,
+        message,
+        search_messages,
+    ],
+    description="Everything that can be read.",
+)

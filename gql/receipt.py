@@ -76,20 +76,20 @@ MarkConversationUnreadResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Says that messages have reached the viewer's device.")
 async def acknowledge_delivery(
     info: Info, input: Annotated[AcknowledgeDeliveryInput, strawberry.argument(description="Up to where.")]
 ) -> AcknowledgeDeliveryResult:
-    """One call."""
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     up_to = number_of(Kind.MESSAGE, input.up_to_message_id)
     marked = await info.context.services.receipt.acknowledge(info.context.signed_in(), conversation, up_to)
     return AcknowledgeDeliverySuccess(conversation=Conversation.of(marked.conversation))
 
 
+@strawberry.mutation(description="Says that the viewer has read up to a message.")
 async def mark_conversation_read(
     info: Info, input: Annotated[MarkConversationReadInput, strawberry.argument(description="Up to where.")]
 ) -> MarkConversationReadResult:
-    """One call."""
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     up_to = _message_number(input.up_to_message_id)
     marked = await info.context.services.receipt.mark_read(info.context.signed_in(), conversation, up_to)
@@ -98,10 +98,10 @@ async def mark_conversation_read(
     )
 
 
+@strawberry.mutation(description="Marks a conversation to come back to; nobody else notices.")
 async def mark_conversation_unread(
     info: Info, input: Annotated[MarkConversationUnreadInput, strawberry.argument(description="From where.")]
 ) -> MarkConversationUnreadResult:
-    """One call."""
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     from_ = _message_number(input.from_message_id)
     marked = await info.context.services.receipt.mark_unread(info.context.signed_in(), conversation, from_)

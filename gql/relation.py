@@ -66,27 +66,27 @@ MuteUserResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Follows somebody, who is then in the audience FOLLOWED_BY_ME.")
 async def follow_user(
     info: Info, input: Annotated[FollowUserInput, strawberry.argument(description="Whom.")]
 ) -> FollowUserResult:
-    """One call."""
     relation = info.context.services.relation
     return FollowUserSuccess(user=User.of(await relation.follow(info.context.signed_in(), input.user.to_reference())))
 
 
+@strawberry.mutation(description="Follows no longer.")
 async def unfollow_user(
     info: Info, input: Annotated[UnfollowUserInput, strawberry.argument(description="Whom.")]
 ) -> UnfollowUserResult:
-    """One call."""
     relation = info.context.services.relation
     person = await relation.unfollow(info.context.signed_in(), input.user.to_reference())
     return UnfollowUserSuccess(user=User.of(person))
 
 
+@strawberry.mutation(description="Mutes somebody: the viewer gets no notifications for their messages.")
 async def mute_user(
     info: Info, input: Annotated[MuteUserInput, strawberry.argument(description="Whom, and whether.")]
 ) -> MuteUserResult:
-    """One call."""
     relation = info.context.services.relation
     change = relation.mute if input.is_muted else relation.unmute
     return MuteUserSuccess(user=User.of(await change(info.context.signed_in(), input.user.to_reference())))

@@ -62,10 +62,10 @@ ReportMessageResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Shows a message, with what was said before it, to the operator.")
 async def report_message(
     info: Info, input: Annotated[ReportMessageInput, strawberry.argument(description="The report.")]
 ) -> ReportMessageResult:
-    """One call."""
     report_id = await info.context.services.report.report(
         info.context.signed_in(),
         number_of(Kind.MESSAGE, input.message_id),

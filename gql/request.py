@@ -54,19 +54,21 @@ DeclineMessageRequestResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Lets a message request become a conversation.")
 async def accept_message_request(
     info: Info, input: Annotated[AcceptMessageRequestInput, strawberry.argument(description="Which.")]
 ) -> AcceptMessageRequestResult:
-    """One call."""
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     view = await info.context.services.request.accept(info.context.signed_in(), number)
     return AcceptMessageRequestSuccess(conversation=Conversation.of(view))
 
 
+@strawberry.mutation(
+    description="Puts a message request away. No event tells its sender; a further send meets a closed inbox."
+)
 async def decline_message_request(
     info: Info, input: Annotated[DeclineMessageRequestInput, strawberry.argument(description="Which.")]
 ) -> DeclineMessageRequestResult:
-    """One call."""
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     await info.context.services.request.decline(info.context.signed_in(), number, block=input.block)
     return DeclineMessageRequestSuccess(conversation_id=input.conversation_id)

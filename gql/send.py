@@ -150,10 +150,13 @@ SendPrivateMessageToEachResult = Annotated[
 ]
 
 
+@strawberry.mutation(
+    description="Sends one message, with its files, to one person, to a group, or into a conversation. All "
+    "recipients and files pass, or nothing is stored and every offender is named."
+)
 async def send_private_message(
     info: Info, input: Annotated[SendPrivateMessageInput, strawberry.argument(description="The message.")]
 ) -> SendPrivateMessageResult:
-    """One call, then the message as its sender sees it."""
     viewer, services = info.context.signed_in(), info.context.services
     sent = await services.send.send(viewer, _draft_of(input))
     if sent.view is None:
@@ -161,10 +164,12 @@ async def send_private_message(
     return SendPrivateMessageSuccess(message=Message.of(sent.view), was_duplicate=sent.was_duplicate)
 
 
+@strawberry.mutation(
+    description="Sends the same message to several people separately; each gets it or has an outcome of their own."
+)
 async def send_private_message_to_each(
     info: Info, input: Annotated[SendPrivateMessageToEachInput, strawberry.argument(description="The message.")]
 ) -> SendPrivateMessageToEachResult:
-    """One call, then the messages as their sender sees them."""
     viewer, services = info.context.signed_in(), info.context.services
     type_ = given(input.type)
     draft = Draft(

@@ -84,8 +84,8 @@ class ServerInfo:
     limits: ServerLimits = strawberry.field(description="How much of it.")
 
 
+@strawberry.field(description="What this server is and allows; needs no token.")
 def server_info(info: Info) -> ServerInfo:
-    """Reads nothing."""
     limits = info.context.services.limits
     features = [
         ServerFeature.GROUPS,

@@ -102,10 +102,10 @@ UpdateMessagingSettingsResult = Annotated[
 ]
 
 
+@strawberry.mutation(description="Changes who may write to the viewer, and what others learn.")
 async def update_messaging_settings(
     info: Info, input: Annotated[UpdateMessagingSettingsInput, strawberry.argument(description="The choices.")]
 ) -> UpdateMessagingSettingsResult:
-    """One call."""
     change = SettingsChange(
         accept_from=given(input.accept_messages_from),
         from_others=given(input.from_others),

@@ -42,12 +42,15 @@ class PrivateMessageReceived:
     is_replay: bool = strawberry.field(description="Whether it was sent before this subscription began.")
 
 
+@strawberry.field(
+    description="What happened since a cursor: the log behind the subscriptions, for jobs and for clients without "
+    "sockets. Fails with CURSOR_EXPIRED when the server no longer holds it."
+)
 async def events(
     info: Info,
     after: Annotated[EventCursor, strawberry.argument(description="From `viewer.eventCursor`, or where one left off.")],
     first: Annotated[int | None, strawberry.argument(description="At most so many: 1 to 200, 50 if left out.")] = UNSET,
 ) -> EventPage:
-    """One page of the log."""
     viewer, stream = info.context.signed_in(), info.context.services.stream
     page = await stream.page_after(viewer, after, given(first))
     nodes = [_envelope_of(viewer, stream, each) for each in page.items]
@@ -56,6 +59,10 @@ async def events(
     )
 
 
+@strawberry.subscription(
+    description="New messages of all the viewer's conversations, their own from other devices included; in order, "
+    "none missing, none twice. A cursor that the server no longer holds fails with CURSOR_EXPIRED."
+)
 async def private_message_received(
     info: Info,
     after: Annotated[
@@ -79,6 +86,11 @@ async def private_message_received(
             yield PrivateMessageReceived(cursor=cursor, message=Message.of(each.message), is_replay=each.is_replay)
 
 
+@strawberry.subscription(
+    name="events",
+    description="Everything that concerns the viewer, in order, none missing, none twice. A cursor that leads "
+    "nowhere is answered by a StreamReset, and the stream goes on.",
+)
 async def live_events(
     info: Info,
     after: Annotated[

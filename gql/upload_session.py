@@ -149,10 +149,12 @@ CancelUploadResult = Annotated[
 ]
 
 
+@strawberry.mutation(
+    description="Begins a file that comes in parts and goes on where it broke off: for large ones, for bad lines."
+)
 async def create_upload(
     info: Info, input: Annotated[CreateUploadInput, strawberry.argument(description="The file.")]
 ) -> CreateUploadResult:
-    """One call."""
     thumbnail_for = given(input.thumbnail_for)
     form = UploadForm(
         filename=input.filename,
@@ -166,18 +168,21 @@ async def create_upload(
     return CreateUploadSuccess(upload=UploadSession.of(view, info.context))
 
 
+@strawberry.mutation(
+    description="Says that a file is whole at its `directUploadUrl`: the server fetches and checks it. Needed for "
+    "no other upload, and the same again when it is called again."
+)
 async def complete_upload(
     info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="The upload.")]
 ) -> CompleteUploadResult:
-    """One call."""
     viewer, id_ = info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id)
     view = await info.context.services.upload.complete(viewer, id_)
     return CompleteUploadSuccess(upload=UploadSession.of(view, info.context))
 
 
+@strawberry.mutation(description="Forgets an upload of the viewer's.")
 async def cancel_upload(
     info: Info, input: Annotated[CancelUploadInput, strawberry.argument(description="The upload.")]
 ) -> CancelUploadResult:
-    """One call."""
     await info.context.services.upload.cancel(info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id))
     return CancelUploadSuccess(upload_id=input.upload_id)

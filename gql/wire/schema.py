@@ -1,10 +1,9 @@
-"""The schema: the roots, put together once for a process."""
+"""The schema: how it prepares, executes and refuses an operation; built from its roots once for a process."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import strawberry
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationDefinitionNode
 from strawberry import Schema
 from strawberry.extensions import DisableIntrospection, SchemaExtension
@@ -20,12 +19,11 @@ from gql.context import Context
 from gql.document import introspection
 from gql.document.limit import DocumentLimit, QueryLimits, limit_extensions
 from gql.error import WRONG_OPERATION, present_all, present_document_error
-from gql.event import EventEnvelope
 from gql.handler import HANDLERS
 from gql.mutation import Mutation
 from gql.query import Query
 from gql.scalar import SCALAR_MAP
-from gql.stream import PrivateMessageReceived, live_events, private_message_received
+from gql.subscription import Subscription
 from gql.wire.budget import executor_for
 from gql.wire.log import log_start
 
@@ -137,22 +135,6 @@ def _tell_transport(context: ExecutionContext) -> None:
         if context.operation_type is OperationType.SUBSCRIPTION:
             log_start(context.context)
         context.context.prepared.set()
-
-
-@strawberry.type(description="Everything that can be heard live, over graphql-transport-ws or as an event stream.")
-class Subscription:
-    """From the log, as the viewer may see it at the moment of delivery."""
-
-    private_message_received: AsyncGenerator[PrivateMessageReceived, None] = strawberry.subscription(
-        resolver=private_message_received,
-        description="New messages of all the viewer's conversations, their own from other devices included; in order, "
-        "none missing, none twice. A cursor that the server no longer holds fails with CURSOR_EXPIRED.",
-    )
-    events: AsyncGenerator[EventEnvelope, None] = strawberry.subscription(
-        resolver=live_events,
-        description="Everything that concerns the viewer, in order, none missing, none twice. A cursor that leads "
-        "nowhere is answered by a StreamReset, and the stream goes on.",
-    )
 
 
 @cache

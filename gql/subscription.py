@@ -1,0 +1,11 @@
+"""The root of everything live: read from the log, as the viewer may see it at the moment of delivery."""
+
+from strawberry.tools import create_type
+
+from gql.stream import live_events, private_message_received
+
+Subscription = create_type(
+    "Subscription",
+    [private_message_received, live_events],
+    description="Everything that can be heard live, over graphql-transport-ws or as an event stream.",
+)
