@@ -87,7 +87,7 @@ class Turns:
 
 
 class Server(threading.Thread):
-    """A server in a thread of its own."""
+    """A server in a thread of its own, without rates."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True, name="server")

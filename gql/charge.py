@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from gql.context import Context
+from gql.pace import give_way
 from services.error import RequestError, ServerUnavailable
 from services.live.signal import Revoked
 from services.viewer import Viewer
@@ -41,7 +42,8 @@ def charge(context: Context) -> None:
 async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncGenerator[T, None]:
     """Count the estimate of each event of a live stream before it is executed; wait where nothing is left.
 
-    A hundred streams that one message wakes are then executed one after the other, as their person's allowance grows.
+    A hundred streams that one message wakes are then executed one after the other, as their person's allowance grows,
+    and no more at once than there is room for.
     The end of a session waits for nothing, and what waited beyond it is not delivered.
     """
     costs, viewer = context.services.cost, context.signed_in()
@@ -49,11 +51,27 @@ async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncG
         async for each in signals:
             if isinstance(each, Revoked):
                 context.charged = 0
-            elif await costs.wait_for_event(viewer) and not await _is_live(context, viewer):
-                continue  # the next signal says why the stream ends
-            else:
-                context.charged = costs.reserve_event(viewer, context.estimated or 0)
-            yield each
+                yield each
+                continue
+            estimate = context.estimated or 0
+            must_wait = not costs.has_room(estimate)
+            has_waited = await costs.wait_for_event(viewer)
+            context.taken = await costs.begin_event(estimate)
+            try:
+                if (must_wait or has_waited) and not await _is_live(context, viewer):
+                    continue  # the next signal says why the stream ends
+                context.charged = costs.reserve_event(viewer, estimate)
+                await give_way()
+                yield each
+            finally:
+                end_event(context)
+
+
+def end_event(context: Context) -> None:
+    """An event has been executed, and others may be; does nothing where that is known."""
+    taken, context.taken = context.taken, 0.0
+    context.loader = None  # it holds what was loaded last, and the next event may be weeks away
+    context.services.cost.end_event(taken)
 
 
 async def _is_live(context: Context, viewer: Viewer) -> bool:

@@ -31,7 +31,8 @@ class Context:
     `event_position` is where the viewer's log ended before the operation began, where it asks for that.
     `operation_type` and `operation_name` are known once `prepared` is set: the document is good, execution begins.
     `estimated` is what the operation was expected to cost, `charged` what of that was counted against its rate, `spent`
-    what it has cost; `wants_cost` is whether the client wants to be told.
+    what it has cost; `wants_cost` is whether the client wants to be told. `taken` is the room that an event of a live
+    stream takes while it is executed (see `services.capacity`).
     """
 
     services: "Services"
@@ -46,6 +47,7 @@ class Context:
     operation_name: str | None = None
     estimated: int | None = None
     charged: float = 0.0
+    taken: float = 0.0
     spent: int | None = None
     wants_cost: bool = False
     prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -81,6 +83,7 @@ class Context:
             operation_name=None,
             estimated=None,
             charged=0.0,
+            taken=0.0,
             spent=None,
             prepared=asyncio.Event(),
         )

@@ -3,9 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
+from services.capacity import Capacity
 from services.limit import Limits
 from services.rate import RateLimiter, network_of
 from services.viewer import Viewer
+
+EVENTS_AT_ONCE = 50_000  # the estimates of the events of live streams that are executed at once, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class CostService:
         self._people = RateLimiter(limits.cost_rate_per_minute, "costly requests")
         self._addresses = RateLimiter(limits.anonymous_cost_rate_per_minute, "costly requests of this address")
         self._streams = RateLimiter(limits.cost_rate_per_minute, "costly events")
+        self._events = Capacity(EVENTS_AT_ONCE)
 
     def take(self, viewer: Viewer | None, remote: str, cost: float) -> float:
         """Counts a request that will cost this, at most the whole allowance; raises RateLimited.
@@ -74,6 +78,21 @@ class CostService:
         counted = min(estimate, self._streams.most)
         self._streams.spend(viewer.user_id, counted)
         return counted
+
+    def has_room(self, estimate: float) -> bool:
+        """Whether an event could be executed now, beside those that are."""
+        return self._events.has_room(estimate)
+
+    async def begin_event(self, estimate: float) -> float:
+        """Wait until the events that are being executed, of all people, leave room for another; returns what it takes.
+
+        A hundred costly events at once would hold a hundred answers in memory, and each would take longest.
+        """
+        return await self._events.take(estimate)
+
+    def end_event(self, taken: float) -> None:
+        """The event has been executed, or never will be."""
+        self._events.give(taken)
 
     def settle_event(self, viewer: Viewer, difference: float) -> None:
         """Counts what an event has cost beyond what was reserved; a negative difference is given back."""

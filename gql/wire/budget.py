@@ -18,8 +18,8 @@ from graphql.pyutils import Path, gather_with_cancel
 from gql.context import Context
 from gql.document.cost import ITEM, MERGED, weights_of
 from gql.document.survey import LimitExceeded, QueryLimits
+from gql.pace import pace_of_loop
 from gql.wire.executor import SottoExecutor
-from gql.wire.pace import pace_of_loop
 
 SHORT = 8  # items of a list within which nobody looks at the clock: what is in them may be a list again
 

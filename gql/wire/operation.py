@@ -11,8 +11,10 @@ from strawberry.schema import BaseSchema
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from gql.charge import end_event
 from gql.context import Context
 from gql.document.survey import QueryLimits
+from gql.pace import give_way
 from services.error import BadRequest
 from services.viewer import Right
 
@@ -104,10 +106,13 @@ async def _charged(results: Results, context: Context, limits: QueryLimits) -> R
     async with aclosing(results):
         async for result in results:
             spent, viewer = context.spent, context.viewer
+            if context.taken:
+                end_event(context)
             if not context.is_subscription and spent is not None:
                 context.services.cost.spend(viewer, context.remote, spent - context.charged)
             if context.wants_cost:
                 result.extensions = {**(result.extensions or {}), "cost": _report(context, limits)}
+            await give_way()  # to whom it goes makes bytes of it
             yield result
             if context.is_subscription and spent is not None and viewer is not None:
                 context.services.cost.settle_event(viewer, spent - context.charged)

@@ -26,7 +26,7 @@ NEVER = {
 GROUND = "ground"
 TYPES = "types"
 # Where more than the ground lies flat: the modules of the ground. The others are the types of the schema.
-GROUND_MODULES = {"gql": {"charge", "connection", "context", "enum", "error", "id", "node", "scalar"}}
+GROUND_MODULES = {"gql": {"charge", "connection", "context", "enum", "error", "id", "node", "pace", "scalar"}}
 INSIDE = {
     "gql": {
         GROUND: set(),

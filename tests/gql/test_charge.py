@@ -1,5 +1,6 @@
 """What requests cost is counted against who asks, told to who wants to know, and given back where it was too much."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import ExecutionResult, GraphQLError, get_introspection_query
 
-from gql.charge import reserved
+from gql.charge import end_event, reserved
 from gql.context import Context
 from gql.document.introspection import COST, MOST_BYTES, MOST_TOKENS, IntrospectionCache
 from gql.wire.credentials import credentials_of
@@ -246,9 +247,9 @@ def clock(site: Site, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-async def context_of(site: Site, estimated: int) -> Context:
-    """A subscription of alice's, each of whose events is expected to cost this."""
-    token = f"Bearer {await site.token_of('alice')}"
+async def context_of(site: Site, estimated: int, name: str = "alice") -> Context:
+    """A subscription of somebody's, each of whose events is expected to cost this."""
+    token = f"Bearer {await site.token_of(name)}"
     credentials = credentials_of(token, None, is_from_page=False, is_from_socket=False)
     viewer = await site.services.authenticator.authenticate(credentials)
     return Context(services=site.services, viewer=viewer, request_id="1", remote="", estimated=estimated)
@@ -295,3 +296,40 @@ async def test_a_stream_that_waits_delivers_nothing_after_the_session(site: Site
 
     assert heard == [1, 2, ended]
     assert len(clock.slept) == 1
+
+
+async def test_events_are_executed_at_once_only_as_far_as_there_is_room(site: Site, clock: Clock) -> None:
+    """The second begins when the first is done, and what ended meanwhile is not delivered."""
+    costs = site.services.cost
+    first, second = await context_of(site, 30_000), await context_of(site, 30_000, "bob")
+    first.loader = object()
+    running, waiting = reserved(signals(1), first), reserved(signals(2, 3), second)
+    assert await anext(running) == 1
+    task = asyncio.create_task(anext(waiting))
+    await asyncio.sleep(0.02)
+    assert not task.done()
+
+    end_event(first)
+    assert await asyncio.wait_for(task, 5) == 2
+    assert first.loader is None  # an idle stream keeps nothing of its last event
+    assert not costs.has_room(30_000)
+    await waiting.aclose()
+    assert costs.has_room(50_000)
+    await running.aclose()
+
+
+async def test_an_event_that_waits_for_room_beyond_the_session_is_not_delivered(site: Site) -> None:
+    """And keeps no room."""
+    context = await context_of(site, 50_000)
+    viewer, costs = context.signed_in(), site.services.cost
+    taken = await costs.begin_event(50_000)
+    ended = Revoked(RevocationReason.SIGNED_OUT)
+    heard = reserved(signals(1, ended), context)
+    task = asyncio.create_task(anext(heard))
+    await asyncio.sleep(0.02)
+    await site.services.account.sign_out(viewer, everywhere=False)
+    costs.end_event(taken)
+
+    assert await asyncio.wait_for(task, 5) == ended
+    assert costs.has_room(50_000)
+    await heard.aclose()

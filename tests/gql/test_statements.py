@@ -40,7 +40,7 @@ query ($id: ID!, $count: Int!) {
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that a transaction executes from now on; slowness divides nothing that is loaded at once."""
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 60.0)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 60.0)
     seen: list[str] = []
     execute = Transaction._execute
 

@@ -203,7 +203,7 @@ async def turns_of(text: str) -> tuple[ExecutionResult, int]:
 async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is the same as one that was made without a break."""
     whole, _ = await turns_of(text)
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)  # one item a turn
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)  # one item a turn
 
     result, count = await turns_of(text)
 
@@ -216,7 +216,7 @@ async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatc
     """A thousand asynchronous fields that are due in one turn would all begin in it: so each looks at the clock."""
     text = "{ items(count: 8) { turn } }"
     whole, _ = await turns_of(text)
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
 
     result, _ = await turns_of(text)
 
@@ -228,7 +228,7 @@ async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatc
 
 async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that is completed in parts numbers its items as one that is completed at once."""
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
 
     result = await run("{ items(count: 5) { wrong } }")
 
@@ -238,7 +238,7 @@ async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: py
 
 async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that leaves stops its query; a coroutine that nobody awaits would be a warning, and so a failure."""
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 1e-9)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
     task = asyncio.create_task(run("{ items(count: 200) { items(count: 3) { later { number } } } }"))
     for _ in range(50):
         await asyncio.sleep(0)

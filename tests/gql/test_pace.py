@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gql.wire.pace import WOKEN, Pace
+from gql.pace import WOKEN, Pace
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2], ids=["before the slice ends", "when it ends", "when they were woken"])
@@ -13,7 +13,7 @@ async def test_who_waits_behind_others_goes_on_when_those_are_cancelled(
 ) -> None:
     """A client that hangs up may take more waiting fields with it than are woken in one turn."""
     pace = Pace()
-    monkeypatch.setattr("gql.wire.pace.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 0.0)
     cancelled = [asyncio.create_task(pace.turn()) for _ in range(2 * WOKEN)]
     waiting = asyncio.create_task(pace.turn())
     for _ in range(1 + turns):

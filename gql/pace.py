@@ -70,3 +70,14 @@ def pace_of_loop() -> Pace:
     if pace is None:
         pace = _PACES[loop] = Pace()
     return pace
+
+
+async def give_way() -> None:
+    """Wait for a later turn of the loop where the slice of this one is used up.
+
+    To be called before work of about a millisecond that many tasks may have to do in the same turn, such as the answers
+    of a hundred streams that one message wakes.
+    """
+    pace = pace_of_loop()
+    if pace.is_over():
+        await pace.turn()
