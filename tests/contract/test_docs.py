@@ -15,11 +15,12 @@ from server.manual import manual
 from server.setting.description import describe_settings
 from server.setting.settings import Settings
 from server.setting.source import NOT_SETTINGS
-from tests.contract.document import NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
+from tests.contract.document import DECISIONS, NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
 
 SCHEMA = build_schema(schema_text())
 LINKING = [
     *PAGES,
+    *DECISIONS,
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "SECURITY.md",
@@ -27,7 +28,7 @@ LINKING = [
 ]
 LINKING = [page for page in LINKING if "node_modules" not in page.parts]
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy"}
+LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy", "text"}
 PATH = re.compile(r"`((?:bench|chat|docs|examples|explorer|gql|models|pubsub|server|services|storage|tests)/[\w./-]*)")
 MARK = re.compile(r"<!-- table: ([a-z -]+); made by")
 
@@ -72,6 +73,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             broken.append(link)
 
     assert broken == []
+
+
+def test_the_index_leads_to_every_decision() -> None:
+    """In a table; each page has the same four parts."""
+    index = ROOT / "docs/decisions/README.md"
+    pages = [page for page in DECISIONS if page != index]
+    parts = [re.findall(r"^\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8"), re.MULTILINE) for page in pages]
+
+    assert sorted(links_of(index)) == sorted(page.name for page in pages)
+    assert {tuple(each) for each in parts} == {("Context", "Decision", "Figures", "Consequences")}
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))

@@ -16,11 +16,8 @@ from tests.flow.client import running
 from tests.flow.page import Page, wrapper
 
 RUN = ("graphql", "bash", "sh", "python")
-PROSE = (
-    "codegen.md",
-    "sources.md",
-    "versions.md",
-)  # the first has types for front ends: tests/examples/run compiles them
+# Pages without anything to run; the types of codegen.md are compiled by tests/examples/run.
+PROSE = ("architecture.md", "codegen.md", "glossary.md", "sources.md", "versions.md")
 SLOW = () if os.environ.get("DOCS") else ("authentication.md", "moderate.md")  # each command is a program of its own
 
 
