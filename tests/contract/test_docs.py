@@ -15,7 +15,17 @@ from server.manual import manual
 from server.setting.description import describe_settings
 from server.setting.settings import Settings
 from server.setting.source import NOT_SETTINGS
-from tests.contract.document import DECISIONS, NOT_RUN, PAGES, ROOT, Block, anchors_of, blocks_of, links_of, without_blocks
+from tests.contract.document import (
+    DECISIONS,
+    NOT_RUN,
+    PAGES,
+    ROOT,
+    Block,
+    anchors_of,
+    blocks_of,
+    links_of,
+    without_blocks,
+)
 
 SCHEMA = build_schema(schema_text())
 LINKING = [
