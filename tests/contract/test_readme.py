@@ -29,7 +29,7 @@ def test_it_is_short_and_leads_to_every_page() -> None:
     """Details are in docs/; what no link of the README reaches is not found."""
     pages = [f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))]
 
-    assert README.count("\n") < 250
+    assert README.count("\n") < 130
     assert [page for page in pages if f"]({page}" not in README] == []
 
 
