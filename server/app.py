@@ -13,9 +13,10 @@ from aiohttp import web
 from gql.error import mask_refusal, refusal_of
 from gql.wire.expectation import is_refused, postpone
 from gql.wire.log import REMOTE, STATUS
+from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
 from gql.wire.schema import build_schema, schema_text
-from gql.wire.view import View, ViewOptions
+from gql.wire.view import View
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
 from server.file import FileHandler

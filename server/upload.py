@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gql.id import Kind, number_of
 from gql.wire.content import content_type_of
+from gql.wire.credentials import authenticate
 from gql.wire.expectation import accept_body
 from gql.wire.log import CONTEXT
 from gql.wire.view import View
@@ -107,8 +108,8 @@ class TusHandler:
         return response
 
     async def _viewer_of(self, request: web.Request) -> Viewer:
-        context = request[CONTEXT] = await self._view.get_context(request, None)
-        await self._view.authenticate(context)
+        context = request[CONTEXT] = self._view.context_of(request)
+        await authenticate(context)
         return context.signed_in()
 
     async def _head(self, _request: web.Request, viewer: Viewer, id_: int) -> web.Response:

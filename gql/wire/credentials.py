@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
-from gql.context import HOW_TO_SIGN_IN
+from gql.context import HOW_TO_SIGN_IN, Context
 from gql.id import Kind, number_of
 from services.account.credentials import Credentials
 from services.error import BadRequest, Unauthenticated
@@ -22,6 +22,26 @@ _WAYS = {
     "email": ReferenceKind.EMAIL,
     "externalId": ReferenceKind.EXTERNAL_ID,
 }
+
+
+async def authenticate(context: Context) -> None:
+    """Find out who asks by the headers of a request; raises the RequestError of credentials that are not good."""
+    context.credentials = credentials_of(
+        context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
+    )
+    await refresh(context)
+
+
+async def authenticate_socket(context: Context) -> None:
+    """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
+    payload = context.connection_params or {}
+    context.credentials = of_socket(payload, context.authorization, context.act_as, is_from_page=context.is_from_page)
+    await refresh(context)
+
+
+async def refresh(context: Context) -> None:
+    """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""
+    context.viewer = await context.services.authenticator.authenticate(context.credentials)
 
 
 def credentials_of(

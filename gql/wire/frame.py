@@ -5,20 +5,17 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http import WebSocketWriter
-from strawberry.aiohttp.views import AiohttpWebSocketAdapter
+from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
 from gql.wire.body import decode, encode, has_lone_surrogate
 from gql.wire.mask import MaskCheck
 from gql.wire.operation import is_hash_alone
 from services.error import BadRequest
-
-if TYPE_CHECKING:
-    from gql.wire.view import View
 
 MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code
 MAX_ID_LENGTH = 128
@@ -75,11 +72,14 @@ class SocketResponse(web.WebSocketResponse):
             self._req.transport.abort()
 
 
-class SocketAdapter(AiohttpWebSocketAdapter):
+class SocketAdapter(AsyncWebSocketAdapter):
     """Frames as text: bytes would be sent as binary frames, which a browser gives out as a Blob."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: web.Request, ws: SocketResponse, send_seconds: float) -> None:
+        super().__init__(cast("Any", None))  # Strawberry's view, of which nothing here has need
+        self.request = request
+        self.ws = ws
+        self._send_seconds = send_seconds
         self._turn = asyncio.Lock()
         self._said: int | None = None
 
@@ -108,7 +108,7 @@ class SocketAdapter(AiohttpWebSocketAdapter):
     async def _answer(self, ping: bytes) -> None:
         """Send a pong. A client that does not read it is cut off, as in `send_json`."""
         try:
-            async with asyncio.timeout(cast("View", self.view).options.send_timeout_seconds):
+            async with asyncio.timeout(self._send_seconds):
                 await self.ws.pong(ping)
         except TimeoutError:
             self._cut()
@@ -122,7 +122,7 @@ class SocketAdapter(AiohttpWebSocketAdapter):
         send in turn, so that what waits in memory is one message above the transport's high-water mark.
         """
         try:
-            async with asyncio.timeout(cast("View", self.view).options.send_timeout_seconds), self._turn:
+            async with asyncio.timeout(self._send_seconds), self._turn:
                 await self.ws.send_str(encode(message).decode())
         except TimeoutError:
             self._cut()
@@ -146,7 +146,7 @@ class SocketAdapter(AiohttpWebSocketAdapter):
         Each within a second; then what is left is cut. A client that finds the connection ended before it could answer
         our Close calls that an abnormal end (1006), and does not tell our code. One that is gone is waited for no more.
         """
-        transport, ws = self.request.transport, cast("SocketResponse", self.ws)
+        transport, ws = self.request.transport, self.ws
         if transport is None:
             return
         # Behind a broken frame no Close is found: the client may be in the middle of a large one, and first reads ours.

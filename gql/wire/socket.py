@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, aclosing, suppress
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import Any, cast
 
 from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema import BaseSchema
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -19,17 +21,18 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from gql.context import Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.wire.answer import body_of
+from gql.wire.credentials import authenticate_socket, refresh
 from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.wire.log import OperationLog, SocketLog
 from gql.wire.operation import SOCKET_OPERATIONS, execute, operation_of
+from gql.wire.option import ViewOptions
+from gql.wire.socket_registry import SocketRegistry
 from services.error import RequestError, ServerUnavailable, SottoError
-
-if TYPE_CHECKING:
-    from gql.wire.view import View
 
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
+PROTOCOL_NOT_OFFERED = 4406  # as the npm package graphql-ws has it
 FAREWELL_SECONDS = 0.5  # how long the streams of a session that has ended may take to say so
 
 
@@ -58,30 +61,48 @@ class SocketOperation(BaseOperation[Context, None]):
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket: reads its messages one by one, and runs its operations side by side."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._view = cast("View", self.view)
+    websocket: SocketAdapter
+
+    def __init__(
+        self,
+        websocket: SocketAdapter,
+        context: Context,
+        schema: BaseSchema,
+        registry: SocketRegistry,
+        keep: Callable[[asyncio.Task[Any]], None],
+        options: ViewOptions,
+    ) -> None:
+        super().__init__(
+            view=cast("Any", None),  # asked only by what is overridden here
+            websocket=websocket,
+            context=context,
+            root_value=None,
+            schema=schema,
+            connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
+            max_subscriptions_per_connection=options.max_operations_per_socket,
+        )
+        self._registry = registry
+        self._keep = keep
         self._outliving: set[asyncio.Task[None]] = set()
         self._log = SocketLog(self.context)
         self._seat = ExitStack()
         self.expires_at = float("inf")  # of the session, in ms since 1970
-        self.looked_at = time.monotonic()
+        self.checked_at = time.monotonic()
         self.is_ending = False
 
     async def handle(self) -> None:
         """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
-        self._view.sockets.add(self)
+        self._registry.add(self)
         try:
             await super().handle()
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
             mask(error, self.context.request_id)
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
-            self._view.sockets.remove(self)
+            self._registry.remove(self)
             self._seat.close()
-            websocket = cast("SocketAdapter", self.websocket)
-            self._log.end(websocket.close_code)
-            await websocket.hang_up()
+            self._log.end(self.websocket.close_code)
+            await self.websocket.hang_up()
 
     async def shutdown(self) -> None:
         """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""
@@ -117,8 +138,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             self.connection_init_timeout_task.cancel()
         self.context.connection_params = message.get("payload") or {}
         try:
-            await self._view.on_ws_connect(self.context)
-            self._seat.enter_context(self._view.sockets.seat(self.context.viewer, self.context.remote))
+            await authenticate_socket(self.context)
+            self._seat.enter_context(self._registry.seat(self.context.viewer, self.context.remote))
         except SottoError as error:
             await self._refuse(error)
             return
@@ -167,13 +188,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         elif await self._is_welcome(operation):
             operation.task = asyncio.create_task(self.run_operation(operation))
             operation.task.add_done_callback(self._task_done)
-            self._view.keep(operation.task)
+            self._keep(operation.task)
             self.operations[operation_id] = operation
 
     async def _is_welcome(self, operation: SocketOperation) -> bool:
         """Whether the session is still good: one that ended closes the socket, a busy server refuses this operation."""
         try:
-            await self._view.refresh(operation.context)
+            await refresh(operation.context)
         except ServerUnavailable as error:
             await operation.send_error(error.detail, extensions_of(error))
         except SottoError as error:

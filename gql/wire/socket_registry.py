@@ -1,55 +1,72 @@
-"""The watch: which sockets are open, how many for each person, and the end of those whose session has ended."""
+"""The registry of open sockets: how many each person has, and the end of those whose session has ended."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
+from strawberry.http.async_base_view import AsyncWebSocketAdapter
 
+from gql.context import Context
 from services.account.authentication import Authenticator
 from services.cause import causes_of
 from services.error import RequestError, ServerUnavailable
 from services.rate import Turnstile, network_of
 from services.viewer import Viewer
 
-if TYPE_CHECKING:
-    from gql.wire.socket import SocketHandler
+log = structlog.get_logger("sotto.socket")
 
-log = structlog.get_logger("sotto.watch")
-
-WATCH_SECONDS = 0.25  # an expiry is seen within this time
+CHECK_SECONDS = 0.25  # an expiry is noticed within this time
 RECHECK_SECONDS = 30.0  # a lost hint is made good within this time
-LOT = 64  # sockets that are looked at side by side
+BATCH = 64  # sockets whose sessions are checked at the same time
 
 
-class Sockets:
-    """The open sockets of a view, so that they can be closed from outside: at the end, or when a session has ended."""
+class OpenSocket(Protocol):
+    """What the registry needs of a socket; `expires_at` is in ms since 1970, `checked_at` in monotonic seconds."""
+
+    context: Context
+    expires_at: float
+    checked_at: float
+    is_ending: bool
+
+    @property
+    def websocket(self) -> AsyncWebSocketAdapter:
+        """Where it is closed."""
+        ...
+
+    async def end_session(self, error: RequestError) -> None:
+        """Close it, once its live streams have been told why."""
+        ...
+
+
+class SocketRegistry:
+    """The open sockets of a view; closes them when the server stops, or when a session has ended."""
 
     def __init__(self, authenticator: Authenticator, most_per_user: int) -> None:
         self._authenticator = authenticator
         self._turnstile = Turnstile(most_per_user, "sockets")
-        self._open: set[SocketHandler] = set()
-        self._watching: asyncio.Task[None] | None = None
-        self._looking: set[asyncio.Task[None]] = set()
-        authenticator.on_end.append(self._look_soon)
+        self._open: set[OpenSocket] = set()
+        self._checking: asyncio.Task[None] | None = None
+        self._checks: set[asyncio.Task[None]] = set()
+        authenticator.on_end.append(self._check_user)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, handler: "SocketHandler") -> None:
-        """From here on `close` finds it."""
-        self._open.add(handler)
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
+    def add(self, socket: OpenSocket) -> None:
+        """From here on `close` finds it, and its session is checked."""
+        self._open.add(socket)
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check_all())
 
-    def remove(self, handler: "SocketHandler") -> None:
-        """It is closed; with the last one the watch ends."""
-        self._open.discard(handler)
-        if not self._open and self._watching is not None:
-            self._watching.cancel()
-            self._watching = None
+    def remove(self, socket: OpenSocket) -> None:
+        """It is closed. Without any open socket no task runs."""
+        self._open.discard(socket)
+        if not self._open and self._checking is not None:
+            self._checking.cancel()
+            self._checking = None
 
     def seat(self, viewer: Viewer | None, remote: str) -> AbstractContextManager[None]:
         """A place for a socket of this person, or without one of this network; RateLimited if all are taken."""
@@ -59,40 +76,40 @@ class Sockets:
         return self._turnstile.entered(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
-        """Close every socket, or those of the viewers that are meant; returns when all have said goodbye."""
+        """Close every socket, or those of the viewers that are meant; returns when all are closed."""
         meant = [each for each in self._open if is_meant is None or is_meant(each.context.viewer)]
         await asyncio.gather(*(each.websocket.close(code, reason) for each in meant), return_exceptions=True)
 
-    def _look_soon(self, user_id: int) -> None:
-        """Something of this user's has ended: whoever came in with it goes."""
-        for handler in self._open:
-            viewer = handler.context.viewer
+    def _check_user(self, user_id: int) -> None:
+        """Check the sockets of a user, or of a key that acts for them, some of whose credentials have ended."""
+        for socket in self._open:
+            viewer = socket.context.viewer
             if viewer is not None and user_id in (viewer.user_id, viewer.acting_id):
-                task = asyncio.create_task(self._look(handler))
-                self._looking.add(task)
-                task.add_done_callback(self._looking.discard)
+                task = asyncio.create_task(self._check(socket))
+                self._checks.add(task)
+                task.add_done_callback(self._checks.discard)
 
-    async def _watch(self) -> None:
+    async def _check_all(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             now, clock = time.time() * 1000, time.monotonic()
-            due = [each for each in self._open if each.expires_at <= now or each.looked_at + RECHECK_SECONDS <= clock]
-            for start in range(0, len(due), LOT):
-                await asyncio.gather(*(self._look(each) for each in due[start : start + LOT]))
+            due = [each for each in self._open if each.expires_at <= now or each.checked_at + RECHECK_SECONDS <= clock]
+            for start in range(0, len(due), BATCH):
+                await asyncio.gather(*(self._check(each) for each in due[start : start + BATCH]))
 
-    async def _look(self, handler: "SocketHandler") -> None:
-        """Whether the session of a socket is good still; a busy server asks again later."""
-        viewer = handler.context.viewer
-        if viewer is None or handler.is_ending:
+    async def _check(self, socket: OpenSocket) -> None:
+        """End a socket whose session is no longer good; where the server is too busy to say, check it again in 1 s."""
+        viewer = socket.context.viewer
+        if viewer is None or socket.is_ending:
             return
-        handler.looked_at = time.monotonic()
+        socket.checked_at = time.monotonic()
         try:
-            handler.expires_at = await self._authenticator.check_live(viewer)
+            socket.expires_at = await self._authenticator.check_live(viewer)
         except ServerUnavailable:
-            handler.expires_at = time.time() * 1000 + 1000
+            socket.expires_at = time.time() * 1000 + 1000
         except RequestError as error:
             with suppress(ConnectionError):
-                await handler.end_session(error)
-        except Exception as error:  # noqa: BLE001 - or one fault would end the watch over all the others
+                await socket.end_session(error)
+        except Exception as error:  # noqa: BLE001 - or one fault would end the checks of all the others
             log.warning("socket not looked at", causes=causes_of(error))
-            handler.expires_at = time.time() * 1000 + 1000
+            socket.expires_at = time.time() * 1000 + 1000

@@ -2,24 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from strawberry import Schema
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.types.unset import UNSET, UnsetType
 
 from gql.context import Context
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.answer import body_of, check_kind, check_method, respond, status_of
 from gql.wire.body import Body, decode, parameters_of
-from gql.wire.credentials import ACT_AS, credentials_of, of_socket
+from gql.wire.credentials import ACT_AS, authenticate
 from gql.wire.frame import SocketAdapter
-from gql.wire.handshake import HandshakeView, wants_socket
+from gql.wire.handshake import check_handshake, open_socket, wants_socket
 from gql.wire.log import CONTEXT, REMOTE
 from gql.wire.negotiation import (
     EVENT_STREAM,
@@ -44,9 +40,10 @@ from gql.wire.operation import (
     execute,
     operation_of,
 )
+from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
-from gql.wire.socket import GOING_AWAY, SocketHandler
-from gql.wire.socket_registry import Sockets
+from gql.wire.socket import GOING_AWAY, PROTOCOL_NOT_OFFERED, SocketHandler
+from gql.wire.socket_registry import SocketRegistry
 from gql.wire.sse import EventStream
 from gql.wire.upload import MultipartRequest, UploadLimits
 from services.error import ServerUnavailable, SottoError
@@ -59,43 +56,15 @@ T = TypeVar("T")
 UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the silence that is allowed within it
 
 
-@dataclass(frozen=True, slots=True)
-class ViewOptions:
-    """What an operator may turn; `allowed_origins` are foreign pages that may open a WebSocket, and `LOOPBACK`."""
-
-    max_json_bytes: int = 256 * 1024
-    max_inline_request_bytes: int = 32 * 1024 * 1024
-    max_attachments: int = 10
-    body_timeout_seconds: float = 30.0
-    allowed_origins: tuple[str, ...] = ()
-    heartbeat_seconds: float = 20.0
-    connection_init_seconds: float = 10.0
-    max_operations_per_socket: int = 20
-    max_sockets_per_user: int = 50
-    max_frame_bytes: int = 1024 * 1024
-    send_timeout_seconds: float = 30.0
-    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # what browsers are shown, if anything
-    public_url: str = ""  # where clients reach this server; from their request where it is not known
-
-
-class View(HandshakeView):
+class View:
     """The handler of `/graphql`: HTTP, and the way to its sockets."""
 
-    graphql_transport_ws_handler_class = SocketHandler
-    websocket_adapter_class = SocketAdapter
-
     def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
+        self.schema = schema
+        self.services = services
         self.options = options = options or ViewOptions()
         self.origins = Origins(options.allowed_origins)
-        super().__init__(
-            schema,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
-            max_subscriptions_per_connection=options.max_operations_per_socket,
-            allowed_origins=self.origins.exact,
-        )
-        self.services = services
-        self.sockets = Sockets(services.authenticator, options.max_sockets_per_user)
+        self.sockets = SocketRegistry(services.authenticator, options.max_sockets_per_user)
         self._running: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()
         self._is_draining = False
@@ -109,12 +78,12 @@ class View(HandshakeView):
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
-        if self.is_websocket_request(request) and not self._is_draining:
-            return await self.run(request)
-        context = await self.get_context(request, None)
+        context = self.context_of(request)
         media_type = media_type_for(accept_of(request))
         try:
-            return await self._answer(request, context, media_type)
+            if not wants_socket(request):
+                return await self._answer(request, context, media_type)
+            self._check_socket(request)
         except HttpRefusal as error:
             refusal = error
         except PersistedQueryNotSupported as error:
@@ -124,21 +93,20 @@ class View(HandshakeView):
             refusal = refusal_of(error)
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
             refusal = mask_refusal(error, context.request_id)
+        else:
+            return await self._serve_socket(request, context)
         return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
 
     async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
         """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
         accept = accept_of(request)
-        if wants_socket(request):
-            self.check_handshake(request)
-            raise ServerUnavailable("The server is stopping: connect again.")
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and wants_page(accept) and (self.options.page or "query" not in request.query):
             return await self._page(request)
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
-        await self.authenticate(context)
+        await authenticate(context)
         return await self._outlive(self._respond(request, context, accept), context)
 
     async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
@@ -196,6 +164,21 @@ class View(HandshakeView):
             task.add_done_callback(self._streams.discard)
         return await stream.send(steps)
 
+    def _check_socket(self, request: web.Request) -> None:
+        check_handshake(request, self.origins)
+        if self._is_draining:
+            raise ServerUnavailable("The server is stopping: connect again.")
+
+    async def _serve_socket(self, request: web.Request, context: Context) -> web.WebSocketResponse:
+        """Open a socket, and serve it until one side closes; without our protocol it is closed at once."""
+        response = await open_socket(request, self.options)
+        socket = SocketAdapter(request, response, self.options.send_timeout_seconds)
+        if response.ws_protocol is None:
+            await socket.close(PROTOCOL_NOT_OFFERED, "Subprotocol not acceptable")
+        else:
+            await SocketHandler(socket, context, self.schema, self.sockets, self.keep, self.options).handle()
+        return response
+
     async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:
         """Await the work; when the client goes away a mutation still runs to its end, anything else is stopped."""
         task = asyncio.create_task(work)
@@ -228,7 +211,7 @@ class View(HandshakeView):
             raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
         return await self.options.page(request)
 
-    async def get_context(self, request: web.Request, response: web.StreamResponse | None) -> Context:
+    def context_of(self, request: web.Request) -> Context:
         """The context of a request before it is known who asks."""
         context = request[CONTEXT] = Context(
             services=self.services,
@@ -243,27 +226,6 @@ class View(HandshakeView):
             wants_cost=request.headers.get("GraphQL-Cost", "").strip().lower() == "report",
         )
         return context
-
-    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
-        payload = context.connection_params or {}
-        context.credentials = of_socket(
-            payload, context.authorization, context.act_as, is_from_page=context.is_from_page
-        )
-        await self.refresh(context)
-        no_payload: UnsetType = UNSET
-        return no_payload
-
-    async def authenticate(self, context: Context) -> None:
-        """Find out who asks by the headers of a request; raises the RequestError of credentials that are not good."""
-        context.credentials = credentials_of(
-            context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
-        )
-        await self.refresh(context)
-
-    async def refresh(self, context: Context) -> None:
-        """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""
-        context.viewer = await self.services.authenticator.authenticate(context.credentials)
 
 
 async def _wait_until_read(steps: Steps, context: Context) -> None:

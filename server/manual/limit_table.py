@@ -10,8 +10,9 @@ from gql.reaction import MAX_USERS
 from gql.scalar import MAX_JSON_DEPTH
 from gql.stream import MAX_CONVERSATIONS
 from gql.wire.frame import MAX_ID_LENGTH
+from gql.wire.option import ViewOptions
 from gql.wire.upload import MAX_MAP_BYTES
-from gql.wire.view import UPLOAD_PATIENCE, ViewOptions
+from gql.wire.view import UPLOAD_PATIENCE
 from server.connection import HEAD_SECONDS, KEEP_ALIVE_SECONDS
 from server.file import SEND_SECONDS
 from server.manual.range_text import bounds_of

@@ -13,8 +13,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from gql.context import Context
 from gql.scalar import SCALAR_MAP, Upload
+from gql.wire.option import ViewOptions
 from gql.wire.schema import SottoSchema
-from gql.wire.view import View, ViewOptions
+from gql.wire.view import View
 from services.account.credentials import Credentials
 from services.cost import CostService
 from services.file.file import ReceivedFile

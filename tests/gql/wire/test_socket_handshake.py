@@ -6,7 +6,9 @@ import logging
 import pytest
 from structlog.testing import capture_logs
 
+from gql.wire.origin import LOOPBACK
 from tests.gql.conftest import Site
+from tests.gql.gate import gated_site
 from tests.gql.raw_socket import ACCEPT, CLOSE, KEY, Wire, frame, request
 from tests.gql.witness import undisturbed
 
@@ -71,6 +73,16 @@ async def test_without_our_protocol_a_socket_closes_with_4406(
     assert socket.status == 101
     assert PROTOCOL.lower() not in socket.head.lower()
     assert found == (CLOSE, b"\x11\x36Subprotocol not acceptable")
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://localhost:3000", 101), ("https://evil.example", 403)])
+async def test_pages_of_this_machine_may_open_sockets_where_the_operator_says_so(origin: str, status: int) -> None:
+    """`SOTTO_ALLOWED_ORIGINS=loopback`, for development; other pages may not."""
+    async with gated_site(allowed_origins=(LOOPBACK,)) as gate:
+        socket = await (await Wire.open(gate.url)).shake(request({"Origin": origin}))
+        socket.abort()
+
+    assert socket.status == status
 
 
 FOREIGN: dict[str, Headers] = {

@@ -1,0 +1,25 @@
+"""The options of the view, as an operator sets them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """`allowed_origins` are the foreign origins whose pages may open a WebSocket, and `LOOPBACK`."""
+
+    max_json_bytes: int = 256 * 1024
+    max_inline_request_bytes: int = 32 * 1024 * 1024
+    max_attachments: int = 10
+    body_timeout_seconds: float = 30.0
+    allowed_origins: tuple[str, ...] = ()
+    heartbeat_seconds: float = 20.0
+    connection_init_seconds: float = 10.0
+    max_operations_per_socket: int = 20
+    max_sockets_per_user: int = 50
+    max_frame_bytes: int = 1024 * 1024
+    send_timeout_seconds: float = 30.0
+    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # what browsers are shown, if anything
+    public_url: str = ""  # where clients reach this server; from their request where it is not known
