@@ -47,7 +47,7 @@ class Raw:
             client_message_id=key, metadata=None,
         )  # fmt: skip
         self._run("sender", conversation=conversation_id, sender=sender, at=now)
-        self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now, deaf="[]")
+        self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now, hidden_from="[]")
         for user_id in (sender, recipient):
             self._run("event", user=user_id, kind=0, subject=id_, at=now, actor=0, detail=0).fetchone()
         self._run("job", kind=0, ref=id_)

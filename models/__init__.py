@@ -1,1 +1,1 @@
-"""The tables, and the questions that SQL can answer."""
+"""The database: its tables, their statements and the executor that runs them."""

@@ -1,4 +1,4 @@
-"""API keys: how programs come in, kept as hashes."""
+"""API keys: credentials of programs, stored as hashes."""
 
 from enum import IntFlag
 from typing import NamedTuple
@@ -11,8 +11,6 @@ from models.user import User
 
 
 class Scope(IntFlag):
-    """What a key may do."""
-
     READ_MESSAGES = 1
     SEND_MESSAGES = 2
     ACT_AS_ANY_USER = 4
@@ -20,7 +18,7 @@ class Scope(IntFlag):
 
 
 class ApiKey(Base):
-    """A key of a person or a bot; `secret_hash` is the sha256 of the key, which is kept nowhere."""
+    """A key of a person or a bot; `secret_hash` is the SHA-256 of the key, which itself is not stored."""
 
     id = BigIntegerField(primary_key=True)
     secret_hash = BlobField()
@@ -44,7 +42,7 @@ class ApiKeyRow(NamedTuple):
 
 
 class FoundKeyRow(NamedTuple):
-    """A key with its owner, for whoever checks it."""
+    """A key with what authentication checks of its owner."""
 
     id: int
     user_id: int

@@ -1,4 +1,4 @@
-"""Files: staged ones that wait for their message, and those that a message carries."""
+"""Files: uploads that no message has yet, and the attachments of messages."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -17,7 +17,7 @@ from models.transaction import Transaction
 
 
 class Upload(Base):
-    """Bytes that lie in the storage and belong to their uploader until one message claims them."""
+    """A stored file of its uploader; pending until one message claims it."""
 
     id = BigIntegerField(primary_key=True)
     owner_id = BigIntegerField()
@@ -37,7 +37,7 @@ class Upload(Base):
 
 
 class Attachment(Base):
-    """A file of a message, at its position: 0, 1, 2 … as the sender ordered them."""
+    """A file of a message; `position` counts from 0 in the sender's order."""
 
     message_id = BigIntegerField()
     position = IntegerField()
@@ -62,15 +62,15 @@ class Attachment(Base):
 
 
 class FileState(IntEnum):
-    """Whether all is known of a file."""
+    """How far the processing of a file has come."""
 
     PROCESSING = 0  # its thumbnail is being made
     READY = 1
-    FAILED = 2  # there will be no thumbnail; the file itself is good
+    FAILED = 2  # no thumbnail could be made; the file itself can be used
 
 
 class AttachmentRow(NamedTuple):
-    """A file as it is stored; `width` and `height` in pixels, None where the content has none."""
+    """An attachment; `width` and `height` are in pixels, None for content without dimensions."""
 
     message_id: int
     position: int
@@ -92,7 +92,7 @@ class AttachmentRow(NamedTuple):
 
 
 class UploadRow(NamedTuple):
-    """A staged file of its owner's; `message_id` is the message that has claimed it."""
+    """An upload of one owner; `message_id` is the message that has claimed it, None while it is pending."""
 
     id: int
     storage_key: str
@@ -107,8 +107,8 @@ class UploadRow(NamedTuple):
     expires_at: int
 
 
-class StagedRow(NamedTuple):
-    """A staged file that nobody claimed in time."""
+class ExpiredUploadRow(NamedTuple):
+    """A pending upload past its time."""
 
     id: int
     storage_key: str
@@ -154,7 +154,7 @@ PUT_UPLOAD = Command(
         }
     )
 )
-# The row count is the answer: each of these files is the sender's and unused.
+# The caller compares the row count with the number of ids: each must be the sender's, pending and not expired.
 CLAIM = Command(
     Upload.update({Upload.message_id: Param("message")}).where(
         Upload.id.in_(IdList("ids")),
@@ -176,7 +176,7 @@ PUT = Command(
         [*_PLACE, *(getattr(Attachment, name) for name in _CONTENT)],
     )
 )
-# Without what makes it a picture, a film or sound: to be saved, and not shown.
+# As a plain file, without dimensions and duration: clients offer it for download and do not display it.
 _BARE = ("storage_key", "filename", "mime_type", "byte_size", "sha256")
 PUT_AS_FILE = Command(
     Attachment.insert_from(
@@ -192,7 +192,7 @@ OF_MESSAGES = Query(
     .order_by(Attachment.message_id, Attachment.position),
     AttachmentRow,
 )
-# The right to see a file is the right to see its message.
+# Who may see the message may see its files.
 VISIBLE = Query(
     Attachment.select(*_ALL)
     .join(Member, on=(Member.conversation_id == Expression(Attachment.message_id, ">>", SEQ_BITS)))
@@ -205,7 +205,7 @@ VISIBLE = Query(
     ),
     AttachmentRow,
 )
-# Newest first, inside one message by position from the last; both bounds are exclusive.
+# Newest message first, last position first; both bounds are exclusive.
 IN_CONVERSATION = Query(
     Attachment.select(*_ALL)
     .where(
@@ -224,20 +224,20 @@ EXPIRED = Query(
     .where(Upload.message_id.is_null(), Upload.expires_at < Param("now"))
     .order_by(Upload.expires_at)
     .limit(100),
-    StagedRow,
+    ExpiredUploadRow,
 )
 PENDING_KEYS = Value[str](
     Upload.select(Upload.storage_key).where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null())
 )
-DELETE_STAGED = Command(Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
+DELETE_PENDING = Command(Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
 DELETE = Command(Attachment.delete().where(Attachment.message_id == Param("message")))
 DELETE_UPLOADS = Command(Upload.delete().where(Upload.message_id == Param("message")))
 UPLOAD_KEYS = Value[str](Upload.select(Upload.storage_key).where(Upload.message_id == Param("message")))
 _OF_UPLOADS = Upload.select(Upload.storage_key).where(Upload.storage_key.in_(IdList("keys")))
 _OF_FILES = Attachment.select(Attachment.storage_key).where(Attachment.storage_key.in_(IdList("keys")))
 _OF_THUMBNAILS = Attachment.select(Attachment.thumbnail_key).where(Attachment.thumbnail_key.in_(IdList("keys")))
-# Those of the keys that anything still points at: a pending file, a message, a thumbnail, a message that was deleted.
 _OF_DELETED = DeletedFile.select(DeletedFile.storage_key).where(DeletedFile.storage_key.in_(IdList("keys")))
+# The keys that an upload, an attachment, a thumbnail or a deleted message still refers to.
 KNOWN_KEYS = Value[str](_OF_UPLOADS | _OF_FILES | _OF_THUMBNAILS | _OF_DELETED)
 USED_BYTES = OneValue[int](
     Upload.select(fn.COALESCE(fn.SUM(Upload.byte_size), 0)).where(Upload.owner_id == Param("owner"))
@@ -274,7 +274,7 @@ SET_THUMBNAIL = Command(
 
 
 def of_messages(transaction: Transaction, message_ids: Iterable[int]) -> dict[int, list[AttachmentRow]]:
-    """The files of each message, in their order."""
+    """The files of each message, by position."""
     files: dict[int, list[AttachmentRow]] = {}
     for row in transaction.all(OF_MESSAGES, ids=id_list(message_ids)):
         files.setdefault(row.message_id, []).append(row)
@@ -282,11 +282,11 @@ def of_messages(transaction: Transaction, message_ids: Iterable[int]) -> dict[in
 
 
 def delete_expired(transaction: Transaction, now: int) -> int:
-    """Deletes up to 100 pending files past their time, and returns how many; bytes that nobody has now stay."""
-    return transaction.run(DELETE_STAGED, ids=id_list(row.id for row in transaction.all(EXPIRED, now=now)))
+    """Deletes the rows of up to 100 expired uploads and returns how many; their bytes stay in the storage."""
+    return transaction.run(DELETE_PENDING, ids=id_list(row.id for row in transaction.all(EXPIRED, now=now)))
 
 
 def unused(transaction: Transaction, keys: Iterable[str]) -> list[str]:
-    """Those of the keys that nothing points at."""
+    """The keys that no row refers to, sorted."""
     wanted = set(keys)
     return sorted(wanted - set(transaction.values(KNOWN_KEYS, keys=text_list(wanted)))) if wanted else []

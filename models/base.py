@@ -1,4 +1,4 @@
-"""What every table shares: an unbound Peewee model, the clock, and ids that tell no counts."""
+"""What every table shares: an unbound Peewee model, the clock, and ids that reveal no counts."""
 
 import secrets
 import time
@@ -6,7 +6,7 @@ import time
 import peewee
 
 SEQ_BITS = 27
-MAX_INTEGER = (1 << 63) - 1  # of a column: no id, position or time (ms) reaches it
+MAX_INTEGER = (1 << 63) - 1  # SQLite's largest INTEGER, greater than every id and time
 _SEQ_MASK = (1 << SEQ_BITS) - 1
 
 
@@ -24,25 +24,24 @@ def now_ms() -> int:
 
 
 def new_id() -> int:
-    """A random positive id for a user or an upload: 62 bits, so that ids tell no counts and do not meet."""
+    """A random positive id for a user or an upload: 62 bits, so that ids reveal no counts and do not collide."""
     return secrets.randbits(62) | 1
 
 
 def new_conversation_id() -> int:
-    """A random positive id of 36 bits; the caller draws again should it be taken."""
+    """A random positive id of 36 bits; the caller draws again if it is taken."""
     return secrets.randbelow((1 << 36) - 1) + 1
 
 
 def message_id(conversation_id: int, seq: int) -> int:
-    """`conversation << 27 | seq`: clusters a conversation's messages and is their order inside it."""
+    """`conversation << 27 | seq`: sorts by conversation, then by position in it."""
     return conversation_id << SEQ_BITS | seq
 
 
 def conversation_of(message_id: int) -> int:
-    """The conversation that a message id names."""
     return message_id >> SEQ_BITS
 
 
 def seq_of(message_id: int) -> int:
-    """The place of a message in its conversation: 1, 2, 3 …"""
+    """The position of a message in its conversation, from 1."""
     return message_id & _SEQ_MASK

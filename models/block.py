@@ -1,4 +1,4 @@
-"""Blocks: who does not want to hear from whom."""
+"""Blocks: who has blocked whom."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, IdList, Param, Query, Value
 
 
 class Block(Base):
-    """`blocker_id` has blocked `blocked_id`; it stands in the way of sends in both directions."""
+    """`blocker_id` has blocked `blocked_id`; neither can send to the other."""
 
     blocker_id = BigIntegerField()
     blocked_id = BigIntegerField()
@@ -20,8 +20,6 @@ class Block(Base):
 
 
 class BlockRow(NamedTuple):
-    """One entry of a person's own list."""
-
     blocked_id: int
     at: int
 
@@ -44,7 +42,7 @@ PAGE = Query(
     .limit(Param("count")),
     BlockRow,
 )
-# Those of the ids who have blocked `user`.
+# The users among `ids` who have blocked `user`.
 BLOCKERS = Value[int](
     Block.select(Block.blocker_id).where(Block.blocked_id == Param("user"), Block.blocker_id.in_(IdList("ids")))
 )

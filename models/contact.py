@@ -1,4 +1,4 @@
-"""Contacts: the people of somebody's conversations who may know whether they are there, and how far they have read."""
+"""Contacts: the other members of a user's conversations, who may see their presence and their read positions."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _OWN = Setting.alias("own")
 
 
 def _is_blocked(user_id: Field) -> Any:
-    """Whether there is a block between this person and the viewer, from either side."""
+    """Whether one of this user and the viewer has blocked the other."""
     mine = Block.select(Block.at).where(Block.blocker_id == _VIEWER, Block.blocked_id == user_id)
     theirs = Block.select(Block.at).where(Block.blocker_id == user_id, Block.blocked_id == _VIEWER)
     return fn.EXISTS(mine) | fn.EXISTS(theirs)
@@ -33,15 +33,15 @@ _SHARED = (
     )
     .distinct()
 )
-# People with whom the viewer has a conversation that is no unanswered request, and no block.
+# Users who share an open conversation with the viewer, without a block between the two.
 ALL = Value[int](_SHARED.limit(Param("count")))
 AMONG = Value[int](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
 
 
 def _learning(setting: str) -> Value[int]:
-    """The other members of a conversation who may learn of a position of the viewer's.
+    """The other members of a conversation who may see a position of the viewer's.
 
-    Both send such receipts, neither has blocked the other, and neither waits for an answer.
+    Both send such receipts, neither has blocked the other, and the request states of both are open.
     """
     return Value(
         Member.select(_THEIRS.user_id)

@@ -1,4 +1,4 @@
-"""Conversations: found or made by their unique keys, listed by activity."""
+"""Conversations: found or created by their unique keys, listed by activity."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from models.transaction import Transaction
 
 
 class ConversationKind(IntEnum):
-    """How a conversation is found again: by its pair, by its member set, or by its one person."""
+    """What identifies a conversation: its two members, the set of its members, or its only member."""
 
     DIRECT = 0
     GROUP = 1
@@ -35,7 +35,7 @@ class Conversation(Base):
 
 
 class Direct(Base):
-    """The unique key of a conversation between two people, or of one with oneself."""
+    """The unique key of a conversation between two users, or of a user with themselves: `user_lo` <= `user_hi`."""
 
     user_lo = BigIntegerField()
     user_hi = BigIntegerField()
@@ -46,7 +46,7 @@ class Direct(Base):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation as one of its members has it."""
+    """A conversation with the positions and preferences of one member."""
 
     id: int
     kind: int
@@ -66,7 +66,7 @@ class ConversationRow(NamedTuple):
 
 
 class DirectRow(NamedTuple):
-    """The conversation with one other person."""
+    """The direct conversation with one other user."""
 
     user_id: int
     conversation_id: int
@@ -101,8 +101,8 @@ def inbox(
 ) -> Query[ConversationRow]:
     """The viewer's conversations beyond (`activity`, `conversation`), exclusive, by activity; at most `count`.
 
-    With `requests` those that wait for an answer, else the others, archived or not as the parameter `archived` says.
-    Each `with_…` adds the parameter of that name. One that was cleared comes back with its next message.
+    With `requests`: those that wait for the viewer's answer. Without: the others, filtered by the parameter `archived`.
+    Each `with_…` adds the parameter of that name. A cleared conversation is listed again after its next message.
     """
     order: tuple[Any, Any]
     at, of = Param("activity"), Param("conversation")
@@ -119,7 +119,7 @@ def inbox(
 
 @cache
 def inbox_count(*, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> OneValue[int]:
-    """How many conversations `inbox` would list in all."""
+    """The number of conversations that `inbox` lists on all pages."""
     query = (
         Member.select(fn.COUNT(Member.conversation_id))
         .join(Conversation, on=(Conversation.id == Member.conversation_id))
@@ -142,7 +142,7 @@ def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, wi
     return query
 
 
-# Unread messages for a badge: of conversations that are not muted at `now`, without those with one muted person alone.
+# Unread messages for a badge: without conversations muted at `now` and direct ones with a muted user.
 _PEER = Member.alias("peer")
 UNMUTED_UNREAD = OneValue[int](
     Member.select(fn.COALESCE(fn.SUM(Member.unread), 0))
@@ -194,19 +194,19 @@ NEXT_SEQ = Value[int](
     .where(Conversation.id == Param("conversation"))
     .returning(Conversation.last_seq)
 )
-# Whoever leaves a group makes it another one: the exact set of people that it was found by is no longer its own.
+# When a member leaves, the group's set of members has changed: it is no longer found by the former one.
 FORGET_HASH = Command(
     Conversation.update({Conversation.member_hash: None}).where(Conversation.id == Param("conversation"))
 )
 
 
 def member_hash(user_ids: Iterable[int]) -> bytes:
-    """The unique key of a group: the same people, in any order and named any number of times, are the same group."""
+    """The unique key of a group; order and repetition of the ids do not matter."""
     return hashlib.sha256(",".join(map(str, sorted(set(user_ids)))).encode()).digest()
 
 
 def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
-    """The conversation of exactly these people, the viewer among them; None where nobody wrote yet."""
+    """The conversation with exactly these members, or None."""
     if len(user_ids) <= 2:
         return transaction.value(DIRECT, lo=min(user_ids), hi=max(user_ids))
     return transaction.value(GROUP, hash=member_hash(user_ids))
@@ -219,10 +219,10 @@ def get_or_put_with(
     requester_id: int | None = None,
     asked: frozenset[int] = frozenset(),
 ) -> tuple[int, bool]:
-    """The conversation of exactly these people and whether it was made now; runs inside `Database.write`.
+    """The conversation with exactly these members, and whether it is new; runs inside `Database.write`.
 
-    A new one begins as a request of `requester_id` to those who are `asked`. In a direct one the requester waits for
-    the answer as well; in a group they go on with the others.
+    A new one is a request of `requester_id` to the users in `asked`. In a direct conversation the requester's state is
+    SENT until the answer; in a group the others can use it at once.
     """
     found = find_with(transaction, user_ids)
     if found is not None:

@@ -51,8 +51,8 @@ class Database:
         readers: int = 2,
     ) -> None:
         self.path = path
-        self.exposures: list[Exposure] = []  # files that `open` found open to others
-        self.was_cut_off = False  # whether the last run did not end by itself
+        self.exposures: list[Exposure] = []  # files that `open` found accessible to other accounts
+        self.was_cut_off = False  # whether the last run ended without closing the database
         self._lock: Lock | None = None
         self._file = DatabaseFile(path)
         self._writer_database = _new_database(path, _WRITER_PRAGMAS)
@@ -62,9 +62,9 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Locks the file, brings its tables up to date, starts the threads; all that it makes has mode 0600.
+        """Locks the file, migrates its tables and starts the threads; new files have mode 0600.
 
-        Raises DatabaseInUse when another process has it, SchemaTooNew when a newer program wrote it, DatabaseUnreadable
+        Raises DatabaseInUse when another process has it, SchemaTooNew when a newer version wrote it, DatabaseUnreadable
         or LogForeign when it is damaged, and Unavailable or DatabaseFull when it cannot be used.
         """
         await asyncio.to_thread(self._prepare)
@@ -72,10 +72,10 @@ class Database:
         self._readers.start()
 
     async def close(self, seconds: float | None = None) -> bool:
-        """Finishes what was submitted, then lets go of the file; a second close does nothing.
+        """Finishes what was submitted, then closes the file and unlocks it; a second close does nothing.
 
-        Returns whether it could within `seconds`; None is no limit. Else the threads go on until the process ends. What
-        they have committed is in the log, from which the next start takes it, as after a crash.
+        Returns False if that takes longer than `seconds` (None: no limit); the threads then go on until the process
+        ends. What they have committed is in the write-ahead log, and the next start recovers it, as after a crash.
         """
         began = time.monotonic()
         if not await self._readers.stop(seconds):
@@ -91,9 +91,9 @@ class Database:
     async def write(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn(transaction, …)` on the writer's thread and returns when its effects are on the disk.
 
-        `fn` is plain and touches only models; raising undoes all that it did. Raises Unavailable or DatabaseFull when
-        nothing was stored, and OutcomeUnknown when it may have been: then, and after giving up to wait, the call may
-        be tried again with the same key.
+        `fn` is a plain function that uses only models; an exception undoes all that it did. Raises Unavailable or
+        DatabaseFull when nothing was stored, and OutcomeUnknown when it may have been stored. After that, or after a
+        timeout, the caller may try again with the same idempotency key.
         """
         result: T = await self._writer.submit(lambda transaction: fn(transaction, *args, **kwargs))
         return result
@@ -104,15 +104,15 @@ class Database:
         return result
 
     async def check(self) -> None:
-        """Writes a row, reads it again, and looks at the file; raises what writing and reading raise."""
+        """Writes a row, reads it back and checks the file; raises what `write` and `read` raise."""
         written = await self._writer.submit(probe.add)
         if (found := await self._readers.submit(probe.find)) is None or found < written:
             raise DatabaseFailed("the database does not give back what is written into it")
 
     async def renew_mark(self) -> None:
-        """Makes copies that were made so far differ from the database, see models/recovery.py; to be called often.
+        """Gives the database a new mark (see models/recovery.py), so that it differs from every copy made so far.
 
-        Raises what writing raises, and OSError.
+        To be called regularly. Raises what `write` raises, and OSError.
         """
         if self._lock is not None:
             await self.write(renew_mark, self._file, self._lock)
@@ -134,7 +134,7 @@ class Database:
         self._lock = lock
 
     def _open_file(self, lock: Lock) -> None:
-        """1. what the last run has left; 2. the mark of this one, but on a full disk; 3. the tables; 4. the file."""
+        """1. Checks the last run's log; 2. marks this run, unless the disk is full; 3. migrates; 4. holds the file."""
         self.was_cut_off = check_log(self.path, lock)
         create_private(self.path)
         self.exposures = list(close_to_others(self.path))
@@ -146,13 +146,13 @@ class Database:
             self._file.hold()
 
     def _mark_end(self, database: peewee.SqliteDatabase) -> None:
-        """On the writer's thread, before its connection is closed; without room for the mark there is none."""
+        """Runs on the writer's thread before its connection is closed; on a full disk the database stays unmarked."""
         assert self._lock is not None
         with suppress(OSError):
             mark_end(database, self._lock)
 
     def _release(self, lock: Lock) -> None:
-        """Once the last connection is closed; what it has left undone is in the log."""
+        """Unlocks the database once the last connection is closed; a log that is left was not checkpointed."""
         self._file.close()
         log = self.path.with_name(f"{self.path.name}-wal")
         lock.release(is_clean=not log.exists() or not log.stat().st_size)

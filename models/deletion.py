@@ -1,4 +1,4 @@
-"""Deleted messages: what was deleted for everyone, out of everybody's sight, as long as it can still be reported."""
+"""Deleted messages: copies of what was deleted for everyone, stored as long as it can be reported."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ BATCH = 100
 
 
 class DeletedMessage(Base):
-    """A message as it was when it was deleted; no query of a viewer's reads it but that of a report."""
+    """A message as it was when it was deleted; only reporting reads it."""
 
     id = BigIntegerField(primary_key=True)
     sender_id = BigIntegerField()
@@ -26,7 +26,7 @@ class DeletedMessage(Base):
 
 
 class DeletedFile(Base):
-    """A file of one: its bytes stay in the storage, and no URL leads to them."""
+    """A file of a deleted message; its bytes stay in the storage, and no URL serves them."""
 
     message_id = BigIntegerField()
     position = IntegerField()
@@ -40,7 +40,7 @@ class DeletedFile(Base):
 
 
 class Reportable(Base):
-    """Somebody who had a deleted message: they may report it, and nothing else."""
+    """A user who could see a message before it was deleted, and may report it."""
 
     user_id = BigIntegerField()
     message_id = BigIntegerField()
@@ -50,8 +50,6 @@ class Reportable(Base):
 
 
 class DeletedRow(NamedTuple):
-    """A deleted message."""
-
     id: int
     sender_id: int
     created_at: int
@@ -61,8 +59,6 @@ class DeletedRow(NamedTuple):
 
 
 class DeletedFileRow(NamedTuple):
-    """A file of a deleted message."""
-
     message_id: int
     position: int
     storage_key: str
@@ -74,7 +70,7 @@ class DeletedFileRow(NamedTuple):
 _COLUMNS = tuple(getattr(DeletedMessage, name) for name in DeletedRow._fields)
 _FILE_COLUMNS = tuple(getattr(DeletedFile, name) for name in DeletedFileRow._fields)
 
-# Again for a message that some had lost to an edit before: it is as it was in the end.
+# A message that an edit has hidden from some may have a row already: the last text counts.
 PUT = Command(
     DeletedMessage.insert({getattr(DeletedMessage, name): Param(name) for name in DeletedRow._fields}).on_conflict(
         conflict_target=[DeletedMessage.id],
@@ -85,7 +81,7 @@ PUT_REPORTABLE = Command(
     Reportable.insert({Reportable.user_id: Param("user"), Reportable.message_id: Param("message")}).on_conflict_ignore()
 )
 PUT_FILE = Command(DeletedFile.insert({getattr(DeletedFile, name): Param(name) for name in DeletedFileRow._fields}))
-# Deleted at `since` or later, of those that the viewer had; both bounds are exclusive.
+# What the viewer may report of messages deleted at `since` or later; both id bounds are exclusive.
 PAGE_BACKWARD = Query(
     Reportable.select(*_COLUMNS)
     .join(DeletedMessage, on=(DeletedMessage.id == Reportable.message_id))
@@ -105,7 +101,7 @@ FILES = Query(
     .order_by(DeletedFile.message_id, DeletedFile.position),
     DeletedFileRow,
 )
-# The oldest that nobody can report any more and no report shows.
+# The oldest deleted before `before` that no report shows.
 EXPIRED = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
@@ -115,7 +111,7 @@ EXPIRED = Value[int](
     .order_by(DeletedMessage.deleted_at, DeletedMessage.id)
     .limit(BATCH)
 )
-# The oldest of which files are put aside and that no report shows.
+# The same, of those that have files.
 WITH_FILES = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
@@ -131,8 +127,8 @@ DELETE_FILES = Command(DeletedFile.delete().where(DeletedFile.message_id == Para
 DELETE_REPORTABLE = Command(Reportable.delete().where(Reportable.message_id == Param("message")))
 
 
-def keep(transaction: Transaction, row: MessageRow, at: int, had_by: Iterable[int]) -> None:
-    """Puts a message aside as it is; these people may report it. Its former texts have to stay where they are."""
+def put(transaction: Transaction, row: MessageRow, at: int, reporter_ids: Iterable[int]) -> None:
+    """Stores a copy of a message, which these users may report; the caller must not delete its former texts."""
     transaction.run(
         PUT,
         id=row.id,
@@ -142,12 +138,12 @@ def keep(transaction: Transaction, row: MessageRow, at: int, had_by: Iterable[in
         revision=row.revision,
         deleted_at=at,
     )
-    for user_id in sorted(set(had_by)):
+    for user_id in sorted(set(reporter_ids)):
         transaction.run(PUT_REPORTABLE, user=user_id, message=row.id)
 
 
 def files_of(transaction: Transaction, message_ids: Iterable[int]) -> dict[int, list[DeletedFileRow]]:
-    """The files of each deleted message, in their order."""
+    """The files of each deleted message, by position."""
     files: dict[int, list[DeletedFileRow]] = {}
     for row in transaction.all(FILES, ids=id_list(message_ids)):
         files.setdefault(row.message_id, []).append(row)
@@ -155,7 +151,7 @@ def files_of(transaction: Transaction, message_ids: Iterable[int]) -> dict[int, 
 
 
 def forget(transaction: Transaction, message_id: int) -> None:
-    """Deletes what was put aside of a message; its former texts and uploads are the caller's."""
+    """Deletes the copy of a message; the caller deletes its former texts and uploads."""
     transaction.run(DELETE_REPORTABLE, message=message_id)
     transaction.run(DELETE_FILES, message=message_id)
     transaction.run(DELETE, message=message_id)

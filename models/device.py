@@ -1,4 +1,4 @@
-"""Devices: where somebody is signed in, one for every sign-in."""
+"""Devices: one for each sign-in of a user."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, IdList, Param, Query
 
 
 class Device(Base):
-    """A place of a person; it goes with its session, and its session with it."""
+    """A device of a user; it is deleted together with its session."""
 
     id = BigIntegerField(primary_key=True)
     user_id = BigIntegerField()

@@ -1,4 +1,4 @@
-"""Edits: the texts that a message had before."""
+"""Edits: the former texts of a message."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, Param, Query
 
 
 class MessageEdit(Base):
-    """A text that was replaced: the `revision` it was, and when it was written."""
+    """A text that was replaced; `revision` and `at` are its own, not those of the edit."""
 
     message_id = BigIntegerField()
     revision = IntegerField()
@@ -21,7 +21,7 @@ class MessageEdit(Base):
 
 
 class EditRow(NamedTuple):
-    """One of a message's former texts; `at` in ms since 1970."""
+    """A former text; `at` is in ms since 1970."""
 
     revision: int
     body: str | None

@@ -1,26 +1,26 @@
-"""What the data layer refuses or fails with; no driver's exception crosses this line.
+"""The errors of the data layer; no exception of a driver leaves models.
 
 DatabaseError
 ├── Unavailable        nothing was stored; the same call may be tried again
 │   ├── Busy           the queue is full
 │   ├── DeadlineExceeded  the call waited or ran too long
-│   ├── DatabaseLocked another program holds the file
+│   ├── DatabaseLocked another program has locked the file
 │   ├── NotCommitted   the transaction could not be committed
 │   └── DatabaseFailed the disk fails
-│       ├── DatabaseDamaged  what the file holds makes no sense
+│       ├── DatabaseDamaged  the file is corrupt
 │       └── DatabaseLost     the file is not the one that was opened
-├── OutcomeUnknown     COMMIT failed, and a crash may bring back what it was to store
+├── OutcomeUnknown     COMMIT failed, and recovery after a crash may still apply the transaction
 ├── DatabaseFull       the disk is full; nothing was stored
 ├── DatabaseInUse      another process holds the database
-├── DatabaseUnreadable the file is damaged, or no database
+├── DatabaseUnreadable the file is corrupt or not a database of Sotto
 │   ├── LogForeign     the write-ahead log beside it belongs to another one
-│   └── DatabaseMissing  a write-ahead log is there, and the database is not
-└── SchemaTooNew       the database was written by a newer program
+│   └── DatabaseMissing  there is a write-ahead log, but no database
+└── SchemaTooNew       a newer version has written the database
 """
 
 
 class DatabaseError(Exception):
-    """Anything that the data layer reports itself; its text is safe to log, and holds no SQL and no parameter."""
+    """The base class; its text contains no SQL and no parameter, so it is safe to log."""
 
 
 class Unavailable(DatabaseError):
@@ -34,35 +34,35 @@ class Busy(Unavailable):
 
 
 class DeadlineExceeded(Unavailable):
-    """The call was not begun in time (a write) or was interrupted (a read)."""
+    """A write did not start in time, or a read was interrupted."""
 
 
 class DatabaseLocked(Unavailable):
-    """Another program holds the file for longer than anybody waits for it."""
+    """Another program has locked the file for longer than the busy timeout."""
 
 
 class NotCommitted(Unavailable):
-    """COMMIT failed: of this batch nothing is stored, and no crash brings it back."""
+    """COMMIT failed: nothing of the batch is stored, and no recovery after a crash will apply it."""
 
 
 class DatabaseFailed(Unavailable):
-    """The disk fails, or the file cannot be used: nothing was stored, or it cannot be read."""
+    """The disk fails, or the file cannot be used: nothing was stored or read."""
 
     retry_after_seconds = 5.0
 
 
 class DatabaseDamaged(DatabaseFailed):
-    """What the file holds makes no sense."""
+    """The file is corrupt."""
 
 
 class DatabaseLost(DatabaseFailed):
-    """The path names no file any more, or another one: what would be written would be gone after a restart."""
+    """The file was moved, deleted or replaced: what was written to it now would be lost at the next start."""
 
 
 class OutcomeUnknown(DatabaseError):
-    """COMMIT failed on the way to the disk: not there now, and there again after a crash, until a later COMMIT.
+    """COMMIT failed while writing: nothing is visible now, but until a later COMMIT a crash may bring it back.
 
-    A second call with the same idempotency key tells.
+    A second call with the same idempotency key gives the outcome.
     """
 
     retry_after_seconds = 5.0
@@ -73,20 +73,20 @@ class DatabaseFull(DatabaseError):
 
 
 class DatabaseInUse(DatabaseError):
-    """Another process has opened this database; the embedded mode is one process."""
+    """Another process has opened this database; only one may."""
 
 
 class DatabaseUnreadable(DatabaseError):
-    """The file is damaged, is no database, or is one of another program."""
+    """The file is corrupt, is not a database, or belongs to another program."""
 
 
 class LogForeign(DatabaseUnreadable):
-    """The write-ahead log beside the file was written for another one, a copy that was replaced for example."""
+    """The write-ahead log belongs to another database, for example because the file was restored from a backup."""
 
 
 class DatabaseMissing(DatabaseUnreadable):
-    """The file is gone, or empty, and what was still to be written into it lies beside it."""
+    """The file is missing or empty, while its write-ahead log exists."""
 
 
 class SchemaTooNew(DatabaseError):
-    """The database holds migrations that this program does not know."""
+    """The database has migrations that this version does not know."""

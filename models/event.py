@@ -1,4 +1,4 @@
-"""The event log: for each user n = 1, 2, 3 … without a gap; what a stream resumes from."""
+"""The event log, from which streams resume: per user n = 1, 2, 3 … without gaps."""
 
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
@@ -10,19 +10,19 @@ from models.prepared import Command, OneValue, Param, Query, Value
 from models.transaction import Transaction
 from models.user import User
 
-TRIM_LOT = 20
+TRIM_BATCH = 20
 
 
 class EventKind(IntEnum):
-    """What happened; the comment says what `subject_id` names, and `actor_id` and `detail` where they are used."""
+    """What happened; the comments say what `subject_id` refers to, and `actor_id` and `detail` if they are used."""
 
     MESSAGE_CREATED = 0  # a message
     CONVERSATION_CREATED = 1  # a conversation
-    USER_BLOCKED = 2  # the user whom this one blocked
-    USER_UNBLOCKED = 3  # the user whom this one no longer blocks
-    MESSAGE_UPDATED = 4  # a message; detail: a sum of Change
+    USER_BLOCKED = 2  # the blocked user
+    USER_UNBLOCKED = 3  # the user who is no longer blocked
+    MESSAGE_UPDATED = 4  # a message; detail: Change flags
     MESSAGE_REMOVED = 5  # a message; detail: a Removal
-    RECEIPT_UPDATED = 6  # the message up to which; actor: whose; detail: a Receipt
+    RECEIPT_UPDATED = 6  # the last message that is covered; actor: its reader; detail: a Receipt
     CONVERSATION_UPDATED = 7  # a conversation
     CONVERSATION_REMOVED = 8  # a conversation
     SETTINGS_CHANGED = 9  # the user
@@ -30,8 +30,6 @@ class EventKind(IntEnum):
 
 
 class Change(IntFlag):
-    """What is different about a message."""
-
     TEXT = 1
     STATE = 2
     REACTIONS = 4
@@ -39,23 +37,21 @@ class Change(IntFlag):
 
 
 class Removal(IntEnum):
-    """Why a message is gone."""
-
     DELETED_FOR_VIEWER = 0
     DELETED_SILENTLY = 1
-    CLEARED = 2  # with all before it
+    CLEARED = 2  # with all messages before it
     RETENTION = 3
 
 
 class Receipt(IntEnum):
-    """How far a message has come."""
+    """Which position of a member has moved."""
 
     DELIVERED = 1
     READ = 2
 
 
 class Event(Base):
-    """One thing that concerns one user."""
+    """An entry of a user's log."""
 
     user_id = BigIntegerField()
     n = BigIntegerField()
@@ -70,8 +66,6 @@ class Event(Base):
 
 
 class EventRow(NamedTuple):
-    """One entry of a user's log."""
-
     n: int
     kind: int
     subject_id: int
@@ -81,10 +75,9 @@ class EventRow(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in a user's log: behind the event n, which happened at `at`; both 0 before the first.
+    """A position in a user's log: after the event `n`, which happened at `at`; both are 0 before the first.
 
-    A number alone does not identify an event: a log that was restored from an older copy counts on from there, and
-    gives the number to another event. Both together do.
+    `n` alone does not identify an event: a log that was restored from a backup assigns the same numbers again.
     """
 
     n: int
@@ -101,7 +94,7 @@ class EdgeRow(NamedTuple):
     last: Position
 
 
-# Counted inside the transaction that commits it, so the order of commits is the order of n.
+# n is counted inside the writing transaction, so commits are in the order of n.
 PUT = OneValue[int](
     Event.insert_from(
         Event.select(
@@ -132,7 +125,7 @@ TRIM = Command(Event.delete().where(Event.user_id == Param("user"), Event.n < Pa
 YOUNGER = Value[int](
     Event.select(Event.n).where(Event.user_id == Param("user"), Event.at >= Param("at")).order_by(Event.n).limit(1)
 )
-USERS = Value[int](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_LOT))
+USERS = Value[int](User.select(User.id).where(User.id > Param("after")).order_by(User.id).limit(TRIM_BATCH))
 
 
 def put(
@@ -145,28 +138,26 @@ def put(
     actor_id: int = 0,
     detail: int = 0,
 ) -> int:
-    """Appends to a user's log and returns its n; runs inside `Database.write`."""
+    """Appends an event to a user's log and returns its n; runs inside `Database.write`."""
     return transaction.value(
         PUT, user=user_id, kind=int(kind), subject=subject_id, at=at, actor=actor_id, detail=int(detail)
     )
 
 
 def edges_of(transaction: Transaction, user_id: int) -> EdgeRow:
-    """Where a user's log begins and ends."""
     first = transaction.first(FIRST, user=user_id)
     return EdgeRow(START, START) if first is None else EdgeRow(first, last_of(transaction, user_id))
 
 
 def last_of(transaction: Transaction, user_id: int) -> Position:
-    """Where a user's log ends."""
     return transaction.first(LAST, user=user_id) or START
 
 
 def find_position(transaction: Transaction, user_id: int, n: int, at: int | None) -> Position | None:
-    """The place behind the event n, from which a user's log can be read without a gap; None where there is none.
+    """The position after the event n; None if the log can no longer be read from there without a gap.
 
-    None also where n is another event than the one of that time: the log was restored from a copy that is older than
-    it. `at` is None in cursors of earlier versions, which hold the number alone.
+    None too if `n` is now another event than the one at `at`: the log was restored from a backup. Cursors of earlier
+    versions have no `at`.
     """
     if n == 0:
         return START if edges_of(transaction, user_id).first.n <= 1 else None
@@ -175,11 +166,10 @@ def find_position(transaction: Transaction, user_id: int, n: int, at: int | None
 
 
 def trim(transaction: Transaction, after_user_id: int, before: int) -> int:
-    """Deletes events before a time (ms since 1970) from the logs of the next users beyond an id, in order of ids.
+    """Deletes events before a time (ms since 1970) from the logs of the next users after an id, in order of ids.
 
-    The newest of them stays: whoever had come as far as that has missed nothing, and a cursor is compared with it.
-    Returns the last of those users, or 0 when there are none left. At most 20 users and 1,000 events each: the writer
-    is needed elsewhere.
+    The newest of these events stays: a cursor at it is still valid, and is compared with it. Returns the id of the last
+    user, or 0 at the end. Covers at most TRIM_BATCH users and 1,000 events each, to keep the writer free.
     """
     users = transaction.values(USERS, after=after_user_id)
     for user_id in users:

@@ -1,4 +1,4 @@
-"""What an error of SQLite means: a full disk, one that fails, a file that somebody else holds, or a bug of ours."""
+"""The translation of SQLite's errors into those of models/error.py."""
 
 import sqlite3
 
@@ -8,7 +8,7 @@ from models.error import DatabaseDamaged, DatabaseError, DatabaseFailed, Databas
 
 DriverError = sqlite3.Error | peewee.PeeweeException
 
-# By primary result code (https://www.sqlite.org/rescode.html). The words are ours: SQLite's may quote SQL.
+# By primary result code (https://www.sqlite.org/rescode.html). The texts are our own: SQLite's may quote SQL.
 _FAILING = {
     sqlite3.SQLITE_IOERR: "the disk answers with an I/O error",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
@@ -26,7 +26,7 @@ _HELD = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def failure_of(error: DriverError) -> DatabaseError:
-    """The error as other rooms may see it, caused by the driver's, with its name (`SQLITE_IOERR_FSYNC`) in the text."""
+    """Our error for a driver's, which is its cause; the text contains SQLite's name for it (`SQLITE_IOERR_FSYNC`)."""
     driver = getattr(error, "orig", error)
     primary = getattr(driver, "sqlite_errorcode", 0) & 0xFF
     name = getattr(driver, "sqlite_errorname", type(error).__name__)

@@ -1,4 +1,4 @@
-"""The file of an open database: whether its path still names it."""
+"""The file of an open database: detects that it was moved, deleted or replaced."""
 
 import os
 import sqlite3
@@ -14,10 +14,10 @@ _MARK_OFFSET = 60  # of the user version, https://www.sqlite.org/fileformat.html
 
 @dataclass(slots=True)
 class DatabaseFile:
-    """Holds the file and its write-ahead log from `hold` to `release`, and knows both by device and inode.
+    """Holds the file and its write-ahead log open from `hold` to `release`, and identifies both by device and inode.
 
-    SQLite itself goes on writing into a file that was deleted or replaced. The connection keeps the log from being
-    deleted and made anew while others are reopened. The descriptor stays open as long: closing one would drop the
+    SQLite itself goes on writing into a file that was deleted or replaced. The extra connection prevents SQLite from
+    deleting the log while other connections are reopened. The descriptor stays open too: closing one would drop the
     locks that SQLite has on the file (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
 
@@ -28,7 +28,7 @@ class DatabaseFile:
     _identities: tuple[int, ...] = ()
 
     def hold(self) -> None:
-        """Takes note of what the path names; no other connection is open yet. Raises sqlite3.Error and OSError."""
+        """Opens and identifies both files, before any other connection. Raises sqlite3.Error and OSError."""
         self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA query_only = 1")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -38,7 +38,7 @@ class DatabaseFile:
         self._identities = self._look()
 
     def check(self) -> None:
-        """Raises DatabaseLost where it was deleted, moved, replaced or written over; costs some microseconds."""
+        """Raises DatabaseLost if the file was deleted, moved, replaced or overwritten; takes a few microseconds."""
         self.check_place()
         try:
             magic = os.pread(self._descriptor, len(_MAGIC), 0)
@@ -48,9 +48,9 @@ class DatabaseFile:
             raise DatabaseLost("the file of the database was written over")
 
     def check_place(self) -> None:
-        """Raises DatabaseLost where the path does not name the file any more; to be called before a connection is made.
+        """Raises DatabaseLost if the path leads to another file or none; to be called before opening a connection.
 
-        SQLite would make an empty file there, and delete the log beside it, which holds what was acknowledged.
+        SQLite would create an empty file there and delete the log, which contains acknowledged writes.
         """
         try:
             found = self._look()
@@ -61,17 +61,17 @@ class DatabaseFile:
 
     @property
     def mark(self) -> int:
-        """See `mark_in`. Raises OSError."""
+        """The mark in the file, see `mark_in`. Raises OSError."""
         return mark_in(self._descriptor)
 
     def release(self) -> None:
-        """Lets go, before the last connection is closed, which folds the log into the file; twice does no harm."""
+        """Closes the extra connection, so that closing the last other one checkpoints the log; may be called twice."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def close(self) -> None:
-        """After the last connection is closed; twice does no harm."""
+        """To be called after the last connection is closed; may be called twice."""
         self.release()
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -83,9 +83,6 @@ class DatabaseFile:
 
 
 def mark_in(descriptor: int) -> int:
-    """The mark (see models/recovery.py) in the file itself, past SQLite, which would look into the log first.
-
-    0 in a new one.
-    """
+    """The mark (see models/recovery.py) in the file itself, 0 in a new one; SQLite would read the log first."""
     header = os.pread(descriptor, 4, _MARK_OFFSET)
     return int(struct.unpack(">i", header)[0]) if len(header) == 4 else 0

@@ -1,4 +1,4 @@
-"""Follows: whose messages somebody is open to."""
+"""Follows: who follows whom, which decides whose messages are accepted."""
 
 from peewee import BigIntegerField, CompositeKey
 

@@ -1,4 +1,4 @@
-"""Hidden messages: what one person does not see, while others do."""
+"""Hidden messages: what one member of a conversation does not see."""
 
 from peewee import BigIntegerField, CompositeKey, IntegerField
 
@@ -7,9 +7,9 @@ from models.prepared import Command, IdList, Param, Value
 
 
 class Hidden(Base):
-    """Deleted by `user_id` for themselves, or written in a group by somebody whom they had blocked then.
+    """A message that `user_id` deleted for themselves, or whose sender they had blocked when it was written in a group.
 
-    One that `is_withheld` was written in a group that they have not agreed to be in, and is there once they do.
+    With `is_withheld`: written in a group that they have not accepted; it becomes visible when they do.
     """
 
     user_id = BigIntegerField()
@@ -20,7 +20,7 @@ class Hidden(Base):
         primary_key = CompositeKey("user_id", "message_id")
 
 
-# For good, also what was only withheld before.
+# Permanent, even if the message was only withheld before.
 PUT = Command(
     Hidden.insert(
         {Hidden.user_id: Param("user"), Hidden.message_id: Param("message"), Hidden.is_withheld: 0}
@@ -29,7 +29,7 @@ PUT = Command(
 WITHHOLD = Command(
     Hidden.insert({Hidden.user_id: Param("user"), Hidden.message_id: Param("message"), Hidden.is_withheld: 1})
 )
-# What was withheld between two ids, both exclusive; the row count tells how many messages are there now.
+# Between two ids, both exclusive; the row count is the number of messages that become visible.
 RELEASE = Command(
     Hidden.delete().where(
         Hidden.user_id == Param("user"),
@@ -38,7 +38,7 @@ RELEASE = Command(
         Hidden.is_withheld == 1,
     )
 )
-# Those of the people from whom a message is hidden.
+# The users among `users` from whom a message is hidden.
 FROM = Value[int](
     Hidden.select(Hidden.user_id).where(Hidden.user_id.in_(IdList("users")), Hidden.message_id == Param("message"))
 )

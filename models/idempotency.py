@@ -1,4 +1,4 @@
-"""Idempotency keys: what a sender's `clientMessageId` stands for, for ever."""
+"""Idempotency keys: the stored result of each send with a `clientMessageId`; never deleted."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, Param, Query
 
 
 class Idempotency(Base):
-    """`result` is JSON: what the first call answered, as ids."""
+    """`result` is JSON: the ids in the answer to the first call."""
 
     key = TextField()
     user_id = BigIntegerField()
@@ -22,7 +22,7 @@ class Idempotency(Base):
 
 
 class IdempotencyRow(NamedTuple):
-    """What was asked under the key, as a hash, and what was answered."""
+    """The hash of the first request and its result."""
 
     request_hash: bytes
     result: str

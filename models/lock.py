@@ -1,4 +1,4 @@
-"""The lock file: one process to a database, and what the next start has to know of how this one ended."""
+"""The lock file: one process per database, and how its last run ended."""
 
 import fcntl
 import os
@@ -10,23 +10,23 @@ from models.error import DatabaseInUse
 from models.private_file import create_private
 
 _STOPPED = "stopped"
-_TEXT_BYTES = 1000  # room for some ninety marks: each start on a full disk that is cut off adds one
-_ROOM_BYTES = 256 * 1024  # without its index of 32 KiB a write-ahead log cannot even be read
+_TEXT_BYTES = 1000  # room for about ninety marks: each run on a full disk that does not end cleanly adds one
+_ROOM_BYTES = 256 * 1024  # a write-ahead log cannot even be read without an index of 32 KiB
 
 
 @dataclass(slots=True)
 class Lock:
-    """An advisory lock, held until `release`, also by a crash.
+    """An advisory lock, held until `release` or the end of the process.
 
-    While it runs the file says which process holds it and which marks (see models/recovery.py) the database may have,
-    and afterwards that it has stopped. `marks` is what the file said before: the marks of a run that did not end by
-    itself; none after one that did; None where it is not known. While nobody holds it, it reserves the disk space
-    that the next start needs, so that a start succeeds although the disk has filled up meanwhile.
+    While it is held the file contains the process id and the marks (see models/recovery.py) that the database may have;
+    after a clean end, that the process has stopped. `marks` is what the file contained before: the marks of a run that
+    did not end cleanly, an empty set after a clean end, None if unknown. While the lock is free, the file reserves the
+    disk space that the next start needs, in case the disk fills up in the meantime.
     """
 
     _descriptor: int
     marks: frozenset[int] | None
-    is_new: bool  # nobody has held it before
+    is_new: bool  # this is the first process to hold it
 
     @classmethod
     def take(cls, path: Path) -> "Lock":
@@ -46,13 +46,13 @@ class Lock:
         return cls(descriptor, _marks_in(words), is_new=not words)
 
     def write(self, *marks: int) -> None:
-        """Replaces the marks. Several are on the disk when it returns; a single one of the former gets there later."""
+        """Replaces the marks. Several are synced to the disk; a single one, which was among the former, is not."""
         self._put(" ".join(map(str, (os.getpid(), *marks))))
         if len(marks) > 1:
             os.fsync(self._descriptor)
 
     def release(self, *, is_clean: bool) -> None:
-        """Lets the next process have it; `is_clean` when all that was written is in the database itself."""
+        """Releases the lock; `is_clean` if the database file contains everything and the log nothing."""
         if self._descriptor < 0:
             return
         if is_clean:
@@ -63,7 +63,7 @@ class Lock:
         self._descriptor = -1
 
     def _put(self, text: str) -> None:
-        """In place, and cut afterwards: on a full disk the file has its block already."""
+        """Overwrites, then truncates: the file keeps its block, so this works on a full disk."""
         content = text.encode("ascii")
         os.pwrite(self._descriptor, content, 0)
         os.ftruncate(self._descriptor, len(content))

@@ -1,4 +1,4 @@
-"""Members: each one's place in a conversation, what they have read of it, and how they want to have it."""
+"""Members: the positions and preferences of each user in a conversation."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -12,28 +12,28 @@ from models.transaction import Transaction
 
 
 class RequestState(IntEnum):
-    """How a conversation that began as a request stands, on the side of one member."""
+    """The state of a message request, from one member's side."""
 
-    NONE = 0
+    NONE = 0  # there was no request
     PENDING = 1  # waits for this member's answer
     ACCEPTED = 2
-    DECLINED = 3  # by this member
+    DECLINED = 3  # by this member, who may still accept
     SENT = 4  # this member waits for the answer
 
 
-OPEN_STATES = (RequestState.NONE, RequestState.ACCEPTED)
-UNANSWERED_STATES = (RequestState.PENDING, RequestState.DECLINED)  # this member has not accepted, and may yet
+OPEN_STATES = (RequestState.NONE, RequestState.ACCEPTED)  # receipts, typing and presence pass
+UNANSWERED_STATES = (RequestState.PENDING, RequestState.DECLINED)  # this member has not accepted
 
 
-FOR_GOOD = MAX_INTEGER  # the `muted_until` of who set no end
+FOR_GOOD = MAX_INTEGER  # as `muted_until`: without an end
 
 
 class Member(Base):
-    """A person's place in a conversation; every position is a `seq`, and all up to it are meant.
+    """A user's membership; each position is a `seq` and covers all messages up to it.
 
-    `last_seq` is the newest message that there is for this member. `read_seq` and `delivered_seq` are what others are
-    told, and only grow; what lies behind `seen_seq` is unread, and `unread` counts it. `requester_id` is who asked this
-    member, where the conversation began as a request to them.
+    `last_seq` is the newest message that this member can see. `read_seq` and `delivered_seq` are what other members
+    see, and only grow. Messages after `seen_seq` are unread, and `unread` counts them; those up to `floor_seq` were
+    cleared. `requester_id` is the sender of the request, if the conversation began as a request to this member.
     """
 
     user_id = BigIntegerField()
@@ -60,8 +60,6 @@ class Member(Base):
 
 
 class MemberRow(NamedTuple):
-    """One member of one conversation."""
-
     conversation_id: int
     user_id: int
     joined_at: int
@@ -74,13 +72,13 @@ class MemberRow(NamedTuple):
 
 
 class UnreadRow(NamedTuple):
-    """What waits for a person in all."""
+    """The totals of unread messages and of conversations with unread messages."""
 
     messages: int
     conversations: int
 
 
-# Written out, not bound: a partial index serves only a query that is seen to imply its condition.
+# Literals instead of parameters: SQLite uses a partial index only if the SQL text implies its condition.
 IS_UNREAD = (Member.unread > SQL("0")) | Member.is_marked_unread
 IS_REQUEST = Member.request_state == SQL("1")
 IS_LISTED = Member.request_state.not_in(UNANSWERED_STATES)
@@ -92,7 +90,7 @@ MEMBERS = Query(
     .order_by(Member.conversation_id, Member.user_id),
     MemberRow,
 )
-# Requests do not count: they wait elsewhere.
+# Requests are not included.
 UNREAD = Query(
     Member.select(fn.COALESCE(fn.SUM(Member.unread), 0), fn.COUNT(Member.unread)).where(
         Member.user_id == Param("viewer"), IS_UNREAD, IS_LISTED
@@ -128,7 +126,7 @@ PUT = Command(
         }
     )
 )
-# The sender has read all up to what they write themselves; whoever reads more than before by it, the count tells.
+# A sender has read everything before their own message; the row count says whether a position moved.
 ADVANCE_SENDER = Command(
     Member.update(
         {
@@ -144,7 +142,7 @@ ADVANCE_SENDER = Command(
     )
 )
 _IS_SENDER = Member.user_id == Param("sender")
-# For all but those to whom the message is hidden. An archived conversation comes back, unless it is muted.
+# For all members from whom the message is not hidden. Takes the conversation out of the archive unless it is muted.
 ADVANCE = Command(
     Member.update(
         {
@@ -157,11 +155,11 @@ ADVANCE = Command(
             Member.is_marked_unread: Case(None, [(_IS_SENDER, 0)], Member.is_marked_unread),
             Member.is_archived: Case(None, [(Member.muted_until > Param("at"), Member.is_archived)], 0),
         }
-    ).where(Member.conversation_id == Param("conversation"), Member.user_id.not_in(IdList("deaf")))
+    ).where(Member.conversation_id == Param("conversation"), Member.user_id.not_in(IdList("hidden_from")))
 )
 
 
-# A conversation that this member has not accepted is accepted for both.
+# If this member has not accepted yet: for all members, that is both of a direct conversation.
 _SAME = Member.alias("same")
 ACCEPT = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
@@ -175,7 +173,7 @@ ACCEPT = Command(
         ),
     )
 )
-# In a group each answers for themselves.
+# In a group each member accepts for themselves.
 ACCEPT_ALONE = Command(
     Member.update({Member.request_state: int(RequestState.ACCEPTED)}).where(
         Member.user_id == Param("user"),
@@ -193,14 +191,14 @@ _SEQ, _AT = Param("seq"), Param("at")
 
 
 def _forward(position: Field, moment: Field) -> dict[Field, object]:
-    """A position that only grows, and the time at which it last did."""
+    """Moves a position forward, never back, and sets the time if it moved."""
     return {
         position: Case(None, [(position < _SEQ, _SEQ)], position),
         moment: Case(None, [(position < _SEQ, _AT)], moment),
     }
 
 
-# What was read was delivered before. The row counts tell whether a position moved.
+# Reading implies delivery. The row count says whether the position moved.
 DELIVER = Command(
     Member.update(_forward(Member.delivered_seq, Member.delivered_at)).where(_MINE, Member.delivered_seq < _SEQ)
 )
@@ -212,7 +210,7 @@ READ = Command(
         }
     ).where(_MINE, Member.read_seq < _SEQ)
 )
-# The member's own view of what is unread.
+# What the member sees as unread; others do not see it.
 SET_SEEN = Command(
     Member.update(
         {
@@ -222,7 +220,7 @@ SET_SEEN = Command(
         }
     ).where(_MINE)
 )
-# One message less to read, for those who have not come to it; those to whom it was hidden never counted it.
+# For members who have not seen the message; those from whom it was hidden never counted it.
 FORGET_UNREAD = Command(
     Member.update({Member.unread: Case(None, [(Member.unread > 0, Member.unread - 1)], 0)}).where(
         Member.conversation_id == Param("conversation"),
@@ -233,7 +231,7 @@ FORGET_UNREAD = Command(
 CLEAR = Command(
     Member.update({Member.floor_seq: Case(None, [(Member.floor_seq < _SEQ, _SEQ)], Member.floor_seq)}).where(_MINE)
 )
-# Where nothing is left to show, `activity` goes back to the time of joining, and no mark stays: no trace.
+# Without any visible message left, `activity` goes back to `joined_at` and the unread mark is removed: no trace.
 FALL_BACK = Command(
     Member.update(
         {

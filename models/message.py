@@ -1,4 +1,4 @@
-"""Messages: written in order, read in pages, searched by word."""
+"""Messages: written in order, read in pages, searched by words."""
 
 from collections.abc import Iterable
 from enum import IntEnum
@@ -17,7 +17,7 @@ from models.transaction import Transaction
 
 
 class MessageKind(IntEnum):
-    """What a message is in the main; derived from its content, never believed."""
+    """The main content of a message; derived from its files, never taken from the client."""
 
     TEXT = 0
     IMAGE = 1
@@ -27,7 +27,7 @@ class MessageKind(IntEnum):
 
 
 class Message(Base):
-    """`id` is `conversation << 27 | seq`; `attachments` counts the files, so that most pages need not ask."""
+    """`id` is `conversation << 27 | seq`; `attachments` is the number of files, which most pages need no query for."""
 
     id = BigIntegerField(primary_key=True)
     sender_id = BigIntegerField()
@@ -47,13 +47,11 @@ class MessageFts(Base):
     """The full-text index over `Message.body`; filled by a job, see models/job.py."""
 
     rowid = BigIntegerField(primary_key=True)
-    message_fts = TextField()  # FTS5's hidden column: the table's name, to match against
+    message_fts = TextField()  # FTS5's hidden column, named like the table: the left side of MATCH
     body = TextField()
 
 
 class MessageRow(NamedTuple):
-    """A message as it is stored."""
-
     id: int
     sender_id: int
     created_at: int
@@ -72,7 +70,7 @@ _ALL = tuple(getattr(Message, name) for name in MessageRow._fields)
 IS_SHOWN = ~fn.EXISTS(
     Hidden.select(Hidden.message_id).where(Hidden.user_id == Param("viewer"), Hidden.message_id == Message.id)
 )
-# The right to see a message, in SQL: a member of its conversation, not cleared by them, and not hidden from them.
+# Who may see a message: a member of its conversation who has not cleared it and from whom it is not hidden.
 _SEEN_BY_VIEWER = (
     (Member.user_id == Param("viewer"))
     & (Member.conversation_id == Expression(Message.id, ">>", SEQ_BITS))
@@ -113,7 +111,7 @@ PAGE_BACKWARD = Query(
 )
 VISIBLE = Query(Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow)
 
-# The newest message that the viewer sees of each of the conversations.
+# The newest message that the viewer can see in a conversation.
 _NEWEST = (
     Message.select(Message.id)
     .where(
@@ -124,10 +122,11 @@ _NEWEST = (
     .order_by(Message.id.desc())
     .limit(1)
 )
+# Of each of the conversations; NULL where there is none.
 NEWEST = Value[int | None](
     Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
 )
-# How many between two ids, both exclusive, wait to be read by the viewer.
+# The number of messages between two ids, both exclusive, that count as unread for the viewer.
 COUNT_UNREAD = OneValue[int](
     Message.select(fn.COUNT(Message.id)).where(
         Message.id > Param("after"),
@@ -137,7 +136,7 @@ COUNT_UNREAD = OneValue[int](
         IS_SHOWN,
     )
 )
-# How many of those that UNMUTED_UNREAD counts are of people whom the viewer has muted, in groups.
+# How many of the messages that UNMUTED_UNREAD counts are from muted users in groups.
 _UNREAD = Member.alias("waiting")
 COUNT_UNREAD_OF_MUTED = OneValue[int](
     Member.select(fn.COUNT(Message.id))
@@ -175,25 +174,25 @@ EDIT = Command(
         {Message.body: Param("body"), Message.revision: Message.revision + 1, Message.edited_at: Param("at")}
     ).where(Message.id == Param("id"), Message.deleted_at.is_null())
 )
-ENTOMB = Command(
+MARK_DELETED = Command(
     Message.update(
         {Message.body: None, Message.metadata: None, Message.attachments: 0, Message.deleted_at: Param("at")}
     ).where(Message.id == Param("id"), Message.deleted_at.is_null())
 )
-# Those of the messages that were not deleted for everyone.
+# The messages that were not deleted for everyone.
 PRESENT = Value[int](Message.select(Message.id).where(Message.id.in_(IdList("ids")), Message.deleted_at.is_null()))
 DELETE = Command(Message.delete().where(Message.id == Param("id")))
 
 
 class FtsRow(NamedTuple):
-    """A text for the index."""
+    """A text to be indexed."""
 
     id: int
     body: str
 
 
 class FoundRow(NamedTuple):
-    """A message that a search found, before it is loaded."""
+    """A search result, to be loaded by id."""
 
     id: int
     created_at: int
@@ -202,10 +201,10 @@ class FoundRow(NamedTuple):
 TEXTS = Query(
     Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), FtsRow
 )
-# FTS5's own table: a look-up by row id in an external-content index would find every message, indexed or not.
+# FTS5's internal table: a look-up by rowid in an external-content index finds every message, indexed or not.
 _DOCSIZE = Table("message_fts_docsize")
 INDEXED = Value[int](_DOCSIZE.select(_DOCSIZE.c.id).where(_DOCSIZE.c.id == Param("id")))
-# FTS5's command: the text has to be the one that was indexed.
+# FTS5's 'delete' command needs exactly the text that was indexed.
 UNINDEX = Command(
     MessageFts.insert({MessageFts.message_fts: "delete", MessageFts.rowid: Param("id"), MessageFts.body: Param("body")})
 )
@@ -216,10 +215,10 @@ INDEX = Command(MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.bod
 def search(
     *, with_conversation: bool, with_sender: bool, with_attachment: bool | None, with_since: bool, with_until: bool
 ) -> Query[FoundRow]:
-    """The viewer's messages that match, newest first, beyond (`at`, `id`), exclusive.
+    """The messages visible to the viewer that match, newest first, beyond (`at`, `id`), exclusive.
 
-    Walks the viewer's conversations and asks the index for each one's range of row ids: a plain join of index and
-    messages grows with the whole server. `with_attachment` is None where it does not matter.
+    Searches the index per conversation of the viewer, by range of rowids: the cost of a plain join of index and
+    messages grows with the whole server. `with_attachment`: None for both.
     """
     lowest = Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq
     beyond = Expression(Member.conversation_id + 1, "<<", SEQ_BITS)
@@ -245,12 +244,12 @@ def search(
 
 
 def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:
-    """Those of the messages that exist and that the viewer may see now."""
+    """The messages among `ids` that the viewer may see now."""
     return {row.id: row for row in transaction.all(VISIBLE, viewer=viewer_id, ids=id_list(ids))}
 
 
 def count_unmuted_unread(transaction: Transaction, viewer_id: int, now: int) -> int:
-    """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
+    """The viewer's unread messages, without muted conversations and messages of muted users."""
     found = transaction.value(UNMUTED_UNREAD, viewer=viewer_id, now=now)
     muted = transaction.value(COUNT_UNREAD_OF_MUTED, viewer=viewer_id, now=now)
     return found - muted

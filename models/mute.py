@@ -1,4 +1,4 @@
-"""Mutes: whose messages make no notifications for somebody."""
+"""Mutes: whose messages cause no notifications for a user."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, Param, Query
 
 
 class Mute(Base):
-    """`muter_id` has muted `muted_id`, who is never told."""
+    """`muter_id` has muted `muted_id`, who cannot see it."""
 
     muter_id = BigIntegerField()
     muted_id = BigIntegerField()
@@ -20,8 +20,6 @@ class Mute(Base):
 
 
 class MuteRow(NamedTuple):
-    """One entry of a person's own list."""
-
     muted_id: int
     at: int
 

@@ -1,4 +1,4 @@
-"""Private files: what the database consists of is its owner's alone, whatever the folder and the umask."""
+"""Private files: the files of the database are accessible to their owner only, whatever the umask."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ _SIDES = ("", "-wal", "-shm", "-journal", ".lock")
 
 
 class Exposure(NamedTuple):
-    """A file that accounts of other people on this machine could open; `is_mended` once they no longer can."""
+    """A file that other accounts of this machine could open; `is_mended` if that is corrected."""
 
     path: Path
     mode: int
@@ -20,22 +20,22 @@ class Exposure(NamedTuple):
 
 
 def create_private(path: Path) -> None:
-    """Makes an empty file with mode 0600 where there is none. SQLite gives `-wal` and `-shm` the mode of the database.
+    """Creates an empty file with mode 0600 if there is none. SQLite gives `-wal` and `-shm` the mode of the database.
 
     Not for a database that this process has open: closing a descriptor would drop SQLite's locks (POSIX).
     """
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE)
         try:
-            os.fchmod(descriptor, PRIVATE)  # a umask takes bits away, from the owner as well
+            os.fchmod(descriptor, PRIVATE)  # the umask may have removed bits of the owner
         finally:
             os.close(descriptor)
 
 
 def close_to_others(database: Path) -> Iterator[Exposure]:
-    """Takes the rights of all others from the files of a database that was made with them (by an older Sotto).
+    """Removes the permissions of others from a database's files, which older versions created with them.
 
-    What the group may do stays: an operator gives it, for a backup. Yields each file that was found open.
+    Those of the group stay: an operator may have set them for a backup. Yields each file that others could open.
     """
     for path in (database.with_name(database.name + side) for side in _SIDES):
         with suppress(FileNotFoundError):
@@ -43,7 +43,7 @@ def close_to_others(database: Path) -> Iterator[Exposure]:
             if mode & stat.S_IRWXO:
                 try:
                     path.chmod(mode & ~stat.S_IRWXO)
-                except OSError:  # another owner's
+                except OSError:  # the file has another owner
                     yield Exposure(path, mode, is_mended=False)
                 else:
                     yield Exposure(path, mode, is_mended=True)

@@ -1,4 +1,4 @@
-"""The probe: a row that is written to see whether the database can be, and read to see whether it was."""
+"""The probe: a row that is written and read back to check that the database works."""
 
 from peewee import IntegerField
 
@@ -8,8 +8,6 @@ from models.transaction import Transaction
 
 
 class Probe(Base):
-    """One row."""
-
     id = IntegerField(primary_key=True)
     n = IntegerField()
 
@@ -23,10 +21,10 @@ FIND = Value[int](Probe.select(Probe.n).where(Probe.id == 1))
 
 
 def add(transaction: Transaction) -> int:
-    """Counts on, which changes a page, and returns the number; runs inside `Database.write`."""
+    """Increments the counter, which changes a page, and returns it; runs inside `Database.write`."""
     return transaction.value(ADD)
 
 
 def find(transaction: Transaction) -> int | None:
-    """The number that was written last; None where somebody deleted the row."""
+    """The counter; None if the row was deleted."""
     return transaction.value(FIND)

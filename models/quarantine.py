@@ -1,4 +1,4 @@
-"""The quarantine: what the storage holds and no row names waits here, by its name, before it is deleted."""
+"""The quarantine: names of stored objects that no row refers to, noted for a time before they are deleted."""
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from models.transaction import Transaction
 
 
 class Quarantine(Base):
-    """Something of the storage that no row names, since when (ms since 1970)."""
+    """A stored object without a row; `since` is when that was found, in ms since 1970."""
 
     name = TextField(primary_key=True)
     since = BigIntegerField()
@@ -21,8 +21,6 @@ class Quarantine(Base):
 
 
 class QuarantineRow(NamedTuple):
-    """One of them."""
-
     name: str
     since: int
 
@@ -38,12 +36,12 @@ DELETE_OLD = Command(Quarantine.delete().where(Quarantine.since < Param("before"
 
 
 def find(transaction: Transaction, names: Iterable[str]) -> dict[str, int]:
-    """Those of the names that are in quarantine, and since when."""
+    """The names that are in quarantine, and since when."""
     return {row.name: row.since for row in transaction.all(FIND, names=text_list(names))}
 
 
 def change(transaction: Transaction, *, put: Iterable[str], delete: Collection[str], now: int) -> None:
-    """Puts names into the quarantine, those that are there staying as they are, and takes others out."""
+    """Adds and removes names; one that is there already keeps its time."""
     for name in put:
         transaction.run(PUT, name=name, since=now)
     if delete:

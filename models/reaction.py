@@ -1,4 +1,4 @@
-"""Reactions: an emoji of a person on a message."""
+"""Reactions: emoji of users on messages."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,6 @@ from models.prepared import Command, IdList, OneValue, Param, Query
 
 
 class Reaction(Base):
-    """One emoji of one person on one message."""
-
     message_id = BigIntegerField()
     user_id = BigIntegerField()
     emoji = TextField()
@@ -23,8 +21,6 @@ class Reaction(Base):
 
 
 class ReactionRow(NamedTuple):
-    """One reaction."""
-
     message_id: int
     user_id: int
     emoji: str
@@ -50,7 +46,7 @@ DELETE_ALL = Command(Reaction.delete().where(Reaction.message_id == Param("messa
 COUNT = OneValue[int](
     Reaction.select(fn.COUNT(Reaction.emoji.distinct())).where(Reaction.message_id == Param("message"))
 )
-# On messages of the viewer's conversations, from where theirs begin; without those of people whom they have blocked.
+# On messages of the viewer's conversations that they have not cleared; without reactions of users they have blocked.
 OF_MESSAGES = Query(
     Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(
         Reaction.message_id.in_(IdList("ids")),

@@ -1,4 +1,4 @@
-"""The readers: threads with read-only connections, one snapshot to a call, interrupted at a deadline."""
+"""The readers: threads with read-only connections; each call has one snapshot and a deadline."""
 
 import asyncio
 import sqlite3
@@ -16,7 +16,7 @@ from models.error import Busy, DatabaseError, DatabaseFailed, DatabaseLost, Dead
 from models.failure import failure_of
 from models.file import DatabaseFile
 from models.transaction import Transaction
-from models.writer import Call, deliver, tell, wait_for
+from models.writer import Call, deliver, signal_end, wait_for
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Readers:
     deadline_seconds: float
     _queue: SimpleQueue[Call | None] = field(default_factory=SimpleQueue)
     _pending: int = 0
-    _ended: list[asyncio.Event] = field(default_factory=list)  # of each thread
+    _ended: list[asyncio.Event] = field(default_factory=list)  # one for each thread
     _is_stopping: bool = False
     _running: dict[Call, sqlite3.Connection] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -46,8 +46,8 @@ class Readers:
             self._ended.append(ended)
 
     async def stop(self, seconds: float | None = None) -> bool:
-        """Waits until all that was submitted is answered, at most `seconds`; returns whether it is."""
-        self._is_stopping = True  # what came after the end marks would never be answered
+        """Waits at most `seconds` until every submitted call is answered; returns whether all are."""
+        self._is_stopping = True  # calls queued after the end markers would never be answered
         for _ in self._ended:
             self._queue.put(None)
         return all(await asyncio.gather(*(wait_for(ended, seconds) for ended in self._ended)))
@@ -75,17 +75,19 @@ class Readers:
 
     def _work(self, ended: asyncio.Event) -> None:
         assert self._loop is not None
-        with suppress(sqlite3.Error, peewee.PeeweeException, DatabaseLost):  # the first read will try again, and tell
+        with suppress(
+            sqlite3.Error, peewee.PeeweeException, DatabaseLost
+        ):  # the first read tries again and reports the error
             self._connect()
         while (call := self._queue.get()) is not None:
             if not call.future.cancelled():
                 self._run_one(call)
             self._loop.call_soon_threadsafe(self._deliver, call)
         self._close()
-        tell(self._loop, ended)
+        signal_end(self._loop, ended)
 
     def _connect(self) -> None:
-        """Opens a connection where none is; raises DatabaseLost where the file is not in its place."""
+        """Opens a connection if none is open; raises DatabaseLost if the file is not in its place."""
         if self.database.is_closed():
             self.file.check_place()
             self.database.connect()
@@ -113,7 +115,7 @@ class Readers:
             self._running[call] = connection
 
     def _end(self, call: Call) -> None:
-        """Ends the snapshot; a connection that failed is not used again."""
+        """Ends the snapshot; closes a connection that failed."""
         try:
             if not self.database.is_closed() and self.database.connection().in_transaction:
                 self.database.connection().execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Receipts: when each person's position in a conversation moved, so that a message keeps the time of its own."""
+"""Receipts: when each member's positions moved, which gives the time at which a message was delivered or read."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ HOUR_MS = 3_600_000
 
 
 class ReceiptTime(Base):
-    """A position of `kind` (a Receipt) came to `seq` at this time, in ms since 1970; READ says DELIVERED too."""
+    """A position of `kind` (a Receipt) moved to `seq` at `at`, in ms since 1970; READ implies DELIVERED."""
 
     conversation_id = BigIntegerField()
     user_id = BigIntegerField()
@@ -30,8 +30,6 @@ class ReceiptTime(Base):
 
 
 class ReceiptTimeRow(NamedTuple):
-    """One move of a position."""
-
     conversation_id: int
     user_id: int
     kind: int
@@ -40,7 +38,7 @@ class ReceiptTimeRow(NamedTuple):
 
 
 class MessageTimesRow(NamedTuple):
-    """When one message reached a person, and when they first had read it; None where that is not known."""
+    """When a message was delivered to a member and first read by them; None if unknown."""
 
     message_id: int
     user_id: int
@@ -53,7 +51,7 @@ _MINE = Member.alias("mine")
 
 
 def _first(kind: Receipt) -> Select:
-    """When the position of a member first came to the message, or past it."""
+    """When the position of a member first reached or passed the message."""
     return (
         ReceiptTime.select(ReceiptTime.at)
         .where(
@@ -78,7 +76,7 @@ PUT = Command(
         }
     ).on_conflict_ignore()
 )
-# Of all members, for messages of conversations that the viewer is a member of.
+# Of all members, for messages in conversations of the viewer.
 OF_MESSAGES = Query(
     Message.select(Message.id, Member.user_id, _first(Receipt.DELIVERED), _first(Receipt.READ))
     .join(Member, on=(Member.conversation_id == Expression(Message.id, ">>", SEQ_BITS)))
@@ -98,7 +96,7 @@ DELETE_OF = Command(
     )
 )
 _KEY = (ReceiptTime.conversation_id, ReceiptTime.user_id, ReceiptTime.kind, ReceiptTime.seq)
-# In the order of the key; `after` is exclusive.
+# In key order; the parameters are an exclusive bound.
 AFTER = Query(
     ReceiptTime.select(*_ALL)
     .where(Tuple(*_KEY) > Tuple(Param("conversation"), Param("user"), Param("kind"), Param("seq")))
@@ -119,7 +117,7 @@ DELETE = Command(
 def times_of(
     transaction: Transaction, viewer_id: int, message_ids: Iterable[int]
 ) -> dict[int, dict[int, MessageTimesRow]]:
-    """By message, then by person, of what the viewer is a member of; what was read had been delivered."""
+    """By message id, then by user id, for conversations of the viewer; reading implies delivery."""
     times: dict[int, dict[int, MessageTimesRow]] = {}
     for row in transaction.all(OF_MESSAGES, viewer=viewer_id, ids=id_list(message_ids)):
         known = [at for at in (row.delivered_at, row.read_at) if at is not None]
@@ -128,7 +126,7 @@ def times_of(
 
 
 def unused_rows(rows: Sequence[ReceiptTimeRow], before: int) -> list[ReceiptTimeRow]:
-    """Of rows in the order of their key: those before a time that another move in the same hour follows."""
+    """Of rows in key order: those before a time that are followed by another move in the same hour."""
     return [
         row
         for row, following in pairwise(rows)

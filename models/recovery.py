@@ -1,10 +1,10 @@
-"""Recovery: what a start makes of a write-ahead log that the last run has left.
+"""Recovery: checks a write-ahead log that the last run has left before SQLite applies it.
 
-SQLite replays such a log into whatever database it finds beside it. A backup that was copied over the folder of a
-killed server is not the one that the log was written for, and the two together are a malformed third. So each run marks
-the database with a random number (its `user_version`, four bytes of the header that are in the file itself before
-anything else is written), and keeps the same number in the lock file. A copy that was made while the server ran has the
-mark of its time, which is why a run changes it now and then.
+SQLite applies such a log to any database that it finds beside it. If a backup was copied over the folder of a killed
+server, log and database do not belong together, and applying the log corrupts the database. So each run marks the
+database with a random number (its `user_version`, four bytes of the header, which reach the file before anything else
+is written) and writes the same number into the lock file. A copy made while the server runs has the mark of that time,
+so a run changes its mark from time to time.
 """
 
 import secrets
@@ -22,10 +22,10 @@ from models.transaction import Transaction
 
 
 def check_log(path: Path, lock: Lock) -> bool:
-    """Whether the last run has left a log; then the database is read whole: some ten seconds a gigabyte.
+    """Whether the last run has left a log; if so, checks the whole database: about ten seconds per gigabyte.
 
-    Raises LogForeign where it was written for another database, DatabaseMissing where there is none, and
-    DatabaseUnreadable where both together are damaged. Nothing is changed.
+    Raises LogForeign if the log belongs to another database, DatabaseMissing if there is no database, and
+    DatabaseUnreadable if the two together are damaged. Changes nothing.
     """
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or not log.stat().st_size:
@@ -40,11 +40,11 @@ def check_log(path: Path, lock: Lock) -> bool:
 
 
 def mark_run(database: peewee.SqliteDatabase, lock: Lock, former: int) -> None:
-    """Gives the database the mark of this run in place of the former one, before anything else is written.
+    """Replaces the former mark with that of this run, before anything else is written.
 
-    The lock file has both marks until the new one is in the database itself: a crash in between finds one of them. A
-    database that no run has ended with (0, see `mark_end`) has no copies yet, and needs no mark. Raises DatabaseFull
-    and OSError; then the former mark goes on, and copies that have it are not told apart.
+    The lock file contains both marks until the new one is in the database file: after a crash in between, one of them
+    matches. A database that has not been closed yet (mark 0, see `mark_end`) has no copies and needs no mark. Raises
+    DatabaseFull and OSError; the former mark then stays, and copies that have it are not detected.
     """
     if former == 0 and lock.is_new:
         lock.write(0)
@@ -63,10 +63,10 @@ def mark_run(database: peewee.SqliteDatabase, lock: Lock, former: int) -> None:
 
 
 def renew_mark(transaction: Transaction, file: DatabaseFile, lock: Lock) -> None:
-    """Gives a running database another mark; runs inside `Database.write`. Raises OSError, with nothing changed.
+    """Gives a running database a new mark; runs inside `Database.write`. Raises OSError, with nothing changed.
 
-    Does nothing until the mark before is in the file itself: while it is not, no checkpoint has ended, and a log that
-    was not begun anew brings every copy up to date. The lock file has both marks, as in `mark_run`.
+    Does nothing until the current mark is in the file itself: before that no checkpoint has completed, and the log,
+    which was not restarted, brings every copy up to date. The lock file contains both marks, as in `mark_run`.
     """
     connection = transaction.database.connection()
     [(mark,)] = connection.execute("PRAGMA user_version").fetchall()
@@ -77,11 +77,10 @@ def renew_mark(transaction: Transaction, file: DatabaseFile, lock: Lock) -> None
 
 
 def mark_end(database: peewee.SqliteDatabase, lock: Lock) -> None:
-    """Marks a database that has no mark yet, at the end of the run; brought to the disk by closing it.
+    """Marks a database that has no mark yet, at the end of the run; closing it writes the mark to the disk.
 
-    The lock file has both marks before, as in `mark_run`: closing writes the new one into the file while its log is
-    still there, and a crash in between must not make the two look foreign to each other. Raises OSError, with the
-    database unmarked.
+    The lock file contains both marks first, as in `mark_run`: closing writes the new one into the file while the log
+    still exists, and after a crash in between the two must still match. Raises OSError, with the database unmarked.
     """
     if database.user_version == 0:
         mark = _new_mark()
@@ -96,13 +95,13 @@ def _new_mark() -> int:
 
 
 def mark_of(path: Path) -> int:
-    """See `mark_in`. No connection may be open: closing a descriptor drops SQLite's locks."""
+    """The mark in the file, see `mark_in`. No connection may be open: closing a descriptor drops SQLite's locks."""
     with path.open("rb") as file:
         return mark_in(file.fileno())
 
 
 def _check_pages(path: Path) -> None:
-    """Read-only, so that the log is not folded into the database at the end."""
+    """Opens the database read-only, so that closing it does not checkpoint the log."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()

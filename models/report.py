@@ -1,4 +1,4 @@
-"""Reports: messages that somebody wants the operator to see, copied with what was said before them."""
+"""Reports: messages reported to the operator, copied together with the messages before them."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from models.prepared import Command, Param, Query, Value
 
 
 class Report(Base):
-    """What was reported, by whom, and what the operator did about it."""
+    """A report of a message; `resolution` says what the operator did about it."""
 
     id = BigIntegerField(primary_key=True)
     reporter_id = BigIntegerField()
@@ -22,9 +22,9 @@ class Report(Base):
 
 
 class ReportMessage(Base):
-    """A copy of a message as it was when it was reported, names of its files as JSON.
+    """A copy of a message at the time of the report; `filenames` is JSON. Deleted when the report is resolved.
 
-    Its former texts are those of `MessageEdit` before `revision`. It stays as long as its report is open.
+    Its former texts are those in `MessageEdit` before `revision`.
     """
 
     report_id = BigIntegerField()
@@ -41,8 +41,6 @@ class ReportMessage(Base):
 
 
 class ReportRow(NamedTuple):
-    """A report."""
-
     id: int
     reporter_id: int
     message_id: int
@@ -54,8 +52,6 @@ class ReportRow(NamedTuple):
 
 
 class ReportedRow(NamedTuple):
-    """A message that was kept with a report."""
-
     report_id: int
     message_id: int
     sender_id: int

@@ -1,4 +1,4 @@
-"""Requests: what one person has sent to another who has not answered it, or has declined it."""
+"""Message requests: those that are not answered, or declined."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from models.prepared import IdList, Query
 
 
 class WaitingRow(NamedTuple):
-    """A member who has not answered, and how many messages all the requests of the same person to them hold."""
+    """A member who has not answered; `messages` counts those in all unanswered requests of the same requester."""
 
     conversation_id: int
     user_id: int
@@ -21,25 +21,25 @@ _ASKED = Member.alias("asked")
 
 
 def _requests(query: Any, requester: Any, user: Any, state: RequestState) -> Any:
-    # Written out, not bound: compared with a parameter, the condition of a partial index makes SQLite prepare anew for
-    # every value, which costs seven times what the statement does.
+    # A literal instead of a parameter: with a partial index on the column, SQLite would prepare the statement again for
+    # every value, at seven times its cost.
     is_so = _ASKED.request_state == SQL(str(int(state)))
     return query.where(_ASKED.requester_id == requester, _ASKED.user_id == user, is_so)
 
 
 def waiting(requester: Any, user: Any) -> Any:
-    """How many messages all the unanswered requests of one person to another hold."""
+    """The number of messages in all unanswered requests of one user to another."""
     query = _ASKED.select(fn.COALESCE(fn.SUM(Conversation.last_seq), 0))
     query = query.join(Conversation, on=(Conversation.id == _ASKED.conversation_id))
     return _requests(query, requester, user, RequestState.PENDING)
 
 
 def is_declined(requester: Any, user: Any) -> Any:
-    """Whether one person has declined a request of another's, and has not accepted it since."""
+    """Whether `user` has declined a request of `requester` and not accepted it since."""
     return fn.EXISTS(_requests(_ASKED.select(_ASKED.user_id), requester, user, RequestState.DECLINED))
 
 
-# The members of these conversations who have not answered.
+# The members of the conversations who have not answered.
 WAITING = Query(
     Member.select(Member.conversation_id, Member.user_id, waiting(Member.requester_id, Member.user_id)).where(
         Member.conversation_id.in_(IdList("ids")), IS_REQUEST

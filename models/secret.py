@@ -1,4 +1,4 @@
-"""The server's own secret: what signs cursors and file URLs."""
+"""The server's secrets, which sign cursors and file URLs."""
 
 import secrets
 
@@ -10,7 +10,7 @@ from models.transaction import Transaction
 
 
 class ServerSecret(Base):
-    """A random value made at first start and kept with the data, so that a restart keeps cursors good."""
+    """A random value, generated at the first start; stored so that cursors stay valid after a restart."""
 
     name = TextField(primary_key=True)
     value = BlobField()
@@ -23,7 +23,7 @@ PUT = Command(
 
 
 def get_or_put(transaction: Transaction, name: str) -> bytes:
-    """32 random bytes, the same at every call with this name; runs inside `Database.write`."""
+    """The secret of this name, 32 random bytes, generated at the first call; runs inside `Database.write`."""
     transaction.run(PUT, name=name, value=secrets.token_bytes(32))
     value = transaction.value(FIND, name=name)
     assert value is not None

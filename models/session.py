@@ -1,4 +1,4 @@
-"""Sessions: tokens that are good, kept as hashes, each with its device."""
+"""Sessions: valid tokens, stored as hashes, each with its device."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from models.user import User
 
 
 class Session(Base):
-    """A sign-in; `token_hash` is the sha256 of the token, which is kept nowhere."""
+    """A sign-in; `token_hash` is the SHA-256 of the token, which itself is not stored."""
 
     token_hash = BlobField(primary_key=True)
     user_id = BigIntegerField()
@@ -71,8 +71,8 @@ EXTEND = Command(
 OF_DEVICE = Value[bytes](
     Session.select(Session.token_hash).where(Session.user_id == Param("user"), Session.device_id == Param("device"))
 )
-# Beyond so many, the one that was unseen for longest first; the trusted ones go last, so that somebody who has the
-# password alone cannot push them out.
+# The sessions beyond the first `most`: trusted devices come first, then those seen last. So somebody who only has the
+# password cannot displace a trusted device.
 BEYOND = Value[bytes](
     Session.select(Session.token_hash)
     .join(Device, on=(Device.id == Session.device_id))
@@ -83,7 +83,9 @@ BEYOND = Value[bytes](
 )
 DELETE_EXPIRED = Command(
     Device.delete().where(
-        Device.id.in_(Session.select(Session.device_id).where(Session.expires_at < Param("now")))  # with its session
+        Device.id.in_(
+            Session.select(Session.device_id).where(Session.expires_at < Param("now"))
+        )  # its session is deleted with it
     )
 )
 
@@ -105,7 +107,7 @@ def put(
     device_name: str | None = None,
     is_trusted: bool = True,
 ) -> int:
-    """Stores a session with a device of its own, and returns the device's id."""
+    """Stores a session with a new device and returns the device's id."""
     device_id, now = new_id(), now_ms()
     transaction.run(device.PUT, id=device_id, user=user_id, name=device_name, is_trusted=int(is_trusted), now=now)
     transaction.run(PUT, token_hash=token_hash, user=user_id, device=device_id, created_at=now, expires_at=expires_at)

@@ -1,4 +1,4 @@
-"""Settings of a person: who may write to them, and what they let others know."""
+"""Settings of a user: who may write to them, and what they share with others."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from models.prepared import Command, IdList, Param, Query
 
 
 class Audience(IntEnum):
-    """Who may open a conversation; a greater number is a smaller audience."""
+    """Who may start a conversation; a greater number is a smaller audience."""
 
     EVERYONE = 0
     FOLLOWED_BY_ME = 1  # SelfCommunity: the sender must be followed by the recipient
@@ -19,14 +19,14 @@ class Audience(IntEnum):
 
 
 class OutsideAction(IntEnum):
-    """What becomes of a first message from outside of the audience."""
+    """What happens to a first message from outside the audience."""
 
     REQUEST = 0
     REJECT = 1
 
 
 class Setting(Base):
-    """A person's choices; null, and no row at all, are the server's defaults."""
+    """A user's settings; NULL or a missing row means the server's default."""
 
     user_id = BigIntegerField(primary_key=True)
     accept_from = IntegerField(null=True)
@@ -39,8 +39,6 @@ class Setting(Base):
 
 
 class SettingRow(NamedTuple):
-    """The choices as they are stored."""
-
     user_id: int
     accept_from: int | None
     from_others: int | None

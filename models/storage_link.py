@@ -1,4 +1,4 @@
-"""The link to the storage: which one belongs to this database."""
+"""The link to the storage: which storage belongs to this database."""
 
 from peewee import BigIntegerField, IntegerField, TextField
 
@@ -8,7 +8,7 @@ from models.transaction import Transaction
 
 
 class StorageLink(Base):
-    """The identity of the storage; one row, or none before a storage was linked."""
+    """The identity of the storage, in a single row."""
 
     id = IntegerField(primary_key=True)
     identity = TextField()
@@ -22,12 +22,12 @@ REPLACE = Command(StorageLink.insert(_NEW).on_conflict_replace())
 
 
 def find(transaction: Transaction) -> str | None:
-    """The identity of the storage that belongs to this database; None before one was linked."""
+    """The identity of the linked storage; None before one was linked."""
     return transaction.value(FIND)
 
 
 def get_or_put(transaction: Transaction, identity: str) -> str:
-    """Links a storage unless one is linked, and returns the identity of the one that then is."""
+    """Links a storage unless one is linked, and returns the identity of the linked one."""
     transaction.run(PUT, identity=identity, at=now_ms())
     linked = transaction.value(FIND)
     assert linked is not None
@@ -35,5 +35,5 @@ def get_or_put(transaction: Transaction, identity: str) -> str:
 
 
 def replace(transaction: Transaction, identity: str) -> None:
-    """Links a storage in place of any other."""
+    """Links a storage, replacing any other."""
     transaction.run(REPLACE, identity=identity, at=now_ms())

@@ -1,4 +1,4 @@
-"""Stored files: under which keys bytes should be in the storage, as rows name them."""
+"""Stored files: the keys under which rows expect bytes in the storage."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,15 @@ from models.prepared import Param, Query, Value
 from models.transaction import Transaction
 
 SAMPLE = 50
-SAME_KEYS = 4  # of equal bytes: more than one only where they were sent at once, or were lost
+SAME_KEYS = 4  # of equal bytes: more than one only if they were sent at the same time, or one was lost
 
 
 class StoredRow(NamedTuple):
-    """Bytes that a row names."""
-
     storage_key: str
     byte_size: int
 
 
-# Equal bytes are stored once; this finds the next key behind `after` in case there are several.
+# Equal bytes are normally stored once; `after` finds further keys.
 SAME = Value[str](
     Upload.select(Upload.storage_key)
     .where(
@@ -26,7 +24,7 @@ SAME = Value[str](
     .order_by(Upload.storage_key)
     .limit(1)
 )
-# A few files that rows name, by ids that are random.
+# Sample files; upload ids are random, so this is a random sample of them.
 SOME_UPLOADS = Query(Upload.select(Upload.storage_key, Upload.byte_size).order_by(Upload.id).limit(SAMPLE), StoredRow)
 SOME_FILES = Query(
     Attachment.select(Attachment.storage_key, Attachment.byte_size).order_by(Attachment.message_id).limit(SAMPLE),
@@ -35,7 +33,7 @@ SOME_FILES = Query(
 
 
 def same_keys(transaction: Transaction, sha256: bytes, byte_size: int) -> list[str]:
-    """Up to SAME_KEYS keys under which equal bytes should be stored."""
+    """Up to SAME_KEYS keys of equal bytes."""
     keys: list[str] = []
     while len(keys) < SAME_KEYS:
         after = keys[-1] if keys else ""

@@ -1,4 +1,4 @@
-"""Upload sessions: files that come in parts, and what is known of them before the last byte."""
+"""Upload sessions: files that arrive in parts, until they are complete."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from models.transaction import Transaction
 
 
 class UploadSession(Base):
-    """A file on its way; it is gone when it has become an upload, was cancelled, or its time was over."""
+    """A file that is being uploaded; deleted when it is complete, cancelled or expired."""
 
     id = BigIntegerField(primary_key=True)
     owner_id = BigIntegerField()
@@ -26,7 +26,7 @@ class UploadSession(Base):
 
 
 class UploadSessionRow(NamedTuple):
-    """A file on its way; `failure` is the number of a reason, None while nothing is wrong."""
+    """An upload session; `failure` is the number of a rejection reason, or None."""
 
     id: int
     owner_id: int
@@ -40,7 +40,7 @@ class UploadSessionRow(NamedTuple):
 
 
 class SizeRow(NamedTuple):
-    """How many bytes were said of a file."""
+    """The declared size of a file."""
 
     id: int
     byte_size: int
@@ -80,17 +80,17 @@ DELETE_MANY = Command(UploadSession.delete().where(UploadSession.id.in_(IdList("
 
 
 def take_expired(transaction: Transaction, now: int) -> list[int]:
-    """Deletes up to 100 sessions past their time and returns their ids: their bytes are the caller's to delete."""
+    """Deletes up to 100 expired sessions and returns their ids; the caller deletes their bytes."""
     ids = transaction.values(EXPIRED, now=now)
     transaction.run(DELETE_MANY, ids=id_list(ids))
     return ids
 
 
 def sizes_of(transaction: Transaction, ids: Iterable[int]) -> dict[int, int]:
-    """How many bytes were said of those of the uploads that are on their way still, and have not failed."""
+    """The declared sizes of the sessions that have not failed, by id."""
     return {row.id: row.byte_size for row in transaction.all(SIZES, ids=id_list(ids))}
 
 
 def known(transaction: Transaction, ids: Iterable[int]) -> set[int]:
-    """Those of the uploads that are on their way, or have failed."""
+    """The ids that have a session, failed ones included."""
     return set(transaction.values(KNOWN, ids=id_list(ids)))

@@ -1,4 +1,4 @@
-"""People: who they are, found in each way that a reference may name them."""
+"""Users, found by id, user name, e-mail address or external id."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -21,9 +21,9 @@ ACTIVE, SUSPENDED, DEACTIVATED = 0, 1, 2
 
 
 class User(Base):
-    """An account; `username_key` and `email_key` are the folded forms that are unique.
+    """An account; `username_key` and `email_key` are case-folded and unique.
 
-    `email` is what its owner said. It is unverified, so several may say the same: `email_key` is that of the first.
+    `email` is not verified, so several users may have the same one: only the first has its `email_key`.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -44,11 +44,11 @@ class User(Base):
 
 
 class UserRow(NamedTuple):
-    """A person as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the person's.
+    """A user as one viewer sees them: `has_blocked` is the viewer's block, `is_blocked_by` the user's.
 
-    The settings are the person's, None for the server's default. `request` is how their direct conversation with the
-    viewer stands on their side, None where there is none. `waiting` counts the messages of all requests of the viewer's
-    that they have not answered, groups included; `has_declined` whether they have declined one.
+    The settings are the user's, None for the server's default. `request` is the user's request state in the direct
+    conversation with the viewer, None if there is none. `waiting` counts the messages in all requests of the viewer
+    that the user has not answered, groups included; `has_declined`: they have declined one.
     """
 
     id: int
@@ -88,8 +88,8 @@ class CredentialRow(NamedTuple):
     state: int
 
 
-class StandingRow(NamedTuple):
-    """Whether somebody may come in; tokens of the host's issued up to `tokens_ended_at` (ms) are not taken."""
+class CredentialStatusRow(NamedTuple):
+    """Whether credentials are valid: tokens of the host issued up to `tokens_ended_at` (ms) are not."""
 
     id: int
     state: int
@@ -100,7 +100,7 @@ class StandingRow(NamedTuple):
 
 
 class AccountRow(NamedTuple):
-    """A line of the operator's list."""
+    """A user in the operator's list."""
 
     id: int
     username: str
@@ -112,7 +112,7 @@ class AccountRow(NamedTuple):
 
 
 def fold(name: str) -> str:
-    """The form in which user names and e-mail addresses are unique: without case."""
+    """The form in which user names and e-mail addresses are unique."""
     return name.casefold()
 
 
@@ -144,7 +144,7 @@ _SEEN = (
         requests.is_declined(_VIEWER, User.id),
     )
     .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == User.id))
-    # MIN and MAX of two values are SQLite's; PostgreSQL says LEAST and GREATEST
+    # SQLite's MIN and MAX of two values are LEAST and GREATEST in PostgreSQL
     .join(
         Direct,
         JOIN.LEFT_OUTER,
@@ -203,7 +203,7 @@ PUT = Command(
     ).on_conflict_ignore()
 )
 SET_PASSWORD = Command(User.update({User.password_hash: Param("password_hash")}).where(User.id == Param("id")))
-REHASH = Command(  # only as long as the password is still the one that was checked
+REHASH = Command(  # unless the password has changed since it was checked
     User.update({User.password_hash: Param("password_hash")}).where(
         User.id == Param("id"), User.password_hash == Param("known")
     )
@@ -219,9 +219,13 @@ TAKE_FIRST_DEVICE = Command(
 )
 GIVE_FIRST_DEVICE = Command(User.update({User.has_had_device: 0}).where(User.id == Param("id")))
 END_TOKENS = Command(User.update({User.tokens_ended_at: Param("now")}).where(User.id == Param("id")))
-_STANDING = User.select(User.id, User.state, User.tokens_ended_at, User.username, User.display_name, User.named_at)
-STANDING = Query(_STANDING.where(User.id == Param("id")), StandingRow)
-STANDING_BY_EXTERNAL_ID = Query(_STANDING.where(User.external_id == Param("key")), StandingRow)
+_CREDENTIAL_STATUS = User.select(
+    User.id, User.state, User.tokens_ended_at, User.username, User.display_name, User.named_at
+)
+CREDENTIAL_STATUS = Query(_CREDENTIAL_STATUS.where(User.id == Param("id")), CredentialStatusRow)
+CREDENTIAL_STATUS_BY_EXTERNAL_ID = Query(
+    _CREDENTIAL_STATUS.where(User.external_id == Param("key")), CredentialStatusRow
+)
 CREDENTIAL_BY_ID = Query(
     User.select(User.id, User.password_hash, User.state).where(User.id == Param("id")), CredentialRow
 )
@@ -239,9 +243,9 @@ def put(
     is_bot: bool = False,
     shares_email: bool = False,
 ) -> int | None:
-    """Stores a new person and returns their id, or None when the user name, e-mail or external id is taken.
+    """Stores a new user and returns their id, or None if the user name, e-mail address or external id is taken.
 
-    With `shares_email` an e-mail address that is taken is stored all the same: nobody finds the new person by it.
+    With `shares_email` a taken e-mail address is stored too, but the new user is not found by it.
     """
     user_id = new_id()
     email_key = None if email is None else fold(email)
@@ -264,5 +268,5 @@ def put(
 
 
 def find_many(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, UserRow]:
-    """Those of the ids that exist, as the viewer sees them."""
+    """The users among `ids`, as the viewer sees them."""
     return {row.id: row for row in transaction.all(BY_IDS, viewer=viewer_id, ids=id_list(ids))}

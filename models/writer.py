@@ -1,4 +1,4 @@
-"""The writer: one thread, one connection, many mutations to a commit."""
+"""The writer: one thread with one connection, which commits many calls at once."""
 
 import asyncio
 import sqlite3
@@ -33,7 +33,7 @@ BATCH_LIMIT = 256
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A function waiting for its thread; its future is touched on the event loop alone."""
+    """A function to run on a thread; only the event loop uses its future."""
 
     run: Callable[[Transaction], Any]
     future: asyncio.Future[Any]
@@ -45,12 +45,12 @@ class Call:
 
 @dataclass(slots=True)
 class Writer:
-    """Runs each call inside a savepoint of a shared transaction and answers all of them after the COMMIT returned.
+    """Runs each call in a savepoint of a shared transaction and answers all of them after COMMIT has returned.
 
-    A batch is what queued up during the last fsync: no artificial delay. A call that raises is undone alone. If COMMIT
-    fails, or SQLite gave up the transaction (disk full, I/O error), no call of the batch is acknowledged and the
-    connection is opened anew: a failed fsync is never retried as if it had worked. A call that is told that nothing was
-    stored can rely on it, also after a crash; so can whoever writes successfully after a failure, about what failed.
+    A batch is what was queued during the last fsync; there is no artificial delay. A call that raises is undone alone.
+    If COMMIT fails or SQLite rolls back (disk full, I/O error), no call of the batch succeeds and the connection is
+    opened again: a failed fsync is never retried as if it had worked. An error that says that nothing was stored is
+    true after a crash as well; after the next successful COMMIT that holds for all earlier failures.
     """
 
     database: peewee.SqliteDatabase
@@ -63,8 +63,8 @@ class Writer:
     _thread: threading.Thread | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _is_stopping: bool = False
-    _is_unsettled: bool = False  # the log may hold a transaction that was not acknowledged
-    _is_lost: bool = False  # the file was not in its place when it was last looked at
+    _is_unsettled: bool = False  # the log may contain a transaction that was not acknowledged
+    _is_lost: bool = False  # the file was not in its place at the last check
     _loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -74,16 +74,16 @@ class Writer:
         self._thread.start()
 
     async def stop(self, seconds: float | None = None) -> bool:
-        """Waits until all that was submitted is answered and the log is folded into the file, at most `seconds`.
+        """Waits at most `seconds` until every submitted call is answered and the log is checkpointed.
 
-        Returns whether it is; else the thread goes on, and what it has committed is in the log.
+        Returns whether it is; otherwise the thread goes on, and what it has committed is in the log.
         """
-        self._is_stopping = True  # what came after the end mark would never be answered
+        self._is_stopping = True  # calls queued after the end marker would never be answered
         self._queue.put(None)
         return self._thread is None or await wait_for(self._ended, seconds)
 
     def submit(self, run: Callable[[Transaction], Any]) -> asyncio.Future[Any]:
-        """Queues a mutation; raises Busy, before anything is queued, when the queue is full."""
+        """Queues a write; raises Busy if the queue is full, and Unavailable if the database is closed."""
         if self._pending >= self.queue_limit:
             raise Busy(f"{self._pending} writes are waiting")
         if self._is_stopping or self._thread is None or not self._thread.is_alive():
@@ -105,7 +105,7 @@ class Writer:
             with suppress(sqlite3.Error, peewee.PeeweeException):
                 self.at_end(self.database)
         self._close()
-        tell(self._loop, self._ended)
+        signal_end(self._loop, self._ended)
 
     def _next_batch(self) -> tuple[list[Call], bool]:
         batch: list[Call] = []
@@ -133,7 +133,7 @@ class Writer:
             self._end(batch)
 
     def _begin(self) -> Transaction:
-        """A transaction that, once it is committed, makes sure that what failed before it does not come back."""
+        """Begins a transaction; after an unsettled failure it writes a row, so that COMMIT overwrites what failed."""
         if self._is_lost:
             self.file.check()
             self._is_lost = False
@@ -147,7 +147,7 @@ class Writer:
         return transaction
 
     def _run_one(self, transaction: Transaction, call: Call) -> None:
-        """Raises sqlite3.Error when the whole transaction is lost."""
+        """Raises sqlite3.Error if SQLite rolled back the whole transaction."""
         if call.future.cancelled() or time.monotonic() > call.deadline:
             call.error = DeadlineExceeded("the write waited too long and was not begun")
             return
@@ -166,7 +166,7 @@ class Writer:
         connection.execute("RELEASE mutation")
 
     def _end(self, batch: list[Call]) -> None:
-        """Commits, and looks whether it went into the file that others will find."""
+        """Commits, then checks that the file is still in its place."""
         try:
             self.database.connection().execute("COMMIT")
             self._is_unsettled = False
@@ -178,11 +178,11 @@ class Writer:
             self._give_up(batch, self._settled(failure_of(error)))
 
     def _settled(self, failure: DatabaseError) -> DatabaseError:
-        """What a COMMIT that failed comes to.
+        """The error for a failed COMMIT.
 
-        What is not a failure of the disk leaves no frame that ends a transaction in the log, so nothing is stored. Else
-        the frames may all be there, and are found after a crash though no connection sees them now. The next COMMIT
-        writes over the first of them, so one is made at once: when it is on the disk, nothing was stored.
+        If the disk did not fail, the log contains no commit frame, so nothing is stored. If it did, all frames may be
+        in the log, and recovery after a crash may apply them although no connection sees them now. The next COMMIT
+        overwrites the first of them, so one is made at once: if it succeeds, nothing was stored.
         """
         if not isinstance(failure, DatabaseFailed):
             return failure if isinstance(failure, DatabaseFull) else _not_committed(failure)
@@ -197,7 +197,7 @@ class Writer:
         return _not_committed(failure)
 
     def _give_up(self, batch: list[Call], error: Exception) -> None:
-        """Answers the whole batch alike; the next one has a new connection, unless that could open another file."""
+        """Fails the whole batch and closes the connection, unless reopening it could open another file."""
         self._fail(batch, error)
         if not isinstance(error, DatabaseLost):
             self._close()
@@ -209,7 +209,7 @@ class Writer:
                 call.error = error
 
     def _close(self) -> None:
-        """Rolls back what is open."""
+        """Closes the connection, which rolls back an open transaction."""
         try:
             self.database.close()
         except (sqlite3.Error, peewee.PeeweeException):
@@ -221,21 +221,21 @@ class Writer:
 
 
 async def wait_for(ended: asyncio.Event, seconds: float | None) -> bool:
-    """Waits until a thread has ended, without a limit if `seconds` is None; returns whether it has."""
+    """Waits at most `seconds` (None: without a limit) for the end of a thread; returns whether it has ended."""
     with suppress(TimeoutError):
         await asyncio.wait_for(ended.wait(), seconds)
     return ended.is_set()
 
 
-def tell(loop: asyncio.AbstractEventLoop | None, ended: asyncio.Event) -> None:
-    """Says from a thread that it has ended, behind all answers that it gave; nobody may be left to hear it."""
+def signal_end(loop: asyncio.AbstractEventLoop | None, ended: asyncio.Event) -> None:
+    """Called by a thread at its end, after its last answers; the loop may be closed already."""
     assert loop is not None
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(ended.set)
 
 
 def deliver(calls: list[Call]) -> None:
-    """Answers the futures; runs on the event loop."""
+    """Sets the results of the futures; runs on the event loop."""
     for call in calls:
         if call.future.done():
             continue

@@ -67,7 +67,7 @@ def _of_key(tx: Transaction, viewer: Viewer) -> Standing:
 
 
 def _of_token(tx: Transaction, viewer: Viewer) -> Standing:
-    row = tx.first(users.STANDING, id=viewer.user_id)
+    row = tx.first(users.CREDENTIAL_STATUS, id=viewer.user_id)
     check_state(None if row is None else row.state)
     if row is not None and viewer.issued_at <= row.tokens_ended_at:
         raise Unauthenticated(ENDED, RevocationReason.SIGNED_OUT)

@@ -46,7 +46,9 @@ class HostUsers:
         except TokenRefused as error:
             log.info("token refused", reason=error.cause, issuer=error.issuer)
             raise
-        row = await self._database.read(lambda tx: tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id))
+        row = await self._database.read(
+            lambda tx: tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=claims.external_id)
+        )
         if row is not None:
             check_state(row.state)
             if claims.issued_at <= row.tokens_ended_at:
@@ -73,11 +75,11 @@ class HostUsers:
         return name if is_good else None
 
 
-def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow:
+def _put(tx: Transaction, claims: Claims, name: str | None) -> users.CredentialStatusRow:
     """Finds or makes the user, in one transaction: two first requests make one. A user name that is taken, or that
     cannot be one, is replaced by a drawn one.
     """
-    row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
+    row = tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=claims.external_id)
     if row is not None:
         if name is not None:  # an older token than the one that named them does not name them back
             tx.run(users.SET_DISPLAY_NAME, id=row.id, display_name=name, named_at=claims.issued_at)
@@ -92,6 +94,6 @@ def _put(tx: Transaction, claims: Claims, name: str | None) -> users.StandingRow
                 tx.run(users.SET_DISPLAY_NAME, id=user_id, display_name=name or username, named_at=claims.issued_at)
                 audit.note("user made", user_id, by="token")
                 break
-    row = tx.first(users.STANDING_BY_EXTERNAL_ID, key=claims.external_id)
+    row = tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=claims.external_id)
     assert row is not None
     return row

@@ -290,7 +290,7 @@ def _forget_staged(tx: Transaction, kept: KeptFiles) -> list[str]:
     Among them may be keys of others, whose equal bytes were used instead: they left them to these rows.
     """
     keys = [*kept.storage_keys, *tx.values(attachments.PENDING_KEYS, ids=id_list(kept.own_ids))]
-    tx.run(attachments.DELETE_STAGED, ids=id_list(kept.own_ids))
+    tx.run(attachments.DELETE_PENDING, ids=id_list(kept.own_ids))
     return attachments.unused(tx, keys)
 
 

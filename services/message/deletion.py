@@ -115,7 +115,7 @@ class DeletionService:
             tx.events.append(subject.recipients, EventKind.MESSAGE_REMOVED, id_, detail=Removal.DELETED_SILENTLY)
             _fall_back(tx, subject)
             return None, keys
-        tx.run(messages.ENTOMB, id=id_, at=tx.at)
+        tx.run(messages.MARK_DELETED, id=id_, at=tx.at)
         subject.append_update(tx, Change.STATE)
         tx.events.append(subject.recipients, EventKind.CONVERSATION_UPDATED, subject.conversation.id)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_], keys
@@ -134,11 +134,11 @@ def _take_content(
     """
     id_ = subject.row.id
     tx.run(reaction.DELETE_ALL, message=id_)
-    job.index_anew(tx, id_, subject.row.body, None)
+    job.reindex(tx, id_, subject.row.body, None)
     files = attachments.of_messages(tx, [id_]).get(id_, ())
     tx.run(attachments.DELETE, message=id_)
     if is_kept:
-        deletions.keep(tx, subject.row, at, had_by)
+        deletions.put(tx, subject.row, at, had_by)
     else:
         tx.run(edits.DELETE, message=id_)
     if keeps_files:

@@ -79,7 +79,7 @@ class EditService:
             at = row.created_at if row.edited_at is None else row.edited_at
             tx.run(edits.PUT, message=id_, revision=row.revision, body=row.body, at=at)
             tx.run(messages.EDIT, id=id_, body=body, at=tx.at)
-            job.index_anew(tx, id_, row.body, body)
+            job.reindex(tx, id_, row.body, body)
             self._hide_from_blockers(tx, subject, viewer_id)
             subject.append_update(tx, Change.TEXT)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_]
@@ -93,7 +93,7 @@ class EditService:
             tx.run(hidden.PUT, user=user_id, message=subject.row.id)
         blockers &= subject.visible_to
         if blockers and self._limits.report_window_seconds:
-            deletions.keep(tx, subject.row, tx.at, blockers)
+            deletions.put(tx, subject.row, tx.at, blockers)
         hide(tx, subject, blockers)
 
     def _body_of(self, subject: Subject, text: str) -> str | None:

@@ -211,7 +211,14 @@ def _advance(
         tx.events.append(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
     if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=tx.at):
         record_receipt(tx, sender_id, conversation_id, seq - 1, Receipt.READ)
-    tx.run(members.ADVANCE, conversation=conversation_id, sender=sender_id, seq=seq, at=tx.at, deaf=id_list(unreached))
+    tx.run(
+        members.ADVANCE,
+        conversation=conversation_id,
+        sender=sender_id,
+        seq=seq,
+        at=tx.at,
+        hidden_from=id_list(unreached),
+    )
 
 
 def _claim(tx: Transaction, plan: Plan, id_: int, kept: KeptFiles) -> _Thumbnails:

@@ -183,7 +183,7 @@ def get_id(tx: Transaction, username: str) -> int:
     """Who has this user name, or after `externalId:` this external id; raises NotFound."""
     way, colon, external_id = username.partition(":")
     row = (
-        tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id)
+        tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=external_id)
         if colon and way == "externalId"
         else tx.first(users.CREDENTIAL, key=users.fold(username))
     )

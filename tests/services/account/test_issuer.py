@@ -432,9 +432,11 @@ async def host(tmp_path: Path, served: Served) -> AsyncIterator[World]:
     await services.close()
 
 
-async def row_of(world: World, external_id: str) -> users.StandingRow:
+async def row_of(world: World, external_id: str) -> users.CredentialStatusRow:
     """The user behind an external id."""
-    row = await world.services.database.read(lambda tx: tx.first(users.STANDING_BY_EXTERNAL_ID, key=external_id))
+    row = await world.services.database.read(
+        lambda tx: tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=external_id)
+    )
     assert row is not None
     return row
 
