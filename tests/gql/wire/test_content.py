@@ -24,6 +24,7 @@ FORM = "multipart/form-data"
         (f"{FORM}; a=1; boundary=", FORM, {"a": "1", "boundary": ""}),
         (f"\t{FORM}\t;\tboundary=x\t", FORM, {"boundary": "x"}),
         ("application/jsonx", "application/jsonx", {}),
+        (FORM + " " * (1_000 - len(FORM)), FORM, {}),
         ("application/vnd.a+json", "application/vnd.a+json", {}),
         *(
             (value, "", {})
@@ -32,7 +33,7 @@ FORM = "multipart/form-data"
                 f"{FORM}; boundary", f"{FORM}; boundary=a b", f'{FORM}; boundary="a', f"{FORM}; boundary=a; boundary=a",
                 f"{FORM}; boundary = a", f"{FORM}; =a", f'{FORM}; boundary=a"b"', "a/b/c", f"{FORM}; é=1",
                 f"{FORM}; boundary*=utf-8''a",
-                FORM + ";" * 1_000,
+                FORM + ";" * 1_000, FORM + " " * (1_001 - len(FORM)),
             )
         ),
     ],

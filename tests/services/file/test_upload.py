@@ -127,6 +127,23 @@ async def test_a_whole_upload_ends_when_it_was_to_end(world: World) -> None:
     assert (view.state, view.expires_at) == (UploadState.READY, ends_at)
 
 
+async def test_an_upload_that_has_had_its_time_says_so(world: World) -> None:
+    """Until the sweep takes it; the bytes that came are still counted, and no message can have it."""
+    alice, _ = await world.people("alice", "bob")
+    id_ = await begun(world, alice)
+    await append(world, alice, id_, 0, TEXT[:700])
+    uploading = await world.services.upload.find(alice, id_)
+    sql = "UPDATE upload_session SET expires_at = ?"
+    await world.services.database.write(lambda tx: tx.database.connection().execute(sql, (now_ms(),)))
+    view = await world.services.upload.find(alice, id_)
+
+    assert uploading is not None
+    assert (uploading.state, uploading.received_bytes) == (UploadState.UPLOADING, 700)
+    assert view is not None
+    assert (view.state, view.received_bytes) == (UploadState.EXPIRED, 700)
+    assert [reason for _, reason in await reasons(world, alice, id_)] == ["EXPIRED"]
+
+
 async def test_what_came_before_a_cut_is_kept(world: World) -> None:
     """The client asks where to go on; a part elsewhere is refused, and says where."""
     (alice,) = await world.people("alice")
