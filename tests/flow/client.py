@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.flow.program import Process, Start, started
 
 SEND = """
 mutation ($input: SendPrivateMessageInput!) {
@@ -53,7 +54,7 @@ LOGS: list[bytes] = []  # of the servers that have ended; tests/conftest.py look
 class Server:
     """A server in a process of its own, started as a person starts it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, log: int) -> None:
+    def __init__(self, process: Process, url: str, log: int) -> None:
         self.process = process
         self.url = url
         self._log = log
@@ -76,31 +77,27 @@ class Server:
 
 
 @asynccontextmanager
-async def running(*arguments: str, data: Path, port: int = 0) -> AsyncIterator[Server]:
-    """`python -m server …` on a free port, or one given, with a folder of its own, ready for requests."""
+async def running(*arguments: str, data: Path, port: int = 0, start: Start = started) -> AsyncIterator[Server]:
+    """`./sotto …` on a free port, or one given, with a folder of its own, ready for requests."""
+    flags = ("--port", str(port), "--data", str(data))
     with tempfile.TemporaryFile() as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", *arguments, "--port", str(port), "--data", str(data)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            cwd=Path(__file__).parents[2],
-        )
-        assert process.stdout is not None
-        server = Server(process, "", log.fileno())
-        said = ""
-        async with asyncio.timeout(120):  # seconds where nothing else runs; tests share a machine
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/graphql)", said)):
-                line = await process.stdout.readline()
-                assert line, said + server.log.decode()
-                said += line.decode()
-        server.url = found[0]
-        drain = asyncio.create_task(process.stdout.read())
-        try:
-            yield server
-        finally:
-            await server.stop()
-            await drain
-            LOGS.append(server.log)
+        async with start(*arguments, *flags, stderr=log.fileno()) as process:
+            assert process.stdout is not None
+            server = Server(process, "", log.fileno())
+            said = ""
+            async with asyncio.timeout(120):  # seconds where nothing else runs; tests share a machine
+                while not (found := re.search(r"http://127\.0\.0\.1:\d+(?=/graphql)", said)):
+                    line = await process.stdout.readline()
+                    assert line, said + server.log.decode()
+                    said += line.decode()
+            server.url = found[0]
+            drain = asyncio.create_task(process.stdout.read())
+            try:
+                yield server
+            finally:
+                await server.stop()
+                await drain
+                LOGS.append(server.log)
 
 
 class Person:

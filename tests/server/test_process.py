@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,8 +14,8 @@ import pytest
 from models.error import DatabaseMissing, LogForeign
 from server.process import way_out
 from tests.flow.client import Person, Server, next_of, running
+from tests.flow.program import executed, finished
 
-ROOT = Path(__file__).parents[2]
 SIGN_UP = """
 mutation ($input: SignUpInput!) { signUp(input: $input) { __typename ... on SignUpSuccess { token } } }
 """
@@ -50,28 +48,9 @@ async def frozen_socket(server: Server) -> tuple[asyncio.StreamReader, asyncio.S
     return reader, writer
 
 
-async def command(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
-    """`python -m server …` to its end: exit status, output, errors."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "server", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
-    try:
-        async with asyncio.timeout(30):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
-
-
 async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.ClientSession) -> None:
     """Design, section 8: `serve` needs nothing; it says where everything is."""
-    async with running("serve", data=tmp_path / "new" / "data") as server:
+    async with running("serve", data=tmp_path / "new" / "data", start=executed) as server:
         async with http.get(f"{server.url}/readyz") as response:
             assert response.status == 200
         await sign_up(server, http, "alice")
@@ -85,7 +64,7 @@ async def test_a_signal_ends_a_server_with_live_subscriptions(
     tmp_path: Path, http: aiohttp.ClientSession, number: signal.Signals
 ) -> None:
     """Issue 2, item 7: within 5 s, exit status 0; design, section 5: every socket is told 1001."""
-    async with running("serve", data=tmp_path) as server:
+    async with running("serve", data=tmp_path, start=executed) as server:
         bob = await sign_up(server, http, "bob")
         async with http.ws_connect(server.graphql, protocols=["graphql-transport-ws"]) as socket_:
             await socket_.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {bob.token}"}})
@@ -150,7 +129,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, ht
 async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     """Design, section 3: a lock file; the operator reads one line with the way out."""
     async with running("serve", data=tmp_path / "data"):
-        status, out, err = await command("serve", "--port", "0", "--data", str(tmp_path / "data"), cwd=tmp_path)
+        status, out, err = await finished("serve", "--port", "0", "--data", str(tmp_path / "data"), folder=tmp_path)
 
     assert (status, out) == (2, "")
     [line] = err.splitlines()
@@ -163,7 +142,7 @@ async def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
     """Exit status 2, the port, and the flag that chooses another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, out, err = await command("serve", "--port", port, "--data", str(tmp_path / "data"), cwd=tmp_path)
+        status, out, err = await finished("serve", "--port", port, "--data", str(tmp_path / "data"), folder=tmp_path)
 
     assert (status, out) == (2, "")
     [line] = err.splitlines()
@@ -184,7 +163,7 @@ async def test_a_mistake_is_a_line_and_no_traceback(
     tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], expected: str
 ) -> None:
     """Design, section 8: errors of operation are one line with the way out, exit status 2; nothing was made."""
-    status, out, err = await command(*arguments, cwd=tmp_path, **environment)
+    status, out, err = await finished(*arguments, folder=tmp_path, environment=environment)
 
     assert (status, out) == (2, "")
     [line] = err.splitlines()
@@ -197,7 +176,8 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     """The path of a file is no folder."""
     (tmp_path / "file").touch()
     for arguments in (("serve", "--port", "0"), ("user", "list")):
-        status, _, err = await command(*arguments, "--data", str(tmp_path / "file"), cwd=tmp_path)
+        path = str(tmp_path / "file")
+        status, _, err = await finished(*arguments, "--data", path, start=executed, folder=tmp_path)
 
         assert status == 2
         [line] = err.splitlines()
@@ -221,7 +201,7 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 )
 async def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Only `serve` and `demo` make one: the others name what is not there, and the way out."""
-    status, out, err = await command(*arguments, "--data", "dtaa", cwd=tmp_path)
+    status, out, err = await finished(*arguments, "--data", "dtaa", folder=tmp_path)
 
     assert (status, out) == (2, "")
     [line] = err.splitlines()
@@ -235,12 +215,17 @@ async def test_the_schema_is_printed_as_it_is_committed(tmp_path: Path) -> None:
     """`./sotto schema > schema.graphql` is what mends the snapshot."""
     from gql.wire.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema
 
-    assert await command("schema", cwd=tmp_path) == (0, schema_text(), "")
+    assert await finished("schema", start=executed, folder=tmp_path) == (0, schema_text(), "")
 
 
 async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
     """A URL may hold a password: that it is set is all that is shown."""
-    status, out, _ = await command("config", cwd=tmp_path, SOTTO_PUBLIC_URL="https://chat.example.org/hidden")
+    status, out, _ = await finished(
+        "config",
+        start=executed,
+        folder=tmp_path,
+        environment={"SOTTO_PUBLIC_URL": "https://chat.example.org/hidden"},
+    )
 
     assert status == 0
     assert "hidden" not in out

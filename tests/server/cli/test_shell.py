@@ -1,10 +1,11 @@
 """`./sotto send` and `./sotto listen`: the shell's two verbs, against a running demo."""
 
 import asyncio
-import sys
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,42 +20,16 @@ from server.control import Control
 from server.output import StartError
 from server.setting.settings import load_settings
 from tests.flow.client import Person, running
-
-ROOT = Path(__file__).parents[3]
-
-
-async def started(*arguments: str) -> asyncio.subprocess.Process:
-    """`python -m server …`; whoever starts it ends it."""
-    pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", "server", *arguments)
-    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
-
-
-async def sotto(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
-    """Exit status, and what was said on both ways out; it is ended after half a minute."""
-    process = await started(*arguments)
-    try:
-        async with asyncio.timeout(30):
-            out, complaints = await process.communicate(None if text is None else text.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), complaints.decode()
+from tests.flow.program import Process, finished, started
 
 
 @asynccontextmanager
-async def listening(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
-    """`./sotto listen …`; what it prints. It is gone at the end, whatever happened."""
-    process = await started("listen", *arguments)
-    assert process.stdout is not None
-    try:
-        yield process.stdout
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+async def listening(*arguments: str) -> AsyncIterator[tuple[Process, asyncio.StreamReader, BinaryIO]]:
+    """`./sotto listen …`, what it prints, and what it complains of."""
+    with tempfile.TemporaryFile() as complaints:
+        async with started("listen", *arguments, stderr=complaints.fileno()) as process:
+            assert process.stdout is not None
+            yield process, process.stdout, complaints
 
 
 async def knock(person: Person, heard: asyncio.StreamReader) -> None:
@@ -76,10 +51,10 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
     async with running("demo", data=data) as server, aiohttp.ClientSession() as http:
         at = ("--url", server.url, "--data", str(data))
         carol = await Person.sign_in(server, http, "carol", "demo")
-        async with listening("--as", "bob", "--download", str(folder), *at) as heard:
+        async with listening("--as", "bob", "--download", str(folder), *at) as (_, heard, _):
             await knock(carol, heard)
-            sent = await sotto("send", "--as", "alice", "bob", "hi", "--attach", str(tmp_path / "tide.txt"), *at)
-            piped = await sotto("send", "--as", "alice", "bob", *at, text="from a pipe\n")
+            sent = await finished("send", "--as", "alice", "bob", "hi", "--attach", str(tmp_path / "tide.txt"), *at)
+            piped = await finished("send", "--as", "alice", "bob", *at, text="from a pipe\n")
             async with asyncio.timeout(20):
                 said = (await heard.readuntil(b"from a pipe\n")).decode()
 
@@ -94,26 +69,27 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
 async def test_who_listens_comes_back_after_a_restart_and_misses_nothing(tmp_path: Path) -> None:
     """What was sent before the line was there again comes too, once."""
     data = tmp_path / "data"
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
         async with running("demo", data=data) as server:
             at, port = ("--url", server.url, "--data", str(data)), urlsplit(server.url).port or 0
-            process = await started("listen", "--as", "bob", *at)
-            assert process.stdout is not None
-            await knock(await Person.sign_in(server, http, "carol", "demo"), process.stdout)
+            process, heard, complaints = await stack.enter_async_context(listening("--as", "bob", *at))
+            await knock(await Person.sign_in(server, http, "carol", "demo"), heard)
         async with running("demo", data=data, port=port) as server:
             carol = await Person.sign_in(server, http, "carol", "demo")
             for i in range(3):
                 await carol.send(f"After {i}", to={"users": [{"username": "bob"}]})
             async with asyncio.timeout(30):
-                said = (await process.stdout.readuntil(b"After 2\n")).decode()
+                said = (await heard.readuntil(b"After 2\n")).decode()
             bob = await Person.sign_in(server, http, "bob", "demo")
             await bob.query("mutation { signOut(input: {everywhere: true}) { __typename } }")
             async with asyncio.timeout(20):
-                rest, complaint = await process.communicate()
+                rest, status = await heard.read(), await process.wait()
+        complaints.seek(0)
+        complaint = complaints.read()
 
     lines = [line for line in said.splitlines() if line != "carol: Knock"]
     assert lines == ["carol: After 0", "carol: After 1", "carol: After 2"]
-    assert (process.returncode, rest) == (2, b"")
+    assert (status, rest) == (2, b"")
     assert complaint.decode().splitlines()[-1] == "sotto: The session has ended: sign in again."
 
 
@@ -129,7 +105,7 @@ async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with running("demo", data=data) as server:
         at = ("--url", server.url, "--data", str(data))
-        results = [await sotto(*arguments, *at) for arguments in REFUSED]
+        results = [await finished(*arguments, *at) for arguments in REFUSED]
 
     for (status, said, complaint), expected in zip(results, REFUSED.values(), strict=True):
         assert (status, said) == (2, "")
@@ -140,7 +116,7 @@ async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
 
 async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
     """With the way out."""
-    status, said, complaint = await sotto("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
+    status, said, complaint = await finished("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
 
     assert (status, said) == (2, "")
     assert "no server runs on" in complaint
@@ -222,7 +198,7 @@ def test_an_address_can_be_dialled(host: str, url: str) -> None:
 
 async def test_a_send_without_a_name_says_how_to_call_it() -> None:
     """One argument is a name, so that `send "hi there"` has no text; no server is asked."""
-    status, out, complaint = await sotto("send", "--as", "alice", "hi there", text="")
+    status, out, complaint = await finished("send", "--as", "alice", "hi there", text="")
 
     assert (status, out) == (2, "")
     assert './sotto send --as alice bob "hi"' in complaint
