@@ -1,5 +1,6 @@
 """The command line: `./sotto …`; errors of operation are one line with the way out, exit status 2."""
 
+import gc
 import os
 import shutil
 import sys
@@ -183,4 +184,5 @@ def listen(
 
 
 if __name__ == "__main__":
+    gc.disable()  # until `run`: looking again and again through what is imported takes a seventh of the start
     cli(prog_name="./sotto")

@@ -21,6 +21,7 @@ from services.error import SottoError
 
 log = structlog.get_logger("sotto.control")
 
+ADDRESS = "address"  # the command that only a running server answers: where it listens
 ANSWER_SECONDS = 30.0
 MAX_LINE_BYTES = 256 * 1024
 _MAX_PATH_BYTES = 100  # sun_path has 108 on Linux, 104 elsewhere
@@ -30,6 +31,10 @@ Commands = Mapping[str, Callable[..., Awaitable[list[str]]]]
 
 class ControlError(Exception):
     """The server refused the command; its text is for the operator."""
+
+
+class NoServer(OSError):
+    """Nothing listens at the control socket: no server has this database, or one that could not open its socket."""
 
 
 class Control:
@@ -85,10 +90,16 @@ class Control:
 
 
 async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Has the server on this database run a command; returns its lines. Raises ControlError, OSError, TimeoutError."""
+    """Has the server on this database run a command; returns its lines.
+
+    Raises NoServer before anything is sent, and ControlError, OSError and TimeoutError afterwards.
+    """
     async with asyncio.timeout(ANSWER_SECONDS):
-        with _reachable(path_of(database)) as path:
-            reader, writer = await asyncio.open_unix_connection(path, limit=16 * MAX_LINE_BYTES)
+        try:
+            with _reachable(path_of(database)) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=16 * MAX_LINE_BYTES)
+        except OSError as error:
+            raise NoServer from error
         try:
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
             answer = orjson.loads(await reader.readline() or b'{"error": "the server hung up"}')

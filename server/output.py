@@ -1,6 +1,7 @@
 """The command line's own words: settings or a line with the way out, never a traceback."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -34,6 +35,9 @@ def settings_of(**flags: object) -> "Settings":
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     from services.error import SottoError  # noqa: PLC0415
 
+    if not gc.isenabled():  # since the start of the process
+        gc.freeze()
+        gc.enable()
     try:
         return asyncio.run(work)
     except StartError as error:

@@ -18,9 +18,9 @@ from aiohttp import web
 from models.error import DatabaseError
 from server import banner
 from server.app import App, build_app, open_services
-from server.command.registry import ADDRESS, COMMANDS
+from server.command.registry import COMMANDS
 from server.connection import Runner
-from server.control import Commands, Control
+from server.control import ADDRESS, Commands, Control
 from server.log import watch_loop
 from server.output import StartError
 from server.setting.settings import Settings

@@ -1,42 +1,66 @@
-"""The operator's commands: on the folder itself, or where a server has it, by its control socket."""
+"""The operator's commands: by the control socket of the server that has the folder, or on the folder itself."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.error import DatabaseError, DatabaseInUse
-from server.app import open_services
-from server.command.registry import ADOPT, COMMANDS
-from server.control import ControlError, ask
+from server.control import ControlError, NoServer, ask
 from server.output import StartError
-from server.process import way_out
 from server.setting.settings import Settings
-from services.service import Services
-from storage.base import StorageError
+
+if TYPE_CHECKING:
+    from services.service import Services
 
 
 async def operate(settings: Settings, command: str, **arguments: Any) -> list[str]:
-    """Runs a command of `COMMANDS` and returns its lines; raises StartError, and what the command raises."""
+    """Runs a command of `COMMANDS` and returns its lines; raises StartError, and what the command raises.
+
+    A server is asked first: only where there is none does this process need the services, which take half a second to
+    import.
+    """
     try:
-        async with opened(settings, checks_storage=command != ADOPT) as services:
+        return await _ask(settings, command, arguments)
+    except NoServer:
+        pass
+    from server.command.registry import ADOPT, COMMANDS  # noqa: PLC0415
+
+    try:
+        async with _opened(settings, checks_storage=command != ADOPT) as services:
             return await COMMANDS[command](services, **arguments)
     except DatabaseInUse as error:
         try:
-            return await ask(settings.database_path, command, arguments)
-        except ControlError as refused:
-            raise StartError(str(refused)) from error
-        except (TimeoutError, OSError) as failure:
-            reason = f"{error}, which does not answer at its control socket"
-            raise StartError(f"{reason}; try again, or stop it first.") from failure
+            return await _ask(settings, command, arguments)
+        except NoServer as failure:
+            raise StartError(_unanswered(str(error))) from failure
+
+
+async def _ask(settings: Settings, command: str, arguments: dict[str, Any]) -> list[str]:
+    try:
+        return await ask(settings.database_path, command, arguments)
+    except ControlError as refused:
+        raise StartError(str(refused)) from refused
+    except NoServer:
+        raise
+    except (TimeoutError, OSError) as failure:
+        raise StartError(_unanswered(f"{settings.database_path} is in use by a server")) from failure
+
+
+def _unanswered(reason: str) -> str:
+    return f"{reason}, which does not answer at its control socket; try again, or stop it first."
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, checks_storage: bool = True) -> AsyncIterator[Services]:
+async def _opened(settings: Settings, *, checks_storage: bool) -> AsyncIterator["Services"]:
     """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError.
 
     A folder that was mistyped is not made: that is for `serve` and `demo` alone.
     """
+    from server.app import open_services  # noqa: PLC0415
+    from server.process import way_out  # noqa: PLC0415
+    from storage.base import StorageError  # noqa: PLC0415
+
     path = settings.database_path
     try:
         if not await asyncio.to_thread(path.exists):

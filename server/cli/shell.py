@@ -8,8 +8,7 @@ from pathlib import Path
 import typer
 
 from server.cli.client import Client, ClientError
-from server.command.registry import ADDRESS
-from server.control import ControlError, ask
+from server.control import ADDRESS, ControlError, ask
 from server.output import StartError
 from server.setting.settings import Settings
 

@@ -6,7 +6,6 @@ from server.command import report, storage, user
 
 Command = Callable[..., Awaitable[list[str]]]
 
-ADDRESS = "address"  # answered by a running server alone, see `server.process`
 ADOPT = "storage adopt"  # the one command that takes a storage of another database
 
 COMMANDS: dict[str, Command] = {

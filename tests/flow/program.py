@@ -45,23 +45,21 @@ Process = asyncio.subprocess.Process | ForkedProcess
 @asynccontextmanager
 async def started(
     *arguments: str,
-    stderr: int,
     stdin: int | None = None,
+    stderr: int | None = None,
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Process]:
     """Forks `./sotto …` from a process that has imported Sotto, and kills it at the end if it is still there.
 
-    `stdin` and `stderr` are descriptors; `environment` is added to that of the tests.
+    `stdin` and `stderr` are descriptors, of /dev/null if left out; `environment` is added to that of the tests.
     """
     request = {"arguments": arguments, "folder": str(folder), "environment": {**os.environ, **(environment or {})}}
     output, its_output = socket.socketpair()
     control, its_control = socket.socketpair()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    with its_output, its_control:
-        streams = (nothing if stdin is None else stdin, its_output.fileno(), stderr)
+    with its_output, its_control, Path(os.devnull).open("r+b") as nothing:  # noqa: ASYNC230
+        streams = (stdin or nothing.fileno(), its_output.fileno(), stderr or nothing.fileno())
         socket.send_fds(_launcher(), [b"+"], [*streams, its_control.fileno()])
-    os.close(nothing)
     stdout, output_writer = await asyncio.open_connection(sock=output)
     lines, control_writer = await asyncio.open_connection(sock=control)
     try:
@@ -80,17 +78,17 @@ async def started(
 @asynccontextmanager
 async def executed(
     *arguments: str,
-    stderr: int,
     stdin: int | None = None,
+    stderr: int | None = None,
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Process]:
     """As `started`, but runs `python -m server …`, which takes a second: for tests of the start itself."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "server", *arguments),
-        stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=stderr,
+        stdin=stdin or subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr or subprocess.DEVNULL,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
     )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from server.__main__ import cli
 from tests.flow.client import SIGN_IN, Person, running
+from tests.flow.program import executed, finished, started
 from tests.template import put_tables
 
 
@@ -133,6 +134,49 @@ async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
     assert answer == "SignInSuccess"
     assert modes == [0o700, 0o600]
     assert not (folder / "data" / "sotto.db.sock").exists()
+
+
+async def test_a_command_for_a_server_that_runs_does_not_import_the_services(folder: Path) -> None:
+    """The operator would wait half a second longer for what the server does anyway."""
+    async with running("serve", data=folder / "data"):
+        status, said, imported = await finished(
+            *("user", "list", "--data", str(folder / "data")),
+            start=executed,
+            folder=folder,
+            environment={"PYTHONPROFILEIMPORTTIME": "1"},
+        )
+
+    assert (status, said) == (0, "")
+    names = {line.rpartition("|")[2].strip() for line in imported.splitlines()}
+    assert "server.control" in names
+    assert not names & {"services.service", "models.database", "gql.wire.schema", "server.app"}
+
+
+async def test_a_socket_that_a_killed_server_has_left_is_no_server(folder: Path) -> None:
+    """The command runs on the folder."""
+    async with started("serve", "--port", "0", "--data", str(folder / "data")) as process:
+        assert process.stdout is not None
+        await process.stdout.readline()
+    made = await asyncio.to_thread(add, "dora")
+
+    assert (folder / "data" / "sotto.db.sock").exists()
+    assert (made.exit_code, made.stdout.splitlines()[-1]) == (0, "dora can sign in now.")
+
+
+async def test_a_server_that_hangs_up_may_have_done_it(folder: Path) -> None:
+    """So the command is not run again, on the folder: one line says that there is no answer."""
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_unix_server(hang_up, folder / "data" / "sotto.db.sock"):
+        refused = await asyncio.to_thread(add, "dora")
+    listed = await asyncio.to_thread(user, "list")
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("sotto: ")
+    assert (listed.exit_code, listed.stdout) == (0, "")
 
 
 def key(*arguments: str) -> Result:
