@@ -7,8 +7,6 @@ from models.prepared import Command, Param
 
 
 class Follow(Base):
-    """`follower_id` follows `followed_id`."""
-
     follower_id = BigIntegerField()
     followed_id = BigIntegerField()
     at = BigIntegerField()

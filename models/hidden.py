@@ -38,7 +38,7 @@ RELEASE = Command(
         Hidden.is_withheld == 1,
     )
 )
-# The users among `users` from whom a message is hidden.
+# Which of `users` a message is hidden from.
 FROM = Value[int](
     Hidden.select(Hidden.user_id).where(Hidden.user_id.in_(IdList("users")), Hidden.message_id == Param("message"))
 )

@@ -13,7 +13,7 @@ Binder = Callable[[dict[str, Any]], tuple[Any, ...]]
 
 
 class _Marker(NamedTuple):
-    """Stands among the compiled values where the parameter's value goes."""
+    """The place of a parameter among the compiled values."""
 
     name: str
 
@@ -29,7 +29,7 @@ class Param(peewee.ColumnBase):
 
 
 class IdList(peewee.Node):
-    """The right side of `field.in_(…)`: one parameter, a JSON array of ids: any length is one SQL text."""
+    """The right side of `field.in_(…)`: one parameter, a JSON array, so that every length has the same SQL text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +46,7 @@ def id_list(ids: Iterable[int]) -> str:
 
 
 def text_list(texts: Iterable[str]) -> str:
-    """The value for an `IdList` over a column of text."""
+    """The value for an `IdList` of texts."""
     return json.dumps(list(texts))
 
 

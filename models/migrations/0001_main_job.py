@@ -1,4 +1,4 @@
-"""The tables of the main job: people, conversations, messages, files, the event log."""
+"""The first tables: users, conversations, messages, files, the event log."""
 
 from typing import Any
 

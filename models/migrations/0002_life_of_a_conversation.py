@@ -1,4 +1,4 @@
-"""The life of a conversation: follows, settings, requests, receipts, edits, reactions, reports."""
+"""Conversations after their start: follows, settings, requests, receipts, edits, reactions, reports."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Accounts: a device for every sign-in, API keys, and tokens of the host's that are no longer taken."""
+"""Accounts: a device for each sign-in, API keys, and the revocation of the host's tokens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files: uploads in parts, thumbnails, durations, and equal bytes kept once."""
+"""Files: uploads in parts, thumbnails, durations, and equal bytes stored once."""
 
 from typing import Any
 

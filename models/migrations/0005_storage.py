@@ -1,4 +1,4 @@
-"""The link to the storage, and the quarantine of what no row names."""
+"""The link to the storage, and the quarantine of stored objects without a row."""
 
 from typing import Any
 

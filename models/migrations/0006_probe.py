@@ -1,4 +1,4 @@
-"""The row by which readiness is told."""
+"""The row that the readiness check writes and reads."""
 
 from typing import Any
 
