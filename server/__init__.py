@@ -1,1 +1,1 @@
-"""The process: settings, command line, HTTP application, downloads and pages."""
+"""The server process: settings, command line, HTTP application, uploads, downloads and web pages."""

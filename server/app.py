@@ -1,4 +1,4 @@
-"""The HTTP application: addresses, and what every answer has."""
+"""The HTTP application: routes, and the headers of every response."""
 
 import ipaddress
 import re
@@ -44,10 +44,10 @@ _CORS = {
 }
 
 _EXPOSED = "Retry-After, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires"
-_HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only where clients come by https
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only if clients use https
 
-# RFC 3986 §3.2.2, without what only URLs of other programs have; RFC 9112 §3.2: any other Host must be refused, and
-# links to files are made of it. HTTP/1.0 may send none.
+# RFC 3986 §3.2.2, without the characters that no host name has. RFC 9112 §3.2: any other Host must be refused; links to
+# files are built from it. HTTP/1.0 requests may have none.
 _HOST = re.compile(r"([a-z0-9._~%-]{0,255}|\[[0-9a-f:.]{2,45}\])(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
 
 
@@ -58,7 +58,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 async def open_services(settings: Settings, *, checks_storage: bool = True) -> Services:
-    """Opens the database and the storage of the settings; raises what they raise. See `Services.open`."""
+    """Opens the configured database and storage, and raises their errors. See `Services.open`."""
     storage = storage_for(settings.storage_url, settings.files_path)
     issuers = [issuer.to_service() for issuer in settings.issuers]
     database, limits = GuardedDatabase(settings.database_path, MemoryPubSub()), limits_of(settings)
@@ -66,18 +66,17 @@ async def open_services(settings: Settings, *, checks_storage: bool = True) -> S
 
 
 class Health:
-    """`/healthz`: the process lives. `/readyz`: it can serve; not any more once it is stopping."""
+    """`/healthz`: the process is running. `/readyz`: it can serve requests and is not shutting down."""
 
     def __init__(self, services: Services) -> None:
         self._readiness = Readiness(services)
         self.is_stopping = False
 
     async def live(self, _request: web.Request) -> web.Response:
-        """Always 200."""
         return web.json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """200, with what is limited; or 503 with one reason for each part that cannot serve."""
+        """200, with a list of limitations; or 503, with a reason for each component that failed."""
         verdict = await self._readiness.verdict()
         reasons = ["the server is stopping", *verdict.reasons] if self.is_stopping else verdict.reasons
         status = "unavailable" if reasons else "limited" if verdict.limited else "ok"
@@ -87,7 +86,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The application, and its parts that the process speaks to while it runs."""
+    """The application, and the parts that the process uses while it runs."""
 
     web: web.Application
     view: View
@@ -96,7 +95,7 @@ class App:
 
 
 def build_app(settings: Settings, services: Services) -> App:
-    """The application of these settings; nothing listens yet."""
+    """Builds the application for these settings; does not listen yet."""
     explorer = Explorer(EXPLORER)
     options = ViewOptions(
         max_json_bytes=settings.max_json_bytes,
@@ -115,7 +114,7 @@ def build_app(settings: Settings, services: Services) -> App:
     )
     app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
     app.on_response_prepare.append(_headers_for(settings, view.origins))
-    app.router.add_route("*", "/graphql", view.__call__, expect_handler=postpone)  # aiohttp wants functions
+    app.router.add_route("*", "/graphql", view.__call__, expect_handler=postpone)  # aiohttp checks for a function
     app.router.add_get("/files/{token}", files.download)
     app.router.add_get("/files/{token}/{filename}", files.download)
     uploads = TusHandler(services, view, settings.body_timeout_seconds)
@@ -157,19 +156,19 @@ async def _greet(_request: web.Request) -> web.Response:
 
 
 def _headers_for(settings: Settings, origins: Origins) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """What every answer has, streamed ones too: `HEADERS`, unless its handler knows better, and CORS where allowed."""
+    """Adds `HEADERS`, except those that the handler set, and CORS headers to every response, streamed ones included."""
     always = {**HEADERS, **_HSTS} if settings.public_url.startswith("https://") else HEADERS
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         request[STATUS] = response.status
         response.headers.pop("Server", None)
-        if is_refused(request):  # RFC 9110 §10.1.1: where the next request would begin, is not known
+        if is_refused(request):  # RFC 9110 §10.1.1: the start of the next request is unknown
             response.headers["Connection"] = "close"
             response.force_close()
         for name, value in always.items():
             response.headers.setdefault(name, value)
         if origins:
-            response.headers.add("Vary", "Origin")  # whatever this one is: a cache must not mix them up
+            response.headers.add("Vary", "Origin")  # also without CORS headers: a cache must not mix them up
         origin = request.headers.get("Origin")
         if origin is None:
             return
@@ -185,7 +184,7 @@ def _headers_for(settings: Settings, origins: Origins) -> Callable[[web.Request,
 
 
 def _requests_from(settings: Settings) -> Any:
-    """One line of the log for each request; a browser's preflight is answered by its headers alone."""
+    """Logs each request once, refuses malformed Host headers and answers CORS preflights."""
     trusted = [ipaddress.ip_network(each) for each in settings.trusted_proxies]
 
     @web.middleware
@@ -195,7 +194,11 @@ def _requests_from(settings: Settings) -> Any:
         response: web.StreamResponse | None = None
         try:
             if not _HOST.fullmatch(request.headers.get("Host", "")):
-                response = refuse(400, "BAD_REQUEST", "The Host header is malformed.")
+                response = refuse(
+                    400,
+                    "BAD_REQUEST",
+                    "The `Host` header is malformed: send a host name or an IP address, with an optional port.",
+                )
             elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
                 response = web.Response(status=204)
             else:
@@ -209,7 +212,7 @@ def _requests_from(settings: Settings) -> Any:
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever goes wrong outside of GraphQL has its shape all the same."""
+    """Turns exceptions outside GraphQL into responses of the same shape."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -223,8 +226,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = refusal_of(error)
         return refuse(refusal.status, refusal.code, refusal.message, refusal.headers)
     except ConnectionError:
-        raise  # the client has left
-    except Exception as error:  # noqa: BLE001 - masked, and whole in the log
+        raise  # the client disconnected
+    except Exception as error:  # noqa: BLE001 - masked for the client, logged in full
         request_id = secrets.token_hex(8)
         refusal = mask_refusal(error, request_id)
         headers = {"X-Request-Id": request_id}

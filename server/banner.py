@@ -1,4 +1,4 @@
-"""The banner: where everything is, and what to try first."""
+"""The text that the server prints at startup: its URLs, and for the demo what to try first."""
 
 from server.build import npm
 from server.page import EXPLORER
@@ -12,7 +12,7 @@ text: \\"Hello\\"}}) {{ __typename }} }}"}}'
 
 
 def addresses(url: str, settings: Settings) -> str:
-    """A tree of the addresses that these settings serve."""
+    """The URLs that are served with these settings, as a tree."""
     lines = [f"{url}/graphql", f"ws{url.removeprefix('http')}/graphql"]
     notes = [
         "GraphQL, and GraphiQL in a browser" if settings.explorer else "GraphQL",
@@ -25,7 +25,7 @@ def addresses(url: str, settings: Settings) -> str:
         lines.append(f"{url}/schema.graphql")
         notes.append("the schema, for code generation")
     lines += [f"{url}/healthz", f"{url}/readyz"]
-    notes += ["whether the process lives", "whether it can serve"]
+    notes += ["liveness check", "readiness check"]
     width = max(map(len, lines))
     marks = ["├─"] * (len(lines) - 1) + ["└─"]
     tree = [f"  {mark} {line:{width}}  {note}" for mark, line, note in zip(marks, lines, notes, strict=True)]
@@ -33,23 +33,23 @@ def addresses(url: str, settings: Settings) -> str:
 
 
 def explorer() -> str:
-    """The way to a GraphiQL that works offline; nothing where it has been built, or cannot be."""
+    """How to make GraphiQL work offline; empty if it has been built, or if there is no Node to build it."""
     if (EXPLORER / "index.html").exists() or npm() is None:
         return ""
-    return "\n  GraphiQL comes from a public CDN; `./sotto explorer`, and a restart, make it work offline.\n"
+    return "\n  GraphiQL is loaded from a public CDN. To make it work offline, run `./sotto explorer` and restart.\n"
 
 
 def demo(url: str, token: str) -> str:
-    """What to try: the logins, and a request that works as it stands."""
+    """The logins of the demo, and a request that works without changes."""
     return "\n".join(
         [
             "",
-            "  alice, bob and carol sign in with the password `demo`; the bot `echo` answers whoever writes to it.",
-            "  Alice writes to bob:",
+            "  alice, bob and carol sign in with the password `demo`; the bot `echo` answers every message.",
+            "  Send a message from alice to bob:",
             "",
             _CURL.format(url=url, token=token),
-            "  Everybody knows these passwords: this is for trying out, on this machine alone. For the real thing:",
-            "  ./sotto serve --data ./data, behind a proxy with TLS; docs/deploy.md says how.",
+            "  These passwords are public: use the demo on this machine only. For production, run",
+            "  ./sotto serve --data ./data behind a proxy with TLS; see docs/deploy.md.",
             "",
         ]
     )

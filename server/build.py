@@ -1,4 +1,4 @@
-"""The build of the explorer: `./sotto explorer`, which makes explorer/dist of npm packages where Node is there."""
+"""Builds GraphiQL (explorer/dist) from npm packages, for `./sotto explorer`."""
 
 import gzip
 import os
@@ -10,24 +10,24 @@ from pathlib import Path
 from server.page import EXPLORER
 
 SOURCE = EXPLORER.parent
-_NEEDED = "Node 20.19 or newer with npm is needed (nodejs.org, or your system's packages)"
+_NEEDED = "install Node 20.19 or newer with npm (from nodejs.org or the packages of your system)"
 
 
 class BuildError(Exception):
-    """What keeps the explorer from being built, in a line with the way out."""
+    """The build failed; the text is one line that says what to do."""
 
 
 def npm() -> Path | None:
-    """Where npm is, if there is one, with a Node beside it."""
+    """The path of npm; None if npm or Node is missing."""
     found = shutil.which("npm")
     return Path(found) if found and shutil.which("node") else None
 
 
 def build(source: Path = SOURCE) -> str:
-    """Installs the pinned packages and builds; returns what was made. A build that fails leaves the last one alone."""
+    """Installs the pinned packages, builds, and returns a summary. A failed build leaves the previous one in place."""
     program = npm()
     if program is None:
-        raise BuildError(f"there is no Node here: {_NEEDED}.")
+        raise BuildError(f"Node or npm was not found: {_NEEDED}.")
     _check_version()
     _run(source, str(program), "ci", "--no-audit", "--no-fund", "--loglevel=error")
     fresh, dist = source / "dist.new", source / "dist"
@@ -41,17 +41,17 @@ def build(source: Path = SOURCE) -> str:
 
 
 def _check_version() -> None:
-    """Those that Vite runs on: 20 from 20.19, and from 22.12."""
+    """The versions that Vite supports: 20.19 or newer 20, and 22.12 or newer."""
     said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S607
     version = tuple(int(digits) for digits in re.findall(r"\d+", said)[:2])
     if version < (20, 19) or (21,) <= version < (22, 12):
         raise BuildError(
-            f"this Node is {said or 'of no known version'}, which is too old: {_NEEDED}; not 21, or 22 before 22.12."
+            f"Node {said or 'of an unknown version'} is not supported: {_NEEDED}, but not 21, nor 22 before 22.12."
         )
 
 
 def _run(folder: Path, *command: str) -> None:
-    """Raises BuildError with the last words of a program that failed."""
+    """Raises BuildError with the first error that the program printed."""
     environment = {**os.environ, "NO_COLOR": "1", "npm_config_update_notifier": "false"}
     done = subprocess.run(  # noqa: S603
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
@@ -61,7 +61,7 @@ def _run(folder: Path, *command: str) -> None:
         reason = next(lines, f"exit status {done.returncode}")[:300]
         raise BuildError(
             f"`npm {command[1]}` failed in {folder}: {reason}. "
-            "Is the registry of npm reachable? Run the same there to read all of it."
+            "Check that the npm registry is reachable; run the same command there for the full output."
         )
 
 

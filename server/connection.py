@@ -1,4 +1,4 @@
-"""The connection: what is no good HTTP gets an answer of our shape, and nobody holds a socket open for nothing."""
+"""HTTP connections: malformed requests get JSON errors, and idle connections are closed."""
 
 import asyncio
 import secrets
@@ -15,27 +15,26 @@ from server.refusal import refuse
 
 log = structlog.get_logger("sotto.http")
 
-HEAD_SECONDS = 10.0  # from the connection to the end of the first request's head
-KEEP_ALIVE_SECONDS = 75.0  # between two requests, and so for the head of every later one
+HEAD_SECONDS = 10.0  # for the header section of the first request, from the start of the connection
+KEEP_ALIVE_SECONDS = 75.0  # idle time between requests, including the header section of the next one
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's protocol, but for what it answers and logs when a request is none.
+    """aiohttp's protocol with our own response and log entry for malformed requests.
 
-    aiohttp answers in plain text, and writes the client's bytes and a traceback to the log.
+    aiohttp answers in plain text, and logs the client's bytes and a traceback.
     """
 
     __slots__ = ("_head_timer",)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for a request; a connection that brings none in time is closed (RFC 9110 §15.5.9 allows it)."""
+        """Starts a timer that closes the connection if no request arrives in time (RFC 9110 §15.5.9)."""
         super().connection_made(transport)
         self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._close_if_silent)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the timer."""
         self._head_timer.cancel()
         super().connection_lost(exc)
 
@@ -48,9 +47,9 @@ class Connection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 -- it quotes the client
+        message: str | None = None,  # noqa: ARG002 -- quotes the client
     ) -> web.StreamResponse:
-        """One JSON error with a code, and the end of the connection: where the next request begins is not known."""
+        """Responds with a JSON error and closes the connection: the start of the next request is unknown."""
         request_id = secrets.token_hex(8)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and exc is not None:
             text, _error_id = mask(exc, request_id)
@@ -60,35 +59,34 @@ class Connection(web.RequestHandler):
             code = "BAD_REQUEST"
             log.info("malformed_request", kind=type(exc).__name__, status=status, request_id=request_id)
         if request.writer.output_size > 0:
-            raise ConnectionError("The answer has begun already.")
+            raise ConnectionError("The response has already been started.")
         response = refuse(status, code, text, {"X-Request-Id": request_id, "Server": "sotto"})
         response.force_close()
         return response
 
 
 def _reason_of(error: BaseException | None) -> tuple[int, str]:
-    """Status and sentence for what the parser of HTTP did not understand."""
+    """Status and message for an error of the HTTP parser."""
     if isinstance(error, LineTooLong):
         return 431, "The request line or a header is too long."  # RFC 6585 §5
     if isinstance(error, BadHttpMessage) and "Too many headers" in str(error.args):
         return 431, "The request has too many headers."
     if isinstance(error, InvalidHeader):
-        return 400, "A header of the request is malformed."
-    return 400, "This is not a well-formed HTTP/1.1 request."
+        return 400, "A request header is malformed."
+    return 400, "The request is not well-formed HTTP/1.1."
 
 
 class Server(web.Server):
-    """Makes a `Connection` for each socket; refusals that aiohttp raises outside of the middlewares get our shape."""
+    """Uses `Connection` for every socket, and turns errors that aiohttp raises outside the middlewares into JSON."""
 
     def __init__(self, handler: Handler, router: web.UrlDispatcher, **options: Any) -> None:
-        super().__init__(_with_our_refusals(handler, router), **options)
+        super().__init__(_with_json_errors(handler, router), **options)
 
     def __call__(self) -> Connection:
-        """Called by asyncio for every socket that it accepts."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
 
-def _with_our_refusals(handler: Handler, router: web.UrlDispatcher) -> Handler:
+def _with_json_errors(handler: Handler, router: web.UrlDispatcher) -> Handler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
             if "Expect" in request.headers and isinstance(request, web.Request):
@@ -97,7 +95,7 @@ def _with_our_refusals(handler: Handler, router: web.UrlDispatcher) -> Handler:
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
-            sentence = "Of `Expect`, only 100-continue is known." if error.status == 417 else error.reason
+            sentence = "The only supported value of `Expect` is 100-continue." if error.status == 417 else error.reason
             code = "NOT_FOUND" if error.status == HTTPStatus.NOT_FOUND else "BAD_REQUEST"
             headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             response = refuse(error.status, code, sentence, {"Server": "sotto", **headers})
@@ -109,14 +107,14 @@ def _with_our_refusals(handler: Handler, router: web.UrlDispatcher) -> Handler:
 
 
 async def _check_address(request: web.Request, router: web.UrlDispatcher) -> None:
-    """Raise 404 or 405 before aiohttp asks for a body that nobody will read."""
+    """Raises 404 or 405 before aiohttp asks the client for a body that nothing will read."""
     found = await router.resolve(request)
     if found.http_exception is not None and request.headers["Expect"].lower() == "100-continue":
         raise found.http_exception
 
 
 class Runner(web.AppRunner):
-    """Runs the application behind our `Server`."""
+    """Runs the application with our `Server`."""
 
     def __init__(self, app: web.Application, **options: Any) -> None:
         super().__init__(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, **options)
@@ -128,5 +126,5 @@ class Runner(web.AppRunner):
             self.app.router,
             request_factory=stock.request_factory,
             handler_cancellation=stock.handler_cancellation,
-            **stock._kwargs,  # noqa: SLF001 -- aiohttp has no other place to say which protocol serves
+            **stock._kwargs,  # noqa: SLF001 -- aiohttp has no public way to choose the protocol
         )

@@ -1,7 +1,7 @@
-"""The control socket: how `./sotto user` and its kin reach a server that runs.
+"""The control socket, through which `./sotto user` and similar commands reach a running server.
 
-A Unix socket beside the database, for the user who started the server alone: one JSON line in, one out. It lies in a
-folder that nobody else may enter, and the kernel says who is on the other side.
+A Unix socket next to the database: one JSON line in, one out. Only the user who started the server, and root, can use
+it: nobody else can enter the folder, and the kernel reports the peer's user ID.
 """
 
 import asyncio
@@ -30,16 +30,14 @@ Commands = Mapping[str, Callable[..., Awaitable[list[str]]]]
 
 
 class ControlError(Exception):
-    """The server refused the command; its text is for the operator."""
+    """The server refused the command; the text is for the operator."""
 
 
 class NoServer(OSError):
-    """Nothing listens at the control socket: no server has this database, or one that could not open its socket."""
+    """Nothing listens on the control socket: no server uses this database, or it could not create the socket."""
 
 
 class Control:
-    """The server's end."""
-
     def __init__(self, database: Path, commands: Commands, services: object) -> None:
         self._path = path_of(database)
         self._commands = commands
@@ -47,10 +45,10 @@ class Control:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listens; without a socket the server runs all the same, and a line of the log says why."""
+        """Starts to listen. If the socket cannot be created, the server runs without it and logs the reason."""
         try:
-            with _reachable(self._path) as path:
-                # one that a killed process left there is replaced: the lock of the folder is ours
+            with _short_path(self._path) as path:
+                # replaces the socket of a killed process: we hold the lock of the folder
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=MAX_LINE_BYTES)
                 await asyncio.to_thread(os.chmod, path, 0o600)
         except OSError as error:
@@ -66,7 +64,11 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._answer(await reader.readline()) if _is_ours(writer) else {"error": "not yours"}
+                answer = (
+                    await self._answer(await reader.readline())
+                    if _is_allowed(writer)
+                    else {"error": "only the user who started the server, and root, can send commands"}
+                )
                 writer.write(orjson.dumps(answer) + b"\n")
                 await writer.drain()
         except (OSError, ValueError, TimeoutError) as error:
@@ -83,42 +85,42 @@ class Control:
         except SottoError as error:
             return {"error": error.detail}
         except (KeyError, TypeError, ValueError):
-            return {"error": "the server does not know this command; is it of another version?"}
-        except Exception as error:  # noqa: BLE001 - whole in the log
+            return {"error": "the server does not know this command; check that it has the same version"}
+        except Exception as error:  # noqa: BLE001 - logged in full
             log.warning("command failed", causes=causes_of(error))
-            return {"error": "the command failed; the server's log says why"}
+            return {"error": "the command failed; see the log of the server"}
 
 
 async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> list[str]:
-    """Has the server on this database run a command; returns its lines.
+    """Runs a command in the server of this database; returns its output.
 
     Raises NoServer before anything is sent, and ControlError, OSError and TimeoutError afterwards.
     """
     async with asyncio.timeout(ANSWER_SECONDS):
         try:
-            with _reachable(path_of(database)) as path:
+            with _short_path(path_of(database)) as path:
                 reader, writer = await asyncio.open_unix_connection(path, limit=16 * MAX_LINE_BYTES)
         except OSError as error:
             raise NoServer from error
         try:
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
-            answer = orjson.loads(await reader.readline() or b'{"error": "the server hung up"}')
+            answer = orjson.loads(await reader.readline() or b'{"error": "the server closed the connection"}')
         finally:
             writer.close()
     if "error" in answer:
         raise ControlError(answer["error"])
-    lines: list[str] = answer["lines"]
-    return lines
+    output: list[str] = answer["lines"]
+    return output
 
 
 def path_of(database: Path) -> Path:
-    """The socket of a database: beside it, under its name."""
+    """The socket is next to the database and has its name."""
     return database.with_name(database.name + ".sock")
 
 
 @contextmanager
-def _reachable(socket_path: Path) -> Iterator[str]:
-    """The socket's path, short enough for the kernel: through a descriptor of the folder where it is too long."""
+def _short_path(socket_path: Path) -> Iterator[str]:
+    """A path of the socket that is short enough for the kernel; a long one goes through a descriptor of its folder."""
     path = str(socket_path.absolute())
     if len(os.fsencode(path)) <= _MAX_PATH_BYTES:
         yield path
@@ -130,8 +132,8 @@ def _reachable(socket_path: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _is_ours(writer: asyncio.StreamWriter) -> bool:
-    """Whether the other side runs as us, or as root; where the kernel does not tell, the folder's mode has decided."""
+def _is_allowed(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer runs as our user or as root; without SO_PEERCRED, the mode of the folder is the only check."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

@@ -1,4 +1,4 @@
-"""Downloads: a file at its signed URL, with the headers that keep a hostile one harmless."""
+"""File downloads by signed URL, with headers that keep hostile files harmless."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from services.file.file import Download
 
 log = structlog.get_logger("sotto.file")
 
-SEND_SECONDS = 30.0  # how long a client may leave a chunk unread
+SEND_SECONDS = 30.0  # for the client to read a chunk
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
@@ -29,25 +29,25 @@ class ByteRange(NamedTuple):
 
 
 class Unsatisfiable(Exception):
-    """RFC 9110 section 15.5.17: the range begins behind the last byte."""
+    """RFC 9110 section 15.5.17: the range starts after the last byte."""
 
 
 class FileHandler:
-    """The handler of `/files/{token}`; who may see the file is asked on every request.
+    """The handler of `/files/{token}`; every request checks whether the viewer can see the file.
 
-    A file name may follow the token: it is for people and for programs that look at endings, and is not read.
+    A file name can follow the token, for people and for programs that look at extensions; it is ignored.
     """
 
     def __init__(
         self, files: AttachmentService, *, may_redirect: bool = False, is_for_other_origins: bool = False
     ) -> None:
         self._files = files
-        # Fetch §3.7: `same-origin` blocks an <img> on any other origin, a subdomain too. A URL is signed for a viewer.
+        # Fetch §3.7: `same-origin` blocks an <img> on any other origin, even a subdomain. The URL itself is signed.
         self._policy = "cross-origin" if is_for_other_origins else "same-origin"
         self._may_redirect = may_redirect
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """200, 206, 304 or 416; 404, and never 403, for whatever may not be seen."""
+        """200, 206, 304 or 416; files that the viewer cannot see are 404, never 403."""
         download = await self._files.open(request.match_info["token"])
         headers = {**headers_of(download), "Cross-Origin-Resource-Policy": self._policy}
         if self._may_redirect and not download.is_inline and (url := await self._files.presigned(download)):
@@ -74,9 +74,9 @@ class FileHandler:
     async def _send(
         self, request: web.Request, response: web.StreamResponse, download: Download, wanted: ByteRange
     ) -> None:
-        """The first chunk is read before the headers go out: bytes that are gone are a 404.
+        """Reads the first chunk before it sends the headers, so that missing bytes are a 404.
 
-        Later it is too late for an error: the connection is cut, so that half a file never looks whole.
+        After a later error the connection is closed, so that a truncated file never looks complete.
         """
         left = wanted.end - wanted.start
         async with aclosing(self._files.read(download, *wanted)) as chunks:
@@ -91,7 +91,7 @@ class FileHandler:
                     left -= len(chunk)
                     chunk = await anext(chunks, b"")
             except ConnectionError:
-                return  # the client has left
+                return  # the client disconnected
             except TimeoutError:
                 log.info("download not read")
             except ServerUnavailable as error:
@@ -102,10 +102,10 @@ class FileHandler:
 
 
 def headers_of(download: Download) -> dict[str, str]:
-    """Inline only for a decoded picture; a browser is told not to guess, to run nothing, to keep nothing."""
+    """Inline only for decoded images; browsers must not sniff, execute or cache anything."""
     row = download.row
     disposition = "inline" if download.is_inline else "attachment"
-    # RFC 6266 section 4.3: both forms; the second is the name, the first is for who cannot read it
+    # RFC 6266 section 4.3: filename* has the name, filename an ASCII fallback for old clients
     ascii_name = re.sub(r'[^ !#-\[\]-~]|[%"\\]', "_", row.filename)
     return {
         "Content-Type": download.mime_type,
@@ -123,10 +123,10 @@ def _extended(filename: str) -> str:
 
 
 def range_of(request: web.Request, etag: str, size: int) -> ByteRange | None:
-    """The single range that is asked for; None for the whole file. Raises Unsatisfiable.
+    """The requested range; None for the whole file. Raises Unsatisfiable.
 
-    RFC 9110 section 14.2: what is not understood, several ranges among it, is ignored; so is a range whose `If-Range`
-    names another version.
+    RFC 9110 section 14.2: malformed and multiple ranges are ignored, and so is a range whose `If-Range` names another
+    version.
     """
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     if match is None or match[1] == match[2] == "" or request.headers.get("If-Range", etag) != etag:
@@ -144,7 +144,7 @@ def range_of(request: web.Request, etag: str, size: int) -> ByteRange | None:
 
 
 def _names_etag(header: str | None, etag: str) -> bool:
-    """RFC 9110 section 13.1.2: weak comparison, or any."""
+    """RFC 9110 section 13.1.2: weak comparison; `*` matches any."""
     if header is None:
         return False
     return header.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in header.split(",")]

@@ -1,4 +1,4 @@
-"""Fetching an issuer's keys: over aiohttp, bounded in time and size, without following anybody elsewhere."""
+"""Fetches the keys (JWKS) of a token issuer, with limits on time and size and without redirects."""
 
 import aiohttp
 
@@ -7,11 +7,11 @@ MAX_BYTES = 256 * 1024
 
 
 class FetchError(Exception):
-    """The keys cannot be had; the text holds nothing of the answer."""
+    """The keys could not be fetched; the text contains nothing from the response."""
 
 
 async def fetch_keys(url: str) -> bytes:
-    """The content of a URL; raises FetchError. A connection of its own, for there is one every ten minutes."""
+    """Returns the content of a URL; raises FetchError. Opens a new connection, because calls are minutes apart."""
     timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
     try:
         async with (

@@ -1,8 +1,8 @@
-"""The log: one JSON object per line for machines, human lines on a terminal; never text, variables, bodies or tokens.
+"""The log: JSON lines, or readable text on a terminal; without message texts, variables, bodies and tokens.
 
-What a client sent does not get in, by construction and not by searching for it: our own lines hold our own words,
-numbers and ids. What others write (the standard library's loggers, warnings, exceptions that nobody caught) is reduced
-to where it comes from: its logger or class, the place in the code, the stack, and words only where they are a constant.
+Client data is kept out by construction, not by filtering: our own entries contain constants, numbers and IDs. Entries
+of other libraries, warnings and uncaught exceptions are reduced to their logger or class, their place in the code, the
+stack, and the message only if it is a constant.
 """
 
 import asyncio
@@ -31,15 +31,15 @@ from services.cause import causes_of
 log = structlog.get_logger("sotto.log")
 requests = structlog.get_logger("sotto.http")
 
-# What asyncio and aiohttp say to a loop's handler, up to the first thing that they format into it.
+# The constant beginning of a message that asyncio or aiohttp passes to the exception handler of the loop.
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 .,!_-]{0,99}")
 
 
 class Sink:
-    """Writes each line to a descriptor at once, by one call of the system where it takes a whole line.
+    """Writes each entry directly to a file descriptor, usually with one system call.
 
-    No lock and no buffer: a finaliser that logs while a line is being written must not wait for that line. A log that
-    nobody takes any more (EPIPE, ENOSPC) costs its lines, never a request.
+    It has no lock and no buffer, because a finaliser can log while another entry is being written. If the log cannot be
+    written (EPIPE, ENOSPC), entries are lost, but requests do not fail.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -56,7 +56,7 @@ class Sink:
 
 
 def set_up_log(settings: Settings) -> None:
-    """Send whatever this process has to say to stderr, in one form."""
+    """Sends all log output, warnings and uncaught exceptions of this process to stderr in one format."""
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     sink = Sink(sys.stderr.fileno())
     structlog.configure(
@@ -66,9 +66,9 @@ def set_up_log(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers[:] = [Foreign()]
+    root.handlers[:] = [LibraryHandler()]
     root.setLevel(logging.WARNING)
-    # Would write what a request asked, and gql/error.py has logged what may be known.
+    # It would log the query; gql/error.py logs what is safe.
     logging.getLogger("strawberry.execution").disabled = True
     warnings.showwarning = _log_warning
     sys.excepthook = _log_uncaught
@@ -77,12 +77,12 @@ def set_up_log(settings: Settings) -> None:
 
 
 def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what nobody awaited, and what a callback raised: asyncio's own lines quote objects and exceptions."""
+    """Logs exceptions of callbacks and unawaited tasks; asyncio's own handler would quote objects and exceptions."""
     loop.set_exception_handler(_log_loop)
 
 
 def as_json(_logger: object, level: str, event: MutableMapping[str, Any]) -> bytes:
-    """A processor of structlog: the line. A value that is no JSON is shown by its repr, half a character escaped."""
+    """A structlog processor that renders JSON; other values by their repr, lone surrogates escaped."""
     fields = {"timestamp": datetime.now(UTC), "level": level, **event}
     try:
         return orjson.dumps(fields, default=repr, option=orjson.OPT_UTC_Z)
@@ -91,7 +91,7 @@ def as_json(_logger: object, level: str, event: MutableMapping[str, Any]) -> byt
 
 
 def text_processors() -> list[Any]:
-    """The processors for a person; in colours where they can be seen."""
+    """The processors of the text format, with colours on a terminal."""
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
@@ -101,28 +101,28 @@ def text_processors() -> list[Any]:
 
 
 def _unfold(_logger: object, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Stacks below the line instead of in it."""
+    """Moves stack traces below the entry."""
     for cause in event.pop("causes", ()):
         title = ": ".join(filter(None, (cause["exception"], cause["words"])))
         event["exception"] = "\n  ".join([*filter(None, [event.get("exception")]), title, *cause["stack"]])
     return event
 
 
-class Foreign(logging.Handler):
-    """Takes what the standard library's loggers are given into ours."""
+class LibraryHandler(logging.Handler):
+    """Forwards the entries of the standard library's loggers to our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log it; with whatever goes wrong in that, silence is better than a traceback in the middle."""
+        """Logs the record; an error while doing so is ignored, to keep tracebacks out of the log."""
         with suppress(Exception):
             write = log.error if record.levelno >= logging.ERROR else log.warning
             write("library", **fields_of(record))
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """What may be known of a record of the standard library's logging.
+    """The fields of a record that are safe to log.
 
-    A message with arguments is a template of its author's, and the arguments may be anybody's. One without them may be
-    composed already: it counts as a constant where it stands in the file that logged it.
+    With arguments, the message is a template, and the arguments can contain anything. Without arguments, it may be
+    formatted already: it counts as a constant if it occurs in the source file that logged it.
     """
     message = record.msg if isinstance(record.msg, str) else ""
     is_constant = bool(record.args) or message in "".join(linecache.getlines(record.pathname))
@@ -143,7 +143,7 @@ def _log_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """See warnings.showwarning. Its text may quote anything; the place says who wrote it."""
+    """See warnings.showwarning. The text can quote anything, so only the place is logged."""
     del message, file, line
     log.warning("warning", category=category.__name__, place=f"{filename}:{lineno}")
 
@@ -162,14 +162,14 @@ def _log_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
 
 def _log_uncaught(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """See sys.excepthook."""
-    log.error("uncaught", words="The process ends.", causes=causes_of(error))
+    log.error("uncaught", words="The process exits.", causes=causes_of(error))
 
 
 def _log_thread(arguments: threading.ExceptHookArgs) -> None:
     """See threading.excepthook."""
     thread, error = arguments.thread, arguments.exc_value
     name = None if thread is None else thread.name
-    log.error("uncaught", words="A thread ends.", thread=name, causes=[] if error is None else causes_of(error))
+    log.error("uncaught", words="A thread stopped.", thread=name, causes=[] if error is None else causes_of(error))
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -179,10 +179,10 @@ def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
 
 
 def log_request(request: web.Request, response: web.StreamResponse | None, began: float) -> None:
-    """The one line of an HTTP request; `response` is None where the client left before its end.
+    """Logs an HTTP request; `response` is None if the client disconnected.
 
-    Not the path that was asked for, which holds tokens and whatever else a client may put there, but that of the
-    route: `/files/{token}`; null where there is none. A request that became a socket has its line when that is closed.
+    The path is that of the route, such as `/files/{token}`, because the requested path can contain tokens and anything
+    else; null without a route. A WebSocket is logged when it closes.
     """
     resource = request.match_info.route.resource
     context = request.get(CONTEXT)

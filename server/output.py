@@ -1,4 +1,4 @@
-"""The command line's own words: settings or a line with the way out, never a traceback."""
+"""Helpers of the commands: load settings, run a coroutine, and report errors in one line instead of a traceback."""
 
 import asyncio
 import gc
@@ -11,11 +11,11 @@ import typer
 if TYPE_CHECKING:
     from server.setting.settings import Settings
 
-Data = Annotated[Path | None, typer.Option(help="Folder of the database and the files.")]
+Data = Annotated[Path | None, typer.Option(help="Folder for the database and the files.")]
 
 
 class StartError(Exception):
-    """What was asked for cannot be started; the text is one line with the way out."""
+    """The command cannot start; the text is one line that says what to do."""
 
 
 def fail(sentence: str) -> NoReturn:
@@ -24,7 +24,8 @@ def fail(sentence: str) -> NoReturn:
 
 
 def settings_of(**flags: object) -> "Settings":
-    from server.setting.settings import SettingsError, load_settings  # noqa: PLC0415 - `--help` and `test` need none of this
+    from server.setting.problem import SettingsError  # noqa: PLC0415
+    from server.setting.settings import load_settings  # noqa: PLC0415 - not needed for `--help` and `test`
 
     try:
         return load_settings(**flags)

@@ -1,4 +1,4 @@
-"""The pages for people: the chat page at `/`, the explorer's files, and what both ask the server about itself."""
+"""The chat page at `/`, static files, and `/page.json`, which tells the pages about the server."""
 
 import gzip
 import hashlib
@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 CHAT = ROOT / "chat"
 EXPLORER = ROOT / "explorer" / "dist"
 
-# Nothing of another host, nothing inline, no text that becomes markup (W3C Trusted Types), no frame around it. `blob:`
-# shows a picture before it is sent.
+# No other hosts, no inline code, no markup from strings (W3C Trusted Types), no framing. `blob:` is for previews of
+# images before they are sent.
 CHAT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -33,7 +33,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A small file in both of its forms."""
+    """A small file, plain and compressed."""
 
     plain: bytes
     gzipped: bytes
@@ -41,15 +41,14 @@ class Text:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Read it."""
         plain = path.read_bytes()
         return cls(plain, gzip.compress(plain, mtime=0), f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"')
 
 
 class Folder:
-    """Static files of one folder, listed once: what was not there at the start cannot be asked for, by any spelling.
+    """Static files of one folder, listed once at startup, so that no request can name another path.
 
-    Small texts are held in memory, with gzip for whoever takes it; the others are sent from the disk.
+    Small files are kept in memory, also compressed; larger ones are sent from the disk.
     """
 
     def __init__(self, folder: Path, policy: str, cache_control: str = "no-cache") -> None:
@@ -62,11 +61,11 @@ class Folder:
         return name in self._files
 
     async def get(self, request: web.Request) -> web.StreamResponse:
-        """The handler for addresses that end in `{name}`."""
+        """The handler of routes that end in `{name}`."""
         return self.file(request, request.match_info["name"])
 
     def file(self, request: web.Request, name: str) -> web.StreamResponse:
-        """The file of this name; 404 where there is none, 304 where the client has it."""
+        """Responds with the file; 304 if the client has it. Raises 404 if there is none."""
         path = self._files.get(name)
         if path is None:
             raise web.HTTPNotFound
@@ -84,9 +83,9 @@ class Folder:
 
 @dataclass(slots=True)
 class PageInfo:
-    """What the pages ask before anybody has signed in; `demo` has the logins that everybody knows.
+    """What the pages need to know before sign-in; `demo` has the public logins of the demo.
 
-    `explorer` is whether our build of GraphiQL is at `/graphql`: no link leads a session to scripts of others.
+    `explorer` is whether our own build of GraphiQL is served: the chat page never links to the one from a CDN.
     """
 
     explorer: bool
@@ -99,13 +98,12 @@ class PageInfo:
 
 
 class ChatPage:
-    """The chat page at `/`; a vanilla client of the API, whose files lie in `chat/`."""
+    """The chat page at `/`: the files in `chat/`, a client of the API without a framework."""
 
     def __init__(self) -> None:
         self._folder = Folder(CHAT, CHAT_POLICY)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Its addresses: `/` and `/chat/…`."""
         router.add_get("/", self._index)
         router.add_get("/chat/{name:.+}", self._folder.get)
 

@@ -1,4 +1,4 @@
-"""The process: from the settings to a listening server, and from a signal to a clean end."""
+"""Starts the server from its settings, and shuts it down cleanly on a signal."""
 
 import asyncio
 import gc
@@ -31,23 +31,26 @@ from storage.base import StorageError
 log = structlog.get_logger("sotto.process")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-STOP_SECONDS = 4.6  # from the signal until the database is let go of; with the rest, the process ends within 5 s
-DRAIN_SECONDS = 2.5  # of these for sends under way
-CUT_SECONDS = 0.6  # and for requests that began meanwhile
+STOP_SECONDS = 4.6  # from the signal until the database is closed; the process then exits within 5 s in total
+DRAIN_SECONDS = 2.5  # of these, for sends in progress
+CUT_SECONDS = 0.6  # and for requests that started meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers; `url` has the port that it really got."""
+    """A running server; `url` has the actual port."""
 
     url: str
     services: Services
     app: App
 
 
+WhileServing = Callable[[Running], AbstractAsyncContextManager[None]]
+
+
 @asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Running]:
-    """Serves inside the block; at its end every socket gets 1001, sends finish, and everything is closed.
+    """Serves inside the block. At the end, every WebSocket is closed with 1001, and sends in progress finish.
 
     Raises StartError, with nothing left open.
     """
@@ -55,14 +58,14 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         try:
             services = await open_services(settings)
         except (DatabaseError, StorageError, OSError) as error:
-            raise StartError(way_out(error)) from error
+            raise StartError(advice_for(error)) from error
         stop = Stop(services)
         stack.push_async_callback(stop.close)
         app = build_app(settings, services)
         runner = Runner(
             app.web,
             auto_decompress=False,
-            handler_cancellation=True,  # a query stops with its client; mutations are shielded, see gql/wire/view.py
+            handler_cancellation=True,  # when the client disconnects; gql/wire/view.py shields mutations
             lingering_time=2.0,
             shutdown_timeout=CUT_SECONDS,
         )
@@ -72,10 +75,10 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         try:
             await site.start()
         except OSError as error:
-            reason = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error})"
-            raise StartError(f"{reason}; choose another with --port.") from error
+            reason = f"{settings.host}:{settings.port} cannot be used ({error.strerror or error})"
+            raise StartError(f"{reason}; choose another port with --port.") from error
         bound_host, port = runner.addresses[0][:2]
-        commands: Commands = {**COMMANDS, ADDRESS: partial(_lines, [_url_of(bound_host, port)])}
+        commands: Commands = {**COMMANDS, ADDRESS: partial(_output, [_url_of(bound_host, port)])}
         control = Control(settings.database_path, commands, services)
         await control.start()
         stack.push_async_callback(control.stop)
@@ -84,52 +87,52 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         yield Running(_url_of(settings.host, port), services, app)
 
 
-async def serve(settings: Settings, announced: Callable[[Running], AbstractAsyncContextManager[None]]) -> None:
-    """Serves until SIGTERM or SIGINT, inside of what `announced` opens; a second signal ends the process at once."""
+async def serve(settings: Settings, while_serving: WhileServing) -> None:
+    """Serves until SIGTERM or SIGINT, inside the context of `while_serving`; a second signal kills the process."""
     _tune()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     watch_loop(loop)
     for number in _SIGNALS:
         loop.add_signal_handler(number, _stop, loop, stop)
-    async with listening(settings) as running, announced(running):
+    async with listening(settings) as running, while_serving(running):
         gc.collect()
-        gc.freeze()  # what is alive now stays: the collector need not look at it again
+        gc.freeze()  # these objects live as long as the process: the collector can skip them
         await stop.wait()
         log.info("stopping")
 
 
 @asynccontextmanager
-async def announced(running: Running, settings: Settings) -> AsyncIterator[None]:
-    """Prints where everything is."""
+async def print_addresses(running: Running, settings: Settings) -> AsyncIterator[None]:
+    """Prints the URLs of the server."""
     typer.echo(banner.addresses(running.url, settings))
     sys.stdout.flush()
     yield
 
 
 def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    for number in _SIGNALS:  # the second one ends the process at once: what was acknowledged is on the disk
+    for number in _SIGNALS:  # a second signal kills the process; all acknowledged data is on the disk
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
     stop.set()
 
 
 def _tune() -> None:
-    """The writer's thread waits for the loop at most half a millisecond; see design of the data layer."""
+    """Limits how long the writer thread waits for the GIL to 0.5 ms, and makes garbage collection less frequent."""
     sys.setswitchinterval(0.0005)
     gc.set_threshold(50_000, 50, 50)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
 
 
 class Stop:
-    """The end of a server: however slow its disk is, it takes `STOP_SECONDS` from its beginning."""
+    """The shutdown of a server; it takes at most `STOP_SECONDS`, even on a slow disk."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._began: float | None = None
 
     async def drain(self, site: web.TCPSite, app: App) -> None:
-        """First: no new connections, and time for what is under way."""
+        """First: accepts no new connections, and waits for requests in progress."""
         self._began = time.monotonic()
         app.health.is_stopping = True
         await site.stop()
@@ -137,36 +140,36 @@ class Stop:
         await app.view.drain(DRAIN_SECONDS)
 
     async def close(self) -> None:
-        """Last: the database, in the time that is left; without a bound where the server has not begun to listen."""
+        """Last: closes the services in the remaining time; without a limit if the server never started to listen."""
         left = None if self._began is None else self._began + STOP_SECONDS - time.monotonic()
         await self._services.close(None if left is None else max(0.1, left))
 
 
-async def _lines(lines: list[str], _services: Services) -> list[str]:
-    return lines
+async def _output(output: list[str], _services: Services) -> list[str]:
+    return output
 
 
 def _url_of(host: str, port: int) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where to reach it
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the address to connect to
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def way_out(error: Exception) -> str:
-    """One line for the operator, from what opening the services raises."""
+def advice_for(error: Exception) -> str:
+    """An error from opening the services as one line that says what to do."""
     name = type(error).__name__
     reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
-    ways = {
+    advice = {
         "DatabaseInUse": "stop that server first, or choose another folder with --data.",
         "SchemaTooNew": "nothing was changed.",
         "DatabaseUnreadable": "nothing was changed; restore a backup, or choose another folder with --data.",
-        "LogForeign": "nothing was changed. Empty the folder, then copy the whole backup into it; or, where the "
-        "database that is there is the right one, remove the files beside it that end in -wal and -shm.",
-        "DatabaseMissing": "nothing was changed. Put the database back; or empty the folder, and copy a whole backup "
-        "into it; or, to begin with an empty database, remove the files that end in -wal and -shm.",
-        "DatabaseLocked": "end that program.",
-        "DatabaseFull": "make room on the disk: some MiB are enough to start.",
-        "DatabaseFailed": "nothing was changed; see to the disk.",
+        "LogForeign": "nothing was changed. Empty the folder and copy the complete backup into it; or, if the database "
+        "is the right one, remove the files next to it that end in -wal and -shm.",
+        "DatabaseMissing": "nothing was changed. Put the database back; or empty the folder and copy a complete backup "
+        "into it; or, to start with an empty database, remove the files that end in -wal and -shm.",
+        "DatabaseLocked": "stop that program.",
+        "DatabaseFull": "free a few MiB on the disk.",
+        "DatabaseFailed": "nothing was changed; check the disk.",
     }
     if isinstance(error, StorageMismatch):
-        return reason  # with the way out
-    return f"{reason.rstrip('.')}; {ways.get(name, 'see to the folder that --data names.')}"
+        return reason  # says what to do
+    return f"{reason.rstrip('.')}; {advice.get(name, 'check the folder of --data.')}"

@@ -1,4 +1,4 @@
-"""Proxies: whose word about a client's address is taken."""
+"""The client's address behind trusted proxies."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ FORWARDED_FOR = "X-Forwarded-For"
 
 
 def remote_of(request: web.Request, trusted: Sequence[Network]) -> str:
-    """The client's address: the last in `X-Forwarded-For` that is no trusted proxy, read from the right.
+    """The client's address: the last entry of `X-Forwarded-For` that is not a trusted proxy.
 
-    What stands left of it anybody may have written. Without a trusted proxy on the other side of the connection the
-    header is not read at all; an entry that is no address ends the reading.
+    Entries further left are not trustworthy. The header is ignored unless the peer is a trusted proxy; reading stops at
+    an entry that is not an address.
     """
     remote = request.remote or ""
     if not trusted or not _is_among(remote, trusted):
@@ -40,7 +40,7 @@ def _is_among(address: str, networks: Sequence[Network]) -> bool:
 
 
 def _address_of(entry: str) -> str | None:
-    """An entry without a port: some proxies add it."""
+    """The entry without a port, which some proxies add; None if it is not an address."""
     if entry.startswith("["):
         entry = entry[1:].partition("]")[0]
     elif entry.count(":") == 1:

@@ -1,10 +1,10 @@
-"""Refusals outside of GraphQL, in its shape all the same: one error with a code, as JSON."""
+"""Errors of the HTTP server, as JSON in the shape of a GraphQL error."""
 
 from collections.abc import Mapping
 
 from aiohttp import web
 
-# What an answer of ours has wherever it comes from: no guessing, no telling, no frame, nothing that runs.
+# On every response: no content sniffing, no referrer, no framing, no scripts.
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -19,6 +19,6 @@ def refuse(
     headers: Mapping[str, str] | None = None,
     extensions: Mapping[str, object] | None = None,
 ) -> web.Response:
-    """The answer; caches keep none of it."""
+    """A response with one error, which must not be cached."""
     body = {"errors": [{"message": message, "extensions": {"code": code, **(extensions or {})}}]}
     return web.json_response(body, status=status, headers={**HEADERS, "Cache-Control": "no-store", **(headers or {})})

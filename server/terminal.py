@@ -1,13 +1,13 @@
-"""The terminal: what others wrote, in a form that cannot steer it."""
+"""Formats text for a terminal."""
 
 from datetime import UTC, datetime
 
 
 def harmless(text: str) -> str:
-    """Printable characters as they are, line breaks as a mark, all else as U+FFFD."""
+    """The text without control characters: line breaks become ⏎, other unprintable characters U+FFFD."""
     return "".join(each if each.isprintable() else "⏎" if each == "\n" else "\ufffd" for each in text)
 
 
 def moment(ms: int | None) -> str:
-    """A time in ms since 1970, to the minute, UTC; None is never."""
+    """A time in ms since 1970 as UTC, to the minute; `never` for None."""
     return "never" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,6 +1,6 @@
-"""Uploads in parts over tus 1.0 (tus.io/protocols/resumable-upload): core, checksum, expiration, termination.
+"""Resumable uploads over tus 1.0 (tus.io/protocols/resumable-upload): core, checksum, expiration, termination.
 
-Creation is ours: the mutation `createUpload` gives the address. Whoever asks shows the same bearer as everywhere.
+Uploads are created by the mutation `createUpload`, not over tus. Every request needs the usual bearer token.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class TusRefusal(Exception):
-    """Ends a request: a status, a code and a sentence."""
+    """Ends a request with a status, a code and a message."""
 
     def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -54,7 +54,7 @@ class TusHandler:
         self._idle_seconds = idle_seconds
 
     async def options(self, _request: web.Request) -> web.Response:
-        """What this server speaks; no bearer is needed."""
+        """The capabilities of the server; needs no token."""
         return web.Response(
             status=204,
             headers={
@@ -67,25 +67,25 @@ class TusHandler:
         )
 
     async def head(self, request: web.Request) -> web.StreamResponse:
-        """Where to go on."""
+        """The offset of the next part."""
         return await self._answer(request, self._head)
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
-        """A part."""
+        """Appends a part."""
         return await self._answer(request, self._patch)
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
-        """No more of it."""
+        """Cancels the upload."""
         return await self._answer(request, self._delete)
 
     async def _answer(
-        self, request: web.Request, act: Callable[[web.Request, Viewer, int], Awaitable[web.Response]]
+        self, request: web.Request, operation: Callable[[web.Request, Viewer, int], Awaitable[web.Response]]
     ) -> web.StreamResponse:
-        """1 the protocol's version; 2 who asks; 3 the deed; whatever goes wrong has a status, a code and a sentence."""
+        """Checks the version, authenticates and runs the operation; any error gets a status, code and message."""
         try:
             _check_version(request)
             viewer = await self._viewer_of(request)
-            response = await act(request, viewer, number_of(Kind.UPLOAD, request.match_info["id"]))
+            response = await operation(request, viewer, number_of(Kind.UPLOAD, request.match_info["id"]))
         except TusRefusal as refusal:
             response = refuse(refusal.status, refusal.code, refusal.detail, refusal.headers)
         except NotFound as error:
@@ -94,12 +94,14 @@ class TusHandler:
             seconds = str(max(1, round(error.retry_after_seconds)))
             response = refuse(429, error.code, error.detail, {"Retry-After": seconds})
         except OffsetMismatch as error:
-            detail = f"The next part begins at {error.offset}."
+            detail = f"The next part must start at offset {error.offset}."
             response = refuse(409, "CONFLICT", detail, {"Upload-Offset": str(error.offset)})
         except TooLong:
-            response = refuse(413, "PAYLOAD_TOO_LARGE", "The part goes beyond the size that the upload was to have.")
+            response = refuse(413, "PAYLOAD_TOO_LARGE", "The part exceeds the declared size of the upload.")
         except ChecksumMismatch:
-            response = refuse(_CHECKSUM_STATUS, "CHECKSUM_MISMATCH", "The part is not what its checksum says.")
+            response = refuse(
+                _CHECKSUM_STATUS, "CHECKSUM_MISMATCH", "The part does not match its checksum: send it again."
+            )
         except AttachmentsRejected as error:
             [rejection] = error.rejections
             status = 503 if rejection.is_retryable else 422
@@ -120,7 +122,7 @@ class TusHandler:
             raise TusRefusal(415, "BAD_REQUEST", f"Send `Content-Type: {CONTENT_TYPE}`.")
         offset = request.headers.get("Upload-Offset", "")
         if not offset.isascii() or not offset.isdigit() or len(offset) > 18:
-            raise TusRefusal(400, "BAD_REQUEST", "Send `Upload-Offset`: where the part begins.")
+            raise TusRefusal(400, "BAD_REQUEST", "Send `Upload-Offset`, the offset at which the part starts.")
         checksum = _checksum_of(request.headers.get("Upload-Checksum"))
         chunks = self._chunks_of(request)
         end = await self._services.upload.append(viewer, id_, int(offset), chunks, checksum)
@@ -131,21 +133,21 @@ class TusHandler:
         return web.Response(status=204)
 
     async def _chunks_of(self, request: web.Request) -> AsyncIterator[bytes]:
-        """The body as it comes; a client that falls silent is cut off, with what came before kept."""
+        """The body as it arrives; if the client stops sending, the request ends, and what has arrived is kept."""
         await accept_body(request)
         while True:
             try:
                 async with asyncio.timeout(self._idle_seconds):
                     chunk = await request.content.read(READ_BYTES)
             except TimeoutError:
-                raise TusRefusal(408, "TIMEOUT", "No byte came for too long; go on from the offset.") from None
+                raise TusRefusal(408, "TIMEOUT", "The body stopped arriving: continue from the offset.") from None
             if not chunk:
                 return
             yield chunk
 
 
 def _check_version(request: web.Request) -> None:
-    """tus 1.0, "Tus-Resumable": 412 for any other version, with those that there are."""
+    """tus 1.0, "Tus-Resumable": 412 for any other version, with the supported one."""
     if request.headers.get("Tus-Resumable") != VERSION:
         raise TusRefusal(412, "BAD_REQUEST", f"Send `Tus-Resumable: {VERSION}`.", {"Tus-Version": VERSION})
 
@@ -157,10 +159,10 @@ def _headers_of(view: UploadView) -> dict[str, str]:
         "Upload-Expires": formatdate(view.expires_at / 1000, usegmt=True),  # RFC 9110 §5.6.7
     }
     if view.state is UploadState.EXPIRED:
-        raise TusRefusal(410, "NOT_FOUND", "The upload's time is over: begin again.")
+        raise TusRefusal(410, "NOT_FOUND", "The upload has expired: create a new one.")
     if view.state is UploadState.FAILED:
         reason = "STORAGE_FAILED" if view.failure is None else view.failure.name
-        raise TusRefusal(422, reason, "The upload failed: begin again.")
+        raise TusRefusal(422, reason, "The upload failed: create a new one.")
     return headers
 
 
@@ -174,5 +176,9 @@ def _checksum_of(header: str | None) -> tuple[str, bytes] | None:
     except (binascii.Error, ValueError):
         digest = b""
     if algorithm not in ALGORITHMS or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise TusRefusal(400, "BAD_REQUEST", f"`Upload-Checksum` is one of {', '.join(ALGORITHMS)}, and base64.")
+        raise TusRefusal(
+            400,
+            "BAD_REQUEST",
+            f"`Upload-Checksum` must be one of {', '.join(ALGORITHMS)}, a space, and the digest in base64.",
+        )
     return algorithm, digest

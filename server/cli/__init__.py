@@ -1,1 +1,1 @@
-"""The command line: what an operator or a developer types, and what it prints."""
+"""The commands of `./sotto`."""

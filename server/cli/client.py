@@ -1,4 +1,4 @@
-"""A client for the shell: `./sotto send` and `./sotto listen`, over the API like every other client."""
+"""The API client of `./sotto send` and `./sotto listen`."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 ATTEMPTS = 10
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
-ENDED = (4401, 4403)  # signed out, suspended: who comes back is refused again
+ENDED = (4401, 4403)  # signed out, suspended: reconnecting would be refused
 
 _ERRORS = "... on UserError { detail }"
 _CREATE = f"""mutation ($input: CreateUploadInput!) {{ createUpload(input: $input) {{ __typename
@@ -37,11 +37,11 @@ _CURSOR = "{ viewer { eventCursor user { username } } }"
 
 
 class ClientError(Exception):
-    """What the server refused, or why it could not be asked: one line for a person."""
+    """The server refused the request or could not be reached; the text is one line for the user."""
 
 
 class Client:
-    """One person at the API; a context manager. Progress goes to stderr, so that stdout can be piped."""
+    """A signed-in API client; a context manager. Progress goes to stderr, so that stdout can be piped."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
@@ -68,24 +68,28 @@ class Client:
         await self._stack.aclose()
 
     async def ask(self, query: str, **variables: object) -> Any:
-        """The data; raises ClientError for what stands in its place."""
+        """The `data` of the response; raises ClientError for errors."""
         try:
             body = {"query": query, "variables": variables}
             async with self._http.post(f"{self._url}/graphql", json=body) as response:
                 answer = _json_of(await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ClientError(f"{self._url} does not answer ({type(error).__name__}); is the server there?") from error
+            raise ClientError(
+                f"{self._url} does not respond ({type(error).__name__}); check that the server is running."
+            ) from error
         if message := _error_in(answer):
             raise ClientError(message)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
-            raise ClientError(f"{self._url}/graphql gives no GraphQL answer; name the server's address with --url.")
+            raise ClientError(
+                f"{self._url}/graphql did not return a GraphQL response; pass the address of the server with --url."
+            )
         return answer["data"]
 
     async def send(self, to: Sequence[str], text: str | None, files: Sequence[Path]) -> str:
-        """Sends a message with its files, which go up in parts and on again where they were cut; returns its id.
+        """Sends a message with its files and returns its ID. Interrupted uploads are resumed.
 
-        Files of several kinds go without a `type`, which would send the pictures among them as files, unless the server
-        asks for one.
+        The `type` is omitted for files of different kinds, because FILE would turn images into plain files, unless the
+        server requires one.
         """
         uploads = [{"uploadId": await self._upload(path)} for path in files]
         draft = {
@@ -101,10 +105,10 @@ class Client:
         return str(_success_of(sent)["message"]["id"])
 
     async def listen(self, folder: Path | None) -> AsyncIterator[str]:
-        """A line for each new message; its files are saved where a folder is given.
+        """Yields the text of each new message; saves its files if there is a folder.
 
-        A line that breaks, or a server that starts anew, is come back to after the last message: none is missing, none
-        comes twice. Raises ClientError when the server ends it for good.
+        After a lost connection or a server restart it resumes after the last message, so that none is lost or repeated.
+        Raises ClientError when the server ends the session.
         """
         after = str((await self.ask(_CURSOR))["viewer"]["eventCursor"])
         wait = FIRST_WAIT_SECONDS
@@ -113,18 +117,18 @@ class Client:
                 async with aclosing(self._received(after)) as deliveries:
                     async for received in deliveries:
                         after, wait = received["cursor"], FIRST_WAIT_SECONDS
-                        yield await self._line(received["message"], folder)
-            self._progress.console.print(f"The line broke; trying again in {wait:g} s.", style="dim")
+                        yield await self._text_of(received["message"], folder)
+            self._progress.console.print(f"Connection lost; reconnecting in {wait:g} s.", style="dim")
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
-    async def _line(self, message: dict[str, Any], folder: Path | None) -> str:
+    async def _text_of(self, message: dict[str, Any], folder: Path | None) -> str:
         names = [await self._save(each, folder) for each in message["attachments"]]
-        sender = message["sender"]["username"] if message["sender"] else "(gone)"
+        sender = message["sender"]["username"] if message["sender"] else "(deleted user)"
         return " ".join([f"{sender}:", harmless(message["text"] or ""), *(f"[{name}]" for name in names)])
 
     async def _received(self, after: str) -> AsyncGenerator[dict[str, Any], None]:
-        """What comes behind a cursor, until the line breaks; raises ClientError where trying again is in vain."""
+        """The events after a cursor, until the connection is lost; raises ClientError if reconnecting is pointless."""
         url, protocols = f"{self._url}/graphql", ["graphql-transport-ws"]
         async with self._http.ws_connect(url, protocols=protocols, heartbeat=20) as socket:
             await socket.send_json({"type": "connection_init"})
@@ -139,10 +143,10 @@ class Client:
                 if message["type"] == "next":
                     yield message["payload"]["data"]["privateMessageReceived"]
             if socket.close_code in ENDED:
-                raise ClientError("the session was ended by the server.")
+                raise ClientError("the server ended the session.")
 
     async def _upload(self, path: Path) -> str:
-        """The id of an upload that is ready; a line that breaks is tried again from where it broke."""
+        """Uploads a file and returns the upload's ID; resumes after a lost connection."""
         try:
             size, digest = await asyncio.to_thread(_size_and_hash, path)
         except OSError as error:
@@ -156,7 +160,7 @@ class Client:
                 return str(upload["id"])
             except (aiohttp.ClientConnectionError, TimeoutError):
                 await asyncio.sleep(min(2**attempt / 10, 5))
-        raise ClientError(f"{path.name} could not be sent: the line broke {ATTEMPTS} times.")
+        raise ClientError(f"{path.name} could not be uploaded: the connection was lost {ATTEMPTS} times.")
 
     async def _put(self, url: str, path: Path, task: TaskID) -> None:
         async with self._http.head(url, headers=TUS) as response:
@@ -174,10 +178,10 @@ class Client:
         async with self._http.patch(url, data=chunks(), headers=headers) as response:
             if response.status != 204:
                 message = _error_in(_json_of(await response.read()))
-                raise ClientError(message or f"{path.name} was refused with status {response.status}.")
+                raise ClientError(message or f"the upload of {path.name} failed with status {response.status}.")
 
     async def _save(self, attachment: dict[str, Any], folder: Path | None) -> str:
-        """Saves a file under its name, never over another one; returns the name, or what happened."""
+        """Saves a file without overwriting another; returns its name, or the error."""
         name = harmless(attachment["filename"])
         if folder is None:
             return name
@@ -196,14 +200,14 @@ class Client:
 
 
 def _json_of(content: bytes) -> Any:
-    """The value; None where it is no JSON."""
+    """The parsed value; None if the content is not JSON."""
     with suppress(ValueError):
         return json.loads(content)
     return None
 
 
 def _error_in(answer: Any) -> str:
-    """The message of the first error in a GraphQL answer; empty where it holds none, or is none."""
+    """The message of the first error in a GraphQL response; empty if there is none."""
     match answer:
         case {"errors": [{"message": str(message)}, *_]}:
             return message
@@ -217,7 +221,7 @@ def _success_of(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _type_of(files: Sequence[Path]) -> str | None:
-    """The type of a message with these files, as the server tells it; None where they are of several kinds. Blocks."""
+    """The message type for these files, by the server's rules; None if they are of different kinds. Blocks."""
     try:
         kinds = {kind_of(detect(path)) for path in files}
     except OSError as error:
@@ -234,7 +238,7 @@ def _size_and_hash(path: Path) -> tuple[int, str]:
 
 
 def _rename(part: Path, folder: Path, filename: str) -> Path:
-    """`cat.jpg`, else `cat (2).jpg`, …; the server has taken paths out of names, and here they are no paths either."""
+    """Renames to `cat.jpg`, or `cat (2).jpg` if it exists, and so on. Any path in the name is dropped."""
     name = Path(filename.replace("\0", "")).name or "file"
     stem, dot, ending = name.rpartition(".")
     for number in range(1, 10_000):

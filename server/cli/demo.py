@@ -1,4 +1,4 @@
-"""The demo: people to play with, a first conversation, and a bot that answers."""
+"""The demo: users, a first conversation, and a bot that answers."""
 
 import asyncio
 import io
@@ -29,20 +29,20 @@ from services.viewer import Viewer
 
 log = structlog.get_logger("sotto.demo")
 
-PASSWORD = "demo"  # noqa: S105 - everybody knows it, and the server listens on this machine alone
+PASSWORD = "demo"  # noqa: S105 - public; the server listens on this machine only
 PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
 BOT = "echo"
 
 
 class Demo:
-    """What makes a server a demo; a restart adds nothing, because every message has its `clientMessageId`."""
+    """The contents of a demo. A restart adds nothing, because every message has a fixed `clientMessageId`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._bot: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
-        """Makes the people and their first conversation, starts the bot; returns a token of alice."""
+        """Creates the users and their conversations and starts the bot; returns a token of alice."""
         for username, name in PEOPLE.items():
             await self._ensure(username, name, PASSWORD, is_bot=False)
         bot_password = secrets.token_hex()
@@ -54,13 +54,13 @@ class Demo:
         await self._services.sweeper.index()
         await self._services.sweeper.shrink()
         bot = (await account.open_session(BOT, "Demo", is_vouched_for=True)).viewer
-        self._bot = asyncio.create_task(self._answer_for_ever(bot))
+        self._bot = asyncio.create_task(self._run_bot(bot))
         return alice.token
 
     @classmethod
     @asynccontextmanager
-    async def announced(cls, running: Running, settings: Settings) -> AsyncIterator[None]:
-        """The demo inside a running server; prints where everything is and what to try."""
+    async def running_in(cls, running: Running, settings: Settings) -> AsyncIterator[None]:
+        """Runs the demo inside a server; prints its URLs and what to try."""
         demo = cls(running.services)
         token = await demo.start()
         running.app.page.demo = {"usernames": list(PEOPLE), "password": PASSWORD}
@@ -74,7 +74,7 @@ class Demo:
             await demo.stop()
 
     async def stop(self) -> None:
-        """Ends the bot."""
+        """Stops the bot."""
         if self._bot is not None:
             self._bot.cancel()
             with suppress(asyncio.CancelledError):
@@ -99,14 +99,14 @@ class Demo:
             users = [Reference(ReferenceKind.USERNAME, username) for username in to]
             draft = Draft(text=text, users=users, files=files, client_message_id=key)
             await self._services.send.send(viewer, replace(draft, expected_kind=draft.kind))
-        except SottoError as error:  # somebody has changed the world since: the demo goes on
+        except SottoError as error:  # for example, the user was deactivated since: the demo works without
             log.warning("demo message not sent", key=key, code=error.code)
         finally:
             for received in files:
                 await self._services.attachment.discard(received)
 
-    async def _answer_for_ever(self, bot: Viewer) -> None:
-        """Goes on behind the last message that it tried to answer, whatever happened to that one."""
+    async def _run_bot(self, bot: Viewer) -> None:
+        """Answers messages until it is cancelled; a message that fails is skipped."""
         stream = self._services.stream
         position = await stream.position(bot)
         while True:
@@ -115,8 +115,8 @@ class Demo:
                     async for delivery in deliveries:
                         position = delivery.position
                         await self._answer(bot, delivery)
-            except Exception as error:  # noqa: BLE001 - a bot that died would look like a broken server
-                log.warning("echo stumbled", causes=causes_of(error))
+            except Exception as error:  # noqa: BLE001 - a stopped bot would look like a broken server
+                log.warning("echo failed", causes=causes_of(error))
                 await asyncio.sleep(1)
 
     async def _answer(self, bot: Viewer, delivery: Delivery) -> None:
@@ -124,7 +124,7 @@ class Demo:
         conversation = await self._services.conversation.find(bot, conversation_of(row.id))
         if row.sender_id == bot.user_id or conversation is None or conversation.row.kind != ConversationKind.DIRECT:
             return
-        text = row.body or f"I got {row.attachments} file(s)."
+        text = row.body or f"I received {row.attachments} file(s)."
         draft = Draft(text=text, conversation_id=conversation.row.id, client_message_id=f"echo:{row.id}")
         await self._services.send.send(bot, replace(draft, expected_kind=draft.kind))
 
@@ -134,7 +134,7 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _harbour() -> bytes:
-    """A small picture: sky, sun, sea and a sail."""
+    """A small PNG: sky, sun, sea and a sailing boat."""
     image = Image.new("RGB", (480, 320), (168, 208, 230))
     draw = ImageDraw.Draw(image)
     draw.ellipse((350, 40, 410, 100), fill=(250, 210, 90))

@@ -1,4 +1,4 @@
-"""The operator's commands: by the control socket of the server that has the folder, or on the folder itself."""
+"""Runs the operator's commands on the data folder, or through the control socket of the server that uses it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 
 async def operate(settings: Settings, command: str, **arguments: Any) -> list[str]:
-    """Runs a command of `COMMANDS` and returns its lines; raises StartError, and what the command raises.
+    """Runs a command of `COMMANDS` and returns its output; raises StartError, and the errors of the command.
 
-    A server is asked first: only where there is none does this process need the services, which take half a second to
-    import.
+    Tries a running server first: without one, this process has to import the services, which takes half a second.
     """
     try:
         return await _ask(settings, command, arguments)
@@ -48,30 +47,30 @@ async def _ask(settings: Settings, command: str, arguments: dict[str, Any]) -> l
 
 
 def _unanswered(reason: str) -> str:
-    return f"{reason}, which does not answer at its control socket; try again, or stop it first."
+    return f"{reason}, which does not respond on its control socket; try again, or stop that server first."
 
 
 @asynccontextmanager
 async def _opened(settings: Settings, *, checks_storage: bool) -> AsyncIterator["Services"]:
-    """The services on the folder of the settings; raises DatabaseInUse while a server has it, else StartError.
+    """The services on the configured folder; raises DatabaseInUse if a server uses it, otherwise StartError.
 
-    A folder that was mistyped is not made: that is for `serve` and `demo` alone.
+    Never creates a database, because the folder may be mistyped; only `serve` and `demo` do.
     """
     from server.app import open_services  # noqa: PLC0415
-    from server.process import way_out  # noqa: PLC0415
+    from server.process import advice_for  # noqa: PLC0415
     from storage.base import StorageError  # noqa: PLC0415
 
     path = settings.database_path
     try:
         if not await asyncio.to_thread(path.exists):
             raise StartError(
-                f"there is no database at {path}; name its folder with --data, or make one by `./sotto serve`."
+                f"there is no database at {path}; pass its folder with --data, or create one with `./sotto serve`."
             )
         services = await open_services(settings, checks_storage=checks_storage)
     except DatabaseInUse:
         raise
     except (DatabaseError, StorageError, OSError) as error:
-        raise StartError(way_out(error)) from error
+        raise StartError(advice_for(error)) from error
     try:
         yield services
     finally:

@@ -1,4 +1,4 @@
-"""The shell's two verbs, in somebody's name: the operator of a server on this machine may speak for anybody of it."""
+"""`./sotto send` and `./sotto listen`: the operator can act as any user of a server on this machine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -18,29 +18,30 @@ _SIGN_OUT = "mutation { signOut(input: {}) { __typename } }"
 async def send_as(
     settings: Settings, url: str | None, name: str, to: Sequence[str], text: str | None, files: Sequence[Path]
 ) -> None:
-    """Sends one message and prints its id; raises StartError with what was refused."""
+    """Sends a message and prints its ID; raises StartError if it is refused."""
     async with _client_of(settings, url, name) as client:
         typer.echo(await client.send(to, text, files))
 
 
 async def listen_as(settings: Settings, url: str | None, name: str, folder: Path | None) -> None:
-    """Prints a line for each message, until it is ended; raises StartError."""
+    """Prints each new message until it is interrupted; raises StartError."""
     async with _client_of(settings, url, name) as client:
         if folder is not None:
             try:
                 await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
             except OSError as error:
-                raise StartError(f"{folder} cannot be made ({error.strerror}); name another --download.") from error
-        async for line in client.listen(folder):
-            typer.echo(line)
+                raise StartError(
+                    f"{folder} cannot be created ({error.strerror}); choose another folder with --download."
+                ) from error
+        async for output in client.listen(folder):
+            typer.echo(output)
 
 
 @asynccontextmanager
 async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIterator[Client]:
-    """Somebody's client, on a session of its own that ends with it.
+    """A client with a new session, which ends with the client. Raises StartError.
 
-    The server itself says where it listens: another program may have the port of these settings, and would be handed
-    the token. Raises StartError.
+    The address comes from the server itself: at the address of the settings, another program could receive the token.
     """
     try:
         address = url or await _address_of(settings)
@@ -49,7 +50,7 @@ async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIte
         raise StartError(str(error)) from error
     except (OSError, TimeoutError) as error:
         where = settings.database_path.parent
-        raise StartError(f"no server runs on {where}; start it, or name its folder with --data.") from error
+        raise StartError(f"no server is running on {where}; start it, or pass its folder with --data.") from error
     try:
         async with Client(address, token) as client:
             try:
@@ -62,9 +63,9 @@ async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIte
 
 
 async def _address_of(settings: Settings) -> str:
-    """Where the server on this folder listens; raises StartError where it cannot say, and what `ask` raises."""
+    """The address of the server on this folder; raises StartError if it does not tell, and the errors of `ask`."""
     try:
         [address] = await ask(settings.database_path, ADDRESS, {})
     except ControlError as error:
-        raise StartError("the server does not say at which address it listens; name it with --url.") from error
+        raise StartError("the server does not tell its address; pass it with --url.") from error
     return address

@@ -1,1 +1,1 @@
-"""What the operator's commands do, on the folder itself or inside a running server."""
+"""Implementations of the operator's commands, which run on the data folder or inside a running server."""

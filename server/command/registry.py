@@ -1,4 +1,4 @@
-"""The operator's commands by name: what `./sotto` runs on the folder, or has a running server run."""
+"""The operator's commands by name."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,7 @@ from server.command import report, storage, user
 
 Command = Callable[..., Awaitable[list[str]]]
 
-ADOPT = "storage adopt"  # the one command that takes a storage of another database
+ADOPT = "storage adopt"  # the only command that accepts the storage of another database
 
 COMMANDS: dict[str, Command] = {
     "user add": user.add_user,

@@ -1,4 +1,4 @@
-"""The operator's commands about reports; each answers with lines for a terminal."""
+"""The operator's commands for reports; each returns its output, one string per line."""
 
 import asyncio
 import os
@@ -29,15 +29,15 @@ from services.service import Services
 from services.text import clean_filename
 from storage.base import StorageError
 
-MOST = 100  # reports shown at once, the oldest first
-MOST_CHARACTERS = 500_000  # of a list: the control socket takes 4 MiB, and a character up to four bytes
-EXCERPT = 500  # characters of a text in a list
-FORMER = 3  # former texts of a message in a list
+MOST = 100  # reports in a list
+MOST_CHARACTERS = 500_000  # in a list: the control socket allows 4 MiB, at up to four bytes per character
+EXCERPT = 500  # characters per text in a list
+FORMER = 3  # previous texts per message in a list
 _PAGE = 100
 
 
 class Reported(NamedTuple):
-    """A report with its copies, the former texts of each by its id, and the names of those in it by theirs."""
+    """A report with its messages, their previous texts by message ID, and user names by user ID."""
 
     report: ReportRow
     messages: list[ReportedRow]
@@ -46,7 +46,7 @@ class Reported(NamedTuple):
 
 
 async def list_reports(services: Services) -> list[str]:
-    """Those that wait for the operator, the oldest first, in excerpts."""
+    """Open reports with excerpts, oldest first."""
     shown: list[str] = []
     size = 0
     found = await services.database.read(_load)
@@ -54,52 +54,54 @@ async def list_reports(services: Services) -> list[str]:
         lines = list(lines_of(each, excerpt=EXCERPT))
         size += sum(map(len, lines))
         if shown and size > MOST_CHARACTERS:
-            return [*shown, f"{len(found) - index} more wait: close some of these first."]
+            return [*shown, f"{len(found) - index} more reports are open: resolve some of these first."]
         shown += lines
     return shown
 
 
 async def resolve_report(services: Services, report_id: str, note: str) -> list[str]:
-    """Closes a report with what was done about it; raises NotFound."""
+    """Closes a report with a note; raises NotFound."""
     await services.database.write(resolve, number_of(Kind.REPORT, report_id), note)
     return [f"{report_id} is closed."]
 
 
 async def save_report(services: Services, report_id: str, folder: str) -> list[str]:
-    """Writes a report whole, with the files of its messages, into a new folder; returns what was written.
+    """Writes a complete report with its files to a new folder; returns the paths.
 
-    Raises NotFound, InvalidInput where the folder is there or cannot be made, ServerUnavailable.
+    Raises NotFound, InvalidInput if the folder exists or cannot be created, ServerUnavailable.
     """
     reported, files = await services.database.read(_load_whole, number_of(Kind.REPORT, report_id))
     target = Path(folder)
     try:
         await asyncio.to_thread(target.mkdir, 0o700)
     except OSError as error:
-        detail = f"{folder} cannot be made ({error.strerror}): name a folder that is not there, in one that is."
+        detail = f"{folder} cannot be created ({error.strerror}): choose a new folder inside an existing one."
         raise InvalidInput([Issue(("folder",), IssueReason.MALFORMED, detail)]) from error
     await asyncio.to_thread(_write, target / "report.txt", "\n".join(lines_of(reported)).encode() + b"\n")
     written = [target / "report.txt"]
     for file in files:
-        # 60 characters take at most 240 bytes, of 255 that a name may have
+        # 60 characters are at most 240 bytes; a file name can have 255
         path = target / f"{seq_of(file.message_id)}-{file.position}-{clean_filename(file.filename, 60)}"
         try:
             async with aclosing(services.storage.read(file.storage_key)) as chunks:
                 content = b"".join([chunk async for chunk in chunks])
         except StorageError as error:
-            raise ServerUnavailable(f"{path.name} cannot be read; {target} holds what came before it.") from error
+            raise ServerUnavailable(
+                f"{path.name} cannot be read; {target} contains the report up to this file."
+            ) from error
         await asyncio.to_thread(_write, path, content)
         written.append(path)
     return [harmless(str(path)) for path in written]
 
 
 def lines_of(reported: Reported, excerpt: int | None = None) -> Iterator[str]:
-    """A report for a terminal; what people wrote cannot steer it. Texts are cut to `excerpt` characters."""
+    """A report as terminal output, without control characters. Texts are cut to `excerpt` characters."""
     report, messages, former, names = reported
     reason = ReportReason(report.reason).name
     reporter = _name(names, report.reporter_id)
     yield f"{encode(Kind.REPORT, report.id)}  {moment(report.created_at)}  {reason}  by {reporter}"
     if report.comment:
-        yield f"    says: {harmless(report.comment)}"
+        yield f"    comment: {harmless(report.comment)}"
     for each in messages:
         mark = ">" if each.message_id == report.message_id else " "
         files = "".join(f" [{harmless(name)}]" for name in orjson.loads(each.filenames))
@@ -107,10 +109,10 @@ def lines_of(reported: Reported, excerpt: int | None = None) -> Iterator[str]:
         yield f"  {mark} {moment(each.created_at)}  {sender}: {text}{files}"
         texts = former.get(each.message_id, [])
         for edit in texts:
-            yield f"      {moment(edit.at)}  it said: {_cut(edit.body, excerpt)}"
+            yield f"      {moment(edit.at)}  previous text: {_cut(edit.body, excerpt)}"
         if more := max(0, each.revision - 1 - len(texts)):
             noun = "text" if more == 1 else "texts"
-            yield f"      and {more} more earlier {noun}: `./sotto report save` writes them all"
+            yield f"      {more} more previous {noun}: `./sotto report save` writes them all"
         if each.deleted_at is not None:
             yield f"      {moment(each.deleted_at)}  deleted by its sender"
 
@@ -137,7 +139,7 @@ def _reported(tx: Transaction, report: ReportRow, most_former: int | None) -> Re
 
 
 def _former(tx: Transaction, message: ReportedRow, most: int | None) -> list[EditRow]:
-    """The texts that a message had until it was reported, oldest first."""
+    """The texts that a message had before the reported one, oldest first."""
     found: list[EditRow] = []
     while page := tx.all(
         edits.PAGE, message=message.message_id, after=found[-1].revision if found else 0, count=most or _PAGE
@@ -160,4 +162,4 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _name(names: dict[int, str], user_id: int) -> str:
-    return names.get(user_id, "(gone)")
+    return names.get(user_id, "(deleted user)")

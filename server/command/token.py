@@ -1,4 +1,4 @@
-"""Tokens of host applications, looked at for an operator: whether one is taken, and if not why."""
+"""Checks a token of a host application for the operator."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from services.error import ServerUnavailable
 
 
 async def check_token(issuers: Sequence[Issuer], token: str) -> list[str]:
-    """What the token says, as lines for a terminal; raises StartError with the claim or key that is wrong.
+    """The contents of the token as terminal output; raises StartError with the claim or key that is wrong.
 
-    Nothing is logged or stored. Whether its user is suspended, or was signed out since, is not looked at.
+    Logs and stores nothing. Does not check whether the user is suspended or has signed out since.
     """
     if not issuers:
-        raise StartError("no issuer is configured, so no JWT is taken; see SOTTO_ISSUERS in docs/authentication.md.")
+        raise StartError("no issuer is configured, so no JWT is accepted; see SOTTO_ISSUERS in docs/authentication.md.")
     failures: list[str] = []
 
     async def fetch(url: str) -> bytes:
         try:
             return await fetch_keys(url)
         except FetchError as error:
-            failures.append(f"the keys at {url} cannot be had: {error}.")
+            failures.append(f"the keys at {url} cannot be fetched: {error}.")
             raise
 
     try:
@@ -33,9 +33,9 @@ async def check_token(issuers: Sequence[Issuer], token: str) -> list[str]:
         raise StartError(f"the token is refused: {error.cause}{whose}.") from error
     except ServerUnavailable as error:
         raise StartError(failures[-1] if failures else error.detail) from error
-    lines = [
-        f"The token is good until {moment(claims.expires_at)}.",
+    output = [
+        f"The token is valid until {moment(claims.expires_at)}.",
         f"externalId: {harmless(claims.external_id)}",
     ]
     named = {"user name": claims.username, "name": claims.display_name}
-    return lines + [f"{name}: {harmless(value)}" for name, value in named.items() if value is not None]
+    return output + [f"{name}: {harmless(value)}" for name, value in named.items() if value is not None]

@@ -1,4 +1,4 @@
-"""The operator's commands about people and their keys; each answers with lines for a terminal."""
+"""The operator's commands for users and API keys; each returns its output, one string per line."""
 
 from gql.id import Kind, encode, number_of
 from models import user as users
@@ -25,11 +25,13 @@ async def add_user(
     avatar_url: str | None = None,
     is_bot: bool = False,
 ) -> list[str]:
-    """Makes an account; raises InvalidInput, AlreadyExists."""
+    """Creates an account; raises InvalidInput, AlreadyExists."""
     form = SignUp(username, password, display_name, email, external_id=external_id)
     check_sign_up(form, services.limits)
     await services.account.create(form, is_bot=is_bot, avatar_url=avatar_url)
-    how = "can sign in now" if password is not None else "signs in with an API key: see `./sotto key create`"
+    how = (
+        "can sign in now" if password is not None else "signs in with an API key: create one with `./sotto key create`"
+    )
     return [f"{username} {how}."]
 
 
@@ -45,46 +47,46 @@ async def list_users(services: Services) -> list[str]:
 
 
 async def change_password(services: Services, username: str, password: str) -> list[str]:
-    """Changes a password and ends that person's sessions; raises InvalidInput, NotFound."""
+    """Changes a password and ends the user's sessions; raises InvalidInput, NotFound."""
     if issue := password_issue(password):
         raise InvalidInput([issue])
     await services.account.set_password(username, password)
-    return [f"{username} has a new password; their sessions are ended."]
+    return [f"The password of {username} is changed; their sessions have ended."]
 
 
 async def suspend_user(services: Services, username: str) -> list[str]:
-    """Keeps somebody out until they are restored; raises NotFound."""
+    """Suspends a user until they are restored; raises NotFound."""
     await services.account.set_state(username, users.SUSPENDED)
-    return [f"{username} is suspended; what they had open has ended. `restore` lets them in again."]
+    return [f"{username} is suspended and has no access. `./sotto user restore` restores the account."]
 
 
 async def restore_user(services: Services, username: str) -> list[str]:
-    """Lets somebody in again; raises NotFound."""
+    """Restores an account; raises NotFound."""
     await services.account.set_state(username, users.ACTIVE)
     return [f"{username} is active."]
 
 
 async def deactivate_user(services: Services, username: str) -> list[str]:
-    """Closes an account; raises NotFound."""
+    """Deactivates an account; raises NotFound."""
     await services.account.set_state(username, users.DEACTIVATED)
-    return [f"{username} is deactivated; their messages stay with the others."]
+    return [f"{username} is deactivated; other people keep their messages."]
 
 
 async def trust_user(services: Services, username: str) -> list[str]:
-    """Trusts all devices of somebody who has none left to confirm one with, or else their next; raises NotFound."""
+    """Trusts all devices of a user, or their next one if there is none; raises NotFound."""
     count = await services.device.trust_all(username)
-    return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no device that waits."]
+    return [f"{count} device(s) of {username} are trusted now." if count else f"{username} has no untrusted device."]
 
 
 async def open_session(services: Services, username: str) -> list[str]:
-    """A token of somebody's, for `./sotto send` and `listen`; its device is trusted. Raises NotFound."""
+    """A session token of the user, on a trusted device, for `./sotto send` and `listen`. Raises NotFound."""
     return [(await services.account.open_session(username, "./sotto", is_vouched_for=True)).token]
 
 
 async def create_key(
     services: Services, username: str, name: str, scopes: list[str], life_days: int | None = None
 ) -> list[str]:
-    """Makes an API key of any scope, which is shown once; raises InvalidInput, NotFound, PermissionDenied."""
+    """Creates an API key with any scopes and returns it; raises InvalidInput, NotFound, PermissionDenied."""
     scope = Scope(0)
     for each in scopes:
         scope |= Scope[each]
@@ -98,19 +100,19 @@ async def create_key(
 
 
 async def list_keys(services: Services, username: str) -> list[str]:
-    """Somebody's keys, newest first; raises NotFound."""
+    """The API keys of a user, newest first; raises NotFound."""
     rows = await services.database.read(services.api_key.rows_of, username)
     return [
         f"{encode(Kind.API_KEY, row.id)}  {harmless(row.name):32} {_scopes_of(row.scopes)}  "
-        f"made {moment(row.created_at)}, last used {moment(row.last_used_at)}, ends {moment(row.expires_at)}"
+        f"created {moment(row.created_at)}, last used {moment(row.last_used_at)}, expires {moment(row.expires_at)}"
         for row in rows
     ]
 
 
 async def revoke_key(services: Services, username: str, key_id: str) -> list[str]:
-    """Ends a key of somebody's; raises NotFound."""
+    """Revokes an API key of a user; raises NotFound."""
     await services.api_key.remove(username, number_of(Kind.API_KEY, key_id))
-    return [f"The key {key_id} is good for nothing any more."]
+    return [f"The key {key_id} is revoked."]
 
 
 def _scopes_of(scopes: int) -> str:

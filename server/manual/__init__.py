@@ -1,1 +1,1 @@
-"""The tables of the manual that are made from the code."""
+"""Generated tables of the documentation."""

@@ -1,4 +1,4 @@
-"""Bounds: what values a setting takes, in words, from the type that checks it."""
+"""The allowed values of a setting as text, derived from its type."""
 
 from enum import Enum
 from pathlib import Path
@@ -9,21 +9,21 @@ from pydantic.fields import FieldInfo
 
 from server.setting.field import any_of
 
-# Settings that a function checks; the others are known by their types.
-_WORDS = {
-    "host": "a name or an address",
+# Settings that are checked by a function.
+_TEXTS = {
+    "host": "a host name or an address",
     "database_url": "`sqlite:///` and a path",
     "storage_url": "`file:///` and a path, or `s3://bucket/prefix`",
     "pubsub_url": "`memory://`",
-    "public_url": "an http(s) URL without user, query or fragment",
+    "public_url": "an http(s) URL without a user, query or fragment",
     "allowed_origins": "`scheme://host[:port]` or `loopback`, separated by commas",
     "trusted_proxies": "addresses or networks, separated by commas",
     "issuers": "a JSON list of objects",
 }
 
 
-def bounds_of(name: str, info: FieldInfo) -> str:
-    """What may be given; raises KeyError for a kind of setting that has no words yet."""
+def range_text(name: str, info: FieldInfo) -> str:
+    """The allowed values; raises KeyError for a type of setting that has no text yet."""
     kind = info.annotation
     if kind is bool:
         return "`true` or `false`"
@@ -35,14 +35,14 @@ def bounds_of(name: str, info: FieldInfo) -> str:
         return _range_of(info.metadata)
     if kind is Path:
         return "a path"
-    return _WORDS[name]
+    return _TEXTS[name]
 
 
 def _range_of(metadata: list[Any]) -> str:
-    least = next((each.gt + 1 for each in metadata if hasattr(each, "gt")), None)
-    if least is None:
-        least = next((each.ge for each in metadata if hasattr(each, "ge")), None)
-    most = next((each.le for each in metadata if hasattr(each, "le")), None)
-    if least is None:
-        raise KeyError("a number without a lower bound")
-    return f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
+    minimum = next((each.gt + 1 for each in metadata if hasattr(each, "gt")), None)
+    if minimum is None:
+        minimum = next((each.ge for each in metadata if hasattr(each, "ge")), None)
+    maximum = next((each.le for each in metadata if hasattr(each, "le")), None)
+    if minimum is None:
+        raise KeyError("a number without a minimum")
+    return f"{minimum:,} or more" if maximum is None else f"{minimum:,} to {maximum:,}"

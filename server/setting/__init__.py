@@ -1,1 +1,1 @@
-"""The settings: where they come from, how they are checked, and what they mean."""
+"""Settings: sources, validation and descriptions."""

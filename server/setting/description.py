@@ -11,9 +11,9 @@ from server.setting.source import environment_names
 EMPTY_MEANS = {
     "database_url": "sqlite:///<data>/sotto.db",
     "storage_url": "<data>/files",
-    "pubsub_url": "in the process",
-    "public_url": "relative to the request",
-    "allowed_origins": "the server's own",
+    "pubsub_url": "in memory",
+    "public_url": "the address of the request",
+    "allowed_origins": "same origin",
     "trusted_proxies": "none",
     "issuers": "none",
 }

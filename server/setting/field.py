@@ -29,7 +29,7 @@ def _split(text: str) -> SplitResult:
 def _check_scheme(text: str, known: str, example: str) -> None:
     if text and (scheme := _split(text).scheme) != known:
         found = f"the scheme {scheme!r}" if scheme else "no scheme"
-        raise ValueError(f"only {known} URLs are supported so far, such as {example}; found {found}")
+        raise ValueError(f"only {known} URLs are supported, such as {example}; found {found}")
 
 
 def _split_list(value: object) -> object:
@@ -61,7 +61,7 @@ def _check_database_url(text: str) -> str:
     _check_scheme(text, "sqlite", "sqlite:///data/sotto.db")
     parts = _split(text)
     if text and (parts.netloc or parts.query or parts.fragment or parts.path in {"", "/", "/:memory:"}):
-        raise ValueError("a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db")
+        raise ValueError("a sqlite URL needs three slashes and the path of a file, as in sqlite:///data/sotto.db")
     return text
 
 
@@ -70,13 +70,13 @@ def _check_storage_url(text: str) -> str:
     if parts.scheme == "s3":
         if not parts.hostname or "@" in parts.netloc or set(parse_qs(parts.query)) - {"endpoint", "region"}:
             raise ValueError(
-                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other "
-                "servers than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and an `endpoint` if the "
+                "server is not Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         return text
     _check_scheme(text, "file", "file:///srv/sotto/files or s3://bucket/prefix")
     if text and (parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/")):
-        raise ValueError("a file URL has three slashes and an absolute path, as in file:///srv/sotto/files")
+        raise ValueError("a file URL needs three slashes and an absolute path, as in file:///srv/sotto/files")
     return text
 
 
@@ -89,7 +89,9 @@ def _check_public_url(text: str) -> str:
     parts = _split(text)
     is_web = parts.scheme in {"http", "https"} and parts.hostname
     if text and (not is_web or "@" in parts.netloc or parts.query or parts.fragment):
-        raise ValueError("must be an http or https URL without user, query or fragment, as in https://chat.example.org")
+        raise ValueError(
+            "must be an http or https URL without a user, query or fragment, as in https://chat.example.org"
+        )
     return text.rstrip("/")
 
 
@@ -100,7 +102,7 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
         parts = _split(origin)
         is_web = parts.scheme in {"http", "https"} and parts.hostname
         if not is_web or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
-            raise ValueError("each must be scheme://host[:port] and no more, as in https://chat.example.org")
+            raise ValueError("each must be scheme://host[:port] and nothing else, as in https://chat.example.org")
     return tuple(origin.lower() for origin in origins)  # browsers send Origin in lower case (RFC 6454, section 4)
 
 
@@ -116,7 +118,9 @@ def _check_proxies(networks: tuple[str, ...]) -> tuple[str, ...]:
 Bytes = Annotated[ByteSize, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Rate = Annotated[int, Field(ge=0)]
-Seconds = Annotated[int, Field(gt=0, le=36_500 * DAY_SECONDS)]  # a century, so that no sum of times overflows
+Seconds = Annotated[
+    int, Field(gt=0, le=36_500 * DAY_SECONDS)
+]  # at most a century, so that sums of times never overflow
 Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
 AudienceName = Annotated[Audience, _member_of(Audience)]
 OutsideActionName = Annotated[OutsideAction, _member_of(OutsideAction)]

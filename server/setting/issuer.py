@@ -1,4 +1,4 @@
-"""Issuers as settings: host applications whose tokens are taken, and tokens of ours in their name for development."""
+"""Settings for host applications whose tokens are accepted, and test tokens in their name."""
 
 import ipaddress
 import time
@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from services.account.issuer import SYMMETRIC, IssuerSettings
 from services.account.key_ring import ASYMMETRIC
 
-MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518 §3.2: as long as the hash
+MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518 §3.2: at least as long as the hash
 
 
 def _tuple_of(value: object) -> object:
@@ -23,7 +23,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_tuple_of)]
 
 
 class Issuer(BaseModel):
-    """One host application; see `services.issuer.IssuerSettings`."""
+    """One host application; see `services.account.issuer.IssuerSettings`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,27 +41,28 @@ class Issuer(BaseModel):
     def _check(self) -> "Issuer":
         secret = self.secret.get_secret_value()
         if bool(self.jwks_url) == bool(secret):
-            raise ValueError("needs either `jwks_url` or `secret`: symmetric and asymmetric keys are never mixed")
+            raise ValueError(
+                "set either `jwks_url` or `secret`, not both: symmetric and asymmetric keys are never mixed"
+            )
         allowed = SYMMETRIC if secret else tuple(ASYMMETRIC)
         if unknown := [each for each in self.algorithms if each not in allowed]:
             raise ValueError(
-                f"`algorithms` holds {unknown[0][:20]!r}; with these keys it may hold {', '.join(allowed)}"
+                f"`algorithms` contains {unknown[0][:20]!r}; with these keys it can contain {', '.join(allowed)}"
             )
         least = max(MIN_SECRET_BYTES[each] for each in self.algorithms or ("HS256",)) if secret else 0
         if len(secret.encode()) < least:
-            raise ValueError(f"`secret` needs at least {least} bytes")
+            raise ValueError(f"`secret` must have at least {least} bytes")
         if self.jwks_url and not _is_safe(self.jwks_url):
-            raise ValueError("`jwks_url` must be an https URL, or http on this machine")
+            raise ValueError("`jwks_url` must be an https URL, or an http URL of this machine")
         return self
 
     def to_service(self) -> IssuerSettings:
-        """As the services know it."""
         values = self.model_dump(exclude={"secret"})
         return IssuerSettings(**values, secret=self.secret.get_secret_value())
 
 
 def issuers_of(value: object) -> object:
-    """From the environment a JSON list, or one object."""
+    """Parses the JSON that the environment gives; a single object counts as a list of one."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
@@ -71,21 +72,21 @@ def issuers_of(value: object) -> object:
 
 
 def check_prefixes(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Raises ValueError where two issuers could name the same user."""
+    """Raises ValueError if two issuers could name the same user."""
     for one in issuers:
         for other in issuers:
             if one is not other and one.issuer == other.issuer:
-                raise ValueError("each `issuer` may stand there once")
+                raise ValueError("each `issuer` can be listed only once")
             if one is not other and one.prefix.startswith(other.prefix):
                 raise ValueError(
-                    "several issuers need a `prefix` each, of which none begins with another: their users are told "
-                    "apart by it"
+                    "several issuers need a `prefix` each that no other `prefix` starts with: it keeps their users "
+                    "apart"
                 )
     return issuers
 
 
 def token_for(issuer: Issuer, subject: str, life_seconds: int, name: str | None) -> str:
-    """A token as the host application would make it; for issuers with a secret."""
+    """A token like one from the host application; the issuer must have a secret."""
     now = int(time.time())
     claims: dict[str, object] = {
         "iss": issuer.issuer,

@@ -1,4 +1,4 @@
-"""The settings of what one GraphQL request may ask for, and cost."""
+"""Settings that limit the size and cost of GraphQL requests."""
 
 from typing import Annotated
 
@@ -11,53 +11,65 @@ from services.limit import Limits
 _DEFAULT = QueryLimits()
 _LIMITS = Limits()
 
-Levels = Annotated[int, Field(gt=0, le=100)]  # the parser's own bound is 200 braces
+Levels = Annotated[int, Field(gt=0, le=100)]  # the parser itself stops at 200 braces
 
 
 class QuerySettings(BaseModel):
-    """The part of the settings that `QueryLimits` is made of."""
+    """The limits of GraphQL documents, and the cost budgets."""
 
     max_document_bytes: Bytes = Field(
-        ByteSize(_DEFAULT.document_bytes), description="Longest document, in bytes of UTF-8."
+        ByteSize(_DEFAULT.document_bytes), description="Maximum size of a document, in bytes of UTF-8."
     )
-    max_document_tokens: Count = Field(_DEFAULT.tokens, description="Most tokens of a document, comments included.")
-    max_document_directives: Count = Field(_DEFAULT.directives, description="Most directives in a document.")
-    max_document_operations: Count = Field(_DEFAULT.operations, description="Most operations in a document.")
-    max_document_fragments: Count = Field(_DEFAULT.fragments, description="Most fragments defined in a document.")
-    max_document_spreads: Count = Field(_DEFAULT.spreads, description="Most fragment spreads in a document.")
+    max_document_tokens: Count = Field(
+        _DEFAULT.tokens, description="Maximum number of tokens in a document, including comments."
+    )
+    max_document_directives: Count = Field(
+        _DEFAULT.directives, description="Maximum number of directives in a document."
+    )
+    max_document_operations: Count = Field(
+        _DEFAULT.operations, description="Maximum number of operations in a document."
+    )
+    max_document_fragments: Count = Field(
+        _DEFAULT.fragments, description="Maximum number of fragment definitions in a document."
+    )
+    max_document_spreads: Count = Field(
+        _DEFAULT.spreads, description="Maximum number of fragment spreads in a document."
+    )
     max_document_selections: Count = Field(
         _DEFAULT.selections,
-        description="Most fields, spreads and inline fragments of an operation, its fragments expanded.",
+        description="Maximum number of fields, spreads and inline fragments in an operation after its fragments "
+        "are expanded.",
     )
-    max_query_depth: Levels = Field(_DEFAULT.depth, description="Most levels of fields in an operation.")
+    max_query_depth: Levels = Field(_DEFAULT.depth, description="Maximum depth of fields in an operation.")
     max_introspection_depth: Levels = Field(
-        _DEFAULT.introspection_depth, description="Most levels of fields below `__schema` and `__type`."
+        _DEFAULT.introspection_depth, description="Maximum depth of fields below `__schema` and `__type`."
     )
-    max_root_fields: Count = Field(_DEFAULT.root_fields, description="Most root fields of an operation.")
+    max_root_fields: Count = Field(_DEFAULT.root_fields, description="Maximum number of root fields in an operation.")
     max_variable_values: Count = Field(
-        _DEFAULT.values, description="Most values in the variables of a request, at any depth."
+        _DEFAULT.values, description="Maximum number of values in the variables of a request, at any depth."
     )
     max_query_cost: Count = Field(
-        _DEFAULT.cost, description="Highest cost of an operation as it is estimated before it is executed."
+        _DEFAULT.cost, description="Maximum cost of an operation, as estimated before execution."
     )
     max_executed_cost: Count = Field(
-        _DEFAULT.executed_cost, description="Highest cost of an operation as it turns out while it is executed."
+        _DEFAULT.executed_cost, description="Maximum cost of an operation, as measured during execution."
     )
     max_response_bytes: Bytes = Field(
-        ByteSize(_DEFAULT.response_bytes), description="Longest answer of an operation, in bytes, about."
+        ByteSize(_DEFAULT.response_bytes),
+        description="Approximate maximum size of the response to an operation, in bytes.",
     )
     cost_rate_per_minute: Rate = Field(
         _LIMITS.cost_rate_per_minute,
-        description="Most that the requests of one user may cost in a minute; 0 = no limit.",
+        description="Maximum total cost of the requests of a user per minute; 0 = no limit.",
     )
     anonymous_cost_rate_per_minute: Rate = Field(
         _LIMITS.anonymous_cost_rate_per_minute,
-        description="Most that requests without an account may cost in a minute, by address; 0 = no limit.",
+        description="Maximum total cost of requests without an account, per address per minute; 0 = no limit.",
     )
 
     @property
     def query_limits(self) -> QueryLimits:
-        """The bounds as the GraphQL layer knows them."""
+        """These settings as the GraphQL layer reads them."""
         return QueryLimits(
             document_bytes=self.max_document_bytes,
             tokens=self.max_document_tokens,

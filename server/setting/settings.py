@@ -1,10 +1,9 @@
-"""The settings: every name, its default and its meaning stand here and nowhere else.
+"""All settings with their defaults and descriptions.
 
-A value comes from a flag, else the environment, else `.env`, else `sotto.toml`, else its default. Both files are looked
-for in the working directory. An empty string in the environment or in `.env` means unset, as in `SOTTO_PORT=`.
+Precedence: flags, the environment, `.env`, `sotto.toml`, defaults. Both files are read from the working directory. An
+empty value in the environment or in `.env` means unset, as in `SOTTO_PORT=`.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -29,8 +28,9 @@ from server.setting.field import (
     Window,
     lower,
 )
+from server.setting.problem import SettingsError, problems_of
 from server.setting.query_setting import QuerySettings
-from server.setting.source import SettingsSource, flag_source, read_sources
+from server.setting.source import flag_source, read_sources
 from services.file.media_type import PRESETS
 from services.limit import Limits
 
@@ -38,158 +38,172 @@ _DEFAULT = Limits()
 
 
 class GeneralSettings(BaseModel):
-    """Everything but the bounds of GraphQL documents."""
+    """All settings except the limits of GraphQL documents."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` or `::` for all.")
-    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 lets the system pick a free one.")
-    data: Path = Field(Path("data"), description="Folder of the database and of the files.")
-    database_url: DatabaseUrl = Field("", description="Database; so far only `sqlite:///` and the path of a file.")
-    storage_url: StorageUrl = Field(
-        "", description="Where files are kept; `file:///` and a path from the root, or `s3://bucket/prefix`."
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` or `::` for all interfaces."
     )
-    pubsub_url: PubSubUrl = Field("", description="How processes tell each other of events; so far only `memory://`.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
+    data: Path = Field(Path("data"), description="Folder for the database and the files.")
+    database_url: DatabaseUrl = Field("", description="Database: `sqlite:///` and the path of a file.")
+    storage_url: StorageUrl = Field(
+        "", description="Where files are stored: `file:///` and an absolute path, or `s3://bucket/prefix`."
+    )
+    pubsub_url: PubSubUrl = Field(
+        "", description="How server processes notify each other; only `memory://` is supported."
+    )
     public_url: PublicUrl = Field(
-        "", description="Absolute http(s) URL under which clients reach the server; for file links."
+        "", description="Absolute http(s) URL at which clients reach the server; used in links to files."
     )
     allowed_origins: Origins = Field(
         (),
-        description="Other origins whose pages may call the API, open WebSockets and show files; exact, separated by "
-        "commas. `loopback` stands for any page of this machine.",
+        description="Other origins whose pages can call the API, open WebSockets and display files; exact, "
+        "separated by commas. `loopback` allows any page served from this machine.",
     )
     trusted_proxies: Networks = Field(
-        (), description="Addresses or networks of proxies whose `X-Forwarded-For` is believed; separated by commas."
+        (),
+        description="Addresses or networks of proxies whose `X-Forwarded-For` header is trusted; separated by commas.",
     )
     sign_up: bool = Field(
         default=_DEFAULT.may_sign_up,
-        description="Whether anybody may make an account; false with `issuers` unless it is set.",
+        description="Whether anyone can create an account; false with `issuers` unless it is set explicitly.",
     )
     issuers: Issuers = Field(
-        (), description="Host applications whose tokens (JWT) are taken: a JSON list of objects; see authentication.md."
+        (),
+        description="Host applications whose tokens (JWT) are accepted: a JSON list of objects; see authentication.md.",
     )
     device_trust: DeviceTrustName = Field(
         _DEFAULT.device_trust,
-        description="Whether a new device (by password) is told to the others, or waits until one confirms it.",
+        description="What happens after a sign-in with a password on a new device: nothing, the user's other "
+        "devices get an event, or the device has no access until another one confirms it.",
     )
     self_conversations: bool = Field(
-        default=_DEFAULT.self_conversations, description="Whether people may write to themselves."
+        default=_DEFAULT.self_conversations, description="Whether users can send messages to themselves."
     )
     email_lookup: bool = Field(
-        default=_DEFAULT.email_lookup, description="Whether people can be found by their e-mail address."
+        default=_DEFAULT.email_lookup, description="Whether users can be found by their e-mail address."
     )
     act_as_required: bool = Field(
         default=_DEFAULT.act_as_required,
-        description="Whether a key that can act for others must say for whom, in `X-Act-As`, with each request.",
+        description="Whether an API key that can act for others must name a user in `X-Act-As` with every request.",
     )
     require_text: bool = Field(
-        default=_DEFAULT.require_text, description="Whether a message needs text even when it has files."
+        default=_DEFAULT.require_text, description="Whether a message needs text even if it has files."
     )
     require_type: bool = Field(
         default=_DEFAULT.require_type,
         description="Whether a message needs its `type`.",
     )
     introspection: bool = Field(
-        default=True, description="Whether the schema may be read, by introspection and as a file."
+        default=True, description="Whether the schema is public, by introspection and at `/schema.graphql`."
     )
-    explorer: bool = Field(default=True, description="Whether GraphiQL is served.")
-    chat_page: bool = Field(default=True, description="Whether the chat page is served, at `/`.")
+    explorer: bool = Field(default=True, description="Whether GraphiQL is served at `/graphql`.")
+    chat_page: bool = Field(default=True, description="Whether the chat page is served at `/`.")
     max_text_length: int = Field(
-        _DEFAULT.max_text_length, gt=0, description="Longest text of a message, in code points."
+        _DEFAULT.max_text_length, gt=0, description="Maximum length of a message text, in code points."
     )
     max_text_bytes: Bytes = Field(
-        ByteSize(_DEFAULT.max_text_bytes), description="Longest text of a message, in bytes of UTF-8."
+        ByteSize(_DEFAULT.max_text_bytes), description="Maximum length of a message text, in bytes of UTF-8."
     )
-    max_recipients: Count = Field(_DEFAULT.max_recipients, description="Most recipients of one send.")
-    max_attachments: Count = Field(_DEFAULT.max_attachments, description="Most files of one message.")
-    max_attachment_bytes: Bytes = Field(ByteSize(_DEFAULT.max_attachment_bytes), description="Largest file, in bytes.")
+    max_recipients: Count = Field(_DEFAULT.max_recipients, description="Maximum number of recipients per send.")
+    max_attachments: Count = Field(_DEFAULT.max_attachments, description="Maximum number of files per message.")
+    max_attachment_bytes: Bytes = Field(
+        ByteSize(_DEFAULT.max_attachment_bytes), description="Maximum size of a file, in bytes."
+    )
     max_inline_request_bytes: Bytes = Field(
         ByteSize(_DEFAULT.max_inline_request_bytes),
-        description="Largest multipart request, with all of its files, in bytes.",
+        description="Maximum size of a multipart request including its files, in bytes.",
     )
-    max_json_bytes: Bytes = Field(ByteSize(256 * 1024), description="Largest JSON request, in bytes.")
+    max_json_bytes: Bytes = Field(ByteSize(256 * 1024), description="Maximum size of a JSON request, in bytes.")
     attachment_types: Literal["default", "ossn", "any"] = Field(
-        "default", description="Which kinds of files may be attached: a careful list, that of OSSN, or any."
+        "default", description="Which types of files can be attached: a conservative list, the list of OSSN, or any."
     )
     presigned_downloads: bool = Field(
-        default=False, description="Whether S3 itself gives files that are saved, by URLs that are good for a minute."
+        default=False,
+        description="Whether files that are saved rather than displayed are downloaded directly from S3, by URLs "
+        "that are valid for one minute.",
     )
     presigned_uploads: bool = Field(
         default=_DEFAULT.presigned_uploads,
-        description="Whether clients may put files into S3 themselves; the server fetches and checks them.",
+        description="Whether clients can upload files directly to S3; the server then fetches and checks them.",
     )
     quota_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
         ByteSize(_DEFAULT.quota_bytes),
-        description="Most bytes of files of one user, those of their messages included; 0 = no limit.",
+        description="Maximum total size of a user's files, including those in their messages, in bytes; 0 = no limit.",
     )
     upload_life_seconds: Seconds = Field(
-        _DEFAULT.upload_life_seconds, description="How long an upload waits to be sent, in seconds."
+        _DEFAULT.upload_life_seconds,
+        description="How long an upload is kept until it is sent with a message, in seconds.",
     )
     quarantine_seconds: Seconds = Field(
         _DEFAULT.quarantine_seconds,
-        description="How long files that nothing refers to are kept before they are deleted, in seconds.",
+        description="How long files without a reference are kept before they are deleted, in seconds.",
     )
     url_life_seconds: Seconds = Field(
-        _DEFAULT.url_life_seconds, description="How long the URL of a file is good, in seconds."
+        _DEFAULT.url_life_seconds, description="How long the URL of a file is valid, in seconds."
     )
     event_retention_seconds: Seconds = Field(
-        _DEFAULT.event_retention_seconds, description="How long events are kept for clients that come back, in seconds."
+        _DEFAULT.event_retention_seconds, description="How long events are kept for clients that reconnect, in seconds."
     )
     session_life_seconds: Seconds = Field(
         _DEFAULT.session_life_seconds, description="How long an unused session stays signed in, in seconds."
     )
     session_max_life_seconds: Seconds = Field(
         _DEFAULT.session_max_life_seconds,
-        description="After how long a session ends however much it is used, in seconds.",
+        description="Maximum lifetime of a session, even if it is in use, in seconds.",
     )
     send_rate_per_minute: Rate = Field(
-        _DEFAULT.send_rate_per_minute, description="Most sends of one user in a minute; 0 = no limit."
+        _DEFAULT.send_rate_per_minute, description="Maximum sends per user per minute; 0 = no limit."
     )
     sign_in_rate_per_minute: Rate = Field(
         _DEFAULT.sign_in_rate_per_minute,
-        description="Most attempts to sign in from one address or to one account in a minute; 0 = no limit.",
+        description="Maximum sign-in attempts per minute, from one address or to one account; 0 = no limit.",
     )
     sign_up_rate_per_minute: Rate = Field(
-        _DEFAULT.sign_up_rate_per_minute, description="Most new accounts from one address in a minute; 0 = no limit."
+        _DEFAULT.sign_up_rate_per_minute, description="Maximum new accounts per address per minute; 0 = no limit."
     )
     upload_rate_per_minute: Rate = Field(
-        _DEFAULT.upload_rate_per_minute, description="Most files of one user in a minute; 0 = no limit."
+        _DEFAULT.upload_rate_per_minute, description="Maximum files per user per minute; 0 = no limit."
     )
     search_rate_per_minute: Rate = Field(
-        _DEFAULT.search_rate_per_minute, description="Most searches of one user in a minute; 0 = no limit."
+        _DEFAULT.search_rate_per_minute, description="Maximum searches per user per minute; 0 = no limit."
     )
     typing_rate_per_minute: Rate = Field(
-        _DEFAULT.typing_rate_per_minute, description="Most typing signals of one user in a minute; 0 = no limit."
+        _DEFAULT.typing_rate_per_minute, description="Maximum typing signals per user per minute; 0 = no limit."
     )
     subscription_rate_per_minute: Rate = Field(
         _DEFAULT.subscription_rate_per_minute,
-        description="Most subscriptions that one user begins in a minute; 0 = no limit.",
+        description="Maximum new subscriptions per user per minute; 0 = no limit.",
     )
     max_subscriptions: Rate = Field(
-        _DEFAULT.max_subscriptions, description="Most subscriptions of one user at once; 0 = no limit."
+        _DEFAULT.max_subscriptions, description="Maximum concurrent subscriptions per user; 0 = no limit."
     )
-    max_sockets: Rate = Field(_DEFAULT.max_sockets, description="Most WebSockets of one user at once; 0 = no limit.")
+    max_sockets: Rate = Field(_DEFAULT.max_sockets, description="Maximum concurrent WebSockets per user; 0 = no limit.")
     accept_messages_from: AudienceName = Field(
         _DEFAULT.accept_messages_from,
-        description="Whose first messages reach people who have not chosen for themselves.",
+        description="Who can start a conversation with users who have not chosen an audience themselves.",
     )
     from_others: OutsideActionName = Field(
         _DEFAULT.from_others,
-        description="What becomes of the first messages and groups of others: they wait as a request, or are refused.",
+        description="What happens to first messages and new groups from outside the audience: they become a "
+        "request, or they are rejected.",
     )
     who_may_add_to_groups: AudienceName = Field(
         _DEFAULT.who_may_add_to_groups,
-        description="Who may make a group with people who have not chosen; at most those who may write to them.",
+        description="Who can create a group with users who have not chosen an audience for it; never wider than "
+        "who can write to them.",
     )
     widest_audience: AudienceName = Field(
         _DEFAULT.widest_audience,
-        description="The widest audience that anybody can choose; `followed_by_me` is SelfCommunity's rule.",
+        description="Widest audience that users can choose; `followed_by_me` is SelfCommunity's rule.",
     )
     audience_for_each_send: bool = Field(
         default=_DEFAULT.audience_for_each_send,
-        description="Whether an audience is asked for every message, and not for the first one alone.",
+        description="Whether the audience is checked for every message instead of only the first one.",
     )
     max_request_messages: Count = Field(
         _DEFAULT.max_request_messages,
-        description="Most messages of one person to another in requests that are not answered.",
+        description="Maximum number of messages from one user to another in unanswered requests.",
     )
     edit_window_seconds: Window = Field(
         _DEFAULT.edit_window_seconds, description="How long a message can be edited, in seconds; 0 = no limit."
@@ -200,35 +214,37 @@ class GeneralSettings(BaseModel):
     )
     silent_delete_window_seconds: Window = Field(
         _DEFAULT.silent_delete_window_seconds,
-        description="How long deleting for everyone leaves no trace, in seconds; 0 = never.",
+        description="How long after sending a message can be deleted for everyone without a tombstone, in "
+        "seconds; 0 = never.",
     )
     report_window_seconds: Window = Field(
         _DEFAULT.report_window_seconds,
-        description="How long what was deleted for everyone is put aside, so that it can be reported; 0 = not at all.",
+        description="How long a message that was deleted for everyone is retained so that it can still be "
+        "reported, in seconds; 0 = not at all.",
     )
-    typing_seconds: Count = Field(
-        _DEFAULT.typing_seconds, description="How long somebody who types is shown to, in seconds."
-    )
-    max_reactions: Count = Field(_DEFAULT.max_reactions, description="Most different emoji on one message.")
+    typing_seconds: Count = Field(_DEFAULT.typing_seconds, description="How long a typing signal lasts, in seconds.")
+    max_reactions: Count = Field(_DEFAULT.max_reactions, description="Maximum number of different emoji on a message.")
     report_rate_per_minute: Rate = Field(
-        _DEFAULT.report_rate_per_minute, description="Most reports of one user in a minute; 0 = no limit."
+        _DEFAULT.report_rate_per_minute, description="Maximum reports per user per minute; 0 = no limit."
     )
-    body_timeout_seconds: Seconds = Field(30, description="How long the body of a request may take, in seconds.")
+    body_timeout_seconds: Seconds = Field(
+        30, description="How long the body of a request can take to arrive, in seconds."
+    )
     log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(lower)] = Field(
-        "auto", description="Form of the log; `auto` is `text` on a terminal, else `json`."
+        "auto", description="Format of the log; `auto` is `text` on a terminal, otherwise `json`."
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = Field(
-        "info", description="Least severe entry of the log."
+        "info", description="Lowest level that is logged."
     )
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file that `database_url` names; three slashes are relative, four absolute, as in SQLAlchemy."""
+        """The SQLite file; in a URL, three slashes start a relative path and four an absolute one, as in SQLAlchemy."""
         return Path(unquote(urlsplit(self.database_url).path)[1:]) if self.database_url else self.data / "sotto.db"
 
     @property
     def files_path(self) -> Path:
-        """The folder of the files unless `storage_url` names another."""
+        """The folder for files unless `storage_url` is set."""
         return self.data / "files"
 
     @property
@@ -248,14 +264,6 @@ class Settings(QuerySettings, GeneralSettings):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SettingsError(Exception):
-    """All problems with the settings, one per line; no line repeats a value that may be a password."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
 def load_settings(**flags: object) -> Settings:
     """The settings from all sources; a flag that is None was not given. Raises SettingsError with all problems."""
     sources = [flag_source(Settings.model_fields, flags), *read_sources(Settings.model_fields)]
@@ -264,33 +272,7 @@ def load_settings(**flags: object) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        problems += _sentences(error, sources)
+        problems += problems_of(error, sources)
     if problems:
         raise SettingsError(problems)
     return settings
-
-
-def _sentences(error: ValidationError, sources: Iterable[SettingsSource]) -> list[str]:
-    sentences = []
-    for detail in error.errors(include_url=False, include_context=True):
-        key = str(detail["loc"][0])
-        source = next(source for source in sources if key in source.values)
-        place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in detail["loc"][1:])
-        complaint = (f"`{place}`: " if place and key == "issuers" else "") + _complaint(detail["type"], detail["msg"])
-        complaint += _found(key, source.values[key])
-        sentences.append(f"{source.names[key]} ({source.origin}): {complaint}.")
-    return list(dict.fromkeys(sentences))
-
-
-def _complaint(kind: str, message: str) -> str:
-    """Pydantic's message as the middle of a sentence."""
-    if kind == "byte_size":
-        return "must be a number of bytes, such as 26214400 or 25MiB"
-    text = message.removeprefix("Value error, ").replace("Input should", "should", 1)
-    return text.replace("a valid dictionary or instance of Issuer", "an object")
-
-
-def _found(key: str, value: object) -> str:
-    """The value as the end of a sentence; empty for URLs, issuers and whatever has an @, which may hold a password."""
-    shown = str(value)
-    return "" if key.endswith("_url") or key == "issuers" or "@" in shown else f"; found {shown[:60]!r}"

@@ -221,7 +221,7 @@ async def test_a_server_without_room_for_files_starts_and_is_ready_and_says_so(
         answer = await response.json()
 
     assert (answer["status"], answer["reasons"]) == ("limited", [])
-    assert answer["limited"][0].endswith("Files are refused; texts, reading and deleting go on.")
+    assert answer["limited"][0].endswith("Files are refused; sending texts, reading and deleting still work.")
 
 
 async def test_readiness_is_looked_at_once_a_second_however_many_ask(serving: Serving) -> None:

@@ -61,7 +61,7 @@ def test_a_node_that_is_too_old_is_said(
     """Those that Vite does not run on; nothing is installed."""
     put(tmp_path, monkeypatch, node=f"echo {version}", npm=BUILDS)
 
-    with pytest.raises(BuildError, match=f"this Node is {version}, which is too old: Node 20.19 or newer"):
+    with pytest.raises(BuildError, match=f"Node {version} is not supported: install Node 20.19 or newer"):
         build(source)
     assert [path.name for path in source.iterdir()] == ["dist"]
 
@@ -93,7 +93,7 @@ def test_without_node_the_command_is_one_line_and_status_2(tmp_path: Path, monke
     done = subprocess.run(command, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("sotto: there is no Node here: Node 20.19 or newer with npm is needed")
+    assert done.stderr.startswith("sotto: Node or npm was not found: install Node 20.19 or newer with npm")
     assert done.stderr.count("\n") == 1
 
 

@@ -74,9 +74,9 @@ def test_what_others_write_becomes_lines_of_ours(tmp_path: Path) -> None:
         ("library", "warning", "A constant."),
         ("library", "error", "It failed for %r"),
         ("warning", "warning", None),
-        ("uncaught", "error", "A thread ends."),
+        ("uncaught", "error", "A thread stopped."),
         ("uncaught", "error", "A finaliser failed."),
-        ("uncaught", "error", "The process ends."),
+        ("uncaught", "error", "The process exits."),
     ]
     assert lines[1]["task"] == "main.<locals>.forgotten"
     assert (lines[7]["category"], lines[8]["thread"]) == ("UserWarning", "worker")

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from models.error import DatabaseMissing, LogForeign
-from server.process import way_out
+from server.process import advice_for
 from tests.flow.client import Person, Server, next_of, running
 from tests.flow.program import executed, finished
 
@@ -246,10 +246,13 @@ async def test_malformed_http_is_refused_without_a_traceback(tmp_path: Path) -> 
             assert b"Traceback" not in answer
 
 
-def test_a_refusal_to_open_a_database_names_a_way_out_that_there_is() -> None:
+def test_an_error_from_opening_a_database_says_what_to_do() -> None:
     """What is missing cannot be the right one."""
-    missing, foreign = way_out(DatabaseMissing("sotto.db is missing")), way_out(LogForeign("sotto.db-wal is foreign"))
+    missing, foreign = (
+        advice_for(DatabaseMissing("sotto.db is missing")),
+        advice_for(LogForeign("sotto.db-wal is foreign")),
+    )
 
     assert "Put the database back" in missing
     assert "the right one" not in missing
-    assert "where the database that is there is the right one, remove the files" in foreign
+    assert "if the database is the right one, remove the files" in foreign

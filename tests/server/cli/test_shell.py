@@ -119,7 +119,7 @@ async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
     status, said, complaint = await finished("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
 
     assert (status, said) == (2, "")
-    assert "no server runs on" in complaint
+    assert "no server is running on" in complaint
 
 
 @asynccontextmanager
@@ -154,7 +154,7 @@ async def test_a_program_on_the_port_of_the_settings_gets_no_token(
             await Demo(running.services)._ensure("bob", "Bob", "correct horse", is_bot=False)
             await send_as(settings, None, "alice", ["bob"], "hi", [])
             kept = list(received)
-            with pytest.raises(StartError, match=r"/graphql gives no GraphQL answer; .* --url\."):
+            with pytest.raises(StartError, match=r"/graphql did not return a GraphQL response; .* --url\."):
                 await send_as(settings, f"http://127.0.0.1:{port}", "alice", ["bob"], "hi", [])
 
     assert kept == []
@@ -171,7 +171,7 @@ async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: p
         settings.database_path.parent.mkdir()
         await control.start()
         try:
-            with pytest.raises(StartError, match="does not say at which address it listens; name it with --url"):
+            with pytest.raises(StartError, match="does not tell its address; pass it with --url"):
                 await send_as(settings, None, "alice", ["bob"], "hi", [])
         finally:
             await control.stop()
@@ -183,7 +183,7 @@ async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: p
 async def test_an_answer_that_is_not_graphql_is_refused_in_words(answer: str) -> None:
     """Whatever stands in its place."""
     async with another_program(answer) as (port, _), Client(f"http://127.0.0.1:{port}", "token") as client:
-        with pytest.raises(ClientError, match="gives no GraphQL answer"):
+        with pytest.raises(ClientError, match="did not return a GraphQL response"):
             await client.ask("{ __typename }")
 
 

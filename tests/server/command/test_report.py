@@ -89,7 +89,7 @@ def test_a_report_shows_the_message_and_what_came_before_it_and_can_be_closed() 
     head, comment, before, message = result.stdout.splitlines()
     assert head.startswith(f"{id_}  ")
     assert head.endswith("  SPAM  by bob")
-    assert comment == "    says: Look"
+    assert comment == "    comment: Look"
     assert before.startswith("    ")
     assert before.endswith("alice: two")
     assert message.startswith("  > ")
@@ -115,8 +115,9 @@ def test_a_report_shows_what_was_deleted_and_every_text_it_had() -> None:
 
     lines = report("list").stdout.splitlines()[1:]
     assert [re.sub(r"^  [> ] +(?:[\d-]+ [\d:]+  )?", "", line) for line in lines] == [
-        "alice: harmless 5 [evil.txt]", "it said: a\ufffdthreat", "it said: harmless 0", "it said: harmless 1",
-        "and 3 more earlier texts: `./sotto report save` writes them all", "deleted by its sender",
+        "alice: harmless 5 [evil.txt]",
+        "previous text: a\ufffdthreat", "previous text: harmless 0", "previous text: harmless 1",
+        "3 more previous texts: `./sotto report save` writes them all", "deleted by its sender",
     ]  # fmt: skip
 
 
@@ -134,11 +135,11 @@ def test_a_report_is_saved_whole_with_its_files(folder: Path) -> None:
     assert written[0].read_bytes() == b"evil bytes"
     text = written[1].read_text(encoding="utf-8")
     assert [f"harmless {number}" in text for number in range(6)] == [True] * 6
-    assert "it said: a\ufffdthreat" in text
+    assert "previous text: a\ufffdthreat" in text
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
     assert stat.S_IMODE((folder / "evidence").stat().st_mode) == 0o700
     assert again.exit_code == 2
-    assert "name a folder that is not there" in again.stderr
+    assert "choose a new folder inside an existing one" in again.stderr
     assert report("resolve", id_).exit_code == 0
     assert report("save", id_, "later").exit_code == 2
 
@@ -152,7 +153,7 @@ def test_a_list_ends_where_it_would_be_too_long(monkeypatch: pytest.MonkeyPatch)
 
     lines = report("list").stdout.splitlines()
 
-    assert lines[-1] == "3 more wait: close some of these first."
+    assert lines[-1] == "3 more reports are open: resolve some of these first."
     assert lines[1].endswith("alice: harmle… [evil.txt]")
 
 

@@ -51,8 +51,8 @@ def test_a_storage_that_was_adopted_is_the_other_ones_alone(folder: Path) -> Non
     result = sotto("storage", "adopt", data="other")
 
     assert result.stdout.splitlines() == [
-        f"{folder}/data/files belongs to this database now, and to no other.",
-        "Files that nothing in this database refers to are deleted after 7 days.",
+        f"{folder}/data/files now belongs to this database only.",
+        "Files that this database does not reference are deleted after 7 days.",
     ]
     assert (sotto("user", "list", data="other").exit_code, sotto("user", "list").exit_code) == (0, 2)
     assert sotto("storage", "adopt").exit_code == 0

@@ -270,7 +270,7 @@ async def test_who_lost_every_trusted_device_is_let_in_by_the_operator(
         trusted = await asyncio.to_thread(user, "trust", "DORA")
         after = [await may_read(each) for each in (dora, carl)]
 
-    assert (idle.exit_code, idle.stdout) == (0, "dora has no device that waits.\n")
+    assert (idle.exit_code, idle.stdout) == (0, "dora has no untrusted device.\n")
     assert before == ["DEVICE_UNTRUSTED", "DEVICE_UNTRUSTED"]
     assert (trusted.exit_code, trusted.stdout) == (0, "1 device(s) of DORA are trusted now.\n")
     assert after == ["", "DEVICE_UNTRUSTED"]

@@ -1,4 +1,4 @@
-"""The manual's tables: written where they are marked, and bounds in words."""
+"""The generated tables of the documentation, and the texts of allowed values."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from server.__main__ import cli
 from server.manual.manual import ROOT, fill, pages, write
-from server.manual.range_text import bounds_of
+from server.manual.range_text import range_text
 from server.setting.settings import Settings
 
 
@@ -42,15 +42,15 @@ def test_a_mark_with_an_unknown_name_is_an_error() -> None:
         ("data", "a path"),
     ],
 )
-def test_bounds_are_those_that_the_settings_keep(name: str, words: str) -> None:
+def test_the_range_text_is_what_the_setting_accepts(name: str, words: str) -> None:
     """From the type, not from memory."""
-    assert bounds_of(name, Settings.model_fields[name]) == words
+    assert range_text(name, Settings.model_fields[name]) == words
 
 
-def test_a_kind_of_setting_without_words_is_an_error() -> None:
-    """Whoever adds one finds words for it."""
+def test_a_type_of_setting_without_a_text_is_an_error() -> None:
+    """Whoever adds a type adds its text."""
     with pytest.raises(KeyError):
-        bounds_of("a_new_one", FieldInfo(annotation=dict))
+        range_text("a_new_one", FieldInfo(annotation=dict))
 
 
 def test_every_command_is_documented() -> None:

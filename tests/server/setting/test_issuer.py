@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from server.__main__ import cli
 from server.jwks import FetchError
-from server.setting.settings import SettingsError, load_settings
+from server.setting.problem import SettingsError
+from server.setting.settings import load_settings
 from services.account.issuer import Issuers
 
 SECRET = "a secret of more than 32 characters"
@@ -106,7 +107,7 @@ async def test_a_token_for_development_is_good(monkeypatch: pytest.MonkeyPatch) 
     [
         ([], (), "SOTTO_ISSUERS="),
         ([KEYS], (), "SOTTO_ISSUERS="),
-        ([GOOD], ("--issuer", "other"), "there is https://host.example.org"),
+        ([GOOD], ("--issuer", "other"), "choose one of https://host.example.org"),
         ([GOOD], ("--seconds", "86401"), "at most 86400"),
     ],
 )
@@ -152,7 +153,7 @@ def test_a_good_token_is_said_to_be_good(monkeypatch: pytest.MonkeyPatch) -> Non
     for result in results:
         assert result.exit_code == 0
         first, *rest = result.stdout.splitlines()
-        assert first.startswith("The token is good until 20")
+        assert first.startswith("The token is valid until 20")
         assert rest == ["externalId: host:alice", "user name: alice", "name: Alice A."]
 
 
@@ -201,5 +202,5 @@ def test_without_issuers_or_keys_there_is_nothing_to_check(monkeypatch: pytest.M
 
     assert (result.exit_code, result.stderr) == (
         2,
-        f"sotto: the keys at {KEYS['jwks_url']} cannot be had: status 500.\n",
+        f"sotto: the keys at {KEYS['jwks_url']} cannot be fetched: status 500.\n",
     )

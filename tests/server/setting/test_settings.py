@@ -12,8 +12,9 @@ from gql.document.survey import QueryLimits
 from gql.wire.origin import LOOPBACK
 from server.setting.description import describe_settings
 from server.setting.field import DAY_SECONDS, LOOPBACK_ORIGINS
+from server.setting.problem import SettingsError
 from server.setting.query_setting import QuerySettings
-from server.setting.settings import Settings, SettingsError, load_settings
+from server.setting.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -236,7 +237,7 @@ def test_an_origin_is_exact(origin: str) -> None:
     """A path, a wildcard or a user never equals what a browser sends, so it would only look as if it worked."""
     (problem,) = problems(allowed_origins=f"https://fine.example,{origin}")
 
-    assert problem.startswith("--allowed-origins (flag): each must be scheme://host[:port] and no more")
+    assert problem.startswith("--allowed-origins (flag): each must be scheme://host[:port] and nothing else")
     assert "hunter2" not in problem
 
 
@@ -246,50 +247,50 @@ def test_an_origin_is_exact(origin: str) -> None:
         (
             "database_url",
             "postgresql://sotto:hunter2@db/sotto",
-            "only sqlite URLs are supported so far, such as sqlite:///data/sotto.db; found the scheme 'postgresql'.",
+            "only sqlite URLs are supported, such as sqlite:///data/sotto.db; found the scheme 'postgresql'.",
         ),
         (
             "database_url",
             "hunter2.db",
-            "only sqlite URLs are supported so far, such as sqlite:///data/sotto.db; found no scheme.",
+            "only sqlite URLs are supported, such as sqlite:///data/sotto.db; found no scheme.",
         ),
         (
             "database_url",
             "sqlite://hunter2",
-            "a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db.",
+            "a sqlite URL needs three slashes and the path of a file, as in sqlite:///data/sotto.db.",
         ),
         (
             "database_url",
             "sqlite:///:memory:",
-            "a sqlite URL has three slashes and the path of a file, as in sqlite:///data/sotto.db.",
+            "a sqlite URL needs three slashes and the path of a file, as in sqlite:///data/sotto.db.",
         ),
         (
             "storage_url",
             "s3://key:hunter2@bucket",
             (
-                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and `endpoint` for other "
-                "servers than Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                "an S3 URL names a bucket, as in s3://bucket/prefix?region=eu-central-1, and an `endpoint` if the "
+                "server is not Amazon's; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             ),
         ),
         (
             "storage_url",
             "file://hunter2/files",
-            "a file URL has three slashes and an absolute path, as in file:///srv/sotto/files.",
+            "a file URL needs three slashes and an absolute path, as in file:///srv/sotto/files.",
         ),
         (
             "pubsub_url",
             "redis://:hunter2@cache",
-            "only memory URLs are supported so far, such as memory://; found the scheme 'redis'.",
+            "only memory URLs are supported, such as memory://; found the scheme 'redis'.",
         ),
         (
             "public_url",
             "https://user:hunter2@chat.example.org",
-            "must be an http or https URL without user, query or fragment, as in https://chat.example.org.",
+            "must be an http or https URL without a user, query or fragment, as in https://chat.example.org.",
         ),
         (
             "public_url",
             "chat.example.org",
-            "must be an http or https URL without user, query or fragment, as in https://chat.example.org.",
+            "must be an http or https URL without a user, query or fragment, as in https://chat.example.org.",
         ),
         ("public_url", "http://chat:hunter2/", "is not a URL."),
         ("database_url", "sqlite://[hunter2", "is not a URL."),
