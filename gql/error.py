@@ -12,7 +12,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from services.cause import causes_of
-from services.error import RequestError, SottoError, Unauthenticated
+from services.error import SottoError, Unauthenticated
 
 log = structlog.get_logger(__name__)
 
@@ -43,25 +43,19 @@ class HttpRefusal(Exception):
 
 def extensions_of(error: SottoError) -> dict[str, object]:
     """`code`, and `retryAfterSeconds` where the error knows it."""
-    found: dict[str, object] = {"code": error.code}
-    seconds = getattr(error, "retry_after_seconds", None)
-    if seconds is not None:
-        found["retryAfterSeconds"] = seconds
-    return found
+    if error.retry_after_seconds is None:
+        return {"code": error.code}
+    return {"code": error.code, "retryAfterSeconds": error.retry_after_seconds}
 
 
 def refusal_of(error: SottoError, status: int | None = None) -> HttpRefusal:
     """An error that was raised before execution, with its HTTP status, unless one is given, and its headers."""
-    extensions = extensions_of(error)
-    seconds = extensions.get("retryAfterSeconds")
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1: a 401 must carry a challenge
-    if isinstance(seconds, int | float):
-        headers["Retry-After"] = str(max(1, round(seconds)))
-    if status is None:
-        status = error.http_status if isinstance(error, RequestError) else 429 if seconds is not None else 400
-    return HttpRefusal(status, error.code, error.detail, headers, extensions)
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    return HttpRefusal(status or error.http_status, error.code, error.detail, headers, extensions_of(error))
 
 
 def mask(error: BaseException, request_id: str | None, field_name: str | None = None) -> tuple[str, str]:
@@ -74,10 +68,10 @@ def mask(error: BaseException, request_id: str | None, field_name: str | None = 
     return f"Something went wrong on our side; error id {error_id}.", error_id
 
 
-def mask_refusal(error: BaseException, request_id: str | None) -> HttpRefusal:
+def mask_refusal(error: BaseException, request_id: str) -> HttpRefusal:
     """An unexpected exception outside execution, logged and masked: status 500."""
     message, error_id = mask(error, request_id)
-    return HttpRefusal(500, INTERNAL, message, extensions={"errorId": error_id})
+    return HttpRefusal(500, INTERNAL, message, {"X-Request-Id": request_id}, {"errorId": error_id})
 
 
 def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:

@@ -1,6 +1,7 @@
 """How a service's refusal becomes a member of a mutation's result; Strawberry calls these for whatever is raised."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -25,131 +26,88 @@ from gql.refusal import (
     UserError,
     UserErrorCode,
 )
-from gql.scalar import ByteSize
 from services import error as refusals
 
-
-class InvalidInputHandler(strawberry.ExceptionHandler[refusals.InvalidInput, InvalidInputError]):
-    """All issues."""
-
-    def handle(self, exception: refusals.InvalidInput, *, field: StrawberryField, info: Info) -> InvalidInputError:
-        """See ExceptionHandler."""
-        issues = [
-            InputIssue(path=list(issue.path), reason=issue.reason, detail=issue.detail, limit=issue.limit)
-            for issue in exception.issues
-        ]
-        return InvalidInputError(detail=exception.detail, code=UserErrorCode.INVALID_INPUT, issues=issues)
+RefusalT = TypeVar("RefusalT", bound=refusals.Refusal)
+ErrorT = TypeVar("ErrorT", bound=UserError)
 
 
-class RecipientsRejectedHandler(strawberry.ExceptionHandler[refusals.RecipientsRejected, RecipientsRejectedError]):
-    """All offenders, with the people that they are."""
+class RefusalHandler(strawberry.ExceptionHandler[RefusalT, ErrorT], Generic[RefusalT, ErrorT]):
+    """Shows one class of refusals as one type; without a function for it, as a code and a sentence alone."""
 
-    async def handle(
+    def __init__(
         self,
-        exception: refusals.RecipientsRejected,
-        *,
-        field: StrawberryField,
-        info: Info,
-    ) -> RecipientsRejectedError:
-        """One statement for all of them."""
-        ids = [each.user_id for each in exception.rejections if each.user_id is not None]
-        people = await info.context.services.user.find_many(info.context.signed_in(), ids)
-        rejections = [RecipientRejection.of(each, people) for each in exception.rejections]
-        return RecipientsRejectedError(
-            detail=exception.detail, code=UserErrorCode.RECIPIENTS_REJECTED, recipient_rejections=rejections
-        )
-
-
-class AttachmentsRejectedHandler(strawberry.ExceptionHandler[refusals.AttachmentsRejected, AttachmentsRejectedError]):
-    """All offenders."""
-
-    def handle(
-        self,
-        exception: refusals.AttachmentsRejected,
-        *,
-        field: StrawberryField,
-        info: Info,
-    ) -> AttachmentsRejectedError:
-        """See ExceptionHandler."""
-        rejections = [
-            AttachmentRejection(
-                index=each.index,
-                reason=each.reason,
-                filename=each.filename,
-                limit_bytes=None if each.limit_bytes is None else ByteSize(each.limit_bytes),
-                allowed_mime_types=None if each.allowed_mime_types is None else list(each.allowed_mime_types),
-                is_retryable=each.is_retryable,
-                detail=each.detail,
-            )
-            for each in exception.rejections
-        ]
-        return AttachmentsRejectedError(
-            detail=exception.detail, code=UserErrorCode.ATTACHMENTS_REJECTED, attachment_rejections=rejections
-        )
-
-
-class RateLimitedHandler(strawberry.ExceptionHandler[refusals.RateLimited, RateLimitedError]):
-    """With the time to wait."""
-
-    def handle(self, exception: refusals.RateLimited, *, field: StrawberryField, info: Info) -> RateLimitedError:
-        """See ExceptionHandler."""
-        return RateLimitedError(
-            detail=exception.detail,
-            code=UserErrorCode.RATE_LIMITED,
-            retry_after_seconds=exception.retry_after_seconds,
-        )
-
-
-class IdempotencyConflictHandler(strawberry.ExceptionHandler[refusals.IdempotencyConflict, IdempotencyConflictError]):
-    """With the message that came first."""
-
-    async def handle(
-        self,
-        exception: refusals.IdempotencyConflict,
-        *,
-        field: StrawberryField,
-        info: Info,
-    ) -> IdempotencyConflictError:
-        """See ExceptionHandler."""
-        existing = exception.existing_message_id
-        message = None if existing is None else await loader_of(info).message(existing)
-        return IdempotencyConflictError(
-            detail=exception.detail, code=UserErrorCode.IDEMPOTENCY_CONFLICT, existing_message=message
-        )
-
-
-class TooLateHandler(strawberry.ExceptionHandler[refusals.TooLate, TooLateError]):
-    """With the window that is over."""
-
-    def handle(self, exception: refusals.TooLate, *, field: StrawberryField, info: Info) -> TooLateError:
-        """See ExceptionHandler."""
-        return TooLateError(
-            detail=exception.detail, code=UserErrorCode.TOO_LATE, window_seconds=exception.window_seconds
-        )
-
-
-class PlainHandler(strawberry.ExceptionHandler):  # type: ignore[type-arg]
-    """For a refusal that has a sentence and a code, and nothing else."""
-
-    def __init__(self, exception_type: type[refusals.Refusal], error_type: type[UserError]) -> None:
+        exception_type: type[RefusalT],
+        error_type: type[ErrorT],
+        show: Callable[[RefusalT, Info], ErrorT | Awaitable[ErrorT]] | None = None,
+    ) -> None:
         self.exception_type = exception_type
         self.error_type = error_type
+        self._show = show
 
-    def handle(self, exception: refusals.Refusal, *, field: StrawberryField, info: Info) -> UserError:
+    def handle(self, exception: RefusalT, *, field: StrawberryField, info: Info) -> ErrorT | Awaitable[ErrorT]:
         """See ExceptionHandler."""
+        if self._show is not None:
+            return self._show(exception, info)
         return self.error_type(detail=exception.detail, code=UserErrorCode(exception.code))
 
 
+def _invalid_input(refusal: refusals.InvalidInput, _info: Info) -> InvalidInputError:
+    return InvalidInputError(
+        detail=refusal.detail,
+        code=UserErrorCode(refusal.code),
+        issues=[InputIssue.of(each) for each in refusal.issues],
+    )
+
+
+async def _recipients_rejected(refusal: refusals.RecipientsRejected, info: Info) -> RecipientsRejectedError:
+    """One statement for all the people."""
+    ids = [each.user_id for each in refusal.rejections if each.user_id is not None]
+    people = await info.context.services.user.find_many(info.context.signed_in(), ids)
+    return RecipientsRejectedError(
+        detail=refusal.detail,
+        code=UserErrorCode(refusal.code),
+        recipient_rejections=[RecipientRejection.of(each, people) for each in refusal.rejections],
+    )
+
+
+def _attachments_rejected(refusal: refusals.AttachmentsRejected, _info: Info) -> AttachmentsRejectedError:
+    return AttachmentsRejectedError(
+        detail=refusal.detail,
+        code=UserErrorCode(refusal.code),
+        attachment_rejections=[AttachmentRejection.of(each) for each in refusal.rejections],
+    )
+
+
+def _rate_limited(refusal: refusals.RateLimited, _info: Info) -> RateLimitedError:
+    return RateLimitedError(
+        detail=refusal.detail, code=UserErrorCode(refusal.code), retry_after_seconds=refusal.retry_after_seconds
+    )
+
+
+async def _idempotency_conflict(refusal: refusals.IdempotencyConflict, info: Info) -> IdempotencyConflictError:
+    id_ = refusal.existing_message_id
+    return IdempotencyConflictError(
+        detail=refusal.detail,
+        code=UserErrorCode(refusal.code),
+        existing_message=None if id_ is None else await loader_of(info).message(id_),
+    )
+
+
+def _too_late(refusal: refusals.TooLate, _info: Info) -> TooLateError:
+    return TooLateError(detail=refusal.detail, code=UserErrorCode(refusal.code), window_seconds=refusal.window_seconds)
+
+
 HANDLERS: list[strawberry.ExceptionHandler[Any, Any]] = [
-    InvalidInputHandler(),
-    RecipientsRejectedHandler(),
-    AttachmentsRejectedHandler(),
-    RateLimitedHandler(),
-    IdempotencyConflictHandler(),
-    TooLateHandler(),
-    PlainHandler(refusals.Conflict, ConflictError),
-    PlainHandler(refusals.NotFound, NotFoundError),
-    PlainHandler(refusals.PermissionDenied, PermissionDeniedError),
-    PlainHandler(refusals.AlreadyExists, AlreadyExistsError),
-    PlainHandler(refusals.InvalidCredentials, InvalidCredentialsError),
+    RefusalHandler(refusals.InvalidInput, InvalidInputError, _invalid_input),
+    RefusalHandler(refusals.RecipientsRejected, RecipientsRejectedError, _recipients_rejected),
+    RefusalHandler(refusals.AttachmentsRejected, AttachmentsRejectedError, _attachments_rejected),
+    RefusalHandler(refusals.RateLimited, RateLimitedError, _rate_limited),
+    RefusalHandler(refusals.IdempotencyConflict, IdempotencyConflictError, _idempotency_conflict),
+    RefusalHandler(refusals.TooLate, TooLateError, _too_late),
+    RefusalHandler(refusals.Conflict, ConflictError),
+    RefusalHandler(refusals.NotFound, NotFoundError),
+    RefusalHandler(refusals.PermissionDenied, PermissionDeniedError),
+    RefusalHandler(refusals.AlreadyExists, AlreadyExistsError),
+    RefusalHandler(refusals.InvalidCredentials, InvalidCredentialsError),
 ]

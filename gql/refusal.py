@@ -103,6 +103,10 @@ class InputIssue:
     detail: str = strawberry.field(description=_DETAIL)
     limit: int | None = strawberry.field(description="The bound that was broken, in the unit that `detail` names.")
 
+    @classmethod
+    def of(cls, issue: rejections.Issue) -> "InputIssue":
+        return cls(path=list(issue.path), reason=issue.reason, detail=issue.detail, limit=issue.limit)
+
 
 @strawberry.type(description="The input breaks rules; all that can be told without reading are listed.")
 class InvalidInputError(UserError):
@@ -150,6 +154,19 @@ class AttachmentRejection:
     allowed_mime_types: list[str] | None = strawberry.field(description="For TYPE_NOT_ALLOWED: what is accepted.")
     is_retryable: bool = strawberry.field(description="Whether the same file may pass later.")
     detail: str = strawberry.field(description=_DETAIL)
+
+    @classmethod
+    def of(cls, rejection: rejections.AttachmentRejection) -> "AttachmentRejection":
+        limit_bytes, allowed = rejection.limit_bytes, rejection.allowed_mime_types
+        return cls(
+            index=rejection.index,
+            reason=rejection.reason,
+            filename=rejection.filename,
+            limit_bytes=None if limit_bytes is None else ByteSize(limit_bytes),
+            allowed_mime_types=None if allowed is None else list(allowed),
+            is_retryable=rejection.is_retryable,
+            detail=rejection.detail,
+        )
 
 
 @strawberry.type(description="Files that cannot be attached; none was kept.")

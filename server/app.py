@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gql.error import mask_refusal, refusal_of
+from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.expectation import is_refused, postpone
 from gql.wire.log import REMOTE, STATUS
 from gql.wire.option import ViewOptions
@@ -194,11 +194,8 @@ def _requests_from(settings: Settings) -> Any:
         response: web.StreamResponse | None = None
         try:
             if not _HOST.fullmatch(request.headers.get("Host", "")):
-                response = refuse(
-                    400,
-                    "BAD_REQUEST",
-                    "The `Host` header is malformed: send a host name or an IP address, with an optional port.",
-                )
+                message = "The `Host` header is malformed: send a host name or an IP address, with an optional port."
+                response = refuse(HttpRefusal(400, BAD_REQUEST, message))
             elif request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
                 response = web.Response(status=204)
             else:
@@ -219,16 +216,13 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return refuse(error.status, "NOT_FOUND" if error.status == 404 else "BAD_REQUEST", error.reason, headers)
+        code = NotFound.code if error.status == 404 else BAD_REQUEST
+        return refuse(HttpRefusal(error.status, code, error.reason, headers))
     except NotFound as error:
-        return refuse(404, error.code, error.detail)
+        return refuse(refusal_of(error, 404))
     except SottoError as error:
-        refusal = refusal_of(error)
-        return refuse(refusal.status, refusal.code, refusal.message, refusal.headers)
+        return refuse(refusal_of(error))
     except ConnectionError:
         raise  # the client disconnected
     except Exception as error:  # noqa: BLE001 - masked for the client, logged in full
-        request_id = secrets.token_hex(8)
-        refusal = mask_refusal(error, request_id)
-        headers = {"X-Request-Id": request_id}
-        return refuse(refusal.status, refusal.code, refusal.message, headers, refusal.extensions)
+        return refuse(mask_refusal(error, secrets.token_hex(8)))

@@ -10,8 +10,9 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage, InvalidHeader, LineTooLong
 
-from gql.error import mask
+from gql.error import BAD_REQUEST, INTERNAL, HttpRefusal, mask
 from server.refusal import refuse
+from services.error import NotFound
 
 log = structlog.get_logger("sotto.http")
 
@@ -53,14 +54,14 @@ class Connection(web.RequestHandler):
         request_id = secrets.token_hex(8)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and exc is not None:
             text, _error_id = mask(exc, request_id)
-            code = "INTERNAL"
+            code = INTERNAL
         else:
             status, text = _reason_of(exc)
-            code = "BAD_REQUEST"
+            code = BAD_REQUEST
             log.info("malformed_request", kind=type(exc).__name__, status=status, request_id=request_id)
         if request.writer.output_size > 0:
             raise ConnectionError("The response has already been started.")
-        response = refuse(status, code, text, {"X-Request-Id": request_id, "Server": "sotto"})
+        response = refuse(HttpRefusal(status, code, text, {"X-Request-Id": request_id, "Server": "sotto"}))
         response.force_close()
         return response
 
@@ -96,9 +97,9 @@ def _with_json_errors(handler: Handler, router: web.UrlDispatcher) -> Handler:
             if error.status < HTTPStatus.BAD_REQUEST:
                 raise
             sentence = "The only supported value of `Expect` is 100-continue." if error.status == 417 else error.reason
-            code = "NOT_FOUND" if error.status == HTTPStatus.NOT_FOUND else "BAD_REQUEST"
+            code = NotFound.code if error.status == HTTPStatus.NOT_FOUND else BAD_REQUEST
             headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            response = refuse(error.status, code, sentence, {"Server": "sotto", **headers})
+            response = refuse(HttpRefusal(error.status, code, sentence, {"Server": "sotto", **headers}))
             if error.status != HTTPStatus.EXPECTATION_FAILED:
                 response.force_close()
             return response

@@ -1,8 +1,8 @@
 """Errors of the HTTP server, as JSON in the shape of a GraphQL error."""
 
-from collections.abc import Mapping
-
 from aiohttp import web
+
+from gql.error import HttpRefusal
 
 # On every response: no content sniffing, no referrer, no framing, no scripts.
 HEADERS = {
@@ -12,13 +12,7 @@ HEADERS = {
 }
 
 
-def refuse(
-    status: int,
-    code: str,
-    message: str,
-    headers: Mapping[str, str] | None = None,
-    extensions: Mapping[str, object] | None = None,
-) -> web.Response:
+def refuse(refusal: HttpRefusal) -> web.Response:
     """A response with one error, which must not be cached."""
-    body = {"errors": [{"message": message, "extensions": {"code": code, **(extensions or {})}}]}
-    return web.json_response(body, status=status, headers={**HEADERS, "Cache-Control": "no-store", **(headers or {})})
+    headers = {**HEADERS, "Cache-Control": "no-store", **refusal.headers}
+    return web.json_response(refusal.body(), status=refusal.status, headers=headers)

@@ -12,6 +12,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
+from gql.error import BAD_REQUEST, HttpRefusal, refusal_of
 from gql.id import Kind, number_of
 from gql.wire.content import content_type_of
 from gql.wire.credentials import authenticate
@@ -19,7 +20,7 @@ from gql.wire.expectation import accept_body
 from gql.wire.log import CONTEXT
 from gql.wire.view import View
 from server.refusal import refuse
-from services.error import AttachmentsRejected, NotFound, RateLimited
+from services.error import AttachmentsRejected, Conflict, NotFound, SottoError
 from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadState, UploadView
 from services.service import Services
 from services.viewer import Viewer
@@ -32,17 +33,6 @@ _CHECKSUM_STATUS = 460  # tus 1.0, "Checksum": Checksum Mismatch
 _ALWAYS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class TusRefusal(Exception):
-    """Ends a request with a status, a code and a message."""
-
-    def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.headers = headers or {}
 
 
 class TusHandler:
@@ -86,26 +76,10 @@ class TusHandler:
             _check_version(request)
             viewer = await self._viewer_of(request)
             response = await operation(request, viewer, number_of(Kind.UPLOAD, request.match_info["id"]))
-        except TusRefusal as refusal:
-            response = refuse(refusal.status, refusal.code, refusal.detail, refusal.headers)
-        except NotFound as error:
-            response = refuse(404, error.code, error.detail)
-        except RateLimited as error:
-            seconds = str(max(1, round(error.retry_after_seconds)))
-            response = refuse(429, error.code, error.detail, {"Retry-After": seconds})
-        except OffsetMismatch as error:
-            detail = f"The next part must start at offset {error.offset}."
-            response = refuse(409, "CONFLICT", detail, {"Upload-Offset": str(error.offset)})
-        except TooLong:
-            response = refuse(413, "PAYLOAD_TOO_LARGE", "The part exceeds the declared size of the upload.")
-        except ChecksumMismatch:
-            response = refuse(
-                _CHECKSUM_STATUS, "CHECKSUM_MISMATCH", "The part does not match its checksum: send it again."
-            )
-        except AttachmentsRejected as error:
-            [rejection] = error.rejections
-            status = 503 if rejection.is_retryable else 422
-            response = refuse(status, rejection.reason.name, rejection.detail)
+        except HttpRefusal as refusal:
+            response = refuse(refusal)
+        except (SottoError, OffsetMismatch, TooLong, ChecksumMismatch) as error:
+            response = refuse(_refusal_of(error))
         response.headers.update(_ALWAYS)
         return response
 
@@ -119,10 +93,10 @@ class TusHandler:
 
     async def _patch(self, request: web.Request, viewer: Viewer, id_: int) -> web.Response:
         if content_type_of(request).media_type != CONTENT_TYPE:
-            raise TusRefusal(415, "BAD_REQUEST", f"Send `Content-Type: {CONTENT_TYPE}`.")
+            raise HttpRefusal(415, BAD_REQUEST, f"Send `Content-Type: {CONTENT_TYPE}`.")
         offset = request.headers.get("Upload-Offset", "")
         if not offset.isascii() or not offset.isdigit() or len(offset) > 18:
-            raise TusRefusal(400, "BAD_REQUEST", "Send `Upload-Offset`, the offset at which the part starts.")
+            raise HttpRefusal(400, BAD_REQUEST, "Send `Upload-Offset`, the offset at which the part starts.")
         checksum = _checksum_of(request.headers.get("Upload-Checksum"))
         chunks = self._chunks_of(request)
         end = await self._services.upload.append(viewer, id_, int(offset), chunks, checksum)
@@ -140,16 +114,35 @@ class TusHandler:
                 async with asyncio.timeout(self._idle_seconds):
                     chunk = await request.content.read(READ_BYTES)
             except TimeoutError:
-                raise TusRefusal(408, "TIMEOUT", "The body stopped arriving: continue from the offset.") from None
+                raise HttpRefusal(408, "TIMEOUT", "The body stopped arriving: continue from the offset.") from None
             if not chunk:
                 return
             yield chunk
 
 
+def _refusal_of(error: Exception) -> HttpRefusal:
+    """The status, code and message for anything that can go wrong with a part."""
+    match error:
+        case OffsetMismatch():
+            headers = {"Upload-Offset": str(error.offset)}
+            return HttpRefusal(409, Conflict.code, f"The next part must start at offset {error.offset}.", headers)
+        case TooLong():
+            return HttpRefusal(413, "PAYLOAD_TOO_LARGE", "The part exceeds the declared size of the upload.")
+        case ChecksumMismatch():
+            message = "The part does not match its checksum: send it again."
+            return HttpRefusal(_CHECKSUM_STATUS, "CHECKSUM_MISMATCH", message)
+        case AttachmentsRejected():
+            [rejection] = error.rejections
+            return HttpRefusal(503 if rejection.is_retryable else 422, rejection.reason.name, rejection.detail)
+        case SottoError():
+            return refusal_of(error, 404 if isinstance(error, NotFound) else None)
+    raise error
+
+
 def _check_version(request: web.Request) -> None:
     """tus 1.0, "Tus-Resumable": 412 for any other version, with the supported one."""
     if request.headers.get("Tus-Resumable") != VERSION:
-        raise TusRefusal(412, "BAD_REQUEST", f"Send `Tus-Resumable: {VERSION}`.", {"Tus-Version": VERSION})
+        raise HttpRefusal(412, BAD_REQUEST, f"Send `Tus-Resumable: {VERSION}`.", {"Tus-Version": VERSION})
 
 
 def _headers_of(view: UploadView) -> dict[str, str]:
@@ -159,15 +152,15 @@ def _headers_of(view: UploadView) -> dict[str, str]:
         "Upload-Expires": formatdate(view.expires_at / 1000, usegmt=True),  # RFC 9110 §5.6.7
     }
     if view.state is UploadState.EXPIRED:
-        raise TusRefusal(410, "NOT_FOUND", "The upload has expired: create a new one.")
+        raise HttpRefusal(410, NotFound.code, "The upload has expired: create a new one.")
     if view.state is UploadState.FAILED:
         reason = "STORAGE_FAILED" if view.failure is None else view.failure.name
-        raise TusRefusal(422, reason, "The upload failed: create a new one.")
+        raise HttpRefusal(422, reason, "The upload failed: create a new one.")
     return headers
 
 
 def _checksum_of(header: str | None) -> tuple[str, bytes] | None:
-    """tus 1.0, "Upload-Checksum": the algorithm, a space, the digest in base64; raises TusRefusal."""
+    """tus 1.0, "Upload-Checksum": the algorithm, a space, the digest in base64; raises HttpRefusal."""
     if header is None:
         return None
     algorithm, _, encoded = header.partition(" ")
@@ -176,9 +169,9 @@ def _checksum_of(header: str | None) -> tuple[str, bytes] | None:
     except (binascii.Error, ValueError):
         digest = b""
     if algorithm not in ALGORITHMS or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
-        raise TusRefusal(
+        raise HttpRefusal(
             400,
-            "BAD_REQUEST",
+            BAD_REQUEST,
             f"`Upload-Checksum` must be one of {', '.join(ALGORITHMS)}, a space, and the digest in base64.",
         )
     return algorithm, digest

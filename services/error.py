@@ -37,9 +37,16 @@ from services.revocation import RevocationReason
 
 
 class SottoError(Exception):
-    """Everything that a service refuses; `code` is stable, `detail` is for a person."""
+    """Everything that a service refuses; `code` is stable, `detail` is for a person.
+
+    `http_status`, and `close_code` of a WebSocket, are for an error that ends a whole request or connection. The same
+    call passes after `retry_after_seconds`, where that is not None.
+    """
 
     code = "INTERNAL"
+    http_status = 400
+    close_code = 4400
+    retry_after_seconds: float | None = None
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -90,12 +97,16 @@ class PermissionDenied(Refusal):
     """The viewer can see it and may not do this to it."""
 
     code = "PERMISSION_DENIED"
+    http_status = 403
 
 
 class RateLimited(Refusal):
     """Too often; the same call passes after `retry_after_seconds`."""
 
     code = "RATE_LIMITED"
+    http_status = 429
+    close_code = 1013
+    retry_after_seconds: float
 
     def __init__(self, detail: str, retry_after_seconds: float) -> None:
         super().__init__(detail)
@@ -141,14 +152,9 @@ class InvalidCredentials(Refusal):
 
 
 class RequestError(SottoError):
-    """Ends the operation with a top-level error; `http_status` and `close_code` are what the transports use.
-
-    `reason` is why the session has ended, where one has.
-    """
+    """Ends the operation with a top-level error; `reason` is why the session has ended, where one has."""
 
     code = "BAD_REQUEST"
-    http_status = 400
-    close_code = 4400
     reason = RevocationReason.TOKEN_REVOKED
 
 
@@ -233,6 +239,7 @@ class ServerUnavailable(RequestError):
     code = "UNAVAILABLE"
     http_status = 503
     close_code = 1013
+    retry_after_seconds: float
 
     def __init__(self, detail: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(detail)

@@ -31,7 +31,6 @@ from services.error import RequestError, ServerUnavailable, SottoError
 
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 INTERNAL_ERROR = 1011
-TRY_AGAIN_LATER = 1013
 PROTOCOL_NOT_OFFERED = 4406  # as the npm package graphql-ws has it
 FAREWELL_SECONDS = 0.5  # how long the streams of a session that has ended may take to say so
 
@@ -158,9 +157,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self._refuse(error)
 
     async def _refuse(self, error: SottoError) -> None:
-        """Close the socket with the code of the refusal, and its sentence."""
-        code = error.close_code if isinstance(error, RequestError) else TRY_AGAIN_LATER
-        await self.websocket.close(code, error.detail)
+        """Close the socket with the code of the error, and its sentence."""
+        await self.websocket.close(error.close_code, error.detail)
 
     async def _on_ping(self, message: dict[str, Any]) -> None:
         pong = {"type": "pong", "payload": message["payload"]} if "payload" in message else {"type": "pong"}

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema, GraphQLUnionType, build_schema
 
 from gql.wire.schema import schema_text
-from services.error import RequestError
+from services.error import RequestError, SottoError
 
 T = TypeVar("T")
 
@@ -68,8 +68,6 @@ TOP = {
     "RATE_LIMITED": Code(
         "Too many requests in a minute, or too many at the same time.",
         "Yes, after `retryAfterSeconds` or `Retry-After`.",
-        (429,),
-        (1013,),
     ),
     "BAD_REQUEST": Code(
         "The request, a variable or an argument is malformed; the message says what is expected.",
@@ -185,7 +183,7 @@ def _reasons(schema: GraphQLSchema, name: str, retry: Mapping[str, str] | None =
 def _top_level() -> Iterator[str]:
     yield "| code | description | HTTP status | WebSocket close code | retry |"
     yield "|---|---|---|---|---|"
-    classes = list(_below(RequestError))
+    classes = [each for each in _below(SottoError) if issubclass(each, RequestError) or "http_status" in vars(each)]
     for code in sorted({*TOP, *(each.code for each in classes)}):
         known, ours = TOP[code], [each for each in classes if each.code == code]
         statuses = sorted({*known.statuses, *(each.http_status for each in ours)})

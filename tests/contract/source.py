@@ -25,27 +25,32 @@ def calls(*names: str) -> Iterator[ast.Call]:
 
 
 def value_of(node: ast.AST) -> object:
-    """A constant, or what a module assigns to the name in capitals; None for anything else."""
+    """A constant, or what a module assigns to the name or a class to its attribute; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return constants().get(f"{node.value.id}.{node.attr}")
     return constants().get(node.id) if isinstance(node, ast.Name) else None
 
 
 @cache
 def constants() -> dict[str, object]:
-    """The constants of all modules by their names."""
+    """The constants of all modules by their names, and those of their classes as `Class.name`."""
     found: dict[str, object] = {}
     for tree in trees().values():
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-                found |= {target.id: node.value.value for target in node.targets if isinstance(target, ast.Name)}
+        classes = {f"{node.name}.": node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+        for prefix, body in {"": tree.body, **classes}.items():
+            for node in body:
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                    found |= {prefix + name: node.value.value for name in names}
     return found
 
 
 def refusals() -> set[tuple[int, str]]:
     """Status and code of every refusal that is written out."""
     found = set()
-    for call in calls("HttpRefusal", "TusRefusal", "refuse"):
+    for call in calls("HttpRefusal"):
         status, code = (value_of(argument) for argument in call.args[:2])
         if isinstance(status, int) and isinstance(code, str):
             found.add((status, code))

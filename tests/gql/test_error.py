@@ -21,6 +21,7 @@ from services.error import (
     BadRequest,
     CursorExpired,
     NotFound,
+    PermissionDenied,
     RateLimited,
     ServerUnavailable,
     SottoError,
@@ -291,6 +292,7 @@ async def test_a_failing_extension_is_a_result_and_no_exception(extension: Any, 
         (RateLimited("No.", 61.4), 429, {"Retry-After": "61"}),
         (BadRequest("No."), 400, {}),
         (NotFound("No."), 400, {}),
+        (PermissionDenied("No."), 403, {}),
     ],
 )
 def test_a_refusal_before_execution_has_a_status(error: SottoError, status: int, headers: dict[str, str]) -> None:
