@@ -1,4 +1,4 @@
-"""Accounts: the viewer, and the way in and out."""
+"""Accounts: the type Viewer, and the mutations that sign up, sign in, sign out and change a password."""
 
 from functools import partial
 from typing import Annotated
@@ -30,8 +30,6 @@ UNSET = strawberry.UNSET
 
 @strawberry.type(description="The signed-in person, with what nobody else may see of them.")
 class Viewer:
-    """Who asks."""
-
     user: User = strawberry.field(description="The viewer as others see them.")
     email: str | None = strawberry.field(
         description="The viewer's e-mail address; null where none was given, on a device that waits to be trusted, and "
@@ -41,47 +39,45 @@ class Viewer:
 
     @classmethod
     def of(cls, viewer: services.Viewer, person: Person) -> "Viewer":
-        """The type for a session's person."""
         return cls(user=User.of(person), email=person.row.email, viewer=viewer)
 
     @strawberry.field(
         description="Unread messages in all conversations, muted ones included; message requests do not count."
     )
     async def unread_message_count(self, info: Info) -> int:
-        """One index."""
+        """One SQL statement, answered from an index."""
         return (await info.context.services.conversation.unread(self.viewer)).messages
 
     @strawberry.field(
         description="Unread messages for a badge: without those of muted conversations and of muted people."
     )
     async def unmuted_unread_message_count(self, info: Info) -> int:
-        """One index, and in groups the unread messages of who has muted somebody."""
+        """As `unread_message_count`; a viewer who has muted somebody has the unread messages of groups read as well."""
         return await info.context.services.conversation.count_unmuted(self.viewer)
 
     @strawberry.field(description="Conversations with unread messages.")
     async def unread_conversation_count(self, info: Info) -> int:
-        """One index."""
+        """One SQL statement, answered from an index."""
         return (await info.context.services.conversation.unread(self.viewer)).conversations
 
     @strawberry.field(description="Message requests that wait for the viewer's answer.")
     async def message_request_count(self, info: Info) -> int:
-        """One index."""
+        """One SQL statement, answered from an index."""
         return await info.context.services.conversation.count_requests(self.viewer)
 
     @strawberry.field(description="Who may write to the viewer, and what the viewer lets others know.")
     async def settings(self, info: Info) -> MessagingSettings:
-        """One row."""
         return MessagingSettings.of(await info.context.services.setting.get(self.viewer))
 
     @strawberry.field(description="Where the viewer is signed in, newest first.")
     async def devices(self, info: Info) -> list[Device]:
-        """At most 100."""
+        """At most 100, in one piece."""
         rows = await info.context.services.device.list_of(self.viewer)
         return [Device.of(row, self.viewer.device_id) for row in rows]
 
     @strawberry.field(description="The viewer's API keys, newest first, without their secrets.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
-        """At most 50."""
+        """At most 50, in one piece."""
         return [ApiKey.of(row) for row in await info.context.services.api_key.list_of(self.viewer)]
 
     @strawberry.field(description="Whom the viewer has muted, newest first.")
@@ -122,14 +118,11 @@ class Viewer:
 
 
 async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:
-    """Loads the person of a session."""
     return Viewer.of(viewer, await info.context.services.user.get_self(viewer))
 
 
 @strawberry.input(description="A new account.")
 class SignUpInput:
-    """The form."""
-
     username: str = strawberry.field(
         description="3 to 32 of the letters a to z, digits, `_`, `.` and `-`; unique without case."
     )
@@ -146,16 +139,12 @@ class SignUpInput:
 
 @strawberry.type(description="The account was made, and its owner is signed in.")
 class SignUpSuccess:
-    """A session."""
-
     token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
     viewer: Viewer = strawberry.field(description="The new person.")
 
 
 @strawberry.input(description="A user name and its password.")
 class SignInInput:
-    """The form."""
-
     username: str = strawberry.field(description="The user name, in any case.")
     password: str = strawberry.field(description="The password.")
     device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
@@ -163,30 +152,22 @@ class SignInInput:
 
 @strawberry.type(description="A new session.")
 class SignInSuccess:
-    """A session."""
-
     token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
     viewer: Viewer = strawberry.field(description="Who is signed in.")
 
 
 @strawberry.input(description="Which sessions to end.")
 class SignOutInput:
-    """This one, or all."""
-
     everywhere: bool = strawberry.field(default=False, description="End all sessions of the viewer, not only this one.")
 
 
 @strawberry.type(description="The sessions ended; their live streams end with them.")
 class SignOutSuccess:
-    """How many."""
-
     ended_sessions: int = strawberry.field(description="How many sessions were ended.")
 
 
 @strawberry.input(description="Another password for the viewer.")
 class ChangePasswordInput:
-    """Both."""
-
     current_password: str = strawberry.field(description="The password until now.")
     new_password: str = strawberry.field(
         description="The password from now on: at least 8 characters (code points), at most 1,024 bytes in UTF-8."
@@ -195,8 +176,6 @@ class ChangePasswordInput:
 
 @strawberry.type(description="The password is another one, and the viewer's other sessions have ended.")
 class ChangePasswordSuccess:
-    """How many."""
-
     ended_sessions: int = strawberry.field(description="How many sessions were ended; this one goes on.")
 
 

@@ -1,4 +1,4 @@
-"""API keys: how the viewer's programs come in."""
+"""API keys of the viewer: the type, and the mutations that create and revoke one."""
 
 from datetime import datetime
 from functools import reduce
@@ -44,7 +44,6 @@ class ApiKey(Node):
 
     @classmethod
     def of(cls, row: ApiKeyRow) -> "ApiKey":
-        """The type for a row."""
         return cls(
             id=encode(Kind.API_KEY, row.id),
             name=row.name,
@@ -57,8 +56,6 @@ class ApiKey(Node):
 
 @strawberry.input(description="A new key of the viewer's.")
 class CreateApiKeyInput:
-    """The form."""
-
     name: str = strawberry.field(description="What it is for, at most 64 characters.")
     scopes: list[Scope] = strawberry.field(description="What it may do; at least one.")
     expires_at: datetime | None = strawberry.field(
@@ -68,23 +65,17 @@ class CreateApiKeyInput:
 
 @strawberry.type(description="The key was made.")
 class CreateApiKeySuccess:
-    """The key, with its secret."""
-
     api_key: ApiKey = strawberry.field(description="The key as it will be listed.")
     secret: str = strawberry.field(description="The key itself. It is shown only here.")
 
 
 @strawberry.input(description="Which key to end.")
 class RevokeApiKeyInput:
-    """One."""
-
     api_key_id: strawberry.ID = strawberry.field(description="From `viewer.apiKeys`.")
 
 
 @strawberry.type(description="The key is good for nothing any more.")
 class RevokeApiKeySuccess:
-    """Its id."""
-
     api_key_id: strawberry.ID = strawberry.field(description="The key that is gone.")
 
 

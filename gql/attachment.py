@@ -1,4 +1,4 @@
-"""Files of messages."""
+"""Attachments: the types for files of messages and lists of them, and the input that attaches one."""
 
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -61,8 +61,6 @@ described(
 
 @strawberry.type(description="A small picture of a file.")
 class Thumbnail:
-    """Built from an AttachmentRow."""
-
     url: URL = strawberry.field(description="Where to read it: signed as the file's own URL.")
     width: int = strawberry.field(description="The width in pixels.")
     height: int = strawberry.field(description="The height in pixels.")
@@ -97,7 +95,6 @@ class Attachment(Node):
 
     @classmethod
     def of(cls, row: AttachmentRow) -> "Attachment":
-        """The type for a row."""
         return cls(
             id=encode(Kind.ATTACHMENT, row.message_id, row.position),
             kind=KIND_OF[row.kind],
@@ -116,7 +113,7 @@ class Attachment(Node):
 
     @strawberry.field(description="A small WebP of a picture, or what its sender gave; null until `state` is READY.")
     def thumbnail(self, info: Info) -> "Thumbnail | None":
-        """Signing is cheap and reads nothing."""
+        """Reads nothing."""
         row = self.row
         if row.thumbnail_key is None or row.thumbnail_width is None or row.thumbnail_height is None:
             return None
@@ -143,7 +140,7 @@ class Attachment(Node):
             ContentDisposition | None, strawberry.argument(description="Whether a browser shows or saves it.")
         ] = ContentDisposition.INLINE,
     ) -> URL | None:
-        """Signing is cheap and reads nothing."""
+        """Reads nothing."""
         context = info.context
         files = context.services.attachment
         seconds = context.services.limits.url_life_seconds if expires_in_seconds is None else expires_in_seconds
@@ -169,8 +166,6 @@ class AttachmentConnection(Connection[AttachmentEdge, Attachment]):
 
 @strawberry.input(one_of=True, description="A file to attach.")
 class AttachmentInput:
-    """Where the bytes are."""
-
     file: Upload | None = strawberry.field(
         default=strawberry.UNSET,
         description="A part of this request, as the GraphQL multipart request specification has it.",

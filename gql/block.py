@@ -1,4 +1,4 @@
-"""Blocks."""
+"""Blocks: the list of blocked people, and the mutations that block and unblock."""
 
 from datetime import datetime
 from typing import Annotated
@@ -25,29 +25,21 @@ class BlockConnection(Connection[BlockEdge, User]):
 
 @strawberry.input(description="Whom to block.")
 class BlockUserInput:
-    """One person."""
-
     user: UserReference = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="The person is blocked, now or before.")
 class BlockUserSuccess:
-    """The person as they are now."""
-
     user: User = strawberry.field(description="The person, with `viewerHasBlocked` true.")
 
 
 @strawberry.input(description="Whom to unblock.")
 class UnblockUserInput:
-    """One person."""
-
     user: UserReference = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="The person is not blocked by the viewer (any more).")
 class UnblockUserSuccess:
-    """The person as they are now."""
-
     user: User = strawberry.field(description="The person, with `viewerHasBlocked` false.")
 
 

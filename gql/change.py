@@ -1,4 +1,4 @@
-"""Changes of messages: edits, deletes, reactions."""
+"""Changes of messages: the mutations that edit, delete and react."""
 
 from enum import Enum
 from typing import Annotated
@@ -27,8 +27,6 @@ class DeleteScope(Enum):
 
 @strawberry.input(description="Another text for a message of the viewer.")
 class EditMessageInput:
-    """An edit."""
-
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
     text: str = strawberry.field(description="The new text; may be blank where the message has files.")
     expected_revision: int | None = strawberry.field(
@@ -38,31 +36,23 @@ class EditMessageInput:
 
 @strawberry.type(description="The message says so now; every former text is in `edits`.")
 class EditMessageSuccess:
-    """The message."""
-
     message: Message = strawberry.field(description="The message as it is now.")
 
 
 @strawberry.input(description="Which message to delete, and for whom.")
 class DeleteMessageInput:
-    """A delete."""
-
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
     scope: DeleteScope = strawberry.field(description="For whom.")
 
 
 @strawberry.type(description="The message is gone.")
 class DeleteMessageSuccess:
-    """Which, and what is left."""
-
     deleted_message_id: strawberry.ID = strawberry.field(description="The id of the message.")
     message: Message | None = strawberry.field(description="Its tombstone; null when nothing is left to show.")
 
 
 @strawberry.input(description="An emoji on a message.")
 class SetReactionInput:
-    """A reaction."""
-
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
     emoji: str = strawberry.field(description="Exactly one emoji, as Unicode has it.")
     reacted: bool = strawberry.field(description="True sets it, false takes it back.")
@@ -70,8 +60,6 @@ class SetReactionInput:
 
 @strawberry.type(description="The reaction is as it was asked for.")
 class SetReactionSuccess:
-    """The message."""
-
     message: Message = strawberry.field(description="The message as it is now.")
 
 

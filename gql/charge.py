@@ -30,7 +30,7 @@ def charge_reading(context: Context, counted: float, cost: int) -> None:
 
 
 def charge_refusal(context: Context, errors: Sequence[object]) -> None:
-    """Count a document that is not executed, known or not: its errors are told each time."""
+    """Count a document that is not executed, known or not: its errors are formatted each time."""
     context.services.cost.spend(context.viewer, context.remote, REFUSED + len(errors) * PER_ERROR)
 
 

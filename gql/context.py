@@ -64,7 +64,6 @@ class Context:
 
     @property
     def is_subscription(self) -> bool:
-        """Whether a subscription is being executed."""
         return self.operation_type is OperationType.SUBSCRIPTION
 
     def signed_in(self) -> Viewer:

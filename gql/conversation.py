@@ -1,4 +1,4 @@
-"""Conversations."""
+"""Conversations: the type as one member sees it, lists of it, and the filter of the inbox."""
 
 from datetime import datetime
 from enum import Enum
@@ -65,8 +65,6 @@ _REQUEST_STATES = {
 
 @strawberry.type(description="A conversation as the viewer has it. Only its members can see it.")
 class Conversation(Node):
-    """Built from a ConversationView."""
-
     type: ConversationKind = strawberry.field(description="Whether it is with one, with several, or with oneself.")
     other_participants: list[Participant] = strawberry.field(description="All members but the viewer.")
     last_message: Message | None = strawberry.field(description="The newest message; null while there is none to see.")
@@ -97,7 +95,6 @@ class Conversation(Node):
 
     @classmethod
     def of(cls, view: ConversationView) -> "Conversation":
-        """The type for a conversation as its viewer sees it."""
         row, restriction = view.row, view.send_restriction
         return cls(
             id=encode(Kind.CONVERSATION, row.id),
@@ -156,7 +153,7 @@ class Conversation(Node):
             strawberry.argument(description="The id of a message to have in the middle; goes with a size alone."),
         ] = UNSET,
     ) -> MessageConnection:
-        """One page."""
+        """Reads the database once for each conversation of a level."""
         viewer = info.context.signed_in()
         messages = info.context.services.message
         request = PageRequest(given(first), given(after), given(last), given(before))
@@ -169,7 +166,7 @@ class Conversation(Node):
 
     @strawberry.field(description="Who types here now, the viewer left out.")
     def typing_users(self, info: Info) -> list[User]:
-        """Reads nothing."""
+        """Reads nothing: signals of typing are kept in memory."""
         return [User.of(person) for person in info.context.services.presence.typing_in(self.view)]
 
     @strawberry.field(description="The files of its messages, newest first.")
@@ -182,7 +179,7 @@ class Conversation(Node):
         first: First = UNSET,
         after: After = UNSET,
     ) -> AttachmentConnection:
-        """One page."""
+        """Reads the database once for each conversation of a level."""
         viewer = info.context.signed_in()
         conversations = info.context.services.conversation
         wanted = given(kinds)
@@ -215,14 +212,11 @@ class ConversationConnection(Connection[ConversationEdge, Conversation]):
 
     @strawberry.field(description="How many there are in all, under the same filter.")
     async def total_count(self, info: Info) -> int:
-        """One count."""
         return await info.context.services.conversation.count(info.context.signed_in(), self.wanted)
 
 
 @strawberry.input(description="Which conversations; every condition that is given must hold.")
 class ConversationFilter:
-    """Conditions."""
-
     type: ConversationKind | None = strawberry.field(default=UNSET, description="Only those of this type.")
     unread_only: bool | None = strawberry.field(default=False, description="Only those with `isUnread`.")
     archived: bool | None = strawberry.field(default=False, description="Those put away, instead of the others.")
@@ -232,7 +226,6 @@ class ConversationFilter:
     participant: UserReference | None = strawberry.field(default=UNSET, description="Only those with this member.")
 
     def to_filter(self) -> ServiceFilter:
-        """What the services understand."""
         participant = given(self.participant)
         return ServiceFilter(
             kind=given(self.type),

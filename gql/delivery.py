@@ -1,4 +1,4 @@
-"""How far a message has come, from the positions of the members of its conversation."""
+"""Receipts of a message: how far it has come, computed from the read positions of the members."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Devices: where the viewer is signed in."""
+"""Devices: where the viewer is signed in, and the mutations that trust and revoke one."""
 
 from datetime import datetime
 from typing import Annotated
@@ -42,36 +42,26 @@ class Device(Node):
     "server that does not ask for trust."
 )
 class DeviceAdded:
-    """About a device."""
-
     device: Device = strawberry.field(description="The device: confirm it, or revoke it.")
 
 
 @strawberry.input(description="Which device to trust.")
 class TrustDeviceInput:
-    """One."""
-
     device_id: strawberry.ID = strawberry.field(description="From `viewer.devices`.")
 
 
 @strawberry.type(description="The device may do everything now.")
 class TrustDeviceSuccess:
-    """The device."""
-
     device: Device = strawberry.field(description="The device as it is now.")
 
 
 @strawberry.input(description="Which device to sign out.")
 class RevokeDeviceInput:
-    """One."""
-
     device_id: strawberry.ID = strawberry.field(description="From `viewer.devices`; one's own signs oneself out.")
 
 
 @strawberry.type(description="The device is signed out, and its live streams have ended.")
 class RevokeDeviceSuccess:
-    """Its id."""
-
     device_id: strawberry.ID = strawberry.field(description="The device that is gone.")
 
 

@@ -1,4 +1,4 @@
-"""The texts that a message has had."""
+"""Edits: the texts that a message has had."""
 
 from datetime import datetime
 

@@ -96,7 +96,7 @@ def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
 
 
 def present_all(errors: list[GraphQLError], request_id: str | None) -> None:
-    """Present the errors in place; what the client is told in so many words is logged for debugging alone."""
+    """Present the errors in place. One that is not masked is logged at the level debug."""
     for index, error in enumerate(errors):
         errors[index] = shown = present(error, request_id)
         code = (shown.extensions or {}).get("code")

@@ -52,8 +52,6 @@ described(
 
 @strawberry.type(description="A message came, or was sent by the viewer from another device.")
 class MessageCreated:
-    """About a message."""
-
     message: Message = strawberry.field(description="The message as it is now.")
     client_message_id: str | None = strawberry.field(
         description="The `clientMessageId` that it was sent with; null for everybody but its sender."
@@ -62,16 +60,12 @@ class MessageCreated:
 
 @strawberry.type(description="Something about a message is different.")
 class MessageUpdated:
-    """About a message."""
-
     message: Message = strawberry.field(description="The message as it is now.")
     changes: list[Change] = strawberry.field(description="What is different.")
 
 
 @strawberry.type(description="A message is gone, for the viewer or for everyone.")
 class MessageRemoved:
-    """About what was a message."""
-
     message_id: strawberry.ID = strawberry.field(description="Its id.")
     conversation_id: strawberry.ID = strawberry.field(description="The id of its conversation.")
     removal_reason: Removal = strawberry.field(description="Why.")
@@ -79,8 +73,6 @@ class MessageRemoved:
 
 @strawberry.type(description="Somebody got or read messages.")
 class ReceiptUpdated:
-    """About a position."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
     user: User = strawberry.field(description="Who.")
     status: DeliveryStatus = strawberry.field(description="DELIVERED or READ.")
@@ -90,29 +82,21 @@ class ReceiptUpdated:
 
 @strawberry.type(description="A conversation began.")
 class ConversationCreated:
-    """About a conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
 
 
 @strawberry.type(description="Something about a conversation is different: unread messages, preferences, members.")
 class ConversationUpdated:
-    """About a conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
 
 
 @strawberry.type(description="A conversation is out of the viewer's lists; a new message may bring it back.")
 class ConversationRemoved:
-    """About what was a conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="Its id.")
 
 
 @strawberry.type(description="Somebody types, or has stopped. It is never replayed.")
 class TypingChanged:
-    """What passes."""
-
     conversation: Conversation = strawberry.field(description="Where.")
     user: User = strawberry.field(description="Who.")
     is_typing: bool = strawberry.field(description="Whether they type.")
@@ -123,8 +107,6 @@ class TypingChanged:
     description="Somebody came or went, and shares it with the viewer; nobody else is announced. It is never replayed."
 )
 class PresenceChanged:
-    """What passes."""
-
     user: User = strawberry.field(description="Who.")
     presence: Presence | None = strawberry.field(
         description="As it is now; null once, when the viewer may no longer know it."
@@ -133,16 +115,12 @@ class PresenceChanged:
 
 @strawberry.type(description="The viewer blocked or unblocked somebody.")
 class BlocksChanged:
-    """About a person."""
-
     user: User = strawberry.field(description="The person as they are now.")
     is_blocked: bool = strawberry.field(description="Whether it was a block or its end.")
 
 
 @strawberry.type(description="The viewer's settings are different.")
 class SettingsChanged:
-    """About the viewer."""
-
     settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
 
 
@@ -170,15 +148,12 @@ Event = Annotated[
 
 @strawberry.type(description="An event and its place in the viewer's stream.")
 class EventEnvelope:
-    """Built from an Occurrence."""
-
     cursor: EventCursor | None = strawberry.field(description="Where to go on after this event.")
     at: datetime = strawberry.field(description="When it happened.")
     event: Event = strawberry.field(description="What happened.")
 
 
 def event_of(each: Occurrence, viewer_device_id: int) -> "Event":
-    """The type for an entry of the log."""
     if each.kind in {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}:
         return _removal_of(each)
     if each.settings is not None:
@@ -218,8 +193,8 @@ def _of_message(each: Occurrence, message: Message) -> "Event":
     return MessageCreated(message=message, client_message_id=message.client_message_id)
 
 
-def passing_of(signal: Typing | PresenceChange | Revoked) -> "Event":
-    """The type for what has no place in the log."""
+def ephemeral_event_of(signal: Typing | PresenceChange | Revoked) -> "Event":
+    """The type for an event that is not in the log, and so has no cursor."""
     if isinstance(signal, Typing):
         return TypingChanged(
             conversation=Conversation.of(signal.conversation),

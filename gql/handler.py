@@ -46,7 +46,6 @@ class RefusalHandler(strawberry.ExceptionHandler[RefusalT, ErrorT], Generic[Refu
         self._show = show
 
     def handle(self, exception: RefusalT, *, field: StrawberryField, info: Info) -> ErrorT | Awaitable[ErrorT]:
-        """See ExceptionHandler."""
         if self._show is not None:
             return self._show(exception, info)
         return self.error_type(detail=exception.detail, code=UserErrorCode(exception.code))

@@ -1,4 +1,4 @@
-"""Messages."""
+"""Messages: the type as one member sees it, and lists of it."""
 
 from datetime import datetime
 from enum import Enum
@@ -55,8 +55,6 @@ class MessageState(Enum):
 
 @strawberry.type(description="A private message. Only the members of its conversation can see it.")
 class Message(Node):
-    """Built from a MessageView."""
-
     sequence: int = strawberry.field(description="Its place in the conversation: 1, 2, 3 …; no number comes twice.")
     sender: User | None = strawberry.field(description="Who wrote it; null once the account was erased.")
     type: MessageType = strawberry.field(description="What it mainly is.")
@@ -78,7 +76,6 @@ class Message(Node):
 
     @classmethod
     def of(cls, view: MessageView) -> "Message":
-        """The type for a message as its viewer sees it."""
         row = view.row
         created_at = moment_of(row.created_at)
         return cls(
@@ -101,25 +98,21 @@ class Message(Node):
 
     @strawberry.field(description="The conversation that it belongs to.")
     async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")]:
-        """One call for all the messages of a level."""
         return await loader_of(info).conversation_of(self.view.row.id, info)
 
     @strawberry.field(description="All members of the conversation but the sender, in no particular order.")
     async def recipients(self, info: Info) -> list[User]:
-        """One call for all the messages of a level."""
-        return [User.of(each.person) for each in await self._hearers(info)]
+        return [User.of(each.person) for each in await self._recipients(info)]
 
     @strawberry.field(
         description="The message that this one answers; null for none, and where the viewer can no longer see it."
     )
     async def reply_to(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        """One call for all the messages of a level."""
         reply_to_id = self.view.row.reply_to_id
         return None if reply_to_id is None else await loader_of(info).message(reply_to_id)
 
     @strawberry.field(description="The reactions, the oldest emoji first; without those of people the viewer blocked.")
     async def reactions(self, info: Info) -> list[ReactionGroup]:
-        """One call for all the messages of a level."""
         return await loader_of(info).reactions(self.view.row.id)
 
     @strawberry.field(description="Every text it has had, oldest first, the one that stands last; none once deleted.")
@@ -134,26 +127,22 @@ class Message(Node):
         description="How far it has come to all others; people who keep their receipts private do not count."
     )
     async def delivery_status(self, info: Info) -> DeliveryStatus:
-        """One call for all the messages of a level."""
-        return status_of(await self._hearers(info), seq_of(self.view.row.id))
+        return status_of(await self._recipients(info), seq_of(self.view.row.id))
 
     @strawberry.field(description="Whom it has reached, as far as they let the viewer know.")
     async def delivered_to(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
-        """One call for all the messages of a level."""
         id_ = self.view.row.id
-        found = [each for each in await self._hearers(info) if (each.delivered_seq or 0) >= seq_of(id_)]
+        found = [each for each in await self._recipients(info) if (each.delivered_seq or 0) >= seq_of(id_)]
         return ReceiptConnection.of(info, id_, Receipt.DELIVERED, found, PageRequest(given(first), given(after)))
 
     @strawberry.field(description="Who has read it, as far as they let the viewer know.")
     async def seen_by(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
-        """One call for all the messages of a level."""
         id_ = self.view.row.id
-        found = [each for each in await self._hearers(info) if (each.read_seq or 0) >= seq_of(id_)]
+        found = [each for each in await self._recipients(info) if (each.read_seq or 0) >= seq_of(id_)]
         return ReceiptConnection.of(info, id_, Receipt.READ, found, PageRequest(given(first), given(after)))
 
     @strawberry.field(description="Whether `editMessage` would pass now, for a text that is allowed.")
     async def viewer_can_edit(self, info: Info) -> bool:
-        """One call for all the messages of a level."""
         window = info.context.services.limits.edit_window_seconds
         if not self.view.is_own or not self.view.is_within(window):
             return False
@@ -162,11 +151,10 @@ class Message(Node):
 
     @strawberry.field(description="Whether `deleteMessage` FOR_EVERYONE would pass now.")
     def viewer_can_delete_for_everyone(self, info: Info) -> bool:
-        """Reads nothing."""
         window = info.context.services.limits.delete_for_everyone_window_seconds
         return self.view.is_own and self.view.is_within(window)
 
-    async def _hearers(self, info: Info) -> list[ParticipantView]:
+    async def _recipients(self, info: Info) -> list[ParticipantView]:
         """All members but the sender."""
         found = await loader_of(info).conversation(conversation_of(self.view.row.id))
         sender_id = self.view.row.sender_id
@@ -180,7 +168,6 @@ class Message(Node):
             strawberry.argument(description="At most so many characters, 1 to 1,000; a longer text ends in `…`."),
         ] = 120,
     ) -> str:
-        """Reads nothing."""
         return self.view.preview(max_length)
 
 

@@ -1,4 +1,4 @@
-"""The root of all writing: one service call for each field."""
+"""The root Mutation: one service call for each field."""
 
 from strawberry.tools import create_type
 

@@ -1,4 +1,4 @@
-"""What every type with an id has, and the short forms that all types here use."""
+"""Node, the interface of every type with an id, and short forms that most types use."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar

@@ -1,4 +1,4 @@
-"""Members of a conversation."""
+"""Participants: the members of a conversation, and lists of them."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="A member of a conversation.")
 class Participant:
-    """Built from a ParticipantView."""
-
     user: User = strawberry.field(description="The person.")
     joined_at: datetime = strawberry.field(description="When they became a member.")
     last_read_at: datetime | None = strawberry.field(
@@ -29,7 +27,6 @@ class Participant:
 
     @classmethod
     def of(cls, view: ParticipantView) -> "Participant":
-        """The type for a member."""
         read_at = view.row.read_at if view.read_seq else None
         return cls(
             user=User.of(view.person),
@@ -43,7 +40,6 @@ class Participant:
         "and where they keep it private."
     )
     async def last_delivered_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        """One call for all the members of a level."""
         return await self._at(info, self.view.delivered_seq)
 
     @strawberry.field(
@@ -51,7 +47,6 @@ class Participant:
         "where they keep it private."
     )
     async def last_read_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        """One call for all the members of a level."""
         return await self._at(info, self.view.read_seq)
 
     async def _at(self, info: Info, seq: int | None) -> "Message | None":

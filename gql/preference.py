@@ -1,4 +1,4 @@
-"""How a member wants to have a conversation."""
+"""Preferences of a member for a conversation: mute, archive, pin; and clearing or leaving it."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,8 +16,6 @@ UNSET = strawberry.UNSET
 
 @strawberry.input(description="What is to be different; what is left out, or null, stays.")
 class SetConversationPreferencesInput:
-    """Choices."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     is_muted: bool | None = strawberry.field(default=UNSET, description="True mutes, for good unless `mutedUntil`.")
     muted_until: datetime | None = strawberry.field(default=UNSET, description="Mutes until then; in the future.")
@@ -29,15 +27,11 @@ class SetConversationPreferencesInput:
 
 @strawberry.type(description="The preferences hold, on all of the viewer's devices.")
 class SetConversationPreferencesSuccess:
-    """The conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
 
 
 @strawberry.input(description="What to clear.")
 class ClearConversationInput:
-    """A place in a conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     up_to_message_id: strawberry.ID | None = strawberry.field(
         default=UNSET, description="This message, and all before it; the whole conversation if left out."
@@ -46,22 +40,16 @@ class ClearConversationInput:
 
 @strawberry.type(description="It is empty for the viewer; the others keep everything.")
 class ClearConversationSuccess:
-    """The conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation; its next message brings it back.")
 
 
 @strawberry.input(description="Which group to leave.")
 class LeaveConversationInput:
-    """One conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the group.")
 
 
 @strawberry.type(description="The viewer is no member any more, and sees nothing of it.")
 class LeaveConversationSuccess:
-    """Which it was."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the group.")
 
 

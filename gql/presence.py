@@ -1,4 +1,4 @@
-"""Presence and typing: what passes."""
+"""Presence and typing: types and a mutation for what is never stored."""
 
 from datetime import datetime
 from enum import Enum
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 @strawberry.enum(description="Whether somebody is there.")
 class PresenceStatus(Enum):
-    """Derived, never set."""
-
     ONLINE = strawberry.enum_value(
         "online", description="At least one of their devices listens to `events` or `privateMessageReceived` now."
     )
@@ -28,8 +26,6 @@ class PresenceStatus(Enum):
 
 @strawberry.type(description="Whether somebody is there, derived from their live streams.")
 class Presence:
-    """Built from a service's Presence."""
-
     status: PresenceStatus = strawberry.field(description="Whether they are there.")
     last_active_at: datetime | None = strawberry.field(
         description="When the last of their streams ended; null where the server does not remember one."
@@ -37,7 +33,6 @@ class Presence:
 
     @classmethod
     def of(cls, view: View) -> "Presence":
-        """The type for what is known."""
         status = PresenceStatus.ONLINE if view.is_online else PresenceStatus.OFFLINE
         return cls(
             status=status, last_active_at=None if view.last_active_at is None else moment_of(view.last_active_at)
@@ -46,16 +41,12 @@ class Presence:
 
 @strawberry.input(description="Where the viewer types.")
 class SetTypingInput:
-    """A signal."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     is_typing: bool = strawberry.field(description="True again and again while typing, false when done.")
 
 
 @strawberry.type(description="The others are shown so, unless the viewer keeps it private.")
 class SetTypingSuccess:
-    """Until when."""
-
     conversation: Annotated["Conversation", strawberry.lazy("gql.conversation")] = strawberry.field(
         description="The conversation."
     )

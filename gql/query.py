@@ -1,4 +1,4 @@
-"""The root of all reading."""
+"""The root Query."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -34,8 +34,6 @@ MAX_NODES = 200
 
 @strawberry.input(description="What a found message must be besides; every condition that is given must hold.")
 class MessageSearchFilter:
-    """Conditions."""
-
     conversation_id: strawberry.ID | None = strawberry.field(default=UNSET, description="In this conversation.")
     from_: UserReference | None = strawberry.field(default=UNSET, name="from", description="Written by this person.")
     has_attachment: bool | None = strawberry.field(default=UNSET, description="With files, or without.")
@@ -43,7 +41,6 @@ class MessageSearchFilter:
     sent_before: datetime | None = strawberry.field(default=UNSET, description="Sent before this moment.")
 
     def to_filter(self) -> SearchFilter:
-        """What the services understand."""
         conversation_id, sender = given(self.conversation_id), given(self.from_)
         sent_after, sent_before = given(self.sent_after), given(self.sent_before)
         return SearchFilter(
@@ -109,13 +106,11 @@ async def nodes(
 
 @strawberry.field(description="The signed-in person; fails with UNAUTHENTICATED without a token.")
 async def viewer(info: Info) -> Viewer:
-    """Who asks."""
     return await viewer_of(info, info.context.signed_in())
 
 
 @strawberry.field(description="A person, named in any way; null when there is nobody so named.")
 async def user(info: Info, by: Annotated[UserReference, strawberry.argument(description="Whom.")]) -> User | None:
-    """One person."""
     person = await info.context.services.user.find(info.context.signed_in(), by.to_reference())
     return None if person is None else User.of(person)
 
@@ -127,7 +122,6 @@ async def messageable_users(
     first: First = UNSET,
     after: After = UNSET,
 ) -> UserConnection:
-    """One page, by user name."""
     viewer, users = info.context.signed_in(), info.context.services.user
     page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
     cursor_of = partial(users.cursor_of, viewer)
@@ -138,7 +132,6 @@ async def messageable_users(
 async def conversation(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
 ) -> Conversation | None:
-    """One conversation."""
     return await loader_of(info).conversation(number_of(Kind.CONVERSATION, id))
 
 
@@ -146,7 +139,6 @@ async def conversation(
 async def conversation_with(
     info: Info, users: Annotated[list[UserReference], strawberry.argument(description="All but the viewer.")]
 ) -> Conversation | None:
-    """By its members."""
     references = [each.to_reference() for each in users]
     found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
     return None if found is None else Conversation.of(found)
@@ -161,7 +153,6 @@ async def conversations(
     last: Last = UNSET,
     before: Before = UNSET,
 ) -> ConversationConnection:
-    """The inbox."""
     viewer, conversations = info.context.signed_in(), info.context.services.conversation
     wanted = given(filter)
     service_filter = wanted.to_filter() if wanted else ServiceFilter()
@@ -180,7 +171,6 @@ async def conversations(
 async def message(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
 ) -> Message | None:
-    """One message."""
     return await loader_of(info).message(number_of(Kind.MESSAGE, id))
 
 
@@ -198,7 +188,6 @@ async def search_messages(
     first: First = UNSET,
     after: After = UNSET,
 ) -> MessageConnection:
-    """One page."""
     viewer, messages = info.context.signed_in(), info.context.services.message
     wanted = given(filter)
     service_filter = wanted.to_filter() if wanted else SearchFilter()

@@ -1,4 +1,4 @@
-"""Reactions on a message."""
+"""Reactions: one emoji on a message, with the people who set it."""
 
 from typing import Annotated
 
@@ -15,8 +15,6 @@ MAX_USERS = 100
 
 @strawberry.type(description="One emoji on a message, with the people who set it.")
 class ReactionGroup:
-    """Built from a service's group of the same name."""
-
     emoji: str = strawberry.field(description="The emoji.")
     count: int = strawberry.field(description="How many people set it, the viewer among them.")
     viewer_has_reacted: bool = strawberry.field(description="Whether the viewer is one of them.")
@@ -24,12 +22,10 @@ class ReactionGroup:
 
     @classmethod
     def of(cls, view: GroupView) -> "ReactionGroup":
-        """The type for a group."""
         return cls(emoji=view.emoji, count=len(view.people), viewer_has_reacted=view.viewer_has_reacted, view=view)
 
     @classmethod
     def of_all(cls, views: list[GroupView]) -> "list[ReactionGroup]":
-        """The types for all groups of a message."""
         return [cls.of(view) for view in views]
 
     @strawberry.field(description="The people, the first of them first.")

@@ -1,4 +1,4 @@
-"""Receipts: marks of how far the viewer is, and what others let the viewer know."""
+"""Receipts: the mutations that mark a conversation as delivered, read or unread."""
 
 from typing import Annotated
 
@@ -14,23 +14,17 @@ UNSET = strawberry.UNSET
 
 @strawberry.input(description="What has reached the viewer.")
 class AcknowledgeDeliveryInput:
-    """A place in a conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     up_to_message_id: strawberry.ID = strawberry.field(description="This message, and all before it.")
 
 
 @strawberry.type(description="The senders may know.")
 class AcknowledgeDeliverySuccess:
-    """The conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
 
 
 @strawberry.input(description="What the viewer has read.")
 class MarkConversationReadInput:
-    """A place in a conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     up_to_message_id: strawberry.ID | None = strawberry.field(
         default=UNSET, description="This message, and all before it; up to the newest if left out."
@@ -39,16 +33,12 @@ class MarkConversationReadInput:
 
 @strawberry.type(description="It is read; the mark only goes forward, so a late one changes nothing.")
 class MarkConversationReadSuccess:
-    """The conversation, and what is left elsewhere."""
-
     conversation: Conversation = strawberry.field(description="The conversation as it is now.")
     unread_message_count: int = strawberry.field(description="How many messages wait in all conversations.")
 
 
 @strawberry.input(description="What the viewer wants to come back to.")
 class MarkConversationUnreadInput:
-    """A place in a conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
     from_message_id: strawberry.ID | None = strawberry.field(
         default=UNSET, description="This message, and all after it; if left out, the conversation gets a mark alone."
@@ -57,8 +47,6 @@ class MarkConversationUnreadInput:
 
 @strawberry.type(description="It is unread, to the viewer alone: what others were told stays.")
 class MarkConversationUnreadSuccess:
-    """The conversation."""
-
     conversation: Conversation = strawberry.field(description="The conversation, with `isUnread` true.")
 
 

@@ -1,4 +1,4 @@
-"""Refusals as types: what a result union holds beside its success."""
+"""Refusals as types: what a result union holds besides its success."""
 
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 @strawberry.enum(description="The stable name of a refusal, for programs.")
 class UserErrorCode(Enum):
-    """One for each type that implements UserError."""
-
     INVALID_INPUT = strawberry.enum_value("INVALID_INPUT", description="Of InvalidInputError.")
     RECIPIENTS_REJECTED = strawberry.enum_value("RECIPIENTS_REJECTED", description="Of RecipientsRejectedError.")
     ATTACHMENTS_REJECTED = strawberry.enum_value("ATTACHMENTS_REJECTED", description="Of AttachmentsRejectedError.")
@@ -96,8 +94,6 @@ class UserError:
 
 @strawberry.type(description="One thing wrong with the input.")
 class InputIssue:
-    """Built from an Issue."""
-
     path: list[str] = strawberry.field(description='Where, below `input`: `["to", "users"]`.')
     reason: IssueReason = strawberry.field(description="What kind of thing.")
     detail: str = strawberry.field(description=_DETAIL)
@@ -117,8 +113,6 @@ class InvalidInputError(UserError):
 
 @strawberry.type(description="One person who cannot be written to.")
 class RecipientRejection:
-    """Built from the services' rejection of the same name."""
-
     index: int = strawberry.field(description="Their place in the list as it was given, from 0.")
     reason: RecipientRejectionReason = strawberry.field(description="Why.")
     user: User | None = strawberry.field(description="Who it is; null for NOT_FOUND.")
@@ -145,8 +139,6 @@ class RecipientsRejectedError(UserError):
 
 @strawberry.type(description="One file that cannot be attached.")
 class AttachmentRejection:
-    """Built from the services' rejection of the same name."""
-
     index: int = strawberry.field(description="Its place in the list as it was given, from 0.")
     reason: AttachmentRejectionReason = strawberry.field(description="Why.")
     filename: str | None = strawberry.field(description="Its cleaned name.")

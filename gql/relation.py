@@ -1,4 +1,4 @@
-"""Follows and mutes."""
+"""Relations to other people: the mutations that follow and mute."""
 
 from typing import Annotated
 
@@ -11,44 +11,32 @@ from gql.user import User, UserReference
 
 @strawberry.input(description="Whom to follow.")
 class FollowUserInput:
-    """One person."""
-
     user: UserReference = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="The viewer follows this person, now or before.")
 class FollowUserSuccess:
-    """The person as they are now."""
-
     user: User = strawberry.field(description="The person, with `viewerIsFollowing` true.")
 
 
 @strawberry.input(description="Whom to follow no longer.")
 class UnfollowUserInput:
-    """One person."""
-
     user: UserReference = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="The viewer does not follow this person (any more).")
 class UnfollowUserSuccess:
-    """The person as they are now."""
-
     user: User = strawberry.field(description="The person, with `viewerIsFollowing` false.")
 
 
 @strawberry.input(description="Whom to mute, or not any more.")
 class MuteUserInput:
-    """One person."""
-
     user: UserReference = strawberry.field(description="The person, who is not told.")
     is_muted: bool = strawberry.field(description="True mutes, false takes it back.")
 
 
 @strawberry.type(description="The mute is as it was asked for.")
 class MuteUserSuccess:
-    """The person as they are now."""
-
     user: User = strawberry.field(description="The person, with `viewerHasMuted` as it is now.")
 
 

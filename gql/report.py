@@ -1,4 +1,4 @@
-"""Reports of messages."""
+"""Reports of messages to the operator."""
 
 from typing import Annotated
 
@@ -30,8 +30,6 @@ described(
 
 @strawberry.input(description="A message for the operator to look at.")
 class ReportMessageInput:
-    """A report."""
-
     message_id: strawberry.ID = strawberry.field(
         description="The id of a message that the viewer has had; one that was deleted for everyone counts for "
         "`reportWindowSeconds`."
@@ -51,8 +49,6 @@ class ReportMessageInput:
     "it is not told."
 )
 class ReportMessageSuccess:
-    """Its number."""
-
     report_id: strawberry.ID = strawberry.field(description="Names the report to the operator.")
 
 

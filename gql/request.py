@@ -1,4 +1,4 @@
-"""Answers to message requests."""
+"""Message requests: the mutations that accept and decline one."""
 
 from typing import Annotated
 
@@ -12,15 +12,11 @@ from gql.refusal import ConflictError, NotFoundError
 
 @strawberry.input(description="Which request to accept.")
 class AcceptMessageRequestInput:
-    """One conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation that waits.")
 
 
 @strawberry.type(description="From now on it is a conversation like any other.")
 class AcceptMessageRequestSuccess:
-    """The conversation."""
-
     conversation: Conversation = strawberry.field(
         description="The conversation, with the request state ACCEPTED; in a group that is the viewer's own answer."
     )
@@ -28,8 +24,6 @@ class AcceptMessageRequestSuccess:
 
 @strawberry.input(description="Which request to decline.")
 class DeclineMessageRequestInput:
-    """One conversation."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation that waits.")
     block: bool = strawberry.field(default=False, description="Block who asked as well; of a group, who made it.")
 
@@ -39,8 +33,6 @@ class DeclineMessageRequestInput:
     "viewer any more nor make a group with them. In a group the others go on, and the viewer hears nothing more of it."
 )
 class DeclineMessageRequestSuccess:
-    """Which it was."""
-
     conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
 
 

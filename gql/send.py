@@ -1,4 +1,4 @@
-"""Sending."""
+"""Sending: the mutations that send one message to a conversation, or the same to several people separately."""
 
 from functools import partial
 from typing import Annotated
@@ -45,8 +45,6 @@ _METADATA = "The application's own data, at most 4 KiB as JSON; kept and given b
 
 @strawberry.input(one_of=True, description="Where a message goes.")
 class MessageDestination:
-    """A conversation, or the people."""
-
     conversation_id: strawberry.ID | None = strawberry.field(
         default=UNSET, description="A conversation that the viewer is a member of."
     )
@@ -59,8 +57,6 @@ class MessageDestination:
 
 @strawberry.input(description="A message to send.")
 class SendPrivateMessageInput:
-    """The draft."""
-
     to: MessageDestination = strawberry.field(description="Where it goes.")
     text: str | None = strawberry.field(default=UNSET, description=_TEXT)
     attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
@@ -74,8 +70,6 @@ class SendPrivateMessageInput:
 
 @strawberry.input(description="A message to send to several people separately.")
 class SendPrivateMessageToEachInput:
-    """The draft."""
-
     recipients: list[UserReference] = strawberry.field(
         description="Who gets it, each in a conversation of their own; somebody named twice gets it once."
     )
@@ -88,8 +82,6 @@ class SendPrivateMessageToEachInput:
 
 @strawberry.type(description="The message is stored, and on its way to its recipients.")
 class SendPrivateMessageSuccess:
-    """The message whole."""
-
     message: Message = strawberry.field(description="The message.")
     was_duplicate: bool = strawberry.field(
         description="True when this `clientMessageId` had sent it before, and nothing new was stored."
@@ -103,14 +95,11 @@ class SendPrivateMessageSuccess:
 
     @strawberry.field(description="The conversation with the message in it.")
     async def conversation(self, info: Info) -> Conversation:
-        """Read when it is asked for."""
         return await loader_of(info).conversation_of(self.message.view.row.id, info)
 
 
 @strawberry.type(description="What became of one recipient: exactly one of `message` and `rejection` is set.")
 class SendOutcome:
-    """Built from an Outcome."""
-
     index: int = strawberry.field(description="Their place in the list as it was given, from 0.")
     message: Message | None = strawberry.field(description="The message that they got.")
     rejection: RecipientRejection | None = strawberry.field(description="Why they got none.")
@@ -120,8 +109,6 @@ class SendOutcome:
     description="Each recipient got a message or a reason; where all were rejected it is this type too, `sentCount` 0."
 )
 class SendPrivateMessageToEachSuccess:
-    """All outcomes."""
-
     outcomes: list[SendOutcome] = strawberry.field(description="One for each recipient, in their order.")
     sent_count: int = strawberry.field(
         description="How many messages there are, from 0; somebody named twice gets one."

@@ -30,8 +30,6 @@ class ServerFeature(Enum):
 
 @strawberry.type(description="The limits of this server; every one is inclusive.")
 class ServerLimits:
-    """Built from Limits."""
-
     max_text_length: int = strawberry.field(description="Characters (code points) of a text.")
     max_recipients: int = strawberry.field(description="People that one message can name.")
     max_attachments: int = strawberry.field(description="Files of one message.")
@@ -59,7 +57,6 @@ class ServerLimits:
 
     @classmethod
     def of(cls, limits: Limits) -> "ServerLimits":
-        """As the operator has set them."""
         return cls(
             max_text_length=limits.max_text_length,
             max_recipients=limits.max_recipients,
@@ -77,8 +74,6 @@ class ServerLimits:
 
 @strawberry.type(description="What this server is and allows.")
 class ServerInfo:
-    """For clients that want to know before they try."""
-
     version: str = strawberry.field(description="The version of Sotto.")
     features: list[ServerFeature] = strawberry.field(description="What it can do.")
     limits: ServerLimits = strawberry.field(description="How much of it.")

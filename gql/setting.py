@@ -1,4 +1,4 @@
-"""A person's settings."""
+"""Messaging settings of the viewer: the type, and the mutation that changes them."""
 
 from typing import Annotated
 
@@ -56,7 +56,6 @@ class MessagingSettings:
 
     @classmethod
     def of(cls, settings: Settings) -> "MessagingSettings":
-        """The type for what holds."""
         return cls(
             accept_messages_from=settings.accept_from,
             from_others=settings.from_others,
@@ -70,8 +69,6 @@ class MessagingSettings:
 
 @strawberry.input(description="What is to be different; what is left out, or null, stays.")
 class UpdateMessagingSettingsInput:
-    """Choices."""
-
     accept_messages_from: Audience | None = strawberry.field(
         default=UNSET, description="Who may open a conversation; not wider than the server allows."
     )
@@ -91,8 +88,6 @@ class UpdateMessagingSettingsInput:
 
 @strawberry.type(description="The settings hold from now on.")
 class UpdateMessagingSettingsSuccess:
-    """All of them."""
-
     settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
 
 

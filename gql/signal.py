@@ -1,4 +1,4 @@
-"""Signals: what a stream says of itself, as types."""
+"""Signals: the types for what a stream of events says about itself."""
 
 import strawberry
 
@@ -34,44 +34,33 @@ described(
 
 @strawberry.type(description="A stream without a cursor begins; nothing from before will come.")
 class StreamReady:
-    """The first."""
-
     cursor: EventCursor = strawberry.field(description="Where it begins.")
 
 
 @strawberry.type(description="All that was missed has come; from here on it is live.")
 class StreamCaughtUp:
-    """After the replay."""
-
     replayed: int = strawberry.field(description="How many events were replayed.")
 
 
 @strawberry.type(description="The cursor leads nowhere. Load anew; this stream goes on.")
 class StreamReset:
-    """Instead of a replay."""
-
     reset_reason: ResetReason = strawberry.field(description="Why.")
     cursor: EventCursor = strawberry.field(description="Where this stream goes on.")
 
 
 @strawberry.type(description="Nothing has happened that the viewer sees; the stream lives.")
 class StreamHeartbeat:
-    """Now and then."""
-
     cursor: EventCursor = strawberry.field(description="Where to go on; what was before need not be held.")
 
 
 @strawberry.type(description="The session has ended, and this stream with it.")
 class SessionRevoked:
-    """The last."""
-
     revocation_reason: RevocationReason = strawberry.field(description="Why.")
 
 
 def of_stream(
     signal: Ready | CaughtUp | Reset | Heartbeat, cursor: EventCursor
 ) -> StreamReady | StreamCaughtUp | StreamReset | StreamHeartbeat:
-    """The type for what a stream says of itself."""
     if isinstance(signal, Ready):
         return StreamReady(cursor=cursor)
     if isinstance(signal, CaughtUp):

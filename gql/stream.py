@@ -1,4 +1,4 @@
-"""The stream: the viewer's log over a plain query, and everything live."""
+"""Streams of events: pages of the log for a plain query, and the resolvers of both subscriptions."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from gql.charge import reserved
-from gql.event import EventEnvelope, event_of, passing_of
+from gql.event import EventEnvelope, ephemeral_event_of, event_of
 from gql.id import Kind, number_of
 from gql.message import Message
 from gql.node import Info, given, moment_of
@@ -26,8 +26,6 @@ MAX_CONVERSATIONS = 200
 
 @strawberry.type(description="A stretch of the viewer's events.")
 class EventPage:
-    """For jobs, and for clients without sockets."""
-
     nodes: list[EventEnvelope] = strawberry.field(description="The events, oldest first.")
     end_cursor: EventCursor = strawberry.field(description="Where to go on; good also when `nodes` is empty.")
     has_more: bool = strawberry.field(description="Whether there are more already.")
@@ -35,8 +33,6 @@ class EventPage:
 
 @strawberry.type(description="A new message on its way to a subscriber.")
 class PrivateMessageReceived:
-    """Built from a Delivery."""
-
     cursor: EventCursor = strawberry.field(description="Subscribe again with `after` this: nothing is missed or twice.")
     message: Message = strawberry.field(description="The message, its files included.")
     is_replay: bool = strawberry.field(description="Whether it was sent before this subscription began.")
@@ -73,7 +69,6 @@ async def private_message_received(
         strawberry.ID | None, strawberry.argument(description="Only messages of this conversation.")
     ] = UNSET,
 ) -> AsyncGenerator[PrivateMessageReceived, None]:
-    """Delivers until the client leaves or the session ends."""
     viewer, services = info.context.signed_in(), info.context.services
     number = None
     if (id_ := given(conversation_id)) is not None:
@@ -105,7 +100,6 @@ async def live_events(
         bool | None, strawberry.argument(description="Whether typing and presence come as well.")
     ] = True,
 ) -> AsyncGenerator[EventEnvelope, None]:
-    """Delivers until the client leaves or the session ends."""
     viewer, stream = info.context.signed_in(), info.context.services.stream
     ids = given(conversation_ids)
     if ids is not None and len(ids) > MAX_CONVERSATIONS:
@@ -119,10 +113,10 @@ async def live_events(
 
 
 def _envelope_of(viewer: Viewer, stream: StreamService, signal: Signal) -> EventEnvelope:
-    """The event with its place; what passes has none."""
+    """The event with its cursor; an ephemeral one has none."""
     now = datetime.now(UTC)
     if isinstance(signal, Typing | PresenceChange | Revoked):
-        return EventEnvelope(cursor=None, at=now, event=passing_of(signal))
+        return EventEnvelope(cursor=None, at=now, event=ephemeral_event_of(signal))
     cursor = EventCursor(stream.cursor_of(viewer, signal.position))
     if isinstance(signal, Occurrence):
         return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal, viewer.device_id))

@@ -1,4 +1,4 @@
-"""The root of everything live: read from the log, as the viewer may see it at the moment of delivery."""
+"""The root Subscription: live, from the log, as the viewer may see it at the moment of delivery."""
 
 from strawberry.tools import create_type
 

@@ -1,4 +1,4 @@
-"""Uploads: begun here, their bytes sent in parts over tus 1.0, or put into the storage whole; attached by their id."""
+"""Uploads: begun here, then sent in parts over tus 1.0 or put into the storage whole, and attached by their id."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -39,8 +39,6 @@ described(
 
 @strawberry.type(description="A file on its way: it belongs to its uploader, is used once, and expires.")
 class UploadSession(Node):
-    """Built from an UploadView."""
-
     view: strawberry.Private[UploadView]
     state: UploadState = strawberry.field(description="How far it is.")
     upload_url: URL = strawberry.field(
@@ -60,13 +58,11 @@ class UploadSession(Node):
         "where this server takes all files itself, and when the upload is no longer PENDING."
     )
     async def direct_upload_url(self, info: Info) -> URL | None:
-        """One call."""
         url = await info.context.services.upload.direct_url(info.context.signed_in(), self.view)
         return None if url is None else URL(url)
 
     @classmethod
     def of(cls, view: UploadView, context: "Context") -> "UploadSession":
-        """The type for an upload."""
         id_ = encode(Kind.UPLOAD, view.id)
         return cls(
             id=id_,
@@ -82,8 +78,6 @@ class UploadSession(Node):
 
 @strawberry.input(description="A file that will come in parts.")
 class CreateUploadInput:
-    """The form."""
-
     filename: str = strawberry.field(description="Its name, to show and to save under.")
     byte_size: ByteSize = strawberry.field(description="How many bytes it has; as many must come.")
     mime_type: str | None = strawberry.field(
@@ -102,36 +96,26 @@ class CreateUploadInput:
 
 @strawberry.type(description="The upload has begun.")
 class CreateUploadSuccess:
-    """The upload."""
-
     upload: UploadSession = strawberry.field(description="Where to send the bytes.")
 
 
 @strawberry.input(description="Which upload is whole.")
 class CompleteUploadInput:
-    """One."""
-
     upload_id: strawberry.ID = strawberry.field(description="An upload of the viewer's, put at `directUploadUrl`.")
 
 
 @strawberry.type(description="The file was fetched, and is what was said of it.")
 class CompleteUploadSuccess:
-    """The upload."""
-
     upload: UploadSession = strawberry.field(description="The upload, READY to be attached.")
 
 
 @strawberry.input(description="Which upload to forget.")
 class CancelUploadInput:
-    """One."""
-
     upload_id: strawberry.ID = strawberry.field(description="An upload of the viewer's that no message has.")
 
 
 @strawberry.type(description="The upload is forgotten, with its bytes.")
 class CancelUploadSuccess:
-    """Its id."""
-
     upload_id: strawberry.ID = strawberry.field(description="The upload that is gone.")
 
 

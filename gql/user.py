@@ -1,4 +1,4 @@
-"""People."""
+"""People: the type User, lists of it, and the reference by which a client names somebody."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +60,6 @@ class User(Node):
 
     @classmethod
     def of(cls, person: Person) -> "User":
-        """The type for a person."""
         row = person.row
         return cls(
             id=encode(Kind.USER, row.id),
@@ -83,12 +82,10 @@ class User(Node):
         description="Whether they are there; null unless they share it and have a conversation with the viewer."
     )
     async def presence(self, info: Info) -> Annotated["Presence", strawberry.lazy("gql.presence")] | None:
-        """One call for all the people of a level."""
         return await loader_of(info).presence(self.person.row.id)
 
     @strawberry.field(description="The viewer's direct conversation with this person; null before the first message.")
     async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")] | None:
-        """One statement for all the people of a level."""
         return await loader_of(info).direct_with(self.person.row.id)
 
 
@@ -107,8 +104,6 @@ class UserConnection(Connection[UserEdge, User]):
     one_of=True, description="Names a person in exactly one way; a list may mix the ways. All are compared whole."
 )
 class UserReference:
-    """Whom the client means."""
-
     id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The id of the `User`.")
     username: str | None = strawberry.field(default=strawberry.UNSET, description="The user name, in any case.")
     email: str | None = strawberry.field(
@@ -120,7 +115,6 @@ class UserReference:
     )
 
     def to_reference(self) -> Reference:
-        """What the services understand."""
         if (id_ := given(self.id)) is not None:
             return Reference(ReferenceKind.ID, id_, number_of(Kind.USER, id_))
         if (username := given(self.username)) is not None:

@@ -157,7 +157,7 @@ def _reader_of(context: Context) -> Reader:
 
 
 def _empty_document(operation_name: str | None) -> DocumentNode:
-    """Return a query of that name, so that the search for the operation does not fail before the refusal is told."""
+    """A query of that name, so that the search for the operation does not fail before the refusal is answered."""
     operation = OperationDefinitionNode(
         operation=OperationType.QUERY,
         name=NameNode(value=operation_name) if operation_name is not None else None,

@@ -62,7 +62,6 @@ class OperationLog:
         self._began = time.perf_counter()
 
     def end(self) -> None:
-        """Write it."""
         ms = milliseconds_since(self._began)
         log.info("operation_ended", **describe(self._context), outcome=self.outcome, ms=ms)
 

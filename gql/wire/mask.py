@@ -47,7 +47,6 @@ class MaskCheck:
         return self._reader.feed_data(data)
 
     def feed_eof(self) -> None:
-        """Pass it on."""
         self._reader.feed_eof()
 
     def _are_masked(self, data: bytes) -> bool:

@@ -37,7 +37,7 @@ class OpenSocket(Protocol):
         ...
 
     async def end_session(self, error: RequestError) -> None:
-        """Close it, once its live streams have been told why."""
+        """Close it, once its live streams have sent the reason."""
         ...
 
 

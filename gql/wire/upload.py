@@ -55,7 +55,6 @@ class Place:
         return self.key in self.parent and self.parent[self.key] is None
 
     def fill(self, value: object) -> None:
-        """Put the value there."""
         cast("dict[int | str, object]", self.parent)[self.key] = value
 
 
@@ -131,7 +130,6 @@ def check_preflight(request: web.BaseRequest) -> None:
 
 
 def boundary_of(request: web.BaseRequest) -> str | None:
-    """The boundary that the Content-Type names."""
     return content_type_of(request).parameters.get("boundary")
 
 
