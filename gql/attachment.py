@@ -12,7 +12,7 @@ from gql.node import Info, Node, given
 from gql.scalar import URL, ByteSize, Upload
 from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
-from services.file.file import ChosenFile, ChosenUpload, ReceivedFile
+from services.file.file import AttachedFile, AttachedUpload, ReceivedFile
 from services.file.media_type import AttachmentKind
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ class AttachmentInput:
         default=strawberry.UNSET, description="A finished upload of the viewer's, from `createUpload`; it is used once."
     )
 
-    def to_file(self) -> ChosenFile:
+    def to_file(self) -> AttachedFile:
         """The received part, or the upload; which one is there, its schema has checked."""
         upload_id = given(self.upload_id)
         if upload_id is not None:
-            return ChosenUpload(number_of(Kind.UPLOAD, upload_id))
+            return AttachedUpload(number_of(Kind.UPLOAD, upload_id))
         received: ReceivedFile = given(self.file)
         return received

@@ -107,6 +107,25 @@ class UploadRow(NamedTuple):
     expires_at: int
 
 
+class NewUploadRow(NamedTuple):
+    """A file that is about to be stored."""
+
+    id: int
+    owner_id: int
+    storage_key: str
+    kind: int
+    filename: str
+    mime_type: str
+    byte_size: int
+    sha256: bytes
+    width: int | None
+    height: int | None
+    is_animated: int | None
+    duration_ms: int | None
+    thumbnail_for: int | None
+    expires_at: int
+
+
 class ExpiredUploadRow(NamedTuple):
     """A pending upload past its time."""
 
@@ -143,17 +162,7 @@ _CONTENT = (
     "duration_ms",
 )  # fmt: skip
 
-PUT_UPLOAD = Command(
-    Upload.insert(
-        {
-            Upload.id: Param("id"),
-            Upload.owner_id: Param("owner"),
-            Upload.expires_at: Param("expires_at"),
-            Upload.thumbnail_for: Param("thumbnail_for"),
-            **{getattr(Upload, name): Param(name) for name in _CONTENT},
-        }
-    )
-)
+PUT_UPLOAD = Command(Upload.insert({getattr(Upload, name): Param(name) for name in NewUploadRow._fields}))
 # The caller compares the row count with the number of ids: each must be the sender's, pending and not expired.
 CLAIM = Command(
     Upload.update({Upload.message_id: Param("message")}).where(
@@ -225,9 +234,6 @@ EXPIRED = Query(
     .order_by(Upload.expires_at)
     .limit(100),
     ExpiredUploadRow,
-)
-PENDING_KEYS = Value[str](
-    Upload.select(Upload.storage_key).where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null())
 )
 DELETE_PENDING = Command(Upload.delete().where(Upload.id.in_(IdList("ids")), Upload.message_id.is_null()))
 DELETE = Command(Attachment.delete().where(Attachment.message_id == Param("message")))

@@ -12,11 +12,11 @@ from pubsub.base import EphemeralEvent, Hint, PubSub
 class Events:
     """The events of one transaction: those appended to people's logs, and `ephemeral` ones, which are not stored."""
 
-    __slots__ = ("_tx", "at", "ephemeral", "hints")
+    __slots__ = ("_at", "_tx", "ephemeral", "hints")
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, at: int) -> None:
         self._tx = tx
-        self.at = now_ms()
+        self._at = at
         self.hints: list[Hint] = []
         self.ephemeral: list[EphemeralEvent] = []
 
@@ -25,7 +25,7 @@ class Events:
     ) -> None:
         """Append one event to the log of each; in order of ids, so that PostgreSQL's row locks cannot cross."""
         for user_id in sorted(set(recipients)):
-            n = events.put(self._tx, user_id, kind, subject_id, self.at, actor_id=actor_id, detail=detail)
+            n = events.put(self._tx, user_id, kind, subject_id, self._at, actor_id=actor_id, detail=detail)
             self.hints.append(Hint(user_id, n))
 
     def publish(self, pubsub: PubSub) -> None:
@@ -37,15 +37,14 @@ class Events:
 
 
 class WriteTransaction(Transaction):
-    """What a function run by `GuardedDatabase.write` gets; its `events` are published if it is committed."""
+    """What a function run by `GuardedDatabase.write` gets; its `events` are published if it is committed.
 
-    __slots__ = ("events",)
+    `at` is its time, in ms since 1970: the same for all that it stores.
+    """
+
+    __slots__ = ("at", "events")
 
     def __init__(self, tx: Transaction) -> None:
         super().__init__(tx.database)
-        self.events = Events(tx)
-
-    @property
-    def at(self) -> int:
-        """The time of the transaction, in ms since 1970: the same for all that it stores."""
-        return self.events.at
+        self.at = now_ms()
+        self.events = Events(tx, self.at)

@@ -6,7 +6,6 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import replace
 
 import structlog
 import typer
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from models.base import conversation_of
 from models.conversation import ConversationKind
+from models.message import MessageKind
 from server import banner
 from server.process import Running
 from server.setting.settings import Settings
@@ -97,8 +97,9 @@ class Demo:
             if picture:
                 files.append(await self._services.attachment.receive(_once(_harbour()), "harbour.png"))
             users = [Reference(ReferenceKind.USERNAME, username) for username in to]
-            draft = Draft(text=text, users=users, files=files, client_message_id=key)
-            await self._services.send.send(viewer, replace(draft, expected_kind=draft.kind))
+            kind = MessageKind.IMAGE if picture else MessageKind.TEXT
+            draft = Draft(text=text, users=users, files=files, expected_kind=kind, client_message_id=key)
+            await self._services.send.send(viewer, draft)
         except SottoError as error:  # for example, the user was deactivated since: the demo works without
             log.warning("demo message not sent", key=key, code=error.code)
         finally:
@@ -125,8 +126,10 @@ class Demo:
         if row.sender_id == bot.user_id or conversation is None or conversation.row.kind != ConversationKind.DIRECT:
             return
         text = row.body or f"I received {row.attachments} file(s)."
-        draft = Draft(text=text, conversation_id=conversation.row.id, client_message_id=f"echo:{row.id}")
-        await self._services.send.send(bot, replace(draft, expected_kind=draft.kind))
+        key = f"echo:{row.id}"
+        place, kind = conversation.row.id, MessageKind.TEXT
+        draft = Draft(text=text, conversation_id=place, expected_kind=kind, client_message_id=key)
+        await self._services.send.send(bot, draft)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

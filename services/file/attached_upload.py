@@ -1,14 +1,19 @@
-"""Chosen uploads: files that a message names by their upload, and why one of them cannot be attached."""
+"""Attached uploads: files that a message names by their upload, why one cannot be attached, and how one is claimed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from models import attachment as attachments
+from models import job
 from models import upload_session as sessions
+from models.attachment import FileState, UploadRow
 from models.base import now_ms
+from models.job import JobKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from models.upload_session import UploadSessionRow
-from services.file.file import ChosenFile, ChosenUpload
+from services.error import AttachmentsRejected
+from services.file.file import AttachedFile, AttachedUpload, ReceivedFile, ResolvedFile, ResolvedUpload, StoredFiles
 from services.file.stored_file import StoredState, states_of
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
@@ -23,45 +28,131 @@ _SENTENCES = {
 }
 
 
-def find_uploads(tx: Transaction, owner_id: int, files: Sequence[ChosenFile], but: int | None = None) -> None:
-    """Finds what the chosen uploads are, and why one cannot be attached; runs inside a transaction.
+def resolve_files(tx: Transaction, owner_id: int, files: Sequence[AttachedFile]) -> list[ResolvedFile]:
+    """The files, in their order, with what their uploads are; runs inside a transaction."""
+    ids = [file.upload_id for file in files if isinstance(file, AttachedUpload)]
+    uploads = iter(resolve_uploads(tx, owner_id, ids))
+    return [file if isinstance(file, ReceivedFile) else next(uploads) for file in files]
 
-    `but` is the message that is being written: what it has claimed itself is not used.
+
+def resolve_uploads(
+    tx: Transaction, owner_id: int, ids: Sequence[int], claimed_by: int | None = None
+) -> list[ResolvedUpload]:
+    """What each upload is, in the order of `ids`, and why it cannot be attached; runs inside a transaction.
+
+    `claimed_by` is the message that is being written: what it has claimed itself is not used. An id that comes twice is
+    refused in its second place.
     """
-    chosen = [file for file in files if isinstance(file, ChosenUpload)]
-    if not chosen:
-        return
-    ids = id_list({file.upload_id for file in chosen})
-    rows = {row.id: row for row in tx.all(attachments.MINE, owner=owner_id, ids=ids)}
-    seen: set[int] = set()
-    for file in chosen:
-        file.row = rows.get(file.upload_id)
-        reason = _barrier_of(tx, owner_id, file, but, is_twice=file.upload_id in seen)
-        file.rejection = None if reason is None else (reason, _SENTENCES.get(reason, "The upload failed: begin again."))
-        seen.add(file.upload_id)
+    if not ids:
+        return []
+    rows = {row.id: row for row in tx.all(attachments.MINE, owner=owner_id, ids=id_list(set(ids)))}
+    uploads: list[ResolvedUpload] = []
+    for index, id_ in enumerate(ids):
+        row = rows.get(id_)
+        if row is None:
+            reason: Reason | None = _reason_of_session(tx.first(sessions.FIND, id=id_, owner=owner_id))
+        else:
+            reason = Reason.ALREADY_USED if id_ in ids[:index] else _reason_of(row, claimed_by)
+        detail = None if reason is None else (reason, _SENTENCES.get(reason, "The upload failed: begin again."))
+        uploads.append(ResolvedUpload(id_, row, detail))
+    return uploads
 
 
-async def find_lost_bytes(storage: Storage, files: Sequence[ChosenFile]) -> None:
-    """Sets `rejection` of attached uploads whose bytes are gone, or of all where the storage cannot tell."""
-    found = [file for file in files if isinstance(file, ChosenUpload) and file.row is not None and not file.rejection]
-    rows = [file.row for file in found if file.row is not None]
+async def refuse_lost_bytes(storage: Storage, files: Sequence[ResolvedFile]) -> list[ResolvedFile]:
+    """The files, with a rejection for uploads whose bytes are gone, or for all where the storage cannot tell."""
+    sizes = {
+        file.row.storage_key: file.row.byte_size
+        for file in files
+        if isinstance(file, ResolvedUpload) and file.row is not None and file.rejection is None
+    }
+    if not sizes:
+        return list(files)
     try:
-        states = await states_of(storage, {row.storage_key: row.byte_size for row in rows})
+        states: Mapping[str, StoredState] | None = await states_of(storage, sizes)
     except StorageError:
-        for file in found:
-            file.rejection = (Reason.STORAGE_FAILED, "The storage failed; nothing was stored, try again later.")
-        return
-    for file, row in zip(found, rows, strict=True):
-        if states[row.storage_key] is not StoredState.WHOLE:
-            file.rejection = (Reason.EXPIRED, "The bytes of the upload are lost: begin again.")
+        states = None
+    return [file if isinstance(file, ReceivedFile) else _with_state(file, states) for file in files]
 
 
-def chosen_rejection(index: int, file: ChosenUpload) -> AttachmentRejection:
+def _with_state(upload: ResolvedUpload, states: Mapping[str, StoredState] | None) -> ResolvedUpload:
+    if upload.row is None or upload.rejection is not None:
+        return upload
+    if states is None:
+        detail = "The storage failed; nothing was stored, try again later."
+        return replace(upload, rejection=(Reason.STORAGE_FAILED, detail))
+    if states[upload.row.storage_key] is not StoredState.WHOLE:
+        return replace(upload, rejection=(Reason.EXPIRED, "The bytes of the upload are lost: begin again."))
+    return upload
+
+
+def upload_rejection(index: int, upload: ResolvedUpload) -> AttachmentRejection:
     """For the client; an upload that has not ended yet may pass later."""
-    assert file.rejection is not None
-    reason, detail = file.rejection
+    assert upload.rejection is not None
+    reason, detail = upload.rejection
     is_retryable = reason in {Reason.NOT_READY, Reason.STORAGE_FAILED}
-    return AttachmentRejection(index, reason, detail, filename=file.filename or None, is_retryable=is_retryable)
+    return AttachmentRejection(index, reason, detail, filename=upload.filename or None, is_retryable=is_retryable)
+
+
+def attach(
+    tx: Transaction, owner_id: int, message_ids: Iterable[int], files: StoredFiles, *, are_as_files: bool
+) -> None:
+    """Gives the files to these messages; the first of them claims the uploads.
+
+    `are_as_files`: to be saved and not shown, without what makes one a picture, a film or sound. Raises
+    AttachmentsRejected, with every offender, where one of the uploads is no longer the owner's and unused.
+    """
+    thumbnails: dict[int | None, UploadRow] | None = None
+    for message_id in message_ids:
+        if thumbnails is None:
+            thumbnails = _claim(tx, owner_id, message_id, files.upload_ids)
+        _put_attachments(tx, message_id, files, thumbnails, are_as_files=are_as_files)
+
+
+def _claim(tx: Transaction, owner_id: int, message_id: int, upload_ids: Sequence[int]) -> dict[int | None, UploadRow]:
+    """One conditional UPDATE whose count is the answer: each file is the owner's and unused.
+
+    Returns the thumbnails that came with the uploads, by the upload that they are for.
+    """
+    ids = id_list(upload_ids)
+    if tx.run(attachments.CLAIM, message=message_id, owner=owner_id, ids=ids, now=now_ms()) != len(upload_ids):
+        uploads = resolve_uploads(tx, owner_id, upload_ids, claimed_by=message_id)
+        lost = [upload_rejection(index, upload) for index, upload in enumerate(uploads) if upload.rejection is not None]
+        detail = "A file is no longer there to be attached; send it again."
+        raise AttachmentsRejected(lost or [AttachmentRejection(0, Reason.EXPIRED, detail)])
+    tx.run(attachments.CLAIM_THUMBNAILS, message=message_id, owner=owner_id, ids=ids)
+    return {row.thumbnail_for: row for row in tx.all(attachments.THUMBNAILS_FOR, owner=owner_id, ids=ids)}
+
+
+def _put_attachments(
+    tx: Transaction,
+    message_id: int,
+    files: StoredFiles,
+    thumbnails: Mapping[int | None, UploadRow],
+    *,
+    are_as_files: bool,
+) -> None:
+    """A thumbnail that came with a picture is its own; other pictures get theirs by a job."""
+    is_waiting = False
+    put = attachments.PUT_AS_FILE if are_as_files else attachments.PUT
+    for position, upload_id in enumerate(files.upload_ids):
+        thumbnail = thumbnails.get(upload_id)
+        waits = thumbnail is None and upload_id in files.picture_ids and not are_as_files
+        state = FileState.PROCESSING if waits else FileState.READY
+        tx.run(put, message=message_id, position=position, state=int(state), upload=upload_id)
+        if thumbnail is not None:
+            tx.run(
+                attachments.SET_THUMBNAIL,
+                message=message_id,
+                position=position,
+                state=int(FileState.READY),
+                blurhash=None,
+                key=thumbnail.storage_key,
+                width=thumbnail.width,
+                height=thumbnail.height,
+            )
+        is_waiting |= waits
+    if is_waiting:
+        tx.run(job.PUT, kind=int(JobKind.MAKE_THUMBNAILS), ref=message_id)
 
 
 def reason_of(number: int) -> Reason:
@@ -74,21 +165,16 @@ def number_of(reason: Reason) -> int:
     return _REASONS.index(reason)
 
 
-def _barrier_of(
-    tx: Transaction, owner_id: int, file: ChosenUpload, but: int | None, *, is_twice: bool
-) -> Reason | None:
-    """Why an upload cannot be attached now; None where it can."""
-    row = file.row
-    if row is None:
-        return _barrier_of_session(tx.first(sessions.FIND, id=file.upload_id, owner=owner_id))
-    if row.message_id not in (None, but) or is_twice:
+def _reason_of(row: UploadRow, claimed_by: int | None) -> Reason | None:
+    """Why a file cannot be attached now; None where it can."""
+    if row.message_id not in (None, claimed_by):
         return Reason.ALREADY_USED
     if row.thumbnail_for is not None:
         return Reason.NOT_FOUND
     return Reason.EXPIRED if row.expires_at <= now_ms() else None
 
 
-def _barrier_of_session(session: UploadSessionRow | None) -> Reason:
+def _reason_of_session(session: UploadSessionRow | None) -> Reason:
     if session is None:
         return Reason.NOT_FOUND
     if session.failure is not None:

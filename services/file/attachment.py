@@ -1,17 +1,15 @@
-"""Files: received with a request or uploaded before, kept, and given out again to whoever may see their message."""
+"""Files: received with a request or uploaded before, stored, and given out again to whoever may see their message."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
 from contextlib import aclosing, suppress
-from typing import Any
 
 from models import attachment as attachments
 from models import stored_file as stored_files
 from models import upload_session as sessions
 from models import user as users
-from models.attachment import AttachmentRow
+from models.attachment import AttachmentRow, NewUploadRow
 from models.base import new_id, now_ms
 from models.message import MessageKind
-from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Seal
 from services.error import (
@@ -22,8 +20,8 @@ from services.error import (
     ServerUnavailable,
     SottoError,
 )
-from services.file.attached_upload import chosen_rejection, find_lost_bytes
-from services.file.file import ChosenFile, ChosenUpload, Download, KeptFiles, ReceivedFile
+from services.file.attached_upload import attach, refuse_lost_bytes, upload_rejection
+from services.file.file import Download, ReceivedFile, ResolvedFile, StoredFiles
 from services.file.inspection import Reception, storage_rejection
 from services.file.media_type import AttachmentKind
 from services.file.picture import Picture
@@ -46,7 +44,7 @@ KIND_NUMBERS = {
 
 
 class AttachmentService:
-    """The way of a file: receive, check, keep, claim (in services/message/send.py), download."""
+    """The way of a file: receive, check, store, attach (services/file/attached_upload.py), download."""
 
     def __init__(
         self, database: GuardedDatabase, storage: Storage, seal: Seal, reception: Reception, limits: Limits
@@ -75,59 +73,65 @@ class AttachmentService:
         """See `Reception.discard`."""
         await self._reception.discard(received)
 
-    async def check(self, files: Sequence[ChosenFile]) -> list[Picture | None]:
-        """Decodes and cleans the pictures among the files, and looks whether the bytes of attached uploads are there.
+    async def store(self, viewer: Viewer, files: Sequence[ResolvedFile]) -> StoredFiles:
+        """Checks the files and puts received bytes into the storage; the transaction that sends them puts their rows.
 
-        Raises AttachmentsRejected with every offender.
+        All or nothing; raises AttachmentsRejected with every offender, or STORAGE_FAILED, retryable. Until that
+        transaction is committed a crash leaves bytes without a row, which the sweeper takes.
         """
-        await find_lost_bytes(self._storage, files)
+        if not files:
+            return StoredFiles()
+        pictures = await self._check(files)
+        ids: list[int] = []
+        rows: list[NewUploadRow] = []
+        try:
+            for index, (file, picture) in enumerate(zip(files, pictures, strict=True)):
+                if isinstance(file, ReceivedFile):
+                    rows.append(self.row_of(viewer.user_id, file, await self.store_bytes(index, file), picture))
+                ids.append(rows[-1].id if isinstance(file, ReceivedFile) else file.upload_id)
+            whole = await self.whole_copies_of(rows) if rows else frozenset[str]()
+        except BaseException:
+            await self.forget([row.storage_key for row in rows])
+            raise
+        kinds = zip(ids, (file.kind for file in files), strict=True)
+        return StoredFiles(ids, frozenset(id_ for id_, kind in kinds if kind is AttachmentKind.IMAGE), rows, whole)
+
+    async def _check(self, files: Sequence[ResolvedFile]) -> list[Picture | None]:
+        """Decodes and cleans the pictures among the files, and looks for the bytes of attached uploads."""
         pictures: list[Picture | None] = []
         rejections: list[AttachmentRejection] = []
-        for index, file in enumerate(files):
+        for index, file in enumerate(await refuse_lost_bytes(self._storage, files)):
             picture = None
             if isinstance(file, ReceivedFile):
                 picture = await self._reception.prove(file)
                 if file.rejection is not None:
                     rejections.append(self._reception.rejection_of(index, file))
             elif file.rejection is not None:
-                rejections.append(chosen_rejection(index, file))
+                rejections.append(upload_rejection(index, file))
             pictures.append(picture)
         if rejections:
             raise AttachmentsRejected(rejections)
         return pictures
 
-    async def keep(self, viewer: Viewer, files: Sequence[ChosenFile], pictures: Sequence[Picture | None]) -> KeptFiles:
-        """Puts received bytes into the storage, then their rows: staged, the viewer's own, waiting to be claimed.
+    def attach(
+        self, tx: Transaction, owner_id: int, message_ids: Sequence[int], files: StoredFiles, *, are_as_files: bool
+    ) -> list[str]:
+        """Puts the rows of the files and gives them to these messages; returns the keys of bytes that no row needs.
 
-        All or nothing; raises AttachmentsRejected (STORAGE_FAILED, retryable; TOO_LARGE past the viewer's quota). A
-        crash in between leaves bytes without a row, which the sweeper takes.
+        Runs inside the transaction that puts the messages. Raises AttachmentsRejected: TOO_LARGE past the owner's
+        quota; see also `attach`.
         """
-        kept = KeptFiles()
-        rows: list[tuple[int, dict[str, Any]]] = []
-        try:
-            for index, (file, picture) in enumerate(zip(files, pictures, strict=True)):
-                id_ = file.upload_id if isinstance(file, ChosenUpload) else new_id()
-                kept.upload_ids.append(id_)  # before the write, which may be cancelled
-                if file.kind is AttachmentKind.IMAGE:
-                    kept.picture_ids.add(id_)
-                if isinstance(file, ReceivedFile):
-                    key = await self.keep_bytes(index, file)
-                    kept.storage_keys.append(key)
-                    kept.own_ids.append(id_)
-                    rows.append((id_, self.columns_of(viewer.user_id, file, key, picture)))
-            if rows:
-                whole = await self.whole_copies_of(columns for _, columns in rows)
-                spare = await self._database.write(put_uploads, viewer.user_id, rows, whole, self._limits.quota_bytes)
-                await self.forget(spare)
-        except BaseException:
-            await self.abandon(kept)
-            raise
-        return kept
+        if not files.upload_ids or not message_ids:
+            return files.new_keys
+        if files.new_rows:
+            check_quota(tx, owner_id, [row.byte_size for row in files.new_rows], self._limits.quota_bytes)
+        unused = put_uploads(tx, files.new_rows, files.whole_keys)
+        attach(tx, owner_id, message_ids, files, are_as_files=are_as_files)
+        return unused
 
-    async def whole_copies_of(self, rows: Iterable[dict[str, Any]]) -> frozenset[str]:
+    async def whole_copies_of(self, rows: Iterable[NewUploadRow]) -> frozenset[str]:
         """Where the bytes of these rows are stored already, and can be relied upon; see `whole_copies`."""
-        contents = {(columns["sha256"], columns["byte_size"]) for columns in rows}
-        return await whole_copies(self._database, self._storage, contents)
+        return await whole_copies(self._database, self._storage, {(row.sha256, row.byte_size) for row in rows})
 
     async def forget(self, keys: Sequence[str]) -> None:
         """Deletes bytes that nothing points at; what cannot be deleted now is the sweeper's."""
@@ -135,17 +139,17 @@ class AttachmentService:
             with suppress(StorageError):
                 await self._storage.delete(key)
 
-    async def abandon(self, kept: KeptFiles) -> None:
-        """Deletes what `keep` kept, rows before bytes; what a message has claimed in spite of all stays.
+    async def abandon(self, files: StoredFiles) -> None:
+        """Deletes what `store` stored for a send that failed; what a message has in spite of all stays.
 
-        After a COMMIT whose outcome was unclear, the one that deletes the rows settles it: only then bytes are deleted.
+        Whether it has any says a transaction that is committed after that of the send: so it is settled also where
+        the outcome of that COMMIT was unclear, or nobody waited for it.
 
         Raises nothing: what cannot be deleted now is the sweeper's.
         """
-        if not kept.storage_keys:
-            return
-        with suppress(SottoError):
-            await self.forget(await self._database.write(_forget_staged, kept))
+        if files.new_rows:
+            with suppress(SottoError):
+                await self.forget(await self._database.write(attachments.unused, files.new_keys))
 
     def url_path(
         self,
@@ -212,8 +216,8 @@ class AttachmentService:
         except StorageError as error:
             raise ServerUnavailable("The file cannot be read just now.") from error
 
-    async def keep_bytes(self, index: int, received: ReceivedFile) -> str:
-        """Puts the bytes into the storage; raises AttachmentsRejected."""
+    async def store_bytes(self, index: int, received: ReceivedFile) -> str:
+        """Puts the bytes into the storage; returns their key. Raises AttachmentsRejected."""
         assert received.staged is not None
         try:
             return await self._storage.keep(received.staged)
@@ -221,52 +225,43 @@ class AttachmentService:
             received.rejection = storage_rejection(error)
             raise AttachmentsRejected([self._reception.rejection_of(index, received)]) from error
 
-    def columns_of(
-        self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None
-    ) -> dict[str, Any]:
-        """The row of a staged file."""
-        frame = received.frame or (None, None)
-        return {
-            "owner": owner_id,
-            "storage_key": storage_key,
-            "kind": int(KIND_NUMBERS[received.kind]),
-            "filename": received.filename,
-            "mime_type": received.mime_type,
-            "byte_size": received.byte_size,
-            "sha256": bytes.fromhex(received.sha256),
-            "width": picture.width if picture else frame[0],
-            "height": picture.height if picture else frame[1],
-            "is_animated": int(picture.is_animated) if picture else None,
-            "duration_ms": received.duration_ms,
-            "thumbnail_for": None,
-            "expires_at": now_ms() + self._limits.upload_life_seconds * 1000,
-        }
+    def row_of(self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None) -> NewUploadRow:
+        """The row of a file whose bytes are stored."""
+        width, height = (picture.width, picture.height) if picture else received.frame or (None, None)
+        return NewUploadRow(
+            new_id(),
+            owner_id,
+            storage_key,
+            int(KIND_NUMBERS[received.kind]),
+            received.filename,
+            received.mime_type,
+            received.byte_size,
+            bytes.fromhex(received.sha256),
+            width,
+            height,
+            int(picture.is_animated) if picture else None,
+            received.duration_ms,
+            thumbnail_for=None,
+            expires_at=now_ms() + self._limits.upload_life_seconds * 1000,
+        )
 
 
-def put_uploads(
-    tx: Transaction,
-    owner_id: int,
-    rows: Sequence[tuple[int, dict[str, Any]]],
-    whole: Collection[str],
-    quota_bytes: int,
-) -> list[str]:
-    """Stores the rows of pending files; equal bytes that are stored already are used instead: returns the unused keys.
+def put_uploads(tx: Transaction, rows: Iterable[NewUploadRow], whole: Collection[str]) -> list[str]:
+    """Stores the rows of files; equal bytes that are stored already are used instead: returns the unused keys.
 
     `whole` are the keys that have their bytes (`whole_copies`, asked just before). One counts only if a row names it
-    still: this runs inside `Database.write`, which orders it against the deletion of those bytes. Raises
-    AttachmentsRejected for all of them past the owner's quota.
+    still: this runs inside `Database.write`, which orders it against the deletion of those bytes.
     """
-    spare: list[str] = []
-    check_quota(tx, owner_id, [columns["byte_size"] for _, columns in rows], quota_bytes)
-    usable = {*whole, *(columns["storage_key"] for _, columns in rows)}
-    for upload_id, columns in rows:
-        same = stored_files.same_keys(tx, columns["sha256"], columns["byte_size"])
-        key = next((key for key in same if key in usable), columns["storage_key"])
-        if key != columns["storage_key"]:
-            spare.append(columns["storage_key"])
-            columns["storage_key"] = key
-        tx.run(attachments.PUT_UPLOAD, id=upload_id, **columns)
-    return spare
+    unused: list[str] = []
+    usable = set(whole)
+    for row in rows:
+        usable.add(row.storage_key)
+        same = stored_files.same_keys(tx, row.sha256, row.byte_size)
+        key = next((key for key in same if key in usable), row.storage_key)
+        if key != row.storage_key:
+            unused.append(row.storage_key)
+        tx.run(attachments.PUT_UPLOAD, **row._replace(storage_key=key)._asdict())
+    return unused
 
 
 def check_quota(tx: Transaction, owner_id: int, sizes: Sequence[int], quota_bytes: int) -> None:
@@ -282,16 +277,6 @@ def check_quota(tx: Transaction, owner_id: int, sizes: Sequence[int], quota_byte
                 for index in range(len(sizes))
             ]
         )
-
-
-def _forget_staged(tx: Transaction, kept: KeptFiles) -> list[str]:
-    """Deletes the rows that no message has claimed; returns the keys that nothing points at any more.
-
-    Among them may be keys of others, whose equal bytes were used instead: they left them to these rows.
-    """
-    keys = [*kept.storage_keys, *tx.values(attachments.PENDING_KEYS, ids=id_list(kept.own_ids))]
-    tx.run(attachments.DELETE_PENDING, ids=id_list(kept.own_ids))
-    return attachments.unused(tx, keys)
 
 
 def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -> AttachmentRow | None:

@@ -78,27 +78,28 @@ class Completion:
         self, viewer: Viewer, session: UploadSessionRow, received: ReceivedFile, picture: Picture | None
     ) -> None:
         try:
-            key = await self._files.keep_bytes(0, received)
+            key = await self._files.store_bytes(0, received)
         except BaseException:
             await self._reception.discard(received)
             raise
-        columns = self._files.columns_of(viewer.user_id, received, key, picture)
-        columns |= {"thumbnail_for": session.thumbnail_for, "expires_at": session.expires_at}
+        row = self._files.row_of(viewer.user_id, received, key, picture)._replace(
+            id=session.id, thumbnail_for=session.thumbnail_for, expires_at=session.expires_at
+        )
 
         def write(tx: Transaction, whole: frozenset[str]) -> list[str]:
             standing_of(tx, viewer)
             if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
                 raise NotFound("There is no such upload.")  # cancelled meanwhile
-            return put_uploads(tx, viewer.user_id, [(session.id, columns)], whole, quota_bytes=0)  # counted before
+            return put_uploads(tx, [row], whole)  # towards the quota it counts since it was begun
 
         try:
-            spare = await self._database.write(write, await self._files.whole_copies_of([columns]))
+            unused = await self._database.write(write, await self._files.whole_copies_of([row]))
         except OutcomeUnclear:
             raise  # a crash may bring back the row that points at the bytes: the sweeper knows better, later
         except BaseException:
             await self._files.forget([key])
             raise
-        await self._files.forget(spare)
+        await self._files.forget(unused)
         await self.clear(session.id)
 
     async def _fail(self, session: UploadSessionRow, received: ReceivedFile) -> None:

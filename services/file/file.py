@@ -1,8 +1,9 @@
-"""Files on their way: received and in nobody's message yet, kept and waiting to be claimed, or going out."""
+"""Files on their way: received with a request or uploaded before, stored and waiting for their rows, or going out."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from models.attachment import AttachmentRow, UploadRow
+from models.attachment import AttachmentRow, NewUploadRow, UploadRow
 from services.file import media_type
 from services.file.media_type import AttachmentKind
 from services.file.picture import THUMBNAIL_MIME_TYPE
@@ -29,13 +30,20 @@ class ReceivedFile:
         return media_type.kind_of(self.mime_type)
 
 
-@dataclass(slots=True, eq=False)
-class ChosenUpload:
-    """A finished upload that a message names; `row` is None where the viewer has none of this id."""
+@dataclass(frozen=True, slots=True)
+class AttachedUpload:
+    """A finished upload that a message names."""
 
     upload_id: int
-    row: UploadRow | None = None
-    rejection: tuple[AttachmentRejectionReason, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedUpload:
+    """What a message finds under the id of an upload: its row, if it is ready, and why it cannot be attached."""
+
+    upload_id: int
+    row: UploadRow | None
+    rejection: tuple[AttachmentRejectionReason, str] | None
 
     @property
     def filename(self) -> str:
@@ -53,21 +61,27 @@ class ChosenUpload:
         return media_type.kind_of("" if self.row is None else self.row.mime_type)
 
 
-ChosenFile = ReceivedFile | ChosenUpload
+AttachedFile = ReceivedFile | AttachedUpload
+ResolvedFile = ReceivedFile | ResolvedUpload
 
 
-@dataclass(slots=True)
-class KeptFiles:
-    """Files whose bytes are in the storage and whose rows are staged, in the order of the message.
+@dataclass(frozen=True, slots=True)
+class StoredFiles:
+    """The files of a message, whose bytes are all in the storage; `upload_ids` in the order of the message.
 
-    `own_ids` are those that the send itself has staged, and takes back when it fails; the others stay their owner's.
+    `new_rows` are of those that came with the request: the transaction of the send puts them. `whole_keys` are where
+    equal bytes can be relied upon.
     """
 
-    upload_ids: list[int] = field(default_factory=list)
-    own_ids: list[int] = field(default_factory=list)
-    storage_keys: list[str] = field(default_factory=list)
-    picture_ids: set[int] = field(default_factory=set)
-    are_as_files: bool = False  # to be saved and not shown: no picture, no film, no sound
+    upload_ids: Sequence[int] = ()
+    picture_ids: frozenset[int] = frozenset()
+    new_rows: Sequence[NewUploadRow] = ()
+    whole_keys: frozenset[str] = frozenset()
+
+    @property
+    def new_keys(self) -> list[str]:
+        """Where the bytes are that came with the request."""
+        return [row.storage_key for row in self.new_rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,11 +174,11 @@ class UploadService:
                 raise NotFound(_NONE)
             return attachments.unused(tx, keys)
 
-        spare = await self._database.send_for(viewer, write)
+        unused = await self._database.send_for(viewer, write)
         with suppress(ServerUnavailable):  # a slow keep finds no upload at its end
             await self._turns.end((viewer.user_id, id_))
         await self._completion.clear(id_)
-        await self._files.forget(spare)
+        await self._files.forget(unused)
 
     async def delete_expired(self) -> None:
         """Deletes the rows of uploads whose time is over; what came of them waits in the quarantine."""

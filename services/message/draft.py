@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from models.message import MessageKind
 from services.error import InvalidInput
 from services.file.attachment import KIND_NUMBERS
-from services.file.file import ChosenFile
+from services.file.file import AttachedFile, ResolvedFile
 from services.limit import Limits
 from services.person.user import Person, Reference
 from services.rejection import Issue, IssueReason
@@ -26,7 +26,7 @@ class Draft:
     """
 
     text: str | None = None
-    files: Sequence[ChosenFile] = ()
+    files: Sequence[AttachedFile] = ()
     users: Sequence[Reference] | None = None
     conversation_id: int | None = None
     reply_to_id: int | None = None
@@ -41,10 +41,9 @@ class Draft:
         """Whether its files are to be saved and not shown, whatever they are (MongoDB chat: `type: file`)."""
         return bool(self.files) and self.expected_kind is MessageKind.FILE
 
-    @property
-    def kind(self) -> MessageKind:
+    def kind_with(self, files: Iterable[ResolvedFile]) -> MessageKind:
         """TEXT without files; the kind of the files where all are alike; FILE where they differ or go as files."""
-        kinds = {KIND_NUMBERS[received.kind] for received in self.files}
+        kinds = {KIND_NUMBERS[file.kind] for file in files}
         if not kinds:
             return MessageKind.TEXT
         if self.is_as_file:
@@ -56,7 +55,7 @@ class Draft:
         """Compact JSON, or None; the draft has been checked."""
         return None if self.metadata is None else orjson.dumps(self.metadata).decode()
 
-    def request_hash(self, people: Sequence[Person | None]) -> bytes:
+    def request_hash(self, people: Sequence[Person | None], files: Iterable[ResolvedFile]) -> bytes:
         """What makes a repeated request the same: its place, text, files by content, reply and metadata.
 
         People count by who they are, not by how or in which order they are named; `type` does not count, for it adds
@@ -70,7 +69,7 @@ class Draft:
         content = (
             place,
             self.text,
-            [(received.filename, received.sha256) for received in self.files],
+            [(file.filename, file.sha256) for file in files],
             self.reply_to_id,
             self.metadata,
         )
@@ -81,9 +80,9 @@ class Draft:
         return hashlib.sha256(text.encode()).digest()
 
 
-def check_draft(draft: Draft, limits: Limits) -> None:
-    """Raises InvalidInput with every issue that needs no reading to find."""
-    issues = [*_content_issues(draft, limits), *_type_issues(draft, limits), *_place_issues(draft, limits)]
+def check_draft(draft: Draft, kind: MessageKind, limits: Limits) -> None:
+    """Raises InvalidInput with every issue that needs no reading to find; `kind` is that of the content."""
+    issues = [*_content_issues(draft, limits), *_type_issues(draft, kind, limits), *_place_issues(draft, limits)]
     issues += _key_issues(draft, limits) + _metadata_issues(draft, limits)
     if issues:
         raise InvalidInput(issues)
@@ -103,15 +102,15 @@ def _content_issues(draft: Draft, limits: Limits) -> list[Issue]:
     return issues
 
 
-def _type_issues(draft: Draft, limits: Limits) -> list[Issue]:
+def _type_issues(draft: Draft, kind: MessageKind, limits: Limits) -> list[Issue]:
     is_given = draft.is_system_expected or draft.expected_kind is not None
     if not is_given and limits.require_type:
-        detail = f"This server wants a `type` with every message; for this one it is {draft.kind.name}."
+        detail = f"This server wants a `type` with every message; for this one it is {kind.name}."
         return [Issue(("type",), IssueReason.REQUIRED, detail)]
-    if not is_given or draft.expected_kind is draft.kind:
+    if not is_given or draft.expected_kind is kind:
         return []
     # MongoDB chat: the type is checked against the content
-    detail = f"The content makes this a message of type {draft.kind.name}; `type` says otherwise."
+    detail = f"The content makes this a message of type {kind.name}; `type` says otherwise."
     return [Issue(("type",), IssueReason.MISMATCH, detail)]
 
 

@@ -1,6 +1,6 @@
-"""A send under way: the questions that are asked twice, once early and once where the answer counts."""
+"""The checks of a send: what is asked early, for a quick refusal, and again in the transaction that stores it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,13 @@ from models import message as messages
 from models.base import conversation_of
 from models.conversation import ConversationKind
 from models.member import MemberRow, RequestState
+from models.message import MessageKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.error import IdempotencyConflict, NotFound, RecipientsRejected
-from services.limit import Limits
+from services.file.file import ResolvedFile
 from services.message.consent import reaches_nobody, withheld_from
-from services.message.draft import Draft, check_draft
+from services.message.draft import Draft
 from services.message.message import MessageView
 from services.message.recipient import refusal_of, rejection_of, rejections_of
 from services.person.policy import Eligibility
@@ -67,13 +68,25 @@ class Addressees:
     is_group: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Where a send goes: to one conversation, or to each person, or why one of these gets nothing.
+
+    `people` are those whom the draft names, in order.
+    """
+
+    people: Sequence[Person | None]
+    targets: Sequence[Addressees | RecipientRejection]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a send has stored, or what the first call under its key had."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome]
     was_duplicate: bool = False
-    views: dict[int, MessageView] = field(default_factory=dict)
+    unused_keys: Sequence[str] = ()  # of bytes that were stored for it, and that no row needs
+    views: Mapping[int, MessageView] = field(default_factory=dict)
 
     @property
     def message_ids(self) -> list[int]:
@@ -81,14 +94,24 @@ class Written:
         return [outcome.message_id for outcome in self.outcomes if outcome.message_id is not None]
 
 
-class Plan:
-    """What a viewer wants to send; `is_for_each` separately to each of the people."""
+@dataclass(frozen=True, slots=True)
+class SendChecks:
+    """What a viewer wants to send, and the questions to the database that come before it; `is_for_each` separately to
+    each of the people.
 
-    def __init__(self, users: UserService, viewer_id: int, draft: Draft, *, is_for_each: bool = False) -> None:
-        self.users = users
-        self.viewer_id = viewer_id
-        self.draft = draft
-        self.is_for_each = is_for_each
+    They are asked twice: early, for a quick refusal, and in the transaction that stores it, where the answer counts.
+    """
+
+    users: UserService
+    viewer_id: int
+    draft: Draft
+    files: Sequence[ResolvedFile]
+    is_for_each: bool = False
+
+    @property
+    def kind(self) -> MessageKind:
+        """What the message will be."""
+        return self.draft.kind_with(self.files)
 
     @property
     def key(self) -> str | None:
@@ -98,21 +121,9 @@ class Plan:
             return None
         return _KEY_OF_EACH + key if self.is_for_each else key
 
-    def people(self, tx: Transaction) -> list[Person | None]:
-        """Those whom the draft names, in order."""
-        return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
-
-    def prepare(self, tx: Transaction, limits: Limits) -> Written | None:
-        """All that can be refused before a byte is kept, in the order of `send`; or what the first call answered.
-
-        Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
-        """
-        # More people than can be named were never sent to under any key: they are not looked up.
-        if len(self.draft.users or ()) <= limits.max_recipients and (replay := self.find_replay(tx)) is not None:
-            return replay
-        check_draft(self.draft, limits)
-        self.check_recipients(tx)
-        return None
+    def request_hash(self, people: Sequence[Person | None]) -> bytes:
+        """What makes a repeated request the same; see `Draft.request_hash`."""
+        return self.draft.request_hash(people, self.files)
 
     def find_replay(self, tx: Transaction) -> Written | None:
         """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
@@ -120,22 +131,41 @@ class Plan:
         if row is None:
             return None
         outcomes = [Outcome.from_json(each) for each in orjson.loads(row.result)]
-        if row.request_hash != self.draft.request_hash(self.people(tx)):
+        if row.request_hash != self.request_hash(self._resolve(tx)):
             first = next((each.message_id for each in outcomes if each.message_id), None)
             raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
         return Written(outcomes, was_duplicate=True)
 
-    def check_recipients(self, tx: Transaction) -> Addressees:
-        """Who will get the message.
+    def find_recipients(self, tx: Transaction) -> Recipients:
+        """Who will get the message, or each message.
 
-        Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected.
+        Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected,
+        but of a send to each, where a rejection is the outcome of one of them.
         """
-        draft = self.draft
+        people = self._resolve(tx)
         if self.is_for_each:
-            return Addressees(frozenset())
-        if draft.users is not None:
-            return self._check_named(tx, draft.users)
-        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([draft.conversation_id or 0]))
+            return Recipients(people, self._check_each(people))
+        if self.draft.users is not None:
+            return Recipients(people, [self._check_named(tx, self.draft.users, people)])
+        return Recipients(people, [self._check_conversation(tx, self.draft.conversation_id or 0)])
+
+    def _resolve(self, tx: Transaction) -> list[Person | None]:
+        return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
+
+    def _check_each(self, people: Sequence[Person | None]) -> list[Addressees | RecipientRejection]:
+        """Somebody who was named twice has equal addressees, which get one message."""
+        named = zip(self.draft.users or (), people, strict=True)
+        return [self._target_of(index, reference, person) for index, (reference, person) in enumerate(named)]
+
+    def _target_of(self, index: int, reference: Reference, person: Person | None) -> Addressees | RecipientRejection:
+        if (rejection := rejection_of(index, reference, person)) is not None:
+            return rejection
+        assert person is not None
+        asked = {person.row.id} if person.eligibility is Eligibility.ALLOWED_AS_REQUEST else set[int]()
+        return Addressees(frozenset({self.viewer_id, person.row.id}), asked=frozenset(asked))
+
+    def _check_conversation(self, tx: Transaction, conversation_id: int) -> Addressees:
+        mine = tx.first(conversations.BY_IDS, viewer=self.viewer_id, ids=id_list([conversation_id]))
         if mine is None:
             raise NotFound("There is no such conversation.")
         rows = members.members_of(tx, [mine.id])[mine.id]
@@ -144,11 +174,12 @@ class Plan:
         if not is_group:  # in a group a block does not silence the others
             self._check_peer(tx, found)
         self._check_reply(tx, mine.id)
-        withheld = self._withheld(tx, rows) if is_group else frozenset()
+        withheld = self._withheld(tx, rows) if is_group else frozenset[int]()
         return Addressees(found, mine.id, withheld=withheld, is_group=is_group)
 
-    def _check_named(self, tx: Transaction, references: Sequence[Reference]) -> Addressees:
-        people = self.people(tx)
+    def _check_named(
+        self, tx: Transaction, references: Sequence[Reference], people: Sequence[Person | None]
+    ) -> Addressees:
         ids = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
         conversation_id = conversations.find_with(tx, ids)
         is_new = conversation_id is None

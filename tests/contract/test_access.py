@@ -16,7 +16,6 @@ FREE = {
     "AccountService.sign_out": "and can leave",
     "Authenticator._renew": "finds out what the credential is good for",
     "Authenticator._use": "notes that it was used, which is no deed of the person",
-    "AttachmentService.keep": "a step of SendService._send, which has asked",
     "Completion._keep": "a step of UploadService.append, offset and complete, which have asked",
 }
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,18 @@ from structlog.testing import capture_logs
 from models import attachment as attachments
 from models import session as sessions
 from models import user as users
+from models.attachment import NewUploadRow
 from models.base import now_ms
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.error import AttachmentsRejected, ServerUnavailable, SottoError
+from services.file.attachment import put_uploads
+from services.file.file import ReceivedFile
 from services.file.quarantine import SweepCounts
 from services.file.storage_sweep import StorageSweeper
 from services.message.draft import Draft
 from services.viewer import Viewer
-from storage.base import StorageFailed, StorageFull
+from storage.base import StagedFile, StorageFailed, StorageFull
 from tests.services.conftest import World, named
 
 HOUR = 3600
@@ -30,10 +33,16 @@ DAY = 86_400_000
 
 
 async def stage(world: World, viewer: Viewer) -> tuple[int, str]:
-    """A file whose bytes and row are kept and that no message has claimed: what a crash before the send leaves."""
-    received = await world.file(b"left behind")
-    kept = await world.services.attachment.keep(viewer, [received], [None])
-    return kept.upload_ids[0], kept.storage_keys[0]
+    """A file whose bytes and row are stored and that no message has claimed: an upload that waits to be sent."""
+    [row] = await put_pending(world, viewer, [await world.file(b"left behind")])
+    return row.id, row.storage_key
+
+
+async def put_pending(world: World, viewer: Viewer, received: list[ReceivedFile]) -> Sequence[NewUploadRow]:
+    """The rows of files that wait to be sent."""
+    files = await world.services.attachment.store(viewer, received)
+    await world.services.database.write(put_uploads, files.new_rows, files.whole_keys)
+    return files.new_rows
 
 
 def kept_files(world: World) -> list[Path]:
@@ -99,7 +108,7 @@ async def test_more_than_a_lot_of_them_go_in_one_sweep(world: World, monkeypatch
     """100 to a transaction, so that the writer is free between them."""
     (alice,) = await world.people("alice")
     received = [await world.file(b"x") for _ in range(105)]
-    await world.services.attachment.keep(alice, received, [None] * 105)
+    await put_pending(world, alice, received)
 
     await sweep_in(world, monkeypatch, DAY + 1000)
 
@@ -215,15 +224,15 @@ async def test_a_refusal_inside_the_transaction_takes_the_files_back(
     alice, bob = await world.people("alice", "bob")
     before = await world.stored()
     files = [await world.file(b"x")]
-    keep = world.services.attachment.keep
+    store = world.services.attachment.store
 
-    async def keep_then_suspend(*args: Any) -> Any:
-        kept = await keep(*args)
+    async def store_then_suspend(*args: Any) -> Any:
+        stored = await store(*args)
         suspend = {"id": bob.user_id, "state": users.SUSPENDED}
         await world.services.database.write(lambda tx: tx.run(users.SET_STATE, **suspend))
-        return kept
+        return stored
 
-    monkeypatch.setattr(world.services.attachment, "keep", keep_then_suspend)
+    monkeypatch.setattr(world.services.attachment, "store", store_then_suspend)
 
     with pytest.raises(SottoError, match="cannot receive messages"):
         await world.services.send.send(alice, Draft(users=named("bob"), files=files))
@@ -283,13 +292,42 @@ async def test_a_part_that_breaks_off_leaves_nothing(world: World) -> None:
     assert kept_files(world) == []
 
 
-async def test_a_send_that_is_cancelled_while_its_files_are_kept_leaves_neither_row_nor_bytes(
+async def test_a_send_that_is_cancelled_while_its_files_are_stored_leaves_neither_row_nor_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row never points at bytes that are not there: what was begun is taken back whole."""
-    (alice,) = await world.people("alice")
+    alice, _ = await world.people("alice", "bob")
     before = await world.stored()
-    received = [await world.file(b"one"), await world.file(b"two")]
+    files = [await world.file(b"one"), await world.file(b"two")]
+    keep, begun = world.services.storage.keep, asyncio.Event()
+    kept: list[str] = []
+
+    async def slow_keep(staged: StagedFile) -> str:
+        if kept:
+            begun.set()
+            await asyncio.sleep(5)
+        kept.append(await keep(staged))
+        return kept[-1]
+
+    monkeypatch.setattr(world.services.storage, "keep", slow_keep)
+    sending = asyncio.create_task(world.send(alice, "bob", files=files))
+    await begun.wait()
+    assert (await world.stored())[1] == before[1] + 1
+
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+
+    assert await world.stored() == before
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_a_send_that_is_cancelled_while_it_is_written_leaves_no_bytes_without_a_row(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    """Nobody waits for its outcome: where it was committed its files are whole, else their bytes are gone."""
+    alice, bob = await world.people("alice", "bob")
+    files = [await world.file(b"one"), await world.file(b"two")]
     write, begun = world.services.database.write, asyncio.Event()
 
     async def slow_write(*args: Any, **kwargs: Any) -> Any:
@@ -298,15 +336,60 @@ async def test_a_send_that_is_cancelled_while_its_files_are_kept_leaves_neither_
         await asyncio.sleep(0.05)
         return await work
 
-    monkeypatch.setattr(world.services.database, "write", slow_write)
-    keeping = asyncio.create_task(world.services.attachment.keep(alice, received, [None, None]))
+    store = world.services.attachment.store
+
+    async def store_then_suspend(*args: Any) -> Any:
+        stored = await store(*args)
+        if is_refused:
+            await write(lambda tx: tx.run(users.SET_STATE, id=bob.user_id, state=users.SUSPENDED))
+        monkeypatch.setattr(world.services.database, "write", slow_write)
+        return stored
+
+    monkeypatch.setattr(world.services.attachment, "store", store_then_suspend)
+    sending = asyncio.create_task(world.send(alice, "bob", files=files))
     await begun.wait()
 
-    keeping.cancel()
+    sending.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await keeping
+        await sending
 
-    assert await world.stored() == before
+    rows, count = await world.stored()
+    expected = 0 if is_refused else 2
+    assert (rows["message"], rows["attachment"], rows["upload"], count) == (expected // 2, *[expected] * 3)
+
+
+async def test_bytes_that_no_row_names_yet_stay_while_their_send_is_under_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sweeps run between the bytes and the transaction that names them, also long ones: the file is whole after it."""
+    alice, bob = await world.people("alice", "bob")
+    store, counted = world.services.attachment.store, []
+
+    async def store_then_sweep(*args: Any) -> Any:
+        stored = await store(*args)
+        counted.append(await sweep_in(world, monkeypatch, 0))
+        [path] = kept_files(world)
+        make_old(path, HOUR + 60)  # as long as a send may take, and longer
+        counted.append(await sweep_in(world, monkeypatch, 0))
+        counted.append(await sweep_in(world, monkeypatch, DAY))
+        return stored
+
+    monkeypatch.setattr(world.services.attachment, "store", store_then_sweep)
+    id_ = await world.send(alice, "bob", files=[await world.file(b"slow")])
+
+    counted.append(await sweep_in(world, monkeypatch, 2 * DAY))
+    counted.append(await sweep_in(world, monkeypatch, 20 * DAY))
+    assert counted == [
+        SweepCounts(looked_at=1),
+        SweepCounts(looked_at=1, quarantined=1),
+        SweepCounts(looked_at=1),
+        SweepCounts(looked_at=1, restored=1),
+        SweepCounts(looked_at=1),
+    ]
+    view = await world.services.message.find(bob, id_)
+    assert view is not None
+    assert kept_files(world)[0].read_bytes() == b"slow"
+    assert kept_files(world)[0].name == view.attachments[0].storage_key
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from services.error import (
     Unauthenticated,
 )
 from services.file import picture as picture_module
-from services.file.file import ChosenUpload, ReceivedFile
+from services.file.file import AttachedUpload, ReceivedFile
 from services.file.media_type import PRESETS
 from services.file.picture import SmallPicture
 from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
@@ -85,7 +85,7 @@ async def uploaded(world: World, viewer: Viewer, content: bytes = TEXT, name: st
 async def send(world: World, viewer: Viewer, *ids: int, **draft: Any) -> Any:
     """A message with these uploads; returns its view."""
     draft = {"users": named("bob"), **draft}
-    sent = await world.services.send.send(viewer, Draft(files=[ChosenUpload(id_) for id_ in ids], **draft))
+    sent = await world.services.send.send(viewer, Draft(files=[AttachedUpload(id_) for id_ in ids], **draft))
     return sent.view
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from models.attachment import FileState
 from models.message import MessageKind
 from models.transaction import Transaction
-from services.file.file import ChosenFile, ChosenUpload, ReceivedFile
+from services.file.file import AttachedFile, AttachedUpload, ReceivedFile
 from services.file.upload_session import UploadForm
 from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
@@ -236,13 +236,13 @@ async def test_any_file_goes_as_a_file_where_the_sender_says_so(world: World, wa
     """MongoDB chat: `type: file` with a picture; it is saved and not shown, and has lost its EXIF all the same."""
     alice, bob = await world.people("alice", "bob")
     content = jpeg_with_gps()
-    picture: ChosenFile = await world.file(content, "a.jpg")
+    picture: AttachedFile = await world.file(content, "a.jpg")
     if way == "upload":
         view = await world.services.upload.create(alice, UploadForm("a.jpg", len(content)))
         await world.services.upload.append(alice, view.id, 0, one(content), None)
         assert isinstance(picture, ReceivedFile)
         await world.services.attachment.discard(picture)
-        picture = ChosenUpload(view.id)
+        picture = AttachedUpload(view.id)
     files = [picture, await world.file(b"notes", "b.txt")]
 
     id_ = await world.send(alice, "bob", files=files, expected_kind=MessageKind.FILE)

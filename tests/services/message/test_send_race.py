@@ -56,20 +56,22 @@ async def test_numbers_have_no_gap_for_anybody_whoever_writes_to_whom_at_once(wo
     assert len(conversations) == 11  # six pairs, four threes, one of all
 
 
-async def test_whoever_abandons_equal_bytes_last_takes_them_along(world: World) -> None:
-    """The second file lies under the key of the first: that one leaves the bytes, and the second must not."""
+async def test_sends_of_equal_bytes_that_are_abandoned_leave_none(world: World) -> None:
+    """Each takes back its own, whether the bytes are somebody's already or not; nobody else's go with them."""
     alice, _ = await world.people("alice", "bob")
-    files = [await world.file(b"the same", "a.txt") for _ in range(2)]
     attachment = world.services.attachment
-    kept = [await attachment.keep(alice, [file], await attachment.check([file])) for file in files]
-    assert (await world.stored())[1] == 1
+    for expected in (0, 1):
+        files = [await world.file(b"the same", "a.txt") for _ in range(2)]
+        stored = [await attachment.store(alice, [file]) for file in files]
+        assert (await world.stored())[1] == 2 + expected
 
-    for each, file in zip(kept, files, strict=True):
-        await attachment.abandon(each)
-        await attachment.discard(file)
+        for each, file in zip(stored, files, strict=True):
+            await attachment.abandon(each)
+            await attachment.discard(file)
 
-    rows, stored = await world.stored()
-    assert (rows["upload"], stored) == (0, 0)
+        rows, count = await world.stored()
+        assert (rows["upload"], count) == (expected, expected)
+        await world.send(alice, "bob", files=[await world.file(b"the same", "a.txt")])
 
 
 async def test_twenty_sends_at_once_with_files_and_one_key_keep_one_set(world: World) -> None:
