@@ -55,8 +55,8 @@ class Draft:
         """Compact JSON, or None; the draft has been checked."""
         return None if self.metadata is None else orjson.dumps(self.metadata).decode()
 
-    def request_hash(self, people: Sequence[Person | None], files: Iterable[ResolvedFile]) -> bytes:
-        """What makes a repeated request the same: its place, text, files by content, reply and metadata.
+    def request_hash(self, people: Sequence[Person | None], contents: Sequence[tuple[str, str]]) -> bytes:
+        """What makes a repeated request the same: its place, text, files by name and hash, reply and metadata.
 
         People count by who they are, not by how or in which order they are named; `type` does not count, for it adds
         no content.
@@ -66,15 +66,15 @@ class Draft:
         else:
             named = zip(self.users, people, strict=True)
             place = sorted({str(person.row.id) if person else f"?{reference.text}" for reference, person in named})
-        content = (
+        request = (
             place,
             self.text,
-            [(file.filename, file.sha256) for file in files],
+            contents,
             self.reply_to_id,
             self.metadata,
         )
         try:
-            text = json.dumps(content, sort_keys=True)  # ASCII: takes any text
+            text = json.dumps(request, sort_keys=True)  # ASCII: takes any text
         except RecursionError:  # metadata nested so deep was never stored: the same as no request
             return b""
         return hashlib.sha256(text.encode()).digest()

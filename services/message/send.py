@@ -100,7 +100,9 @@ class SendService:
 
         Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
         """
-        checks = SendChecks(self._users, viewer_id, draft, resolve_files(tx, viewer_id, draft.files), is_for_each)
+        checks = SendChecks(
+            self._users, viewer_id, draft, resolve_files(tx, viewer_id, draft.files), is_for_each=is_for_each
+        )
         # More people than can be named were never sent to under any key: they are not looked up.
         if len(draft.users or ()) <= self._limits.max_recipients and (replay := checks.find_replay(tx)) is not None:
             return self._with_views(tx, viewer_id, replay)

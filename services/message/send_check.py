@@ -13,7 +13,6 @@ from models import message as messages
 from models.base import conversation_of
 from models.conversation import ConversationKind
 from models.member import MemberRow, RequestState
-from models.message import MessageKind
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.error import IdempotencyConflict, NotFound, RecipientsRejected
@@ -94,7 +93,6 @@ class Written:
         return [outcome.message_id for outcome in self.outcomes if outcome.message_id is not None]
 
 
-@dataclass(frozen=True, slots=True)
 class SendChecks:
     """What a viewer wants to send, and the questions to the database that come before it; `is_for_each` separately to
     each of the people.
@@ -102,16 +100,17 @@ class SendChecks:
     They are asked twice: early, for a quick refusal, and in the transaction that stores it, where the answer counts.
     """
 
-    users: UserService
-    viewer_id: int
-    draft: Draft
-    files: Sequence[ResolvedFile]
-    is_for_each: bool = False
-
-    @property
-    def kind(self) -> MessageKind:
-        """What the message will be."""
-        return self.draft.kind_with(self.files)
+    def __init__(
+        self, users: UserService, viewer_id: int, draft: Draft, files: Sequence[ResolvedFile], *, is_for_each: bool
+    ) -> None:
+        self._users = users
+        self.viewer_id = viewer_id
+        self.draft = draft
+        self.files = files
+        self._is_for_each = is_for_each
+        self.kind = draft.kind_with(files)  # what the message will be
+        # As they came: a picture is cleaned later, and a retry brings the same bytes as the first call.
+        self._contents = [(file.filename, file.sha256) for file in files]
 
     @property
     def key(self) -> str | None:
@@ -119,11 +118,11 @@ class SendChecks:
         key = self.draft.client_message_id
         if not key or len(key) > 1024 or not key.isprintable():
             return None
-        return _KEY_OF_EACH + key if self.is_for_each else key
+        return _KEY_OF_EACH + key if self._is_for_each else key
 
     def request_hash(self, people: Sequence[Person | None]) -> bytes:
         """What makes a repeated request the same; see `Draft.request_hash`."""
-        return self.draft.request_hash(people, self.files)
+        return self.draft.request_hash(people, self._contents)
 
     def find_replay(self, tx: Transaction) -> Written | None:
         """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
@@ -143,14 +142,14 @@ class SendChecks:
         but of a send to each, where a rejection is the outcome of one of them.
         """
         people = self._resolve(tx)
-        if self.is_for_each:
+        if self._is_for_each:
             return Recipients(people, self._check_each(people))
         if self.draft.users is not None:
             return Recipients(people, [self._check_named(tx, self.draft.users, people)])
         return Recipients(people, [self._check_conversation(tx, self.draft.conversation_id or 0)])
 
     def _resolve(self, tx: Transaction) -> list[Person | None]:
-        return self.users.resolve(tx, self.viewer_id, self.draft.users or ())
+        return self._users.resolve(tx, self.viewer_id, self.draft.users or ())
 
     def _check_each(self, people: Sequence[Person | None]) -> list[Addressees | RecipientRejection]:
         """Somebody who was named twice has equal addressees, which get one message."""
@@ -183,7 +182,7 @@ class SendChecks:
         ids = frozenset({self.viewer_id, *(person.row.id for person in people if person)})
         conversation_id = conversations.find_with(tx, ids)
         is_new = conversation_id is None
-        if found := rejections_of(self.users.policy, self.viewer_id, references, people, is_new=is_new):
+        if found := rejections_of(self._users.policy, self.viewer_id, references, people, is_new=is_new):
             raise RecipientsRejected(found)
         self._check_reply(tx, conversation_id)
         is_group = len(ids) > 2
@@ -198,23 +197,25 @@ class SendChecks:
         """Whether a first message has to wait for this person's answer."""
         eligibility = person.eligibility
         if is_group:
-            eligibility = self.users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
+            eligibility = self._users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
         return eligibility is Eligibility.ALLOWED_AS_REQUEST
 
     def _withheld(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int] = ()) -> frozenset[int]:
         """Of a group; raises RecipientsRejected where the message would come to nobody, until somebody agrees to it."""
-        policy = self.users.policy
+        policy = self._users.policy
         if policy.for_each_send:
             self._check_audiences(tx, rows, named)
         if reaches_nobody(tx, policy, self.viewer_id, rows):
-            people = self.users.load(tx, self.viewer_id, [row.user_id for row in rows if row.user_id != self.viewer_id])
+            people = self._users.load(
+                tx, self.viewer_id, [row.user_id for row in rows if row.user_id != self.viewer_id]
+            )
             raise RecipientsRejected([refusal_of(0, each, Eligibility.NOT_ACCEPTING) for each in people.values()])
         return withheld_from(tx, policy, [row for row in rows if row.user_id != self.viewer_id])
 
     def _check_peer(self, tx: Transaction, found: frozenset[int]) -> None:
         """Raises RecipientsRejected."""
         peer_id = next(iter(found - {self.viewer_id}), self.viewer_id)
-        peer = self.users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
+        peer = self._users.load(tx, self.viewer_id, [peer_id]).get(peer_id)
         rejection = rejection_of(0, Reference(ReferenceKind.ID, str(peer_id)), peer)
         if rejection:
             raise RecipientsRejected([rejection])
@@ -225,7 +226,7 @@ class SendChecks:
         Who was asked has answered for it. Offenders come with their places among the `named`, or in the order of ids.
         """
         asked = [row.user_id for row in rows if row.request_state == RequestState.NONE]
-        people = self.users.load(tx, self.viewer_id, sorted({*asked} - {self.viewer_id}))
+        people = self._users.load(tx, self.viewer_id, sorted({*asked} - {self.viewer_id}))
         order = named or list(people)
         rejections = [
             refusal_of(order.index(id_), each, each.exclusion) for id_, each in people.items() if each.exclusion

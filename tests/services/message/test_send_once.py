@@ -9,6 +9,7 @@ from services.error import IdempotencyConflict
 from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind
 from tests.services.conftest import World, named, refused
+from tests.services.file.test_clean import loaded_jpeg
 
 
 async def test_a_repeated_send_returns_the_first_message(world: World) -> None:
@@ -43,6 +44,26 @@ async def test_the_same_people_named_otherwise_are_the_same_request(world: World
     again = await world.send(alice, users=[Reference(ReferenceKind.ID, "", bob.user_id)], client_message_id="k1")
 
     assert again == id_
+
+
+async def test_a_retry_with_a_picture_that_was_cleaned_is_the_same_request(world: World) -> None:
+    """Its bytes are compared as they came: what is stored of a photograph has other bytes, without its EXIF."""
+    alice, _ = await world.people("alice", "bob")
+    content = loaded_jpeg()
+    sent = []
+    for _ in range(3):
+        file = await world.file(content, "sea.jpg")
+        draft = Draft(users=named("bob"), files=[file], client_message_id="k1")
+        sent.append(await world.services.send.send(alice, draft))
+        await world.services.attachment.discard(file)
+
+    assert [each.was_duplicate for each in sent] == [False, True, True]
+    assert len({each.message_id for each in sent}) == 1
+    rows, files = await world.stored()
+    assert (rows["message"], rows["attachment"], files) == (1, 1, 1)
+    other = await world.file(content + b"\0", "sea.jpg")
+    with pytest.raises(IdempotencyConflict):
+        await world.send(alice, "bob", text=None, files=[other], client_message_id="k1")
 
 
 @pytest.mark.parametrize(
