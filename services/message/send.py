@@ -107,14 +107,14 @@ class SendService:
         if len(draft.users or ()) <= self._limits.max_recipients and (replay := checks.find_replay(tx)) is not None:
             return self._with_views(tx, viewer_id, replay)
         check_draft(draft, checks.kind, self._limits)
-        checks.find_recipients(tx)
+        checks.get_recipients(tx)
         return checks
 
     def _store(self, tx: WriteTransaction, checks: SendChecks, files: StoredFiles) -> Written:
         """Stores everything or nothing; inside `Database.write` block and send are ordered by the same lock."""
         if (replay := checks.find_replay(tx)) is not None:
             return self._with_views(tx, checks.viewer_id, replace(replay, unused_keys=files.new_keys))
-        recipients = checks.find_recipients(tx)
+        recipients = checks.get_recipients(tx)
         sent: dict[Addressees, int] = {}
         outcomes: list[Outcome] = []
         for index, target in enumerate(recipients.targets):

@@ -135,7 +135,7 @@ class SendChecks:
             raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
         return Written(outcomes, was_duplicate=True)
 
-    def find_recipients(self, tx: Transaction) -> Recipients:
+    def get_recipients(self, tx: Transaction) -> Recipients:
         """Who will get the message, or each message.
 
         Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected,
