@@ -22,7 +22,7 @@ _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one document may ask for; a figure is the highest that is accepted. Source: the design's section 5.
+    """What one document may ask for; a figure is the highest that is accepted. Why: docs/decisions/limit.md.
 
     `selections` (fields, spreads and inline fragments) are counted in each definition, its fragments expanded. `depth`
     counts nested fields; below `__schema` and `__type`, `introspection_depth` counts instead. `root_fields` are the

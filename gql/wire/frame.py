@@ -118,8 +118,8 @@ class SocketAdapter(AsyncWebSocketAdapter):
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message; raises WebSocketDisconnected when nobody reads, and then cuts the connection.
 
-        A client that does not read holds the sender for the time-out, never for longer (design §5). Its operations
-        send in turn, so that what waits in memory is one message above the transport's high-water mark.
+        A client that does not read holds the sender for the time-out, never for longer. Its operations send in turn, so
+        that what waits in memory is one message above the transport's high-water mark.
         """
         try:
             async with asyncio.timeout(self._send_seconds), self._turn:

@@ -43,7 +43,7 @@ def check_handshake(request: web.Request, origins: Origins) -> None:
 async def open_socket(request: web.Request, options: ViewOptions) -> SocketResponse:
     """Answer 101; its `ws_protocol` is None where the client does not offer the one protocol that is spoken here.
 
-    No compression: it costs 100 KiB for every idle socket (design §5).
+    No compression: it costs 100 KiB for every idle socket (docs/decisions/websocket.md).
     """
     offered = _listed(request, _PROTOCOL)
     subprotocol = GRAPHQL_TRANSPORT_WS_PROTOCOL if GRAPHQL_TRANSPORT_WS_PROTOCOL in offered else None

@@ -43,7 +43,7 @@ def blocks_of(page: Path) -> list[Block]:
 def _blocks(page: Path, text: str) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
         language, *words = match["info"].split() or [""]
-        before = text[: match.start()].rstrip().rpartition("\n\n")[2]
+        before = " ".join(text[: match.start()].rstrip().rpartition("\n\n")[2].split())
         yield Block(page, language, tuple(words), match["text"], text[: match.start()].count("\n") + 1, before)
 
 

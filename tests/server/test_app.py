@@ -96,7 +96,7 @@ async def test_every_answer_forbids_guessing_and_tells_no_version(serving: Servi
 
 
 async def test_the_first_page_leads_to_graphiql_or_says_where_the_api_is(serving: Serving) -> None:
-    """Design, section 8: GraphiQL at /graphql, unless the operator turned it off."""
+    """GraphiQL at /graphql, unless the operator turned it off."""
     async with serving(chat_page=False) as (_, http):
         async with http.get("/", allow_redirects=False) as response:
             assert response.headers["Location"] == "/graphql"
@@ -112,7 +112,7 @@ async def test_the_first_page_leads_to_graphiql_or_says_where_the_api_is(serving
 
 
 async def test_the_schema_can_be_read_as_text(serving: Serving) -> None:
-    """Design, section 5: the SDL at /schema.graphql is public by default."""
+    """The SDL at /schema.graphql is public by default."""
     async with serving() as (_, http), http.get("/schema.graphql") as response:
         assert response.content_type == "text/plain"
         assert response.charset == "utf-8"
@@ -120,7 +120,7 @@ async def test_the_schema_can_be_read_as_text(serving: Serving) -> None:
 
 
 async def test_one_setting_hides_the_schema(serving: Serving) -> None:
-    """Design, section 5: it turns off introspection and the file alike."""
+    """It turns off introspection and the file alike."""
     async with serving(introspection=False) as (_, http):
         async with http.get("/schema.graphql") as response:
             assert response.status == 404
@@ -262,7 +262,7 @@ async def test_a_request_that_is_too_large_is_refused_in_graphqls_shape(serving:
 
 
 async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """style.md: a bug is masked outside, whole in the log."""
+    """A bug is masked outside, and whole in the log."""
 
     async def explode(token: str) -> None:
         raise RuntimeError("the secret words")
@@ -352,7 +352,7 @@ async def test_a_page_of_any_other_origin_gets_no_permission(serving: Serving, o
 
 
 def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Design, section 10: limits are settings; a field of Limits without a setting fails here."""
+    """Limits are settings; a field of Limits without a setting fails here."""
     monkeypatch.chdir(tmp_path)
     limits = set(Limits.__dataclass_fields__) - WITHOUT_SETTING
 

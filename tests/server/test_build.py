@@ -87,7 +87,7 @@ def test_a_build_that_fails_leaves_the_last_one_and_says_why(
 
 
 def test_without_node_the_command_is_one_line_and_status_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Design, section 8: the way out, and no traceback."""
+    """The way out, and no traceback."""
     folder = put(tmp_path, monkeypatch)
     command = [sys.executable, "-m", "server", "explorer"]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True, text=True, check=False)

@@ -89,7 +89,7 @@ def png() -> bytes:
 
 
 async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House) -> None:
-    """Design, section 6: the headers of a download, exactly."""
+    """The headers of a download, exactly."""
     content = png()
     row = await house.send(content, "map.png")
 
@@ -142,7 +142,7 @@ async def test_pages_of_other_origins_show_pictures_where_any_is_allowed(tmp_pat
 async def test_anything_but_a_picture_that_is_asked_for_inline_is_saved(
     house: House, content: bytes, filename: str, inline: bool
 ) -> None:
-    """Design, section 6: inline only what was decoded; everything else `attachment`."""
+    """Inline only what was decoded; everything else `attachment`."""
     row = await house.send(content, filename)
 
     async with house.http.get(house.path(row, inline=inline)) as response:
@@ -287,7 +287,7 @@ async def test_a_token_that_was_changed_opens_nothing(house: House) -> None:
 
 
 async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Design, section 6: signed for minutes."""
+    """Signed for minutes."""
     path = house.path(await house.send(TEXT, "notes.txt"), seconds=300)
     assert await status_of(house, path) == 200
 
@@ -298,7 +298,7 @@ async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytes
 
 
 async def test_the_right_to_see_a_file_is_asked_each_time(house: House) -> None:
-    """Design, section 6: a good URL of an account that was suspended meanwhile opens nothing: 404, never 403."""
+    """A good URL of an account that was suspended meanwhile opens nothing: 404, never 403."""
     path = house.path(await house.send(TEXT, "notes.txt"))
     assert await status_of(house, path) == 200
 

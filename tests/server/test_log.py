@@ -258,7 +258,7 @@ async def test_a_client_that_leaves_has_a_line_without_a_status(
 async def test_an_unexpected_error_is_in_the_log_once_with_its_stack(
     site: Running, http: aiohttp.ClientSession, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """style.md: masked outside, and found again by the id that the client was told; without its words."""
+    """Masked outside, and found again by the id that the client was told; without its words."""
 
     async def break_down(*_arguments: object) -> None:
         raise LookupError(f"SELECT {CANARY} FROM user") from OSError(28, CANARY, CANARY)

@@ -49,7 +49,7 @@ async def frozen_socket(server: Server) -> tuple[asyncio.StreamReader, asyncio.S
 
 
 async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    """Design, section 8: `serve` needs nothing; it says where everything is."""
+    """`serve` needs nothing; it says where everything is."""
     async with running("serve", data=tmp_path / "new" / "data", start=executed) as server:
         async with http.get(f"{server.url}/readyz") as response:
             assert response.status == 200
@@ -63,7 +63,7 @@ async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.Cli
 async def test_a_signal_ends_a_server_with_live_subscriptions(
     tmp_path: Path, http: aiohttp.ClientSession, number: signal.Signals
 ) -> None:
-    """Issue 2, item 7: within 5 s, exit status 0; design, section 5: every socket is told 1001."""
+    """Within 5 s, exit status 0; every socket is closed with 1001."""
     async with running("serve", data=tmp_path, start=executed) as server:
         bob = await sign_up(server, http, "bob")
         async with http.ws_connect(server.graphql, protocols=["graphql-transport-ws"]) as socket_:
@@ -127,7 +127,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, ht
 
 
 async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    """Design, section 3: a lock file; the operator reads one line with the way out."""
+    """A lock file; the operator reads one line with the way out."""
     async with running("serve", data=tmp_path / "data"):
         status, out, err = await finished("serve", "--port", "0", "--data", str(tmp_path / "data"), folder=tmp_path)
 
@@ -162,7 +162,7 @@ async def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
 async def test_a_mistake_is_a_line_and_no_traceback(
     tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], expected: str
 ) -> None:
-    """Design, section 8: errors of operation are one line with the way out, exit status 2; nothing was made."""
+    """Errors of operation are one line with the way out, exit status 2; nothing was made."""
     status, out, err = await finished(*arguments, folder=tmp_path, environment=environment)
 
     assert (status, out) == (2, "")

@@ -288,7 +288,7 @@ def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
 
 
 def test_a_document_is_validated_once() -> None:
-    """Validation is three quarters of a send's cost (design, section 11): the second execution must not pay it."""
+    """Validation is three quarters of a send's cost: the second execution must not pay it."""
     schema = build()
 
     first, second = schema.execute_sync("{ me { name } }"), schema.execute_sync("{ me { name } }")
@@ -341,7 +341,7 @@ def test_other_rules_are_another_question() -> None:
 
 
 def test_the_rule_is_one_class_for_one_set_of_limits() -> None:
-    """A class made per request would never be found in a cache again: 172 against 1,600 µs (design, section 11)."""
+    """A class made per request is never found in a cache again: 172 against 1,600 µs (docs/decisions/limit.md)."""
     assert limit_rule() is limit_rule(QueryLimits()) is Limit
     assert limit_rule(QueryLimits(depth=3)) is limit_rule(QueryLimits(depth=3))
     assert limit_rule(QueryLimits(depth=3)) is not Limit

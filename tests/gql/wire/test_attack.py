@@ -28,7 +28,7 @@ def codes_of(answer: dict[str, list[dict[str, dict[str, str]]]]) -> set[str]:
 async def test_an_attack_is_answered_and_nothing_came_of_it(
     site: Site, name: str, make: Callable[[], bytes], codes: set[str] | None
 ) -> None:
-    """Design §5: one rule, before anything is validated or executed. The times are in bench/attack.py."""
+    """One rule, before anything is validated or executed. The times are in bench/attack.py."""
     alice = await site.token_of("alice")
     before = await site.stored()
     with capture_logs() as logs:

@@ -157,7 +157,7 @@ async def test_nobody_signs_in_as_the_bot(tmp_path: Path) -> None:
 
 
 async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Design, section 8: one ready curl; here its arguments are sent by another client.
+    """One ready curl; here its arguments are sent by another client.
 
     After a restart too, with devices that must be trusted; and who tries the demo has a first device still.
     """

@@ -9,6 +9,6 @@ from services.limit import Limits
 
 
 def test_a_limit_that_nobody_set_is_the_same_for_both() -> None:
-    """Design, section 10: what the services do where nothing is said is what the manual says; but for types of files,
+    """What the services do where nothing is said is what the manual says; but for types of files,
     of which the services know no list."""
     assert limits_of(load_settings()) == replace(Limits(), allowed_mime_types=PRESETS["default"])

@@ -36,7 +36,7 @@ def problems(**flags: object) -> list[str]:
 
 
 def test_without_any_setting_the_defaults_hold() -> None:
-    """Design, sections 8 and 10: `./sotto serve` needs nothing to be set."""
+    """`./sotto serve` needs nothing to be set."""
     settings = load_settings()
 
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8000, Path("data"))
@@ -57,7 +57,7 @@ def test_without_any_setting_the_defaults_hold() -> None:
 
 
 def test_each_place_outranks_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Design, section 8: flag > environment > `.env` > `sotto.toml` > default."""
+    """Flag > environment > `.env` > `sotto.toml` > default."""
     (folder / "sotto.toml").write_text("port = 1\nmax_recipients = 2\nmax_attachments = 3\nhost = 'toml'\n")
     (folder / ".env").write_text("SOTTO_PORT=4\nSOTTO_MAX_RECIPIENTS=5\nSOTTO_MAX_ATTACHMENTS=6\n")
     monkeypatch.setenv("SOTTO_PORT", "7")

@@ -103,7 +103,7 @@ async def test_the_database_holds_neither_password_nor_token(world: World) -> No
 async def test_a_bad_form_is_told_everything_and_stores_nothing(
     world: World, form: SignUp, issues: list[tuple[str, str]]
 ) -> None:
-    """Design: user name 3 to 32 of letters, digits, `_.-`; password 8 characters to 1,024 bytes; all issues at once."""
+    """User name 3 to 32 of letters, digits, `_.-`; password 8 characters to 1,024 bytes; all issues at once."""
     before = await world.stored()
 
     with pytest.raises(InvalidInput) as caught:

@@ -80,7 +80,7 @@ async def test_nothing_visible_is_blank(world: World, text: str | None) -> None:
 async def test_every_issue_of_the_input_is_told_at_once(
     world: World, draft: dict[str, Any], expected: list[tuple[str, str, int | None]] | None
 ) -> None:
-    """Zulip: content up to 10,000; design: 40,000 bytes, no NUL, no half characters."""
+    """Zulip: content up to 10,000; 40,000 bytes, no NUL, no half characters."""
     alice, _ = await world.people("alice", "bob")
     if expected is None:
         assert await world.send(alice, "bob", **draft)
