@@ -3,8 +3,8 @@
 import gzip
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 from aiohttp import web
 
@@ -31,18 +31,16 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
-    """A small file, plain and compressed."""
+    """A small file as it was at the start, compressed at the first request that accepts gzip."""
 
-    plain: bytes
-    gzipped: bytes
-    etag: str
+    def __init__(self, path: Path) -> None:
+        self.plain = path.read_bytes()
+        self.etag = f'W/"{hashlib.sha256(self.plain).hexdigest()[:32]}"'
 
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        plain = path.read_bytes()
-        return cls(plain, gzip.compress(plain, mtime=0), f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"')
+    @cached_property
+    def gzipped(self) -> bytes:
+        return gzip.compress(self.plain, mtime=0)
 
 
 class Folder:
@@ -55,7 +53,7 @@ class Folder:
         self._headers = {"Content-Security-Policy": policy, "Cache-Control": cache_control}
         paths = (path for path in folder.rglob("*") if path.suffix in _TYPES)
         self._files = {path.relative_to(folder).as_posix(): path for path in paths}
-        self._texts = {name: Text.of(path) for name, path in self._files.items() if path.stat().st_size < _SMALL_BYTES}
+        self._texts = {name: Text(path) for name, path in self._files.items() if path.stat().st_size < _SMALL_BYTES}
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
