@@ -1,6 +1,7 @@
 """Writes the generated tables into README.md and docs/."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from server.manual.error_table import error_tables
@@ -39,6 +40,7 @@ def fill(text: str) -> str:
     return _PLACE.sub(lambda place: "\n".join([f"{place[1]}", *tables[place[2]], "", place[3]]), text)
 
 
+@cache
 def all_tables() -> dict[str, list[str]]:
     """The Markdown lines of every table, by name."""
     return {"settings": _settings(), **error_tables(), **limit_tables()}

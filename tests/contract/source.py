@@ -9,42 +9,36 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("server", "gql", "services", "models", "storage", "pubsub")
 
 
-@cache
-def trees() -> dict[Path, ast.Module]:
-    """Every module of the program."""
-    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
-
-
 def calls(*names: str) -> Iterator[ast.Call]:
     """Calls of these functions, or of methods with these names."""
-    for tree in trees().values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name_of(node.func) in names:
-                yield node
+    return (call for call in _found()[0] if _name_of(call.func) in names)
 
 
 def value_of(node: ast.AST) -> object:
     """A constant, or what a module assigns to the name or a class to its attribute; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
+    constants = _found()[1]
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return constants().get(f"{node.value.id}.{node.attr}")
-    return constants().get(node.id) if isinstance(node, ast.Name) else None
+        return constants.get(f"{node.value.id}.{node.attr}")
+    return constants.get(node.id) if isinstance(node, ast.Name) else None
 
 
 @cache
-def constants() -> dict[str, object]:
-    """The constants of all modules by their names, and those of their classes as `Class.name`."""
-    found: dict[str, object] = {}
-    for tree in trees().values():
+def _found() -> tuple[list[ast.Call], dict[str, object]]:
+    """The calls of all modules, and their constants by name, those of classes as `Class.name`; trees are not kept."""
+    calls: list[ast.Call] = []
+    constants: dict[str, object] = {}
+    for path in (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls += [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         classes = {f"{node.name}.": node.body for node in tree.body if isinstance(node, ast.ClassDef)}
         for prefix, body in {"": tree.body, **classes}.items():
             for node in body:
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                     names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-                    found |= {prefix + name: node.value.value for name in names}
-    return found
+                    constants |= {prefix + name: node.value.value for name in names}
+    return calls, constants
 
 
 def refusals() -> set[tuple[int, str]]:

@@ -1,6 +1,7 @@
 """The law of the house: who may import whom, how long things may be, and what nothing is called."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def place_of(module: str) -> str:
     return TYPES if room in GROUND_MODULES and inside[0] not in GROUND_MODULES[room] else GROUND
 
 
+@cache
 def modules_of(source: str, *, with_typing: bool = False) -> set[str]:
     """The dotted names of the modules of ours that a module imports, at whatever depth of its code.
 

@@ -13,17 +13,15 @@ from graphql import (
     GraphQLObjectType,
     GraphQLUnionType,
     UnionTypeDefinitionNode,
-    build_schema,
     is_specified_scalar_type,
     parse,
     print_ast,
 )
 
-from gql.wire.schema import schema_text
+from tests.contract.served import SERVED
 
 Facts = dict[str, str]
 
-SERVED = build_schema(schema_text())
 # By us; a client that knows the contract alone does not miss it.
 ADDED = {
     "BlockConnection.nodes": "[User!]!",

@@ -10,21 +10,18 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLUnionType,
-    build_schema,
     is_specified_directive,
 )
 
-from gql.wire.schema import schema_text
+from tests.contract.served import SERVED, TEXT
 
 ROOT = Path(__file__).parents[2]
-TEXT = schema_text()
-SCHEMA = build_schema(TEXT)
 TYPES = [
     type_
-    for name, type_ in SCHEMA.type_map.items()
+    for name, type_ in SERVED.type_map.items()
     if not name.startswith("__") and name not in {"String", "Int", "Float", "Boolean", "ID"}
 ]
-MUTATIONS = SCHEMA.mutation_type.fields if SCHEMA.mutation_type else {}
+MUTATIONS = SERVED.mutation_type.fields if SERVED.mutation_type else {}
 UNIONS = [type_ for type_ in TYPES if isinstance(type_, GraphQLUnionType)]
 
 
@@ -87,4 +84,4 @@ def test_members_of_a_union_do_not_quarrel_over_a_name(union: GraphQLUnionType) 
 def test_optional_arguments_are_not_printed_as_null() -> None:
     """`= null` in the schema makes code generators treat the argument as given."""
     assert "= null" not in TEXT
-    assert [each.name for each in SCHEMA.directives if not is_specified_directive(each)] in ([], ["oneOf"])
+    assert [each.name for each in SERVED.directives if not is_specified_directive(each)] in ([], ["oneOf"])

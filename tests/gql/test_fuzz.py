@@ -50,7 +50,7 @@ JSON = {"Content-Type": "application/json"}
 FEW = hypothesis_settings(
     derandomize=True,
     deadline=None,
-    max_examples=int(os.environ.get("EXAMPLES", "25")),
+    max_examples=int(os.environ.get("EXAMPLES", "10")),
     suppress_health_check=list(HealthCheck),
     database=None,
 )

@@ -19,7 +19,7 @@ from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from tests.services.conftest import MakeWorld, World, named
 
-RACES = int(os.environ.get("RACES", "100"))
+RACES = int(os.environ.get("RACES", "40"))
 SENDS = 4
 
 End = Callable[[World, dict[str, Viewer], int], Awaitable[object]]
