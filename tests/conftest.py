@@ -12,15 +12,17 @@ _recorder = Recorder()
 
 
 def pytest_configure() -> None:
-    """Hear everything from here on; in a worker of xdist too."""
+    """Hear everything from here on; in a worker of xdist too. Collecting tests makes no garbage."""
     _recorder.start()
+    gc.disable()
 
 
-def pytest_collection_finish() -> None:
-    """Five thousand tests stay to the end: the collector need not look at them again, see `_tune` of the server."""
+def pytest_runtestloop() -> None:
+    """Seven thousand tests stay to the end: the collector need not look at them again, see `_tune` of the server."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
