@@ -19,7 +19,7 @@ from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamRe
 from gql.user import User
 from models.base import conversation_of
 from models.event import Change, EventKind, Receipt, Removal
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.live.signal import (
     PresenceChange,
     Revoked,
@@ -153,7 +153,7 @@ class EventEnvelope:
     event: Event = strawberry.field(description="What happened.")
 
 
-def event_of(each: Occurrence, viewer_device_id: int) -> "Event":
+def event_of(each: ResolvedEvent, viewer_device_id: int) -> "Event":
     if each.kind in {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}:
         return _removal_of(each)
     if each.settings is not None:
@@ -169,7 +169,7 @@ def event_of(each: Occurrence, viewer_device_id: int) -> "Event":
     return BlocksChanged(user=User.of(each.person), is_blocked=each.kind is EventKind.USER_BLOCKED)
 
 
-def _removal_of(each: Occurrence) -> "Event":
+def _removal_of(each: ResolvedEvent) -> "Event":
     if each.kind is EventKind.CONVERSATION_REMOVED:
         return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
     return MessageRemoved(
@@ -179,7 +179,7 @@ def _removal_of(each: Occurrence) -> "Event":
     )
 
 
-def _of_message(each: Occurrence, message: Message) -> "Event":
+def _of_message(each: ResolvedEvent, message: Message) -> "Event":
     if each.kind is EventKind.RECEIPT_UPDATED and each.conversation and each.person:
         return ReceiptUpdated(
             conversation=Conversation.of(each.conversation),

@@ -15,7 +15,7 @@ from gql.node import Info, given, moment_of
 from gql.scalar import EventCursor
 from gql.signal import of_stream
 from services.error import BadRequest, NotFound
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.live.signal import PresenceChange, Revoked, Signal, Typing
 from services.live.stream import StreamService
 from services.viewer import Viewer
@@ -118,6 +118,6 @@ def _envelope_of(viewer: Viewer, stream: StreamService, signal: Signal) -> Event
     if isinstance(signal, Typing | PresenceChange | Revoked):
         return EventEnvelope(cursor=None, at=now, event=ephemeral_event_of(signal))
     cursor = EventCursor(stream.cursor_of(viewer, signal.position))
-    if isinstance(signal, Occurrence):
+    if isinstance(signal, ResolvedEvent):
         return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal, viewer.device_id))
     return EventEnvelope(cursor=cursor, at=now, event=of_stream(signal, cursor))

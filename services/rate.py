@@ -96,7 +96,7 @@ class SignInRates:
             self._places.popitem(last=False)
 
 
-class Turnstile:
+class ConcurrencyLimit:
     """Lets each key have at most so many open at once; 0 lets all in."""
 
     def __init__(self, most: int, what: str) -> None:
@@ -105,7 +105,7 @@ class Turnstile:
         self._open: Counter[object] = Counter()
 
     @contextmanager
-    def entered(self, key: object) -> Iterator[None]:
+    def held(self, key: object) -> Iterator[None]:
         """One is open inside the block; raises RateLimited where there are as many already."""
         if self._most and self._open[key] >= self._most:
             raise RateLimited(f"At most {self._most} {self._what} at once: close one first.", 1.0)

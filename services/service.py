@@ -25,7 +25,7 @@ from services.file.upload import UploadService
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.live.presence import PresenceService
-from services.live.resolved_event import OccurrenceLoader
+from services.live.resolved_event import EventResolver
 from services.live.stream import StreamService
 from services.message.conversation import ConversationService
 from services.message.deletion import DeletionService
@@ -134,7 +134,7 @@ class Services:
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)
         link = StorageLink(database, storage)
         storage_sweeper = StorageSweeper(database, storage, link, upload.parts, limits)
-        occurrences = OccurrenceLoader(user, message, conversation, setting)
+        event_resolver = EventResolver(user, message, conversation, setting)
         deletion = DeletionService(database, storage, message, limits)
         receipt = ReceiptService(database, conversation)
         services = cls(
@@ -163,7 +163,7 @@ class Services:
             BlockService(database, user, seal),
             attachment,
             upload,
-            StreamService(database, pubsub, authenticator, user, conversation, presence, occurrences, seal, limits),
+            StreamService(database, pubsub, authenticator, user, conversation, presence, event_resolver, seal, limits),
             Sweeper(database, storage_sweeper, upload, thumbnailer, limits),
             CostService(limits),
             link,

@@ -17,7 +17,7 @@ from services.limit import Limits
 from services.message.thumbnail import Thumbnailer
 
 INDEX_SECONDS = 0.5
-INDEX_LOT = 200  # about 20 ms of the writer's time
+INDEX_BATCH = 200  # about 20 ms of the writer's time
 SWEEP_SECONDS = 600.0
 EXPIRED_BATCH = 100
 
@@ -65,7 +65,7 @@ class Sweeper:
 
     async def index(self) -> None:
         """Moves waiting texts into the search index until none waits."""
-        while await self._database.write(index_messages, INDEX_LOT) == INDEX_LOT:
+        while await self._database.write(index_messages, INDEX_BATCH) == INDEX_BATCH:
             await asyncio.sleep(0)
 
     async def shrink(self) -> None:

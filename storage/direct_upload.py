@@ -75,8 +75,8 @@ class IncomingObjects:
     async def sizes(self) -> AsyncIterator[dict[int, int]]:
         """Yield the sizes of all objects by their numbers, a thousand at a time. Raises StorageFailed."""
         with bucket_failing_as("The objects could not be listed"):
-            async for lot in self._store.list(f"{_FOLDER}/", chunk_size=1000):
-                named = ((each["path"].rsplit("/", 1)[-1], each["size"]) for each in lot)
+            async for batch in self._store.list(f"{_FOLDER}/", chunk_size=1000):
+                named = ((each["path"].rsplit("/", 1)[-1], each["size"]) for each in batch)
                 yield {int(name, 16): size for name, size in named if _NAME.fullmatch(name)}
 
     async def _head(self, number: int) -> Any:

@@ -177,8 +177,8 @@ class S3Storage(Storage):
     async def keys(self) -> AsyncIterator[tuple[str, float]]:
         """Fulfil `Storage.keys`: a thousand at a time."""
         with bucket_failing_as("The files could not be listed"):
-            async for lot in self._store.list(chunk_size=1000):
-                for each in lot:
+            async for batch in self._store.list(chunk_size=1000):
+                for each in batch:
                     name = each["path"]
                     if is_key(name):  # not what lies deeper: that may be another server's
                         yield name, each["last_modified"].timestamp()

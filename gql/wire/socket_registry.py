@@ -13,7 +13,7 @@ from gql.context import Context
 from services.account.authentication import Authenticator
 from services.cause import causes_of
 from services.error import RequestError, ServerUnavailable
-from services.rate import Turnstile, network_of
+from services.rate import ConcurrencyLimit, network_of
 from services.viewer import Viewer
 
 log = structlog.get_logger("sotto.socket")
@@ -46,7 +46,7 @@ class SocketRegistry:
 
     def __init__(self, authenticator: Authenticator, most_per_user: int) -> None:
         self._authenticator = authenticator
-        self._turnstile = Turnstile(most_per_user, "sockets")
+        self._limit = ConcurrencyLimit(most_per_user, "sockets")
         self._open: set[OpenSocket] = set()
         self._checking: asyncio.Task[None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
@@ -71,9 +71,9 @@ class SocketRegistry:
     def seat(self, viewer: Viewer | None, remote: str) -> AbstractContextManager[None]:
         """A place for a socket of this person, or without one of this network; RateLimited if all are taken."""
         if viewer is None:
-            return self._turnstile.entered(network_of(remote))
+            return self._limit.held(network_of(remote))
         # A device that waits to be trusted takes no place of its owner's.
-        return self._turnstile.entered(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
+        return self._limit.held(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
         """Close every socket, or those of the viewers that are meant; returns when all are closed."""

@@ -114,7 +114,7 @@ class Completion:
 
 
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Holds the turn of whoever calls it until the work is done, however often that one is cancelled."""
+    """Keeps the caller's exclusive task running until the work is done, however often that task is cancelled."""
     working = asyncio.ensure_future(work)
     while not working.done():
         with suppress(asyncio.CancelledError):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 
 from models import upload_session as sessions
 from models.transaction import Transaction
-from services.file.exclusive_task import Turns
+from services.file.exclusive_task import ExclusiveTasks
 from services.file.quarantine import SweepCounts
 from storage.partial import PartialFiles
 
@@ -14,15 +14,15 @@ _PREFIX = "partial/"
 class PartialFilePart:
     """A `StoragePart`: partial files by `partial/` and the number of their upload."""
 
-    def __init__(self, files: PartialFiles, turns: Turns) -> None:
+    def __init__(self, files: PartialFiles, tasks: ExclusiveTasks) -> None:
         self._files = files
-        self._turns = turns
+        self._tasks = tasks
 
     async def batches(self, counts: SweepCounts) -> AsyncIterator[list[str]]:
         """Fulfil `StoragePart.batches`; those that somebody appends to or keeps just now are left out."""
         numbers = await self._files.numbers()
         counts.looked_at += len(numbers)
-        busy = {id_ for _, id_ in self._turns.keys}
+        busy = {id_ for _, id_ in self._tasks.keys}
         yield [name_of(_PREFIX, number) for number in numbers if number not in busy]
 
     def named_by_rows(self, tx: Transaction, names: Collection[str]) -> set[str]:

@@ -57,11 +57,11 @@ class UnsafePicture(Exception):
 
 
 class PictureDecoder:
-    """Works in one-shot processes, `process_count` at a time; the others wait their turn, and that wait is free."""
+    """Works in one-shot processes, `process_count` at a time; the others wait, and that wait costs nothing."""
 
     def __init__(self, timeout_seconds: float = 10.0, process_count: int = 2) -> None:
         self._timeout_seconds = timeout_seconds
-        self._turns = asyncio.Semaphore(process_count)
+        self._processes = asyncio.Semaphore(process_count)
 
     async def decode(self, path: Path, mime_type: str) -> Picture:
         """Decode all frames of a local file as `mime_type` and nothing else.
@@ -106,7 +106,7 @@ class PictureDecoder:
         self, command: str, path: Path, mime_type: str
     ) -> AsyncIterator[tuple[object, asyncio.StreamReader]]:
         """The worker's line, and what follows it; the worker is gone at the end, also when it is cancelled."""
-        async with self._turns:
+        async with self._processes:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",

@@ -25,10 +25,10 @@ async def states_of(storage: Storage, sizes: Mapping[str, int]) -> dict[str, Sto
 
     Raises StorageFailed where the storage cannot tell: then nothing is known of any.
     """
-    turns = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(AT_ONCE)
 
     async def state_of(key: str, byte_size: int) -> StoredState:
-        async with turns:
+        async with slots:
             try:
                 size = await storage.size_of(key)
             except StorageNotFound:

@@ -17,7 +17,7 @@ from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound
 from services.file.attachment import AttachmentService, check_quota
 from services.file.completion import Completion
 from services.file.direct_upload import IncomingFiles
-from services.file.exclusive_task import TakenOver, Turns
+from services.file.exclusive_task import ExclusiveTasks, Superseded
 from services.file.inspection import Reception
 from services.file.partial_sweep import PartialFilePart
 from services.file.quarantine import StoragePart
@@ -67,7 +67,7 @@ class UploadService:
         self._limits = limits
         self._rate = RateLimiter(limits.upload_rate_per_minute, "uploads")
         self._completions = RateLimiter(limits.upload_rate_per_minute, "uploads to complete")
-        self._turns = Turns()  # by owner and upload
+        self._tasks = ExclusiveTasks()  # by owner and upload
         self._is_stopping = False
 
     async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
@@ -122,7 +122,7 @@ class UploadService:
         turned out to be.
         """
         viewer.check(Right.SEND)
-        return await self._take_turn(viewer, id_, partial(self._offset, viewer, id_))
+        return await self._run_exclusive(viewer, id_, partial(self._offset, viewer, id_))
 
     async def append(
         self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
@@ -134,7 +134,7 @@ class UploadService:
         file turned out to be, ServerUnavailable where the storage failed.
         """
         viewer.check(Right.SEND)
-        return await self._take_turn(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
+        return await self._run_exclusive(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
 
     async def direct_url(self, viewer: Viewer, view: UploadView) -> str | None:
         """Where the storage itself takes the file; see `IncomingFiles.url_of`."""
@@ -151,8 +151,8 @@ class UploadService:
         viewer.check(Right.SEND)
         self._completions.take(viewer.user_id)
         try:
-            return await self._turns.share((viewer.user_id, id_), partial(self._complete, viewer, id_))
-        except TakenOver:
+            return await self._tasks.run_shared((viewer.user_id, id_), partial(self._complete, viewer, id_))
+        except Superseded:
             if self._is_stopping:
                 raise ServerUnavailable("The server is stopping: ask again, the file is where it was.", 5.0) from None
             raise Conflict("The upload went on in another way meanwhile: look at its `state`.") from None
@@ -160,7 +160,7 @@ class UploadService:
     def stop(self) -> None:
         """Lets go of the files that are being fetched: they can be large, and are fetched again."""
         self._is_stopping = True
-        self._turns.end_shared()
+        self._tasks.cancel_shared()
 
     async def cancel(self, viewer: Viewer, id_: int) -> None:
         """Forgets an upload that no message has, with its bytes; raises NotFound."""
@@ -176,7 +176,7 @@ class UploadService:
 
         unused = await self._database.send_for(viewer, write)
         with suppress(ServerUnavailable):  # a slow keep finds no upload at its end
-            await self._turns.end((viewer.user_id, id_))
+            await self._tasks.cancel((viewer.user_id, id_))
         await self._completion.clear(id_)
         await self._files.forget(unused)
 
@@ -189,14 +189,14 @@ class UploadService:
     def parts(self) -> tuple[StoragePart, ...]:
         """What of the storage belongs to uploads that are on their way."""
         direct = self._incoming.part
-        partial_files = PartialFilePart(self._storage.partials, self._turns)
+        partial_files = PartialFilePart(self._storage.partials, self._tasks)
         return (partial_files,) if direct is None else (partial_files, direct)
 
-    async def _take_turn(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _run_exclusive(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
         try:
-            return await self._turns.take((viewer.user_id, id_), work)
-        except TakenOver:
+            return await self._tasks.run_exclusive((viewer.user_id, id_), work)
+        except Superseded:
             raise OffsetMismatch(await self._received_bytes(id_)) from None
 
     async def _find(self, viewer: Viewer, id_: int) -> tuple[UploadSessionRow | None, UploadView | None]:
@@ -238,7 +238,7 @@ class UploadService:
 
     async def _complete(self, viewer: Viewer, id_: int) -> UploadView:
         if self._is_stopping:
-            raise TakenOver
+            raise Superseded
         session = await self._open(viewer, id_)
         if isinstance(session, UploadSessionRow):
             if (await self._view_of(session)).received_bytes == session.byte_size:

@@ -1,4 +1,4 @@
-"""Occurrences: entries of a viewer's log with what they are about, loaded whole and as the viewer may see it now."""
+"""Resolved events: entries of a viewer's log with what they are about, as the viewer may see it now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from services.person.user import Person, UserService
 _MESSAGES = {EventKind.MESSAGE_CREATED, EventKind.MESSAGE_UPDATED, EventKind.RECEIPT_UPDATED}
 _CONVERSATIONS = {EventKind.CONVERSATION_CREATED, EventKind.CONVERSATION_UPDATED}
 _PEOPLE = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}
-# These tell of something that is gone: nothing is left to be loaded, and the log itself was the viewer's.
+# Their subject is gone: nothing is left to load, and the entry was in the viewer's own log.
 _BARE = {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrence:
+class ResolvedEvent:
     """One event with what it is about; `subject_id` and `detail` as in models/event.py."""
 
     n: int
@@ -52,7 +52,7 @@ class Occurrence:
 
 @dataclass(slots=True)
 class _Found:
-    """What a stretch of the log is about, each loaded once."""
+    """What a batch of the log is about, each loaded once."""
 
     messages: dict[int, MessageView] = field(default_factory=dict)
     conversations: dict[int, ConversationView] = field(default_factory=dict)
@@ -61,8 +61,8 @@ class _Found:
     devices: dict[int, DeviceRow] = field(default_factory=dict)
 
 
-class OccurrenceLoader:
-    """One statement a kind of thing, whatever the number of events; what may not be seen is left out."""
+class EventResolver:
+    """Loads with one statement per kind of thing, whatever the number of events; what may not be seen is left out."""
 
     def __init__(
         self,
@@ -76,14 +76,14 @@ class OccurrenceLoader:
         self._conversations = conversations
         self._settings = settings
 
-    def load(self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow]) -> list[Occurrence]:
+    def resolve(self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow]) -> list[ResolvedEvent]:
         """In the order of the rows; runs inside a transaction."""
         rows = list(rows)
         kinds: dict[EventKind, set[int]] = {}
         for row in rows:
             kinds.setdefault(EventKind(row.kind), set()).add(row.subject_id)
         found = self._find(tx, viewer_id, rows, kinds)
-        return [each for row in rows if (each := _occurrence_of(row, found)) is not None]
+        return [each for row in rows if (each := _resolve(row, found)) is not None]
 
     def _find(self, tx: Transaction, viewer_id: int, rows: list[EventRow], kinds: dict[EventKind, set[int]]) -> _Found:
         found = _Found()
@@ -108,7 +108,7 @@ def _of(kinds: dict[EventKind, set[int]], wanted: set[EventKind]) -> set[int]:
     return {id_ for kind in wanted for id_ in kinds.get(kind, ())}
 
 
-def _occurrence_of(row: EventRow, found: _Found) -> Occurrence | None:
+def _resolve(row: EventRow, found: _Found) -> ResolvedEvent | None:
     kind, id_ = EventKind(row.kind), row.subject_id
     if kind is EventKind.RECEIPT_UPDATED:
         return _receipt_of(row, found)
@@ -119,10 +119,10 @@ def _occurrence_of(row: EventRow, found: _Found) -> Occurrence | None:
     device = found.devices.get(id_) if kind is EventKind.DEVICE_ADDED else None
     if kind not in _BARE and not (message or conversation or person or settings or device):
         return None
-    return Occurrence(row.n, kind, row.at, id_, row.detail, message, conversation, person, settings, device)
+    return ResolvedEvent(row.n, kind, row.at, id_, row.detail, message, conversation, person, settings, device)
 
 
-def _receipt_of(row: EventRow, found: _Found) -> Occurrence | None:
+def _receipt_of(row: EventRow, found: _Found) -> ResolvedEvent | None:
     """Only where the viewer may know the position now: see services/message/participant.py."""
     view = found.conversations.get(conversation_of(row.subject_id))
     message, person = found.messages.get(row.subject_id), found.people.get(row.actor_id)
@@ -134,7 +134,7 @@ def _receipt_of(row: EventRow, found: _Found) -> Occurrence | None:
             if known is None or known < seq_of(row.subject_id):
                 return None
             if message is None:  # cleared or deleted for the viewer: the position is news, its message is none
-                return Occurrence(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
+                return ResolvedEvent(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
             kind = EventKind.RECEIPT_UPDATED
-            return Occurrence(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
+            return ResolvedEvent(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
     return None

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from models.event import Position
 from services.live.presence import Presence
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.message.conversation import ConversationView
 from services.person.user import Person
 from services.revocation import RevocationReason
@@ -73,4 +73,4 @@ class Revoked:
     reason: RevocationReason
 
 
-Signal = Occurrence | Ready | CaughtUp | Reset | Heartbeat | Typing | PresenceChange | Revoked
+Signal = ResolvedEvent | Ready | CaughtUp | Reset | Heartbeat | Typing | PresenceChange | Revoked

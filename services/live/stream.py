@@ -16,7 +16,7 @@ from services.error import CursorExpired, CursorInvalid, NotFound, RequestError,
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.live.presence import PresenceService
-from services.live.resolved_event import Occurrence, OccurrenceLoader
+from services.live.resolved_event import EventResolver, ResolvedEvent
 from services.live.signal import (
     CaughtUp,
     Heartbeat,
@@ -32,21 +32,21 @@ from services.message.conversation import ConversationService
 from services.message.message import MessageView
 from services.page import PageRequest
 from services.person.user import UserService
-from services.rate import RateLimiter, Turnstile
+from services.rate import ConcurrencyLimit, RateLimiter
 from services.viewer import Right, Viewer
 
-LOT = 100  # events read at once
-TURNS = 64  # streams that read at once: a message to thousands leaves room for requests
+BATCH = 100  # events read at once
+CONCURRENT_READS = 64  # streams that read at the same time, so that a message to thousands leaves room for requests
 MAX_REPLAY = 10_000  # whoever missed more loads anew
 _EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
 RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrences:
-    """A stretch of the log; `position` is where to go on, past events that the viewer may no longer see."""
+class EventBatch:
+    """A batch of the log; `position` is where to go on, past events that the viewer may no longer see."""
 
-    items: list[Occurrence]
+    items: list[ResolvedEvent]
     position: Position
     has_more: bool
 
@@ -71,7 +71,7 @@ class StreamService:
         users: UserService,
         conversations: ConversationService,
         presence: PresenceService,
-        loader: OccurrenceLoader,
+        resolver: EventResolver,
         seal: Seal,
         limits: Limits,
     ) -> None:
@@ -81,11 +81,11 @@ class StreamService:
         self._users = users
         self._conversations = conversations
         self._presence = presence
-        self._loader = loader
+        self._resolver = resolver
         self._seal = seal
-        self._turns = asyncio.Semaphore(TURNS)
+        self._reads = asyncio.Semaphore(CONCURRENT_READS)
         self._begun = RateLimiter(limits.subscription_rate_per_minute, "subscriptions")
-        self._open = Turnstile(limits.max_subscriptions, "subscriptions")
+        self._open = ConcurrencyLimit(limits.max_subscriptions, "subscriptions")
 
     async def position(self, viewer: Viewer) -> Position:
         """Where the viewer's log ends now."""
@@ -95,7 +95,7 @@ class StreamService:
         """The cursor behind an event: going on from it begins with the next."""
         return self._seal.write("event", viewer.user_id, *position)
 
-    async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> Occurrences:
+    async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> EventBatch:
         """Events after the cursor, oldest first; raises BadRequest, CursorInvalid, CursorExpired."""
         request = PageRequest(first=first)
         request.check()
@@ -112,18 +112,18 @@ class StreamService:
         once the session has ended. A slow reader holds up nobody: hints that it misses are in the log.
         """
         self._check(viewer)
-        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
+        with self._open.held(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
             began_at = await self.position(viewer)
             after = began_at if cursor is None else await self._resume_from(viewer, cursor)
             async with self._presence.streaming(viewer.user_id):
                 while True:
-                    lot = await self._next_lot(viewer, after)
-                    for each in lot.items:
+                    batch = await self._next_batch(viewer, after)
+                    for each in batch.items:
                         is_wanted = conversation_id is None or each.conversation_id == conversation_id
                         if each.kind is EventKind.MESSAGE_CREATED and each.message is not None and is_wanted:
                             yield Delivery(each.position, each.message, each.n <= began_at.n)
-                    after = lot.position
-                    if not lot.has_more:
+                    after = batch.position
+                    if not batch.has_more:
                         await mailbox.wait(await self._patience(viewer))
 
     async def events(
@@ -139,7 +139,7 @@ class StreamService:
         wanted = None if conversation_ids is None else set(conversation_ids)
         if wanted is not None and set(await self._conversations.find_many(viewer, wanted)) != wanted:
             raise NotFound("There is no such conversation.")
-        with self._open.entered(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
+        with self._open.held(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
             async with (
                 self._presence.streaming(viewer.user_id),
                 aclosing(self._signals(viewer, cursor, mailbox, with_ephemeral=with_ephemeral)) as signals,
@@ -158,19 +158,19 @@ class StreamService:
         if not is_replaying:
             yield first
         while True:
-            lot = await self._next_lot_or_end(viewer, after)
-            if isinstance(lot, Revoked):
-                yield lot
+            batch = await self._next_batch_or_end(viewer, after)
+            if isinstance(batch, Revoked):
+                yield batch
                 return
-            if isinstance(lot, Reset):
-                after = lot.position
-                yield lot
+            if isinstance(batch, Reset):
+                after = batch.position
+                yield batch
                 continue
-            for each in lot.items:
+            for each in batch.items:
                 yield each
-            replayed += len(lot.items)
-            is_silent, after = lot.position != after and not lot.items, lot.position
-            if lot.has_more:
+            replayed += len(batch.items)
+            is_silent, after = batch.position != after and not batch.items, batch.position
+            if batch.has_more:
                 continue
             settled: list[Signal] = [Heartbeat(after)] if is_silent else []
             if is_replaying:
@@ -205,23 +205,23 @@ class StreamService:
             return Reset(last, ResetReason.CURSOR_EXPIRED)
         return Reset(last, ResetReason.TOO_MANY_EVENTS) if last.n - after.n > MAX_REPLAY else Ready(after)
 
-    async def _next_lot_or_end(self, viewer: Viewer, after: Position) -> Occurrences | Reset | Revoked:
-        """As `_next_lot`; Reset for who is slower than retention, Revoked once the session has ended."""
+    async def _next_batch_or_end(self, viewer: Viewer, after: Position) -> EventBatch | Reset | Revoked:
+        """As `_next_batch`; Reset for who is slower than retention, Revoked once the session has ended."""
         try:
-            return await self._next_lot(viewer, after)
+            return await self._next_batch(viewer, after)
         except CursorExpired:
             return Reset(await self.position(viewer), ResetReason.CURSOR_EXPIRED)
         except RequestError as error:
             return Revoked(error.reason)
 
-    async def _next_lot(self, viewer: Viewer, after: Position) -> Occurrences:
+    async def _next_batch(self, viewer: Viewer, after: Position) -> EventBatch:
         """The next events, for a session that is still good; waits where a request would be refused."""
         while True:
             try:
-                async with self._turns:
+                async with self._reads:
                     await self._authenticator.check_live(viewer)
-                    lot = await self._database.read_for(viewer, self._load, viewer.user_id, after, LOT)
-                    return _known_to(viewer, lot)
+                    batch = await self._database.read_for(viewer, self._load, viewer.user_id, after, BATCH)
+                    return _known_to(viewer, batch)
             except ServerUnavailable as error:
                 await asyncio.sleep(error.retry_after_seconds)
 
@@ -239,13 +239,13 @@ class StreamService:
             return self._seal.read("event", viewer.user_id, cursor, 1)[0], None
         return n, at
 
-    def _load(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> Occurrences:
+    def _load(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> EventBatch:
         rows = tx.all(events.AFTER, user=viewer_id, after=after.n, count=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
         if rows and rows[0].n != after.n + 1:  # trimmed past somebody who is slower than retention
             raise CursorExpired(_EXPIRED)
         end = Position(rows[-1].n, rows[-1].at) if rows else after
-        return Occurrences(self._loader.load(tx, viewer_id, rows), end, has_more)
+        return EventBatch(self._resolver.resolve(tx, viewer_id, rows), end, has_more)
 
     async def _load_ephemeral(self, viewer: Viewer, mailbox: Mailbox | None) -> list[Signal]:
         ephemeral = mailbox.take_ephemeral() if mailbox is not None else []
@@ -275,14 +275,14 @@ class StreamService:
         return signals + [PresenceChange(people[id_], presences.get(id_)) for id_ in sorted(shown)]
 
 
-def _known_to(viewer: Viewer, lot: Occurrences) -> Occurrences:
+def _known_to(viewer: Viewer, batch: EventBatch) -> EventBatch:
     """Without what the viewer's credential does not show: a program's key hears of no devices."""
     if viewer.may(Right.DEVICES):
-        return lot
-    return Occurrences([each for each in lot.items if each.device is None], lot.position, lot.has_more)
+        return batch
+    return EventBatch([each for each in batch.items if each.device is None], batch.position, batch.has_more)
 
 
 def _conversation_of(signal: Signal) -> int | None:
     if isinstance(signal, Typing):
         return signal.conversation.row.id
-    return signal.conversation_id if isinstance(signal, Occurrence) else None
+    return signal.conversation_id if isinstance(signal, ResolvedEvent) else None

@@ -168,12 +168,12 @@ class UserService:
     def _messageable(self, tx: Transaction, viewer_id: int, prefix: str, after: str, size: int) -> Page[Person]:
         found: list[Person] = []
         beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        has_previous, lot = bool(after), size + 1
+        has_previous, count = bool(after), size + 1
         while len(found) <= size:
-            rows = tx.all(users.BY_PREFIX, viewer=viewer_id, prefix=prefix, beyond=beyond, after=after, count=lot)
+            rows = tx.all(users.BY_PREFIX, viewer=viewer_id, prefix=prefix, beyond=beyond, after=after, count=count)
             people = (self.seen(viewer_id, row) for row in rows)
             found += [person for person in people if person.eligibility.may_send]
-            if len(rows) < lot:
+            if len(rows) < count:
                 break
             after = users.fold(rows[-1].username)
         return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)

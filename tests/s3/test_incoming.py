@@ -112,7 +112,7 @@ async def incoming(world: World) -> dict[int, int]:
     """What lies in the bucket and is nobody's file."""
     objects = world.services.storage.incoming
     assert objects is not None
-    return {id_: size async for lot in objects.sizes() for id_, size in lot.items()}
+    return {id_: size async for batch in objects.sizes() for id_, size in batch.items()}
 
 
 async def stored(world: World) -> tuple[dict[str, int], set[str], int]:
@@ -609,7 +609,7 @@ async def test_a_server_that_stops_in_the_middle_has_half_of_nothing(world: Worl
     assert view is not None
     assert (view.state, view.received_bytes) == (UploadState.PENDING, 0)
     assert (await stored(world), await incoming(world)) == (before, {id_: len(TEXT)})
-    assert not world.services.upload._turns.keys
+    assert not world.services.upload._tasks.keys
     gate.is_open.set()
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
 

@@ -9,7 +9,7 @@ from models.base import MAX_INTEGER, conversation_of, message_id, seq_of
 from models.event import START, EventKind, Removal
 from models.member import RequestState
 from models.transaction import Transaction
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.message.conversation import ConversationView
 from services.message.message import MessageView
 from services.viewer import Viewer
@@ -80,7 +80,7 @@ class Client:
         """In one transaction."""
         return await self.world.services.database.read(self._snapshot)
 
-    async def follow(self) -> list[Occurrence]:
+    async def follow(self) -> list[ResolvedEvent]:
         """Apply all events since the last time; returns them."""
         stream, seen = self.world.services.stream, []
         while True:
@@ -124,7 +124,7 @@ class Client:
         reactions = sorted((group.emoji, sorted(each.row.id for each in group.people)) for group in groups)
         return (row.body, row.revision, row.deleted_at is None, reactions, row.sender_id)
 
-    async def _apply(self, each: Occurrence) -> None:
+    async def _apply(self, each: ResolvedEvent) -> None:
         state = self.state
         if each.kind is EventKind.MESSAGE_REMOVED:
             self._forget(each)
@@ -158,7 +158,7 @@ class Client:
         page = tx.all(messages.PAGE_FORWARD, viewer=me, after=floor, before=top, count=1000)
         return {each.row.id: self._of_message(tx, each) for each in services.message.load(tx, me, page)}
 
-    def _forget(self, each: Occurrence) -> None:
+    def _forget(self, each: ResolvedEvent) -> None:
         if each.detail == Removal.CLEARED:
             place = conversation_of(each.subject_id)
             gone = [id_ for id_ in self.state.messages if conversation_of(id_) == place and id_ <= each.subject_id]

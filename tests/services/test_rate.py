@@ -8,7 +8,7 @@ from models.base import conversation_of
 from services.error import RateLimited
 from services.message.message import SearchFilter
 from services.page import PageRequest
-from services.rate import RateLimiter, SignInRates, Turnstile, network_of
+from services.rate import ConcurrencyLimit, RateLimiter, SignInRates, network_of
 from tests.services.conftest import MakeWorld
 
 
@@ -139,24 +139,24 @@ def test_who_guesses_a_strangers_password_does_not_keep_its_owner_out() -> None:
         rates.take("alice", "192.0.2.1")
 
 
-def test_a_turnstile_counts_what_is_open() -> None:
+def test_a_concurrency_limit_counts_what_is_open() -> None:
     """Each key by itself; what was closed makes room, also when it failed; 0 lets all in."""
-    turnstile = Turnstile(2, "sockets")
-    with turnstile.entered("alice"), turnstile.entered("bob"):
+    limit = ConcurrencyLimit(2, "sockets")
+    with limit.held("alice"), limit.held("bob"):
         with (
-            turnstile.entered("alice"),
+            limit.held("alice"),
             pytest.raises(RateLimited, match="At most 2 sockets"),
-            turnstile.entered("alice"),
+            limit.held("alice"),
         ):
             raise AssertionError
-        with pytest.raises(LookupError), turnstile.entered("alice"):
+        with pytest.raises(LookupError), limit.held("alice"):
             raise LookupError
-        with turnstile.entered("alice"):
+        with limit.held("alice"):
             pass
-    assert not turnstile._open
+    assert not limit._open
     with ExitStack() as stack:
         for _ in range(1000):
-            stack.enter_context(Turnstile(0, "sockets").entered("alice"))
+            stack.enter_context(ConcurrencyLimit(0, "sockets").held("alice"))
 
 
 async def test_searches_and_subscriptions_are_counted_for_each_call(make_world: MakeWorld) -> None:

@@ -293,7 +293,7 @@ class StorageContract:
 
         assert url.startswith("http")
         assert await storage.incoming.size_of(7) is None
-        assert [lot async for lot in storage.incoming.sizes() if lot] == []
+        assert [batch async for batch in storage.incoming.sizes() if batch] == []
         await storage.incoming.delete(7)
 
     async def test_what_a_client_puts_is_read_once_it_is_there_and_is_no_file(self, storage: Storage) -> None:
@@ -303,7 +303,7 @@ class StorageContract:
         await put(await storage.incoming.url_of(7, 60), LONG)
         await put(await storage.incoming.url_of(8, 60), b"")
         read = b"".join([chunk async for chunk in storage.incoming.read(7, len(LONG))])
-        sizes = [lot async for lot in storage.incoming.sizes()]
+        sizes = [batch async for batch in storage.incoming.sizes()]
         await storage.incoming.delete(7)
         await storage.incoming.delete(7)
 

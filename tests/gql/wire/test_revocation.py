@@ -264,7 +264,7 @@ async def test_who_is_restored_comes_in_again(site: Site) -> None:
 
 async def test_one_person_has_so_many_sockets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """1013 for one more; a place is free again when one is closed, and others have their own."""
-    monkeypatch.setattr(site.view.sockets._turnstile, "_most", 2)
+    monkeypatch.setattr(site.view.sockets._limit, "_most", 2)
     token, bob = await site.token_of("alice"), await site.token_of("bob")
     async with wire(site.url, token=token) as first, wire(site.url, token=token), wire(site.url, token=bob):
         async with wire(site.url, init=False) as third:

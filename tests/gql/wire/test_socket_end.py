@@ -110,7 +110,7 @@ async def test_nobody_listens_any_more(site: Site, way: str) -> None:
 
         await listeners(site, 0)
     await until(lambda: not len(site.view.sockets))
-    counted = (site.view.sockets._turnstile._open, site.services.stream._open._open, site.services.presence._streams)
+    counted = (site.view.sockets._limit._open, site.services.stream._open._open, site.services.presence._streams)
     assert [len(each) for each in counted] == [0, 0, 0], "nothing is kept of people who have gone"
     await until(lambda: asyncio.all_tasks() <= before)
 

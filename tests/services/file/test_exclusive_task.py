@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from services.file.exclusive_task import TakenOver, Turns
+from services.file.exclusive_task import ExclusiveTasks, Superseded
 
 
 async def test_who_comes_last_waits_no_longer_than_the_one_before_takes_to_let_go() -> None:
     """Not for a pause besides: a client that reconnects goes on with its upload at once."""
-    turns, key = Turns(), (1, 2)
+    tasks, key = ExclusiveTasks(), (1, 2)
     let_go: list[str] = []
 
     async def hang() -> None:
@@ -21,15 +21,15 @@ async def test_who_comes_last_waits_no_longer_than_the_one_before_takes_to_let_g
     async def work() -> str:
         return "second"
 
-    first = asyncio.create_task(turns.take(key, hang))
+    first = asyncio.create_task(tasks.run_exclusive(key, hang))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert list(turns.keys) == [key]
+    assert list(tasks.keys) == [key]
     async with asyncio.timeout(0.9):
-        answer = await turns.take(key, work)
+        answer = await tasks.run_exclusive(key, work)
 
     assert (answer, let_go) == ("second", ["first"])
-    with pytest.raises(TakenOver):
+    with pytest.raises(Superseded):
         await first
     await asyncio.sleep(0)
-    assert not turns.keys
+    assert not tasks.keys

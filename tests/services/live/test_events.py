@@ -17,7 +17,7 @@ from services.error import NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.live import stream as streams
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.live.signal import CaughtUp, Heartbeat, PresenceChange, Ready, Reset, ResetReason, Revoked, Signal, Typing
 from services.person.setting import SettingsChange
 from services.service import Services
@@ -57,7 +57,7 @@ async def cursor_of(world: World, viewer: Viewer) -> str:
 
 def kinds_of(signals: Iterable[Signal]) -> list[str]:
     """The names of what happened."""
-    return [each.kind.name if isinstance(each, Occurrence) else type(each).__name__ for each in signals]
+    return [each.kind.name if isinstance(each, ResolvedEvent) else type(each).__name__ for each in signals]
 
 
 async def test_without_a_cursor_it_is_ready_and_then_live(world: World) -> None:
@@ -70,12 +70,12 @@ async def test_without_a_cursor_it_is_ready_and_then_live(world: World) -> None:
         [live] = await take(signals)
 
     assert isinstance(ready, Ready)
-    assert isinstance(live, Occurrence)
+    assert isinstance(live, ResolvedEvent)
     assert (live.kind, live.subject_id, live.n) == (EventKind.MESSAGE_CREATED, id_, ready.position.n + 1)
 
 
 async def test_with_a_cursor_all_since_comes_in_order_and_then_it_has_caught_up(world: World) -> None:
-    """Rule 1: more than one lot, each once; then live."""
+    """Rule 1: more than one batch, each once; then live."""
     alice, bob = await world.people("alice", "bob")
     cursor = await cursor_of(world, bob)
     ids = [await world.send(alice, "bob", text=str(number)) for number in range(120)]
@@ -85,7 +85,7 @@ async def test_with_a_cursor_all_since_comes_in_order_and_then_it_has_caught_up(
         seen += await take(signals)
 
     assert kinds_of(seen) == ["CONVERSATION_CREATED", *["MESSAGE_CREATED"] * 120, "CaughtUp", "MESSAGE_CREATED"]
-    assert [each.subject_id for each in seen if isinstance(each, Occurrence)][1:] == ids
+    assert [each.subject_id for each in seen if isinstance(each, ResolvedEvent)][1:] == ids
     assert isinstance(seen[-2], CaughtUp)
     assert seen[-2].replayed == 121
 
@@ -110,7 +110,7 @@ async def test_a_cursor_that_leads_nowhere_is_a_reset_and_the_stream_goes_on(
 
     assert isinstance(reset, Reset)
     assert reset.reason is reason
-    assert isinstance(live, Occurrence)
+    assert isinstance(live, ResolvedEvent)
     assert live.n == reset.position.n + 1
 
 
@@ -130,7 +130,7 @@ async def test_who_is_slower_than_retention_is_told_to_load_anew_and_goes_on(wor
     assert isinstance(ready, Ready)
     assert isinstance(reset, Reset)
     assert (ready.position.n, reset.position, reset.reason) == (0, last, ResetReason.CURSOR_EXPIRED)
-    assert isinstance(live, Occurrence)
+    assert isinstance(live, ResolvedEvent)
     assert (live.n, live.subject_id) == (last.n + 1, id_)
 
 
@@ -290,9 +290,9 @@ async def test_bad_hints_and_reconnects_change_nothing(
             async with aclosing(signals):
                 for _ in range(chance.randrange(1, 12)):
                     signal = await anext(signals)
-                    if isinstance(signal, Occurrence):
+                    if isinstance(signal, ResolvedEvent):
                         heard.append(signal.n)
-                    if isinstance(signal, Occurrence | Heartbeat | CaughtUp):
+                    if isinstance(signal, ResolvedEvent | Heartbeat | CaughtUp):
                         position = signal.position
                     if len(heard) == total + 1:
                         break

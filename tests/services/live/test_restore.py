@@ -15,7 +15,7 @@ from pubsub.memory import MemoryPubSub
 from services.error import CursorExpired
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.live.resolved_event import Occurrence
+from services.live.resolved_event import ResolvedEvent
 from services.live.signal import CaughtUp, ResetReason
 from services.service import Services
 from services.viewer import Viewer
@@ -163,11 +163,11 @@ async def test_every_cursor_that_a_stream_gives_can_be_resumed(world: World, mon
         signals = await stack.enter_async_context(aclosing(stream.events(bob, None, None, with_ephemeral=False)))
         positions += [(await anext(signals)).position for _ in range(2)]  # type: ignore[union-attr]
         id_ = await world.send(alice, "bob")
-        while not isinstance(signal := await anext(signals), Occurrence) or signal.subject_id != id_:
+        while not isinstance(signal := await anext(signals), ResolvedEvent) or signal.subject_id != id_:
             positions.append(signal.position)  # type: ignore[union-attr]
         positions.append(signal.position)
         positions.append((await anext(signals)).position)  # type: ignore[union-attr]
 
     for position in positions:
         first = await first_of(world, bob, stream.cursor_of(bob, position))
-        assert isinstance(first, CaughtUp | Occurrence), first
+        assert isinstance(first, CaughtUp | ResolvedEvent), first

@@ -12,7 +12,7 @@ from services.error import (
     PermissionDenied,
     TooLate,
 )
-from services.live.stream import Occurrences
+from services.live.stream import EventBatch
 from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
 from services.message.message import SearchFilter
@@ -27,7 +27,7 @@ TOMBSTONES = {"silent_delete_window_seconds": 0}
 async def since(world: World, viewer: Viewer, after: Position) -> list[tuple[str, int, int]]:
     """What the viewer was told: kind, subject and detail."""
     stream = world.services.stream
-    page: Occurrences = await stream.page_after(viewer, stream.cursor_of(viewer, after), 200)
+    page: EventBatch = await stream.page_after(viewer, stream.cursor_of(viewer, after), 200)
     return [(each.kind.name, each.subject_id, each.detail) for each in page.items]
 
 

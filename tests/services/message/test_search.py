@@ -171,7 +171,7 @@ async def test_a_cursor_of_a_search_is_its_searchers(world: World) -> None:
 
 async def test_the_index_follows_in_lots_and_misses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The outbox is empty afterwards; a message without text is never in it."""
-    monkeypatch.setattr("services.sweep.INDEX_LOT", 3)
+    monkeypatch.setattr("services.sweep.INDEX_BATCH", 3)
     alice, _ = await world.people("alice", "bob")
     await say(world, alice, *(f"word {number}" for number in range(7)))
     await world.send(alice, "bob", text=None, files=[await world.file(b"x")])
