@@ -1,4 +1,4 @@
-"""Standing: whether a credential that was good is good now; asked again inside every transaction that writes for it."""
+"""Credential status: whether a credential is still valid; read again inside every transaction that writes for it."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from services.viewer import CredentialKind, Viewer
 ENDED = "The session has ended: sign in again."
 
 
-class Standing(NamedTuple):
+class CredentialStatus(NamedTuple):
     """What a look at a credential finds; times in ms since 1970."""
 
     expires_at: int
@@ -24,19 +24,19 @@ class Standing(NamedTuple):
     is_trusted: bool = True
 
 
-def standing_of(tx: Transaction, viewer: Viewer) -> Standing:
+def credential_status_of(tx: Transaction, viewer: Viewer) -> CredentialStatus:
     """Raises Unauthenticated, AccountSuspended or AccountDeactivated; runs inside a transaction."""
     if viewer.kind is CredentialKind.SESSION:
-        return standing_in(tx.first(sessions.FIND, token_hash=viewer.session))
-    return _lasting(_of_key(tx, viewer) if viewer.kind is CredentialKind.API_KEY else _of_token(tx, viewer))
+        return session_status_of(tx.first(sessions.FIND, token_hash=viewer.session))
+    return _unexpired(_of_key(tx, viewer) if viewer.kind is CredentialKind.API_KEY else _of_token(tx, viewer))
 
 
-def standing_in(row: SessionRow | None) -> Standing:
-    """The standing of a session that was just read; raises as `standing_of` does."""
+def session_status_of(row: SessionRow | None) -> CredentialStatus:
+    """The status of a session that was just read; raises as `credential_status_of` does."""
     if row is None:
         raise Unauthenticated(ENDED)
     check_state(row.state)
-    return _lasting(Standing(row.expires_at, row.created_at, row.last_seen_at, bool(row.is_trusted)))
+    return _unexpired(CredentialStatus(row.expires_at, row.created_at, row.last_seen_at, bool(row.is_trusted)))
 
 
 def check_state(state: int | None) -> None:
@@ -49,13 +49,13 @@ def check_state(state: int | None) -> None:
         raise AccountDeactivated("This account was deactivated.")
 
 
-def _lasting(standing: Standing) -> Standing:
-    if standing.expires_at <= now_ms():
+def _unexpired(status: CredentialStatus) -> CredentialStatus:
+    if status.expires_at <= now_ms():
         raise Unauthenticated(ENDED, RevocationReason.TOKEN_EXPIRED)
-    return standing
+    return status
 
 
-def _of_key(tx: Transaction, viewer: Viewer) -> Standing:
+def _of_key(tx: Transaction, viewer: Viewer) -> CredentialStatus:
     """A key that acts for somebody is good as long as both of them may come in."""
     row = tx.first(keys.FIND, secret_hash=viewer.session)
     if row is None:
@@ -63,12 +63,12 @@ def _of_key(tx: Transaction, viewer: Viewer) -> Standing:
     check_state(row.state)
     if viewer.acting_id:
         check_state(tx.value(users.STATE, id=viewer.user_id))
-    return Standing(viewer.expires_at, last_seen_at=row.last_used_at)
+    return CredentialStatus(viewer.expires_at, last_seen_at=row.last_used_at)
 
 
-def _of_token(tx: Transaction, viewer: Viewer) -> Standing:
+def _of_token(tx: Transaction, viewer: Viewer) -> CredentialStatus:
     row = tx.first(users.CREDENTIAL_STATUS, id=viewer.user_id)
     check_state(None if row is None else row.state)
     if row is not None and viewer.issued_at <= row.tokens_ended_at:
         raise Unauthenticated(ENDED, RevocationReason.SIGNED_OUT)
-    return Standing(viewer.expires_at)
+    return CredentialStatus(viewer.expires_at)

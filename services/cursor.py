@@ -1,4 +1,4 @@
-"""Cursors and other sealed tokens: opaque, signed, bound to one user and one purpose."""
+"""Cursors and other signed tokens: opaque, bound to one user and one purpose."""
 
 import base64
 import binascii
@@ -11,18 +11,18 @@ from services.error import CursorInvalid
 _TAG_BYTES = 12
 
 
-class Seal:
+class Signer:
     """Signs small tuples of integers with the server's secret (keyed BLAKE2b, 96 bits)."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def write(self, purpose: str, user_id: int, *numbers: int) -> str:
+    def sign(self, purpose: str, user_id: int, *numbers: int) -> str:
         """A token of URL-safe characters; `purpose` is at most 16 bytes, the numbers fit 64 bits signed."""
         payload = struct.pack(f">{len(numbers)}q", *numbers)
         return base64.urlsafe_b64encode(payload + self._tag(purpose, user_id, payload)).rstrip(b"=").decode()
 
-    def read(self, purpose: str, user_id: int, token: str, count: int) -> tuple[int, ...]:
+    def verify(self, purpose: str, user_id: int, token: str, count: int) -> tuple[int, ...]:
         """The `count` numbers; raises CursorInvalid when a bit was changed or another user or purpose was meant."""
         raw = _decode(token)
         payload, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
@@ -37,7 +37,7 @@ class Seal:
 
 
 def _decode(token: str) -> bytes:
-    """Accepts exactly what `Seal.write` can produce: no other spelling of the same bytes."""
+    """Accepts exactly what `Signer.sign` can produce: no other spelling of the same bytes."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -19,7 +19,7 @@ from models.error import (
 )
 from models.transaction import Transaction
 from pubsub.base import PubSub
-from services.credential_status import standing_of
+from services.credential_status import credential_status_of
 from services.error import OutcomeUnclear, ServerUnavailable, StorageFull
 from services.failure import FailureLog
 from services.transaction import Events, WriteTransaction
@@ -103,7 +103,7 @@ class GuardedDatabase(Database):
         self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         def write(tx: WriteTransaction) -> T:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             return fn(tx, *args, **kwargs)
 
         return await self.write(write)

@@ -15,7 +15,7 @@ from services.account.issuer import Issuers, IssuerSettings
 from services.account.key_holder import KeyHolders
 from services.account.key_ring import Fetch
 from services.cost import CostService
-from services.cursor import Seal
+from services.cursor import Signer
 from services.file.attachment import AttachmentService
 from services.file.inspection import Reception
 from services.file.picture import PictureDecoder
@@ -103,11 +103,11 @@ class Services:
                 await storage.open()
             if checks_storage:
                 await StorageLink(database, storage).check()
-            seal = Seal(await database.write(secret.get_or_put, "seal"))
+            signer = Signer(await database.write(secret.get_or_put, "seal"))
         except BaseException:
             await database.close()
             raise
-        return cls.build(database, storage, limits, seal, Issuers(issuers, fetch))
+        return cls.build(database, storage, limits, signer, Issuers(issuers, fetch))
 
     @classmethod
     def build(
@@ -115,19 +115,19 @@ class Services:
         database: GuardedDatabase,
         storage: Storage,
         limits: Limits,
-        seal: Seal,
+        signer: Signer,
         issuers: Issuers,
     ) -> "Services":
         """Puts them together; the database and the storage are open."""
         pubsub = database.pubsub
-        user = UserService(database, seal, limits)
+        user = UserService(database, signer, limits)
         host_users = HostUsers(database, issuers, limits)
         authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user, limits), limits)
-        message = MessageService(database, user, seal)
-        conversation = ConversationService(database, user, message, seal)
+        message = MessageService(database, user, signer)
+        conversation = ConversationService(database, user, message, signer)
         pictures = PictureDecoder()
         reception = Reception(storage, pictures, limits)
-        attachment = AttachmentService(database, storage, seal, reception, limits)
+        attachment = AttachmentService(database, storage, signer, reception, limits)
         upload = UploadService(database, storage, attachment, reception, limits)
         thumbnailer = Thumbnailer(database, storage, pictures)
         setting = SettingService(database, user.policy)
@@ -150,20 +150,22 @@ class Services:
             conversation,
             message,
             SendService(database, user, message, attachment, limits),
-            EditService(database, user, message, seal, limits),
+            EditService(database, user, message, signer, limits),
             deletion,
             ReactionService(database, user, message, limits),
             receipt,
             RequestService(database, conversation),
             PreferenceService(database, conversation),
-            RelationService(database, user, seal),
+            RelationService(database, user, signer),
             setting,
             presence,
             ReportService(database, limits),
-            BlockService(database, user, seal),
+            BlockService(database, user, signer),
             attachment,
             upload,
-            StreamService(database, pubsub, authenticator, user, conversation, presence, event_resolver, seal, limits),
+            StreamService(
+                database, pubsub, authenticator, user, conversation, presence, event_resolver, signer, limits
+            ),
             Sweeper(database, storage_sweeper, upload, thumbnailer, limits),
             CostService(limits),
             link,

@@ -17,7 +17,7 @@ from services.account.authentication import Authenticator, session_viewer
 from services.account.host_user import USERNAME
 from services.account.issuer import LEEWAY_SECONDS
 from services.account.password import Passwords, password_issue
-from services.credential_status import check_state, standing_of
+from services.credential_status import check_state, credential_status_of
 from services.error import (
     AlreadyExists,
     BadRequest,
@@ -186,7 +186,7 @@ class AccountService:
         password_hash = await self._passwords.hash(new)
 
         def change(tx: Transaction) -> int:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             if not tx.run(users.REHASH, id=viewer.user_id, known=known, password_hash=password_hash):
                 raise InvalidCredentials("The current password is wrong.")  # it was changed meanwhile
             return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)

@@ -10,7 +10,7 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from services import audit
 from services.account.authentication import Authenticator
-from services.credential_status import standing_of
+from services.credential_status import credential_status_of
 from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -54,7 +54,7 @@ class ApiKeyService:
             raise PermissionDenied("Keys with ACT_AS_ANY_USER or ADMIN are made by the operator: `./sotto key create`.")
 
         def write(tx: Transaction) -> tuple[ApiKeyRow, str]:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             return self.put(tx, viewer.user_id, name, scopes, expires_at)
 
         return await self._database.write(write)
@@ -64,7 +64,7 @@ class ApiKeyService:
         viewer.check(Right.ACCOUNT)
 
         def write(tx: Transaction) -> list[bytes]:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             return _delete(tx, viewer.user_id, id_)
 
         hashes = await self._database.write(write)

@@ -16,7 +16,7 @@ from pubsub.base import Hint, PubSub
 from services.account.credentials import Credentials
 from services.account.host_user import HostUsers
 from services.account.key_holder import KeyHolders
-from services.credential_status import Standing, standing_in, standing_of
+from services.credential_status import CredentialStatus, credential_status_of, session_status_of
 from services.error import Forbidden, SottoError, Unauthenticated
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
@@ -160,14 +160,14 @@ class Authenticator:
             raise Unauthenticated(BAD_TOKEN, self._reasons.get(session, RevocationReason.TOKEN_REVOKED))
         viewer = Viewer(row.user_id, session, row.expires_at, device_id=row.device_id)
         with self._reason_given(session):
-            standing = standing_in(row)
-        return await self._use(viewer, standing)
+            status = session_status_of(row)
+        return await self._use(viewer, status)
 
     async def _renew(self, viewer: Viewer) -> Viewer:
         """Looks at the credential again, and notes that it is used; the viewer with the time that it has now."""
         with self._reason_given(viewer.session):
-            standing = await self._database.read(standing_of, viewer)
-        return await self._use(viewer, standing)
+            status = await self._database.read(credential_status_of, viewer)
+        return await self._use(viewer, status)
 
     @contextmanager
     def _reason_given(self, session: bytes) -> Iterator[None]:
@@ -178,27 +178,27 @@ class Authenticator:
             error.reason = self._reasons.get(session, error.reason)
             raise
 
-    async def _use(self, viewer: Viewer, standing: Standing) -> Viewer:
+    async def _use(self, viewer: Viewer, status: CredentialStatus) -> Viewer:
         now = now_ms()
-        expires_at = self._expiry_of(viewer, standing, now)
-        is_seen = standing.last_seen_at is not None and now - standing.last_seen_at < SEEN_MS
-        if expires_at != standing.expires_at or not (is_seen or viewer.kind is CredentialKind.TOKEN):
+        expires_at = self._expiry_of(viewer, status, now)
+        is_seen = status.last_seen_at is not None and now - status.last_seen_at < SEEN_MS
+        if expires_at != status.expires_at or not (is_seen or viewer.kind is CredentialKind.TOKEN):
             with suppress(SottoError):  # a full disk keeps nobody out
                 await self._database.write(_note_use, viewer, expires_at, now)
         if viewer.kind is not CredentialKind.SESSION:
             return viewer
         device = viewer.device_id
-        return session_viewer(self._limits, viewer.user_id, viewer.session, expires_at, device, standing.is_trusted)
+        return session_viewer(self._limits, viewer.user_id, viewer.session, expires_at, device, status.is_trusted)
 
-    def _expiry_of(self, viewer: Viewer, standing: Standing, now: int) -> int:
+    def _expiry_of(self, viewer: Viewer, status: CredentialStatus, now: int) -> int:
         """A session that is used has its full time again, once a day for the write that it costs; others have not."""
         if viewer.kind is not CredentialKind.SESSION:
-            return standing.expires_at
+            return status.expires_at
         life = self._limits.session_life_seconds * 1000
-        if standing.expires_at >= now + life - min(DAY_MS, life // 10):
-            return standing.expires_at
-        last = standing.created_at + self._limits.session_max_life_seconds * 1000
-        return max(standing.expires_at, min(now + life, last))
+        if status.expires_at >= now + life - min(DAY_MS, life // 10):
+            return status.expires_at
+        last = status.created_at + self._limits.session_max_life_seconds * 1000
+        return max(status.expires_at, min(now + life, last))
 
 
 def session_viewer(

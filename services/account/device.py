@@ -8,7 +8,7 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from services import audit
 from services.account.authentication import Authenticator
-from services.credential_status import standing_of
+from services.credential_status import credential_status_of
 from services.error import NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.person.user import get_id
@@ -45,11 +45,11 @@ class DeviceService:
         viewer.check(Right.ACCOUNT)
 
         def write(tx: Transaction) -> DeviceRow:
-            standing = standing_of(tx, viewer)
+            status = credential_status_of(tx, viewer)
             row = _find(tx, viewer, [id_]).get(id_)
             if row is None:
                 raise NotFound(_NONE)
-            if not standing.is_trusted:
+            if not status.is_trusted:
                 raise PermissionDenied("A device that is not trusted itself cannot confirm one; use another of yours.")
             _trust(tx, viewer.user_id, id_)
             return row._replace(is_trusted=1)
@@ -83,7 +83,7 @@ class DeviceService:
         viewer.check(Right.ACCOUNT)
 
         def write(tx: Transaction) -> list[bytes]:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             tokens = tx.values(sessions.OF_DEVICE, user=viewer.user_id, device=id_)
             if not tx.run(devices.DELETE, user=viewer.user_id, id=id_):
                 raise NotFound(_NONE)

@@ -11,7 +11,7 @@ from models.attachment import AttachmentRow, NewUploadRow
 from models.base import new_id, now_ms
 from models.message import MessageKind
 from models.transaction import Transaction
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import (
     AttachmentsRejected,
     BadRequest,
@@ -47,11 +47,11 @@ class AttachmentService:
     """The way of a file: receive, check, store, attach (services/file/attached_upload.py), download."""
 
     def __init__(
-        self, database: GuardedDatabase, storage: Storage, seal: Seal, reception: Reception, limits: Limits
+        self, database: GuardedDatabase, storage: Storage, signer: Signer, reception: Reception, limits: Limits
     ) -> None:
         self._database = database
         self._storage = storage
-        self._seal = seal
+        self._signer = signer
         self._reception = reception
         self._limits = limits
         self._uploads = RateLimiter(limits.upload_rate_per_minute, "files")
@@ -169,7 +169,7 @@ class AttachmentService:
         expires_in_seconds = min(expires_in_seconds, self._limits.url_life_seconds)
         expires_at = now_ms() // 1000 + expires_in_seconds
         numbers = (viewer.user_id, row.message_id, row.position, expires_at, inline + 2 * is_thumbnail)
-        return f"/files/{self._seal.write('file', 0, *numbers)}"
+        return f"/files/{self._signer.sign('file', 0, *numbers)}"
 
     async def open(self, token: str) -> Download:
         """The file that a signed path names, if its viewer may still see it.
@@ -177,7 +177,7 @@ class AttachmentService:
         Raises NotFound for every reason alike: changed, expired, no longer visible, account not active.
         """
         try:
-            viewer_id, message_id, position, expires_at, form = self._seal.read("file", 0, token, 5)
+            viewer_id, message_id, position, expires_at, form = self._signer.verify("file", 0, token, 5)
         except CursorInvalid:
             raise NotFound("There is no such file.") from None
         row = await self._database.read(_find_for, viewer_id, message_id, position)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from models import upload_session as sessions
 from models.transaction import Transaction
 from models.upload_session import UploadSessionRow
-from services.credential_status import standing_of
+from services.credential_status import credential_status_of
 from services.error import AttachmentsRejected, NotFound, OutcomeUnclear
 from services.file.attached_upload import number_of
 from services.file.attachment import AttachmentService, put_uploads
@@ -87,7 +87,7 @@ class Completion:
         )
 
         def write(tx: Transaction, whole: frozenset[str]) -> list[str]:
-            standing_of(tx, viewer)
+            credential_status_of(tx, viewer)
             if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
                 raise NotFound("There is no such upload.")  # cancelled meanwhile
             return put_uploads(tx, [row], whole)  # towards the quota it counts since it was begun

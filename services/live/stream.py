@@ -11,7 +11,7 @@ from models.event import EventKind, Position
 from models.transaction import Transaction
 from pubsub.base import EphemeralEvent, EphemeralKind, Mailbox, PubSub
 from services.account.authentication import Authenticator
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import CursorExpired, CursorInvalid, NotFound, RequestError, ServerUnavailable
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -72,7 +72,7 @@ class StreamService:
         conversations: ConversationService,
         presence: PresenceService,
         resolver: EventResolver,
-        seal: Seal,
+        signer: Signer,
         limits: Limits,
     ) -> None:
         self._database = database
@@ -82,7 +82,7 @@ class StreamService:
         self._conversations = conversations
         self._presence = presence
         self._resolver = resolver
-        self._seal = seal
+        self._signer = signer
         self._reads = asyncio.Semaphore(CONCURRENT_READS)
         self._begun = RateLimiter(limits.subscription_rate_per_minute, "subscriptions")
         self._open = ConcurrencyLimit(limits.max_subscriptions, "subscriptions")
@@ -93,7 +93,7 @@ class StreamService:
 
     def cursor_of(self, viewer: Viewer, position: Position) -> str:
         """The cursor behind an event: going on from it begins with the next."""
-        return self._seal.write("event", viewer.user_id, *position)
+        return self._signer.sign("event", viewer.user_id, *position)
 
     async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> EventBatch:
         """Events after the cursor, oldest first; raises BadRequest, CursorInvalid, CursorExpired."""
@@ -234,9 +234,9 @@ class StreamService:
 
     def _read(self, viewer: Viewer, cursor: str) -> tuple[int, int | None]:
         try:
-            n, at = self._seal.read("event", viewer.user_id, cursor, 2)
+            n, at = self._signer.verify("event", viewer.user_id, cursor, 2)
         except CursorInvalid:  # those of earlier versions have no time; they stay good over an upgrade
-            return self._seal.read("event", viewer.user_id, cursor, 1)[0], None
+            return self._signer.verify("event", viewer.user_id, cursor, 1)[0], None
         return n, at
 
     def _load(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> EventBatch:

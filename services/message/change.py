@@ -87,22 +87,22 @@ def recipients_of(rows: Sequence[MemberRow], visible_to: frozenset[int]) -> froz
     return visible_to - {each.user_id for each in rows if each.request_state == RequestState.DECLINED}
 
 
-def check_own(subject: Subject, viewer_id: int, deed: str) -> None:
+def check_own(subject: Subject, viewer_id: int, action: str) -> None:
     """Raises PermissionDenied for a message of somebody else."""
     if subject.row.sender_id != viewer_id:
-        raise PermissionDenied(f"Only the sender of a message can {deed} it.")
+        raise PermissionDenied(f"Only the sender of a message can {action} it.")
 
 
-def check_standing(subject: Subject, deed: str) -> None:
+def check_not_deleted(subject: Subject, action: str) -> None:
     """Raises PermissionDenied for a message that was deleted for everyone."""
     if subject.row.deleted_at is not None:
-        raise PermissionDenied(f"This message was deleted, so you can no longer {deed} it.")
+        raise PermissionDenied(f"This message was deleted, so you can no longer {action} it.")
 
 
-def check_window(subject: Subject, now: int, window_seconds: int, deed: str) -> None:
+def check_window(subject: Subject, now: int, window_seconds: int, action: str) -> None:
     """Raises TooLate past the window, in seconds since the message was sent; 0 is no limit. `now` in ms since 1970."""
     if window_seconds and now - subject.row.created_at > window_seconds * 1000:
-        raise TooLate(f"A message can be {deed} within {window_seconds} seconds of sending it.", window_seconds)
+        raise TooLate(f"A message can be {action} within {window_seconds} seconds of sending it.", window_seconds)
 
 
 def check_reach(tx: Transaction, users: UserService, subject: Subject, viewer_id: int) -> None:

@@ -13,7 +13,7 @@ from models.conversation import ConversationKind, ConversationRow
 from models.member import UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.message.consent import groups_reaching_nobody, requesters_of
@@ -96,11 +96,11 @@ class ConversationFilter:
 class ConversationService:
     """Reads conversations, each of which is its members' alone."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, signer: Signer) -> None:
         self._database = database
         self._users = users
         self._messages = messages
-        self._seal = seal
+        self._signer = signer
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
         """Those of the ids that exist and have the viewer as a member."""
@@ -126,7 +126,7 @@ class ConversationService:
         if (request.first and request.before is not None) or (request.last and request.after is not None):
             raise BadRequest("`after` goes with `first`, `before` with `last`.")
         after, before = (
-            None if cursor is None else self._seal.read("conversation", viewer.user_id, cursor, 2)
+            None if cursor is None else self._signer.verify("conversation", viewer.user_id, cursor, 2)
             for cursor in (request.after, request.before)
         )
         return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
@@ -154,7 +154,7 @@ class ConversationService:
     ) -> Page[tuple[AttachmentRow, MessageView]]:
         """The files of a conversation with their messages, newest first; `kinds` None means all of them."""
         request.check()
-        after = None if request.after is None else self._seal.read("attachment", viewer.user_id, request.after, 2)
+        after = None if request.after is None else self._signer.verify("attachment", viewer.user_id, request.after, 2)
         return await self._database.read_for(
             viewer, self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
         )
@@ -164,21 +164,21 @@ class ConversationService:
     ) -> Page[ParticipantView]:
         """A page of members that were loaded, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
         request.check()
-        after = -1 if request.after is None else self._seal.read("participant", viewer.user_id, request.after, 1)[0]
+        after = -1 if request.after is None else self._signer.verify("participant", viewer.user_id, request.after, 1)[0]
         left = [each for each in members if each.person.row.id > after]
         return forward(left, request.size, has_previous=after >= 0)
 
     def participant_cursor_of(self, viewer: Viewer, view: ParticipantView) -> str:
         """The cursor of a member in `page_of_members`."""
-        return self._seal.write("participant", viewer.user_id, view.person.row.id)
+        return self._signer.sign("participant", viewer.user_id, view.person.row.id)
 
     def cursor_of(self, viewer: Viewer, view: ConversationView) -> str:
         """The cursor of a conversation in `page_of`."""
-        return self._seal.write("conversation", viewer.user_id, view.row.activity, view.row.id)
+        return self._signer.sign("conversation", viewer.user_id, view.row.activity, view.row.id)
 
     def attachment_cursor_of(self, viewer: Viewer, row: AttachmentRow) -> str:
         """The cursor of a file in `page_of_attachments`."""
-        return self._seal.write("attachment", viewer.user_id, row.message_id, row.position)
+        return self._signer.sign("attachment", viewer.user_id, row.message_id, row.position)
 
     def load_by_id(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, ConversationView]:
         """Those of the ids that have the viewer as a member; runs inside a transaction."""

@@ -9,11 +9,11 @@ from models.edit import EditRow
 from models.event import Change
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import Conflict, InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.change import Subject, check_own, check_reach, check_standing, check_window, get_subject, hide
+from services.message.change import Subject, check_not_deleted, check_own, check_reach, check_window, get_subject, hide
 from services.message.message import MessageService, MessageView
 from services.page import Page, PageRequest, forward
 from services.person.user import UserService
@@ -31,13 +31,13 @@ class EditService:
         database: GuardedDatabase,
         users: UserService,
         messages: MessageService,
-        seal: Seal,
+        signer: Signer,
         limits: Limits,
     ) -> None:
         self._database = database
         self._users = users
         self._messages = messages
-        self._seal = seal
+        self._signer = signer
         self._limits = limits
 
     async def edit(self, viewer: Viewer, id_: int, text: str, expected_revision: int | None) -> MessageView:
@@ -56,19 +56,19 @@ class EditService:
         Raises BadRequest, CursorInvalid, and NotFound for what the viewer cannot see.
         """
         request.check()
-        after = 0 if request.after is None else self._seal.read("edit", viewer.user_id, request.after, 1)[0]
+        after = 0 if request.after is None else self._signer.verify("edit", viewer.user_id, request.after, 1)[0]
         return await self._database.read_for(viewer, _page, viewer.user_id, id_, after, request.size)
 
     def cursor_of(self, viewer: Viewer, row: EditRow) -> str:
         """The cursor of a text in `page_of`."""
-        return self._seal.write("edit", viewer.user_id, row.revision)
+        return self._signer.sign("edit", viewer.user_id, row.revision)
 
     def _edit(
         self, tx: WriteTransaction, viewer_id: int, id_: int, text: str, expected_revision: int | None
     ) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_own(subject, viewer_id, "edit")
-        check_standing(subject, "edit")
+        check_not_deleted(subject, "edit")
         check_window(subject, tx.at, self._limits.edit_window_seconds, "edited")
         check_reach(tx, self._users, subject, viewer_id)
         row = subject.row

@@ -12,7 +12,7 @@ from models.base import MAX_INTEGER, SEQ_BITS, message_id, now_ms, seq_of
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, backward, forward
@@ -61,10 +61,10 @@ class SearchFilter:
 class MessageService:
     """Reads messages; the right to see one is a condition of every statement."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, signer: Signer) -> None:
         self._database = database
         self._users = users
-        self._seal = seal
+        self._signer = signer
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
         """Those of the messages that exist and that the viewer may see."""
@@ -86,7 +86,7 @@ class MessageService:
         if around is not None and (request.after is not None or request.before is not None):
             raise BadRequest("`around` goes with `first` or `last` alone, not with a cursor.")
         after, before = (
-            None if cursor is None else self._seal.read("message", viewer.user_id, cursor, 1)[0]
+            None if cursor is None else self._signer.verify("message", viewer.user_id, cursor, 1)[0]
             for cursor in (request.after, request.before)
         )
         return await self._database.read_for(
@@ -109,18 +109,18 @@ class MessageService:
             raise BadRequest("`query` needs at least one letter or digit.")
         match = " ".join(f'"{word}"' for word in words[:32]) + "*" * (len(words[-1]) > 1)
         at, id_ = (
-            self._seal.read("found", viewer.user_id, after, 2) if after is not None else (MAX_INTEGER, MAX_INTEGER)
+            self._signer.verify("found", viewer.user_id, after, 2) if after is not None else (MAX_INTEGER, MAX_INTEGER)
         )
         size = PageRequest(first=first).size
         return await self._database.read_for(viewer, self._search, viewer.user_id, match, wanted, (at, id_), size)
 
     def cursor_of(self, viewer: Viewer, view: MessageView) -> str:
         """The cursor of a message in `page_of`."""
-        return self._seal.write("message", viewer.user_id, view.row.id)
+        return self._signer.sign("message", viewer.user_id, view.row.id)
 
     def found_cursor_of(self, viewer: Viewer, view: MessageView) -> str:
         """The cursor of a message in `search`."""
-        return self._seal.write("found", viewer.user_id, view.row.created_at, view.row.id)
+        return self._signer.sign("found", viewer.user_id, view.row.created_at, view.row.id)
 
     def load_visible(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageView]:
         """Those of the ids that the viewer may see; runs inside a transaction."""

@@ -12,7 +12,7 @@ from models.transaction import Transaction
 from services.error import InvalidInput
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.change import check_reach, check_standing, get_subject
+from services.message.change import check_not_deleted, check_reach, get_subject
 from services.message.message import MessageService, MessageView
 from services.person.user import Person, UserService
 from services.rejection import Issue, IssueReason
@@ -56,7 +56,7 @@ class ReactionService:
 
     def _react(self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
-        check_standing(subject, "react to")
+        check_not_deleted(subject, "react to")
         check_reach(tx, self._users, subject, viewer_id)
         if is_set:
             changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=emoji, at=tx.at)

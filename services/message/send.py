@@ -166,12 +166,12 @@ def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> in
         metadata=draft.metadata_json,
     )
     # In a group whoever has blocked the sender never gets the message, not even once the block is lifted.
-    deaf = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
-    for user_id in deaf:
+    blockers = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
+    for user_id in blockers:
         tx.run(hidden.PUT, user=user_id, message=id_)
-    for user_id in to.withheld - deaf:
+    for user_id in to.withheld - blockers:
         tx.run(hidden.WITHHOLD, user=user_id, message=id_)
-    unreached = to.withheld | deaf
+    unreached = to.withheld | blockers
     _advance(tx, conversation_id, sender_id, seq, to, unreached)
     tx.events.append(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)
     if draft.text:

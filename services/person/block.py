@@ -5,7 +5,7 @@ from models.base import MAX_INTEGER
 from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import EphemeralEvent, EphemeralKind
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
@@ -19,10 +19,10 @@ from services.viewer import Viewer
 class BlockService:
     """Only the blocker ever learns of a block; the other side sees an inbox that is closed."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, signer: Signer) -> None:
         self._database = database
         self._users = users
-        self._seal = seal
+        self._signer = signer
 
     async def block(self, viewer: Viewer, reference: Reference) -> Person:
         """Blocks; a second time it does nothing. Once this returns, no message of theirs to the viewer appears.
@@ -40,12 +40,12 @@ class BlockService:
         request.check()
         at, user_id = (MAX_INTEGER, MAX_INTEGER)
         if request.after is not None:
-            at, user_id = self._seal.read("block", viewer.user_id, request.after, 2)
+            at, user_id = self._signer.verify("block", viewer.user_id, request.after, 2)
         return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
 
     def cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
         """The cursor of a block in `page_of`."""
-        return self._seal.write("block", viewer.user_id, at, person.row.id)
+        return self._signer.sign("block", viewer.user_id, at, person.row.id)
 
     async def _change(self, viewer: Viewer, reference: Reference, *, is_blocked: bool) -> Person:
         return await self._database.write_for(viewer, self._store, viewer.user_id, reference, is_blocked=is_blocked)

@@ -4,7 +4,7 @@ from models import follow, mute
 from models.base import MAX_INTEGER, now_ms
 from models.prepared import Command
 from models.transaction import Transaction
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.page import Page, PageRequest, forward
@@ -16,10 +16,10 @@ from services.viewer import Viewer
 class RelationService:
     """Each of these is one person's own; the other side is never told of a mute."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, seal: Seal) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, signer: Signer) -> None:
         self._database = database
         self._users = users
-        self._seal = seal
+        self._signer = signer
 
     async def follow(self, viewer: Viewer, reference: Reference) -> Person:
         """Follows; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
@@ -42,12 +42,12 @@ class RelationService:
         request.check()
         at, user_id = MAX_INTEGER, MAX_INTEGER
         if request.after is not None:
-            at, user_id = self._seal.read("mute", viewer.user_id, request.after, 2)
+            at, user_id = self._signer.verify("mute", viewer.user_id, request.after, 2)
         return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
 
     def muted_cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
         """The cursor of a person in `page_of_muted`."""
-        return self._seal.write("mute", viewer.user_id, at, person.row.id)
+        return self._signer.sign("mute", viewer.user_id, at, person.row.id)
 
     def _put(self, tx: Transaction, viewer_id: int, reference: Reference, statement: Command, verb: str) -> Person:
         person = self._get(tx, viewer_id, reference)

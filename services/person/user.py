@@ -7,7 +7,7 @@ from enum import Enum
 from models import user as users
 from models.transaction import Transaction
 from models.user import UserRow
-from services.cursor import Seal
+from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -71,9 +71,9 @@ class Person:
 class UserService:
     """Finds people; never tells who blocked whom."""
 
-    def __init__(self, database: GuardedDatabase, seal: Seal, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, signer: Signer, limits: Limits) -> None:
         self._database = database
-        self._seal = seal
+        self._signer = signer
         self._limits = limits
         self.searches = RateLimiter(limits.search_rate_per_minute, "searches")
         self.policy = Policy(
@@ -124,13 +124,13 @@ class UserService:
             return Page([])
         after = ""
         if request.after is not None:
-            found = await self.find_many(viewer, self._seal.read("user", viewer.user_id, request.after, 1))
+            found = await self.find_many(viewer, self._signer.verify("user", viewer.user_id, request.after, 1))
             after = next((person.row.username.casefold() for person in found.values()), "")
         return await self._database.read(self._messageable, viewer.user_id, prefix, after, request.size)
 
     def cursor_of(self, viewer: Viewer, person: Person) -> str:
         """The cursor of a person in `page_of_messageable`."""
-        return self._seal.write("user", viewer.user_id, person.row.id)
+        return self._signer.sign("user", viewer.user_id, person.row.id)
 
     def resolve(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> list[Person | None]:
         """The person for each reference, in order; runs inside a transaction."""

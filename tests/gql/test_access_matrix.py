@@ -173,7 +173,7 @@ async def through_a_neighbour(world: World, actor: Actor, name: str) -> tuple[st
 
 async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """The log from its beginning: of one conversation, or whole."""
-    cursor = world.site.services.stream._seal.write("event", actor.user_id or 1, 0)
+    cursor = world.site.services.stream._signer.sign("event", actor.user_id or 1, 0)
     if name in {"block", "presence", "device", "key", "upload"}:
         return await listen(world, actor, ALL_EVENTS, after=cursor), None
     conversation = world.ids[name]["conversation"]
@@ -182,12 +182,12 @@ async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, s
 
 
 async def by_file_url(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
-    """A path signed for this actor, as if the server had made a mistake, or a seal were known."""
-    seal, expires_at = world.site.services.stream._seal, now_ms() // 1000 + 60
+    """A path signed for this actor, as if the server had made a mistake, or its secret were known."""
+    signer, expires_at = world.site.services.stream._signer, now_ms() // 1000 + 60
     answers = []
     for message_id in (world.numbers.get(name, 7), (5 << 27) | 3):
-        signer = actor.user_id if actor.has_paths else 0
-        path = f"/files/{seal.write('file', 0, signer, message_id, 0, expires_at, 0)}"
+        user_id = actor.user_id if actor.has_paths else 0
+        path = f"/files/{signer.sign('file', 0, user_id, message_id, 0, expires_at, 0)}"
         async with world.site.http.get(f"{world.site.url}{path}") as response:
             answers.append(f"{response.status} {(await response.read()).decode()}")
     return answers[0], answers[1]
@@ -475,14 +475,12 @@ async def test_a_group_does_not_show_its_others_who_has_not_agreed(world: World)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("deed", ["completeUpload", "cancelUpload"])
+@pytest.mark.parametrize("operation", ["completeUpload", "cancelUpload"])
 @pytest.mark.parametrize("actor", [name for name in SEES if name != "sender"])
-async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, deed: str) -> None:
+async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, operation: str) -> None:
     """Anybody else gets the answer for one that never was, and it is as it was."""
-    name = f"{deed[0].upper()}{deed[1:]}"
-    query = (
-        f"mutation ($input: {name}Input!) {{ {deed}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"
-    )
+    name = f"{operation[0].upper()}{operation[1:]}"
+    query = f"mutation ($input: {name}Input!) {{ {operation}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"
     asked, id_ = world.actors[actor], world.ids["upload"]["id"]
     before = await world.site.stored()
     answers = []

@@ -570,7 +570,7 @@ async def test_many_ways_at_once_make_one_file(world: World, monkeypatch: pytest
     (alice,) = await world.people("alice")
     for round_ in range(15):
         id_ = await has_been_put(world, alice)
-        deeds = [
+        operations = [
             world.services.upload.complete(alice, id_),
             append(world, alice, id_, 0, b"y" * 1700),
             world.services.upload.complete(alice, id_),
@@ -578,7 +578,7 @@ async def test_many_ways_at_once_make_one_file(world: World, monkeypatch: pytest
             *([world.services.upload.cancel(alice, id_)] if round_ % 3 == 0 else []),
         ]
         async with asyncio.timeout(20):
-            results = await asyncio.gather(*deeds[round_ % 4 :], *deeds[: round_ % 4], return_exceptions=True)
+            results = await asyncio.gather(*operations[round_ % 4 :], *operations[: round_ % 4], return_exceptions=True)
         expected = (UploadView, int, Conflict, OffsetMismatch, NotFound, AttachmentsRejected, type(None))
         assert [each for each in results if not isinstance(each, expected)] == []
         view = await world.services.upload.find(alice, id_)

@@ -42,7 +42,7 @@ class Chance:
         return verbs + ["follow", "mute"] + ([] if self.calm else ["block", "unblock", "settings", "report"])
 
     async def act(self) -> str:
-        """One deed; what it was."""
+        """One operation; what it was."""
         verb = self.random.choice(self.verbs)
         name = self.random.choice(self.names)
         try:
@@ -71,10 +71,10 @@ class Chance:
         places = [place for place in dict.fromkeys(map(conversation_of, self.ids)) if place in waiting]
         return self.random.choice(places) if places and self.random.random() < 0.9 else conversation_of(self._message())
 
-    def _remember(self, id_: int, names: list[str], deaf: set[int]) -> None:
+    def _remember(self, id_: int, names: list[str], blockers: set[int]) -> None:
         self.ids.append(id_)
         self.sent[names[0]].append(id_)
-        self.addressed[id_] = {self.world.viewers[each].user_id for each in names} - deaf
+        self.addressed[id_] = {self.world.viewers[each].user_id for each in names} - blockers
 
     async def _numbers(self, sql: str, number: int) -> set[int]:
         """What a table itself says."""
@@ -99,7 +99,7 @@ class Chance:
         self._remember(id_, [name, *others], set())
 
     async def _group(self, viewer: Viewer, name: str) -> None:
-        others, deaf = self._others(name, 2), await self._blockers_of(viewer)
+        others, blockers = self._others(name, 2), await self._blockers_of(viewer)
         reckoned = await self._reckon(viewer, others)
         try:
             id_ = await self.world.send(viewer, *others, text="hello all")
@@ -107,7 +107,7 @@ class Chance:
             said = {others[each.index] for each in refusal.rejections}
             assert reckoned is None or said == {each for each in others if reckoned[each] == "REFUSED"}, reckoned
             raise
-        self._remember(id_, [name, *others], deaf)
+        self._remember(id_, [name, *others], blockers)
         if reckoned is not None:
             asked = await self._numbers(
                 "SELECT user_id FROM member WHERE conversation_id = ? AND request_state = 1", conversation_of(id_)
@@ -129,12 +129,12 @@ class Chance:
 
     async def _into(self, viewer: Viewer, name: str) -> None:
         """Into a conversation that is there: in a group that is possible through a block."""
-        place, deaf = conversation_of(self._message()), await self._blockers_of(viewer)
+        place, blockers = conversation_of(self._message()), await self._blockers_of(viewer)
         members = await self._numbers("SELECT user_id FROM member WHERE conversation_id = ?", place)
         id_ = await self.world.send(viewer, text="and on", conversation_id=place)
         self.ids.append(id_)
         self.sent[name].append(id_)
-        self.addressed[id_] = members - deaf
+        self.addressed[id_] = members - blockers
 
     async def _each(self, viewer: Viewer, name: str) -> None:
         others = self._others(name, 2)

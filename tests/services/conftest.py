@@ -120,11 +120,13 @@ async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = Conv
     return [view.row.id for view in page.items]
 
 
-async def refused(world: World, deed: Awaitable[object], kind: type[Refused], *, match: str | None = None) -> Refused:
-    """The refusal of a deed; no row, no file and no event came of it, and nothing that was there has changed."""
+async def refused(
+    world: World, operation: Awaitable[object], kind: type[Refused], *, match: str | None = None
+) -> Refused:
+    """The refusal of a operation; no row, no file and no event came of it, and nothing that was there has changed."""
     before = await world.stored()
     with pytest.raises(kind, match=match) as caught:
-        await deed
+        await operation
     assert await world.stored() == before
     return caught.value
 

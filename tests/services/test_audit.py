@@ -26,7 +26,7 @@ def named(line: Any) -> dict[str, int]:
 
 
 async def test_a_line_names_whose_it_is_by_the_global_id(make_world: MakeWorld) -> None:
-    """Every deed that has one, in order; no number of a row anywhere in it."""
+    """Every operation that has one, in order; no number of a row anywhere in it."""
     world = await make_world(device_trust=DeviceTrust.REQUIRE)
     services = world.services
     first = (await services.account.sign_up(SignUp("alice", PASSWORD))).viewer

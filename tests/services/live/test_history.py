@@ -20,28 +20,28 @@ DEEDS = 25
 
 
 async def play(world: World, seed: int, *, calm: bool) -> None:
-    """One history: after every deed, every client agrees with the server; at its end one that was away all the time."""
+    """One history: after every operation, every client agrees with the server; at its end one that was away all the time."""
     names = [f"{name}-{seed}" for name in ("alice", "bob", "carol", "dave")]
     viewers = await world.people(*names)
     clients = [Client(world, viewer, with_positions=calm) for viewer in viewers]
     absent = [Client(world, viewer, with_positions=calm) for viewer in viewers]
     for client in (*clients, *absent):
         await client.load()
-    chance, deeds = Chance(world, names, seed, calm=calm), []
+    chance, operations = Chance(world, names, seed, calm=calm), []
     for _ in range(DEEDS):
-        deeds.append(await chance.act())
+        operations.append(await chance.act())
         for client in clients:
-            await check(client, chance, deeds)
+            await check(client, chance, operations)
     for client in absent:
-        await check(client, chance, deeds)
+        await check(client, chance, operations)
 
 
-async def check(client: Client, chance: Chance, deeds: list[str]) -> None:
+async def check(client: Client, chance: Chance, operations: list[str]) -> None:
     """The client follows, and shows what the server would show; nothing came to it that it may not see."""
     seen = await client.follow()
     wanted = await client.snapshot()
     shown_ids = {*client.state.messages, *(each.message.row.id for each in seen if each.message)}
-    assert all(client.viewer.user_id in chance.addressed[id_] for id_ in shown_ids), deeds
+    assert all(client.viewer.user_id in chance.addressed[id_] for id_ in shown_ids), operations
     for shown, right in (
         (client.state.conversations, wanted.conversations),
         (client.state.messages, wanted.messages),
@@ -49,15 +49,17 @@ async def check(client: Client, chance: Chance, deeds: list[str]) -> None:
         different = [id_ for id_ in {*shown, *right} if shown.get(id_) != right.get(id_)]
         if different:
             pair = (shown.get(different[0]), right.get(different[0]))
-            pytest.fail(f"after {deeds[-1]!r} the client shows and the server says:\n{pair[0]}\n{pair[1]}\n{deeds}")
-    assert (client.state.blocked, client.state.settings) == (wanted.blocked, wanted.settings), deeds
+            pytest.fail(
+                f"after {operations[-1]!r} the client shows and the server says:\n{pair[0]}\n{pair[1]}\n{operations}"
+            )
+    assert (client.state.blocked, client.state.settings) == (wanted.blocked, wanted.settings), operations
     unread = await client.world.services.conversation.unread(client.viewer)
-    assert (unread.messages, unread.conversations) == wanted.unread, deeds
+    assert (unread.messages, unread.conversations) == wanted.unread, operations
     requested = [place for place, each in wanted.conversations.items() if each["request"] == RequestState.PENDING]
     received = Counter(conversation_of(id_) for id_ in wanted.messages)
-    assert all(received[place] <= client.world.services.limits.max_request_messages for place in requested), deeds
+    assert all(received[place] <= client.world.services.limits.max_request_messages for place in requested), operations
     badge = await client.world.services.conversation.count_unmuted(client.viewer)
-    assert badge == client.state.unmuted(client.viewer.user_id, await chance.muted_by(client.viewer)), deeds
+    assert badge == client.state.unmuted(client.viewer.user_id, await chance.muted_by(client.viewer)), operations
 
 
 LIMITS: list[dict[str, Any]] = [

@@ -119,8 +119,8 @@ async def test_the_cursor_of_an_earlier_version_goes_by_its_number(world: World)
     """It has no time. It stays good over an upgrade, and what comes next has a cursor of ours."""
     alice, bob = await world.people("alice", "bob")
     await world.send(alice, "bob")
-    seal = world.services.stream._seal
-    old = [seal.write("event", bob.user_id, n) for n in (0, 1, 2, 3)]
+    signer = world.services.stream._signer
+    old = [signer.sign("event", bob.user_id, n) for n in (0, 1, 2, 3)]
     id_ = await world.send(alice, "bob")
 
     pages = [await world.services.stream.page_after(bob, cursor, None) for cursor in old]
@@ -128,7 +128,7 @@ async def test_the_cursor_of_an_earlier_version_goes_by_its_number(world: World)
     assert [len(page.items) for page in pages] == [3, 2, 1, 0]
     assert {page.items[-1].subject_id for page in pages[:3]} == {id_}
     with pytest.raises(CursorExpired):
-        await world.services.stream.page_after(bob, seal.write("event", bob.user_id, 4), None)
+        await world.services.stream.page_after(bob, signer.sign("event", bob.user_id, 4), None)
 
 
 async def test_whoever_had_come_as_far_as_what_was_trimmed_misses_nothing(

@@ -31,30 +31,30 @@ async def is_sound(world: World) -> bool:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_the_index_says_what_the_texts_say(world: World, seed: int) -> None:
-    """Forty deeds in random order, indexed now and then in lots of random size; then each word finds its messages."""
+    """Forty operations in random order, indexed now and then in lots of random size; then each word finds its messages."""
     chance = random.Random(seed)
     alice, bob = await world.people("alice", "bob")
     texts: dict[int, str | None] = {}
     for _ in range(40):
-        deed = chance.choice(["send", "file", "edit", "edit", "delete", "index", "index"])
+        operation = chance.choice(["send", "file", "edit", "edit", "delete", "index", "index"])
         known = [id_ for id_, text in texts.items() if text != ""]
-        if deed == "send":
+        if operation == "send":
             text = chance.choice(WORDS)
             texts[await world.send(alice, "bob", text=text)] = text
-        elif deed == "file":
+        elif operation == "file":
             texts[await world.send(alice, "bob", text=None, files=[await world.file(b"x")])] = None
-        elif deed == "edit" and known:
+        elif operation == "edit" and known:
             id_, text = chance.choice(known), chance.choice(WORDS)
             try:
                 await world.services.edit.edit(alice, id_, text, None)
                 texts[id_] = text
             except SottoError:
                 pass
-        elif deed == "delete" and known:
+        elif operation == "delete" and known:
             id_ = chance.choice(known)
             await world.services.deletion.delete_for_everyone(alice, id_)
             texts[id_] = ""
-        elif deed == "index":
+        elif operation == "index":
             await world.services.database.write(index_messages, chance.randrange(1, 4))
     await world.services.sweeper.index()
 

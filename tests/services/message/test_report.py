@@ -52,8 +52,8 @@ async def test_a_report_needs_a_foreign_message_that_one_sees(world: World) -> N
         (bob, "x" * 1001, 5, "comment", IssueReason.TOO_LONG),
         (bob, "a\0b", 5, "comment", IssueReason.MALFORMED),
     ):
-        deed = report(viewer, id_, ReportReason.SPAM, comment, count, block=False)
-        refusal = await refused(world, deed, InvalidInput)
+        operation = report(viewer, id_, ReportReason.SPAM, comment, count, block=False)
+        refusal = await refused(world, operation, InvalidInput)
         assert [(issue.path, issue.reason) for issue in refusal.issues] == [((path,), reason)]
     await refused(world, report(carol, id_, ReportReason.SPAM, None, 5, block=True), NotFound)
 

@@ -128,19 +128,21 @@ async def test_what_is_no_request_cannot_be_answered(world: World) -> None:
     service = world.services.request
     await refused(world, service.accept(alice, id_), Conflict)
     for number in (id_, 12345, -1):
-        for deed in (service.accept(carol, number), service.decline(carol, number, block=True)):
-            assert (await refused(world, deed, NotFound)).detail == "There is no such conversation."
+        for operation in (service.accept(carol, number), service.decline(carol, number, block=True)):
+            assert (await refused(world, operation, NotFound)).detail == "There is no such conversation."
     await service.accept(bob, id_)
-    for deed in (service.accept(bob, id_), service.decline(bob, id_, block=False)):
-        await refused(world, deed, Conflict)
+    for operation in (service.accept(bob, id_), service.decline(bob, id_, block=False)):
+        await refused(world, operation, Conflict)
 
 
 async def test_of_fifty_answers_at_once_one_counts(world: World) -> None:
     """Accepted or declined, on both sides the same; the others are conflicts."""
     alice, bob, id_ = await asked(world)
     service = world.services.request
-    deeds = [service.decline(bob, id_, block=False) if number % 2 else service.accept(bob, id_) for number in range(50)]
-    results = await asyncio.gather(*deeds, return_exceptions=True)
+    operations = [
+        service.decline(bob, id_, block=False) if number % 2 else service.accept(bob, id_) for number in range(50)
+    ]
+    results = await asyncio.gather(*operations, return_exceptions=True)
 
     assert all(isinstance(each, Refusal) for each in results if isinstance(each, BaseException))
     states = [await state_of(world, each, id_) for each in (alice, bob)]
