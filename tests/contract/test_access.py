@@ -15,7 +15,7 @@ FREE = {
     "DeviceService.list_of": "and itself; everybody else is asked for a right",
     "AccountService.sign_out": "and can leave",
     "Authenticator._renew": "finds out what the credential is good for",
-    "Authenticator._use": "notes that it was used, which is no operation of the person",
+    "Authenticator._use": "notes that it was used, which the person did not ask for",
     "Completion._keep": "a step of UploadService.append, offset and complete, which have asked",
 }
 

@@ -475,12 +475,14 @@ async def test_a_group_does_not_show_its_others_who_has_not_agreed(world: World)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("operation", ["completeUpload", "cancelUpload"])
+@pytest.mark.parametrize("field", ["completeUpload", "cancelUpload"])
 @pytest.mark.parametrize("actor", [name for name in SEES if name != "sender"])
-async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, operation: str) -> None:
+async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, field: str) -> None:
     """Anybody else gets the answer for one that never was, and it is as it was."""
-    name = f"{operation[0].upper()}{operation[1:]}"
-    query = f"mutation ($input: {name}Input!) {{ {operation}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"
+    name = f"{field[0].upper()}{field[1:]}"
+    query = (
+        f"mutation ($input: {name}Input!) {{ {field}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"
+    )
     asked, id_ = world.actors[actor], world.ids["upload"]["id"]
     before = await world.site.stored()
     answers = []

@@ -120,13 +120,11 @@ async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = Conv
     return [view.row.id for view in page.items]
 
 
-async def refused(
-    world: World, operation: Awaitable[object], kind: type[Refused], *, match: str | None = None
-) -> Refused:
-    """The refusal of a operation; no row, no file and no event came of it, and nothing that was there has changed."""
+async def refused(world: World, call: Awaitable[object], kind: type[Refused], *, match: str | None = None) -> Refused:
+    """The refusal of a call; no row, no file and no event came of it, and nothing that was there has changed."""
     before = await world.stored()
     with pytest.raises(kind, match=match) as caught:
-        await operation
+        await call
     assert await world.stored() == before
     return caught.value
 

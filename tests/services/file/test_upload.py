@@ -586,7 +586,7 @@ async def test_a_file_that_cannot_be_copied_is_no_bug(world: World) -> None:
 async def test_who_asks_while_the_last_part_is_kept_hears_that_it_is_ready(
     world: World, monkeypatch: pytest.MonkeyPatch, *, is_cut: bool
 ) -> None:
-    """The operation on the dead line is past its end: it is waited for, and not done a second time."""
+    """The request on the lost connection is past its end: it is waited for, and not made a second time."""
     (alice,) = await world.people("alice")
     id_ = await begun(world, alice)
     slow = SlowKeep(world, monkeypatch)

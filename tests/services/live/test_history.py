@@ -20,7 +20,7 @@ DEEDS = 25
 
 
 async def play(world: World, seed: int, *, calm: bool) -> None:
-    """One history: after every operation, every client agrees with the server; at its end one that was away all the time."""
+    """One history: after every operation each client agrees with the server; at its end one that was away as well."""
     names = [f"{name}-{seed}" for name in ("alice", "bob", "carol", "dave")]
     viewers = await world.people(*names)
     clients = [Client(world, viewer, with_positions=calm) for viewer in viewers]

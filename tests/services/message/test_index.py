@@ -31,7 +31,7 @@ async def is_sound(world: World) -> bool:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_the_index_says_what_the_texts_say(world: World, seed: int) -> None:
-    """Forty operations in random order, indexed now and then in lots of random size; then each word finds its messages."""
+    """Forty operations in random order, indexed in batches of random size; then each word finds its messages."""
     chance = random.Random(seed)
     alice, bob = await world.people("alice", "bob")
     texts: dict[int, str | None] = {}
