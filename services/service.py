@@ -134,7 +134,7 @@ class Services:
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)
         link = StorageLink(database, storage)
         storage_sweeper = StorageSweeper(database, storage, link, upload.parts, limits)
-        event_resolver = EventResolver(user, message, conversation, setting)
+        resolver = EventResolver(user, message, conversation, setting)
         deletion = DeletionService(database, storage, message, limits)
         receipt = ReceiptService(database, conversation)
         services = cls(
@@ -163,9 +163,7 @@ class Services:
             BlockService(database, user, signer),
             attachment,
             upload,
-            StreamService(
-                database, pubsub, authenticator, user, conversation, presence, event_resolver, signer, limits
-            ),
+            StreamService(database, pubsub, authenticator, user, conversation, presence, resolver, signer, limits),
             Sweeper(database, storage_sweeper, upload, thumbnailer, limits),
             CostService(limits),
             link,
