@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flow import client
+from services.file import picture
+from tests.flow import client, program
 from tests.leak import Recorder, leaks_in
 
 _recorder = Recorder()
@@ -15,6 +16,7 @@ def pytest_configure() -> None:
     """Hear everything from here on; in a worker of xdist too. Collecting tests makes no garbage."""
     _recorder.start()
     gc.disable()
+    picture.start_worker = program.fork_worker  # type: ignore[assignment]
 
 
 def pytest_runtestloop() -> None:

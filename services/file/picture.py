@@ -107,18 +107,7 @@ class PictureDecoder:
     ) -> AsyncIterator[tuple[object, asyncio.StreamReader]]:
         """The worker's line, and what follows it; the worker is gone at the end, also when it is cancelled."""
         async with self._processes:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                str(_WORKER),
-                command,
-                str(path),
-                mime_type,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
-            )
+            process = await start_worker(command, path, mime_type)
             assert process.stdout is not None
             is_ready = False
             try:
@@ -138,6 +127,17 @@ class PictureDecoder:
                 if process.returncode is None:
                     process.kill()
                 await process.communicate()  # also what nobody has read: or it would wait for that
+
+
+async def start_worker(command: str, path: Path, mime_type: str) -> asyncio.subprocess.Process:
+    """Whoever starts it ends it."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", str(_WORKER), command, str(path), mime_type),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+    )
 
 
 async def _answer_of(reader: asyncio.StreamReader) -> object:

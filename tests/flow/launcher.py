@@ -1,8 +1,8 @@
-"""The launcher: imports Sotto once and forks for each start, which costs a twentieth of `python -m server`.
+"""The launcher: imports a program once and forks for each start, which costs a twentieth of a start by exec.
 
-tests/flow/program.py runs it. A request is one byte, with the descriptors of the three standard streams and of a
-socket. Over that socket come the arguments, the environment and the folder; back go the process id and, at the end, the
-exit status.
+tests/flow/program.py runs one for each program. A request is one byte, with the descriptors of the three standard
+streams and of a socket. Over that socket come the arguments, the environment and the folder; back go the process id
+and, at the end, the exit status.
 """
 
 import gc
@@ -11,19 +11,15 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
-import server.cli.demo
-import server.cli.operator
-import server.cli.shell
-import server.log
-import server.process  # noqa: F401 - the commands import these when they run
-from server.__main__ import cli
+Command = Callable[[list[str]], object]
 
 _started: dict[int, socket.socket] = {}  # by process id: where the exit status goes
 
 
-def main(requests: socket.socket) -> None:
+def main(command: Command, requests: socket.socket) -> None:
     """Returns when the process of the tests is gone; in a process that was started, when its command returns."""
     signal.signal(signal.SIGCHLD, _report)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which end what they have started
@@ -39,7 +35,7 @@ def main(requests: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             requests.close()
-            _run(streams, control)
+            _run(command, streams, control)
             return
         _started[pid] = control
         control.sendall(b"%d\n" % pid)
@@ -57,7 +53,7 @@ def _report(*_: object) -> None:
             control.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _run(streams: list[int], control: socket.socket) -> None:
+def _run(command: Command, streams: list[int], control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
@@ -71,8 +67,30 @@ def _run(streams: list[int], control: socket.socket) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    cli(request["arguments"], prog_name="./sotto")
+    command(request["arguments"])
+
+
+def sotto() -> Command:
+    """`./sotto`, with what its commands import when they run."""
+    import server.cli.demo  # noqa: PLC0415
+    import server.cli.operator  # noqa: PLC0415
+    import server.cli.shell  # noqa: PLC0415
+    import server.log  # noqa: PLC0415
+    import server.process  # noqa: F401, PLC0415
+    from server.__main__ import cli  # noqa: PLC0415
+
+    return lambda arguments: cli(arguments, prog_name="./sotto")
+
+
+def picture_worker() -> Command:
+    """The worker for one picture, with what it imports once its limits are set."""
+    from PIL import Image  # noqa: PLC0415
+
+    from services.file.picture_worker import main  # noqa: PLC0415
+
+    Image.preinit()
+    return lambda arguments: main(*arguments)
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main({"sotto": sotto, "picture worker": picture_worker}[sys.argv[1]](), socket.socket(fileno=int(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""`./sotto …` as a process: what it prints, its signals and its end."""
+"""Programs of Sotto as processes: what they print, their signals and their end."""
 
 import asyncio
 import atexit
@@ -14,16 +14,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
 
+from services.file.picture import start_worker as exec_worker
+
+__all__ = ["exec_worker"]
+
 ROOT = Path(__file__).parents[2]
 
 
 class ForkedProcess:
-    """A process of the launcher's, with what tests use of asyncio's `Process`."""
+    """A process of a launcher's, with what is used of asyncio's `Process`."""
 
-    def __init__(self, pid: int, stdout: asyncio.StreamReader, end: asyncio.Task[int]) -> None:
+    def __init__(self, pid: int, end: asyncio.Task[int], stdout: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.stdout = stdout
         self._pid = pid
         self._end = end
+        self._writer = writer
 
     @property
     def returncode(self) -> int | None:
@@ -34,12 +39,28 @@ class ForkedProcess:
         """To be called before its end."""
         os.kill(self._pid, number)
 
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
     async def wait(self) -> int:
         """Returns the exit status."""
         return await asyncio.shield(self._end)
 
+    async def communicate(self) -> tuple[bytes, None]:
+        """Reads to the end of the output, and waits for that of the process."""
+        output = await self.stdout.read()
+        await self.wait()
+        self._writer.close()
+        return output, None
+
 
 Process = asyncio.subprocess.Process | ForkedProcess
+Start = Callable[..., AbstractAsyncContextManager[Process]]
+
+
+async def fork_worker(command: str, path: Path, mime_type: str) -> ForkedProcess:
+    """In the place of `services.file.picture.start_worker`: a picture costs three starts, and each 60 ms of CPU."""
+    return await _fork("picture worker", command, str(path), mime_type)
 
 
 @asynccontextmanager
@@ -54,25 +75,12 @@ async def started(
 
     `stdin` and `stderr` are descriptors, of /dev/null if left out; `environment` is added to that of the tests.
     """
-    request = {"arguments": arguments, "folder": str(folder), "environment": {**os.environ, **(environment or {})}}
-    output, its_output = socket.socketpair()
-    control, its_control = socket.socketpair()
-    with its_output, its_control, Path(os.devnull).open("r+b") as nothing:  # noqa: ASYNC230
-        streams = (stdin or nothing.fileno(), its_output.fileno(), stderr or nothing.fileno())
-        socket.send_fds(_launcher(), [b"+"], [*streams, its_control.fileno()])
-    stdout, output_writer = await asyncio.open_connection(sock=output)
-    lines, control_writer = await asyncio.open_connection(sock=control)
+    environment = {**os.environ, **(environment or {})}
+    process = await _fork("sotto", *arguments, stdin=stdin, stderr=stderr, folder=folder, environment=environment)
     try:
-        control_writer.write(json.dumps(request).encode() + b"\n")
-        pid = int(await lines.readline())
-        process = ForkedProcess(pid, stdout, asyncio.create_task(_number(lines)))
-        try:
-            yield process
-        finally:
-            await _end(process)
+        yield process
     finally:
-        output_writer.close()
-        control_writer.close()
+        await _end(process)
 
 
 @asynccontextmanager
@@ -98,9 +106,6 @@ async def executed(
         await _end(process)
 
 
-Start = Callable[..., AbstractAsyncContextManager[Process]]
-
-
 async def finished(
     *arguments: str,
     text: str = "",
@@ -124,23 +129,50 @@ async def finished(
         return status, said.decode(), stderr.read().decode()
 
 
-async def _number(lines: asyncio.StreamReader) -> int:
-    return int(await lines.readline())
+async def _fork(
+    program: str,
+    *arguments: str,
+    stdin: int | None = None,
+    stderr: int | None = None,
+    folder: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> ForkedProcess:
+    output, its_output = socket.socketpair()
+    control, its_control = socket.socketpair()
+    with its_output, its_control, Path(os.devnull).open("r+b") as nothing:  # noqa: ASYNC230
+        streams = (stdin or nothing.fileno(), its_output.fileno(), stderr or nothing.fileno())
+        socket.send_fds(_launcher(program), [b"+"], [*streams, its_control.fileno()])
+    stdout, output_writer = await asyncio.open_connection(sock=output)
+    lines, control_writer = await asyncio.open_connection(sock=control)
+    request = {"arguments": arguments, "folder": str(folder), "environment": dict(environment or {})}
+    control_writer.write(json.dumps(request).encode() + b"\n")
+    pid = int(await lines.readline())
+
+    async def end() -> int:
+        status = int(await lines.readline())
+        control_writer.close()
+        return status
+
+    return ForkedProcess(pid, asyncio.create_task(end()), stdout, output_writer)
 
 
 async def _end(process: Process) -> None:
     if process.returncode is None:
-        process.send_signal(signal.SIGKILL)
-    await process.wait()
+        process.kill()
+    await process.communicate()
 
 
 @cache
-def _launcher() -> socket.socket:
+def _launcher(program: str) -> socket.socket:
     """Where to ask it; it is started once for a process that runs tests, and ends with that."""
     ours, its = socket.socketpair()
-    command = (sys.executable, "-m", "tests.flow.launcher", str(its.fileno()))
+    command = (sys.executable, "-m", "tests.flow.launcher", program, str(its.fileno()))
+    names = os.environ if program == "sotto" else set(os.environ) & {"PATH", "LD_LIBRARY_PATH"}
+    environment = {name: os.environ[name] for name in names}
     with its:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()])
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()]
+        )
 
     def end() -> None:
         ours.close()

@@ -15,9 +15,16 @@ from PIL import Image
 
 from services.file import picture as picture_module
 from services.file.picture import Picture, PictureDecoder, UnsafePicture
+from tests.flow.program import exec_worker
 
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 BROKEN = r"^The picture could not be decoded\.$"
+
+
+@pytest.fixture(autouse=True)
+def real_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of its own, as of a server; other tests fork it."""
+    monkeypatch.setattr(picture_module, "start_worker", exec_worker)
 
 
 @pytest.fixture

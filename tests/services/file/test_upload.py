@@ -38,6 +38,7 @@ from services.viewer import Right, Viewer
 from storage.base import StagedFile, StorageFailed
 from storage.local import LocalStorage
 from storage.s3 import S3Storage
+from tests.flow.program import exec_worker
 from tests.services.conftest import MakeWorld, World, kinds_after, named, refused
 
 TEXT = b"The tide is out. " * 100
@@ -524,6 +525,7 @@ async def test_a_good_picture_that_cannot_be_read_may_pass_later(world: World, m
     received = await world.file(picture, "sea.png")
     before = await world.stored()
     with monkeypatch.context() as patch:
+        patch.setattr(picture_module, "start_worker", exec_worker)
         patch.setattr(picture_module, "_WORKER", world.folder / "gone.py")  # as where the disk does not give it
         with pytest.raises(AttachmentsRejected) as of_upload:
             await append(world, alice, id_, 0, picture)
