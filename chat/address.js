@@ -1,19 +1,19 @@
-// The address of what is open: `/#conversation=…`, or `/#with=…` before the first message. A fragment is sent to no server
-// and stands in no log; Back, Forward and a reload lead to it again, and so does a link, after the sign-in.
+// The URL of the open conversation: `/#conversation=…`, or `/#with=…` before the first message. A fragment is not
+// sent to the server, so it is not logged. Back, Forward, reloads and links work.
 
 import { attempt, notice } from "./dialog.js";
 import { t } from "./text.js";
 
 export class Address {
   #thread = null;
-  #isFollowing = false; // until something else is open: the address leads, and is not written
+  #isFollowing = false; // while the page opens what the URL names, the URL is not updated
 
   constructor(store) {
     this.store = store;
     addEventListener("popstate", () => this.follow());
   }
 
-  /** Opens what the address names; one that leads nowhere is cleared. */
+  /** Opens what the URL names; clears a URL that names nothing. */
   async follow() {
     const { store } = this;
     const { hash } = location;
@@ -42,18 +42,18 @@ export class Address {
     return nodes.every((user) => user?.username) && store.openWith(nodes);
   }
 
-  /** An id that the server does not know by its form is as good as one that it does not find. */
+  /** A malformed ID is treated like an unknown one. */
   #orGone(answer) {
     return answer.catch((error) => (error.isRetryable ? Promise.reject(error) : null));
   }
 
-  /** Writes down what is open: a step of its own for what somebody opens, the same one for what becomes of it. */
+  /** Updates the URL: a new history entry when the user opens something, otherwise the current entry. */
   render() {
     const { thread } = this.store;
-    const hasTurned = thread !== this.#thread;
+    const hasChanged = thread !== this.#thread;
     this.#thread = thread;
-    if (this.#isFollowing && !hasTurned) return;
-    const isStep = hasTurned && thread && !this.#isFollowing;
+    if (this.#isFollowing && !hasChanged) return;
+    const isStep = hasChanged && thread && !this.#isFollowing;
     this.#isFollowing = false;
     const hash = hashOf(thread);
     if (hash === location.hash) return;
@@ -62,7 +62,7 @@ export class Address {
     else history.replaceState(history.state, "", address);
   }
 
-  /** Back to the list: by the step that led here, so that the list stands in the history once. */
+  /** Returns to the list, by Back if possible, so that the list is in the history only once. */
   leave() {
     if (history.state?.isFromList) history.back();
     else this.store.closeThread();

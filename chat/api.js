@@ -1,11 +1,11 @@
-// The requests of this page, and the session they are made in. What was sent last is kept for the drawer.
+// Sends requests in a session, and keeps a history of them for the drawer.
 
 import { QUERIES } from "./query.js";
 
 const KEY = "sotto.session";
-const KEPT = 20;
+const HISTORY = 20;
 const ANSWER_MS = 30_000;
-const BY_ITSELF = new Set([
+const BACKGROUND = new Set([
   "welcome",
   "receipts",
   "delivered",
@@ -21,7 +21,7 @@ const BY_ITSELF = new Set([
 
 const FINAL = new Set(["TYPE_NOT_ALLOWED", "UNSAFE", "EMPTY", "TOO_LARGE", "INVALID_INPUT"]);
 
-/** A refusal: its code, a sentence, and what the answer said besides. `OFFLINE` is a request that got no answer. */
+/** An error with its code, message and the other fields of the response. `OFFLINE`: there was no response. */
 export class ApiError extends Error {
   constructor(code, detail, data = {}) {
     super(detail);
@@ -29,23 +29,23 @@ export class ApiError extends Error {
     this.data = data;
   }
 
-  /** Whether it will be the same with every try, because the input itself is at fault: a file by its content, say. */
+  /** Whether retrying cannot help, because the input itself is wrong, such as the content of a file. */
   get isFinal() {
     const rejections = this.data.attachmentRejections ?? [{ reason: this.code, isRetryable: false }];
     return rejections.some(({ reason, isRetryable }) => !isRetryable && FINAL.has(reason));
   }
 
-  /** Whether the same request may pass a little later. */
+  /** Whether the same request can succeed later. */
   get isRetryable() {
     return ["OFFLINE", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED", "INTERNAL"].includes(this.code);
   }
 }
 
 export class Api extends EventTarget {
-  /** What was sent, newest first: `{name, document, variables, response, milliseconds, isChosen}`, the last by a person. */
+  /** Operations, newest first: `{name, document, variables, response, milliseconds, isByUser}`. */
   history = [];
 
-  /** `{token, username}`; of this tab, or the one that stays signed in; null for nobody. */
+  /** `{token, username}` of this tab, or the one that stays signed in; null if signed out. */
   session = JSON.parse(sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "null");
 
   begin(session, stay) {
@@ -65,7 +65,7 @@ export class Api extends EventTarget {
     return this.session ? `Bearer ${this.session.token}` : "";
   }
 
-  /** Runs a query of QUERIES; returns its data, raises ApiError. */
+  /** Runs an operation of QUERIES and returns its data; throws ApiError. */
   async query(name, variables = {}) {
     const entry = this.note(name, variables);
     const { session } = this;
@@ -78,14 +78,14 @@ export class Api extends EventTarget {
     return answer.data;
   }
 
-  /** Runs a mutation; returns its success, raises ApiError for every refusal. */
+  /** Runs a mutation and returns its success type; throws ApiError for all errors. */
   async mutate(name, input) {
     const [result] = Object.values(await this.query(name, { input }));
     if (!result.__typename.endsWith("Success")) throw new ApiError(result.code, result.detail, result);
     return result;
   }
 
-  /** Puts an operation into the history. */
+  /** Adds an operation to the history. */
   note(name, variables) {
     const entry = {
       name,
@@ -93,10 +93,10 @@ export class Api extends EventTarget {
       variables: masked(variables),
       response: null,
       milliseconds: null,
-      isChosen: !BY_ITSELF.has(name),
+      isByUser: !BACKGROUND.has(name),
     };
     this.history.unshift(entry);
-    this.history.length = Math.min(this.history.length, KEPT);
+    this.history.length = Math.min(this.history.length, HISTORY);
     this.dispatchEvent(new Event("sent"));
     return entry;
   }
@@ -113,7 +113,7 @@ export class Api extends EventTarget {
     }
   }
 
-  /** A session that has ended is told once; a late answer to the one before ends nothing. */
+  /** Announces the end of the session once; a late response to a previous session is ignored. */
   #refused(error, session) {
     const code = error.extensions?.code ?? "INTERNAL";
     const ended = ["UNAUTHENTICATED", "ACCOUNT_SUSPENDED", "ACCOUNT_DEACTIVATED"];
@@ -123,7 +123,7 @@ export class Api extends EventTarget {
   }
 }
 
-/** The same without passwords and tokens: the drawer may be on a screen that others see. */
+/** A copy without passwords and tokens, because the drawer may be visible to others. */
 function masked(value) {
   return JSON.parse(
     JSON.stringify(value, (key, inner) => (/password|token/i.test(key) && typeof inner === "string" ? "…" : inner)),

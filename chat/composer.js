@@ -1,4 +1,4 @@
-// Where one writes: text, files by choice, by dropping and by pasting, with their progress; an answer or an edit.
+// The composer: text, files (selected, dropped or pasted) with upload progress, replies and edits.
 
 import { attempt, notice, sentence } from "./dialog.js";
 import { button, h, keep } from "./dom.js";
@@ -6,15 +6,15 @@ import { percent, size, t } from "./text.js";
 import { Upload } from "./upload.js";
 
 const TYPING_MS = 3_000;
-const GROWS = CSS.supports("field-sizing: content"); // by itself, without a layout in the middle of a key
+const GROWS = CSS.supports("field-sizing: content"); // otherwise every key press costs a layout
 
 export class Composer {
   #uploads = [];
   #thread = null;
   #editing = null;
   #typed = 0;
-  #aside = ""; // what was being written when an edit began
-  #drafts = new Map(); // what was begun in a thread and not sent
+  #aside = ""; // the draft while a message is edited
+  #drafts = new Map(); // unsent drafts by thread
 
   constructor(store) {
     this.store = store;
@@ -53,8 +53,8 @@ export class Composer {
 
   render() {
     const { thread } = this.store;
-    if (thread !== this.#thread) this.#turnTo(thread);
-    if (thread.editing !== this.#editing) this.#turnToEdit(thread.editing);
+    if (thread !== this.#thread) this.#openThread(thread);
+    if (thread.editing !== this.#editing) this.#openEdit(thread.editing);
     const about = thread.editing ?? thread.replyTo;
     const words = thread.editing ? t("editing") : t("replying", { name: about?.sender?.displayName ?? t("erased") });
     this.about.replaceChildren(
@@ -76,7 +76,7 @@ export class Composer {
     });
   }
 
-  /** Takes files; what cannot pass by its size is said at once, in a sentence. */
+  /** Adds files; those that are empty or too large are refused immediately. */
   add(files) {
     const { maxAttachments, maxAttachmentBytes } = this.store.limits;
     for (const file of files) {
@@ -118,15 +118,15 @@ export class Composer {
     );
   }
 
-  /** An edit has the field for itself; what was being written comes back after it. */
-  #turnToEdit(message) {
+  /** Starts or ends an edit; the draft is restored afterwards. */
+  #openEdit(message) {
     if (!this.#editing) this.#aside = this.text.value;
     this.#editing = message;
     this.text.value = message ? message.text : this.#aside;
     this.#grow();
   }
 
-  #turnTo(thread) {
+  #openThread(thread) {
     const former = this.#thread;
     const text = this.#editing ? this.#aside : this.text.value;
     if (former) this.#drafts.set(former.key, { text, uploads: this.#uploads, replyTo: former.replyTo });
@@ -137,7 +137,7 @@ export class Composer {
     this.#uploads = draft?.uploads ?? [];
     thread.replyTo ??= draft?.replyTo ?? null;
     this.#grow();
-    if (matchMedia("(hover: hover)").matches) this.text.focus(); // a phone would open its keyboard
+    if (matchMedia("(hover: hover)").matches) this.text.focus(); // on a phone, focus opens the keyboard
   }
 
   #key(event) {
@@ -148,7 +148,7 @@ export class Composer {
     if (event.key === "Escape") this.#leave();
   }
 
-  /** Puts what could not be sent back where it came from. */
+  /** Returns an unsent message to the composer. */
   takeBack({ text, replyTo }, uploads) {
     this.text.value = [text, this.text.value].filter(Boolean).join("\n");
     this.#uploads = [...uploads, ...this.#uploads];

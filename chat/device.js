@@ -1,9 +1,9 @@
-// Somebody has signed in as the viewer elsewhere: was it them?
+// Asks the user to confirm a sign-in on another device.
 
 import { ask, notice } from "./dialog.js";
 import { t } from "./text.js";
 
-/** Asks about a device that is still there; one that was confirmed or sent away meanwhile needs no answer. */
+/** Asks about a device, unless it has been signed out since. */
 export async function askAboutDevice(api, { id }) {
   const { viewer } = await api.query("devices");
   const device = viewer.devices.find((each) => each.id === id && !each.isCurrent);

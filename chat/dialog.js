@@ -1,9 +1,9 @@
-// What stands in front of the page: questions, menus, and sentences about what went wrong.
+// Dialogs, menus and notices.
 
 import { button, h } from "./dom.js";
 import { has, t } from "./text.js";
 
-/** The sentence for a refusal: ours where there is one for its code, else the server's. */
+/** The text of an error: ours if there is one for its code, otherwise the server's. */
 export function sentence(error) {
   const { attachmentRejections, recipientRejections, issues } = error.data ?? {};
   if (attachmentRejections?.length)
@@ -19,7 +19,7 @@ export function sentence(error) {
 
 const worded = (key, detail, values) => (has(key) ? t(key, values) : detail || t("error.UNKNOWN"));
 
-/** Says a sentence for some seconds, and to a screen reader at once. */
+/** Shows a notice for 12 seconds; screen readers announce it. */
 export function notice(words) {
   const place = document.querySelector("#notice");
   const line = h(
@@ -32,7 +32,7 @@ export function notice(words) {
   setTimeout(() => line.remove(), 12_000);
 }
 
-/** Runs what a button asks for; a refusal is told in a sentence, a bug not hidden. */
+/** Runs an action and shows its error as a notice; anything but an ApiError is rethrown. */
 export async function attempt(act) {
   try {
     return await act();
@@ -45,7 +45,7 @@ export async function attempt(act) {
 
 let dialogs = 0;
 
-/** Opens a dialog; it closes by Escape, and by `close`, which `fill` gets. */
+/** Opens a modal dialog; `fill` gets a function that closes it, and returns its children. Escape closes it too. */
 export function dialog(title, fill) {
   const id = `dialog-${(dialogs += 1)}`;
   const box = h("dialog", { "aria-labelledby": id });
@@ -57,7 +57,7 @@ export function dialog(title, fill) {
   return box;
 }
 
-/** A question with a button for each answer: `[[words, act], …]`, and one that changes nothing and has the focus. */
+/** A confirmation dialog with a button for each of `[[label, action], …]`, and a Cancel button with the focus. */
 export function ask(title, words, answers) {
   dialog(title, (close) => [
     h("p", {}, words),
@@ -70,7 +70,7 @@ export function ask(title, words, answers) {
   ]);
 }
 
-/** A menu at a button; arrow keys move in it, Escape leaves it, and the button has the focus again. */
+/** Opens a menu at a button. Arrow keys move, Escape closes it, and the focus returns to the button. */
 export function menu(opener, items) {
   const box = h("div", { class: "menu", role: "menu", popover: "auto" });
   const choose = (act) => () => {

@@ -1,6 +1,6 @@
-// Elements without markup in strings: text is always text, whatever people write (W3C Trusted Types).
+// Builds elements without parsing markup, so that user text is never HTML (W3C Trusted Types).
 
-/** Makes an element; `on…` props are listeners, `class`, `aria-…` and the like attributes; null children are left out. */
+/** Creates an element. `on…` props become listeners, others attributes; null and false children are skipped. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -13,16 +13,16 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** A button with words; `label` is what a screen reader says where the words are a sign. */
+/** Creates a button. If its content is a symbol, pass `aria-label`. */
 export function button(words, onclick, props = {}) {
   return h("button", { type: "button", onclick, ...props }, words);
 }
 
-const signs = new WeakMap(); // what an element showed when it was made
+const signatures = new WeakMap(); // the signature of each element when it was created
 
 /**
- * Makes the children of `parent` those of `items`, in this order. An element stays as it is while its `sign` (a string
- * of all that it shows) does; one that is made anew keeps the focus of its old part with the same `data-focus`.
+ * Updates the children of `parent` to match `items`, in this order. An element is replaced only if its `sign` (a string
+ * of everything it shows) has changed; the focus then moves to the new part with the same `data-focus`.
  */
 export function keep(parent, items, { key, sign, make }) {
   const old = new Map([...parent.children].map((element) => [element.dataset.key, element]));
@@ -32,10 +32,10 @@ export function keep(parent, items, { key, sign, make }) {
     const signature = sign(item);
     let element = old.get(name);
     old.delete(name);
-    if (!element || signs.get(element) !== signature) {
+    if (!element || signatures.get(element) !== signature) {
       const made = make(item);
       made.dataset.key = name;
-      signs.set(made, signature);
+      signatures.set(made, signature);
       if (element) {
         if (place === element) place = made;
         replaceKeepingFocus(element, made);
@@ -54,7 +54,7 @@ function replaceKeepingFocus(old, made) {
   if (focused) (made.dataset.focus === focused ? made : made.querySelector(`[data-focus="${focused}"]`))?.focus();
 }
 
-/** Text with its http(s) addresses as links, which get no word about where they were clicked. */
+/** Turns http(s) URLs in the text into links that send no referrer. */
 export function linked(text) {
   return text.split(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])/u).map((part, i) => {
     if (i % 2 === 0 || !URL.canParse(part)) return part;
@@ -62,7 +62,7 @@ export function linked(text) {
   });
 }
 
-/** Words for a screen reader alone. */
+/** Text for screen readers only. */
 export function spoken(words) {
   return h("span", { class: "spoken" }, words);
 }

@@ -1,4 +1,4 @@
-// The GraphQL behind this page: what it sent last, what came back, and the way into GraphiQL.
+// A drawer with the latest GraphQL operations of this page, their responses, and a link to GraphiQL.
 
 import { button, h } from "./dom.js";
 import { t } from "./text.js";
@@ -37,7 +37,7 @@ export class Drawer {
     this.render();
   }
 
-  /** The newest operation that somebody asked for, as soon as there is one; the others can be chosen, and stay then. */
+  /** Shows the latest operation that the user caused, until the user selects another one. */
   render() {
     if (this.element.hidden) return;
     const { history } = this.api;
@@ -46,7 +46,7 @@ export class Drawer {
         h("option", { value: String(i) }, milliseconds === null ? name : `${name} · ${milliseconds} ms`),
       ),
     );
-    const newest = history.find(({ isChosen }) => isChosen) ?? history[0];
+    const newest = history.find(({ isByUser }) => isByUser) ?? history[0];
     if (newest !== this.#newest || !history.includes(this.#shown)) this.#shown = this.#newest = newest;
     this.choice.value = String(history.indexOf(this.#shown));
     this.#show(this.#shown);

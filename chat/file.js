@@ -1,10 +1,10 @@
-// A file of a message: a picture with its thumbnail, or a line with name and size; opened by a fresh signed URL.
+// Attachments: an image with its thumbnail, or a button with name and size. Opening one fetches a new signed URL.
 
 import { attempt, dialog } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { size, t } from "./text.js";
 
-const MOST = 320; // pixels of either side
+const MAX_PIXELS = 320; // per side
 
 export function fileElement(store, file) {
   const details = file.state === "PROCESSING" ? t("file.processing") : size(file.byteSize);
@@ -16,14 +16,14 @@ export function fileElement(store, file) {
   );
 }
 
-/** A picture that takes its room before it has come, so that nothing moves when it does. */
+/** An image with fixed dimensions, so that nothing moves when it has loaded. */
 function picture(store, file) {
   const { url } = file.thumbnail;
-  const scale = Math.min(1, MOST / file.thumbnail.width, MOST / file.thumbnail.height);
+  const scale = Math.min(1, MAX_PIXELS / file.thumbnail.width, MAX_PIXELS / file.thumbnail.height);
   const [width, height] = [file.thumbnail.width, file.thumbnail.height].map((each) => Math.round(each * scale) || 1);
   const image = h("img", { src: url, width, height, alt: file.filename, loading: "lazy" });
   const renew = async () => {
-    const { node } = await store.api.query("thumbnail", { id: file.id }); // its address has grown too old
+    const { node } = await store.api.query("thumbnail", { id: file.id }); // the URL has expired
     if (node?.thumbnail) image.src = node.thumbnail.url;
   };
   image.addEventListener("error", () => renew().catch(() => {}), { once: true });

@@ -1,4 +1,4 @@
-// What stands between the viewer and a message: a request that waits for an answer, a block, a closed inbox.
+// Replaces the composer if the viewer cannot write: an open message request, a block, or a restriction.
 
 import { attempt, notice } from "./dialog.js";
 import { button, h, keep } from "./dom.js";
@@ -10,7 +10,7 @@ export class Gate {
     this.element = h("div", { class: "request" });
   }
 
-  /** Whether the viewer may write here; where not, the reason and the way out stand there. */
+  /** Shows why the viewer cannot write, and what to do; returns whether the composer is shown. */
   render() {
     const { store } = this;
     const { conversation, others, id } = store.thread;
@@ -56,7 +56,7 @@ export class Gate {
   }
 }
 
-/** Blocks somebody, or takes it back, and looks again what may be sent where they are. */
+/** Blocks or unblocks a user, and reloads the open conversation. */
 export async function setBlock(store, user, isBlocked) {
   const { user: now } = await store.api.mutate(isBlocked ? "block" : "unblock", { user: { id: user.id } });
   store.put(now);
@@ -71,7 +71,7 @@ function reasonOf(conversation, others) {
   return others.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
 }
 
-/** Whether the viewer's own request is as full as a request can be: nothing says more, a decline least of all. */
+/** Whether the viewer's own request allows no more messages. A declined request looks the same on purpose. */
 function isWaiting({ requestState, requestedBy, sendRestriction }) {
   return requestState === "PENDING" && !requestedBy && sendRestriction === "NOT_ACCEPTING";
 }

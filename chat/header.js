@@ -1,4 +1,4 @@
-// Above the messages: with whom one speaks, whether they are there, and what can be done with the conversation.
+// The header of a conversation: title, presence and menu.
 
 import { ask, menu } from "./dialog.js";
 import { button, h, keep } from "./dom.js";

@@ -1,4 +1,4 @@
-// The two sides of the page, for somebody who is signed in.
+// The layout of the page after sign-in.
 
 import { Address } from "./address.js";
 import { ConversationView } from "./conversation.js";
@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 import { Sidebar } from "./sidebar.js";
 import { Store } from "./store.js";
 
-/** Shows the `lists`, which are under way, in `page`; raises ApiError. Calls `leave` with the reason when the session is over. */
+/** Fills `page` once the `lists` have loaded; throws ApiError. Calls `leave` with the reason when the session ends. */
 export async function openLayout(page, api, info, lists, { signOut, leave }) {
   const store = new Store(api);
   await store.start(lists);

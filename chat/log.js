@@ -1,4 +1,4 @@
-// The messages of the open conversation by day, and what waits to be sent; the newest at the end, and the way there.
+// The messages of the open conversation by day, followed by unsent ones, with a button that jumps to the latest.
 
 import { attempt, sentence } from "./dialog.js";
 import { button, h, keep } from "./dom.js";
@@ -7,20 +7,20 @@ import { Scroller } from "./scroller.js";
 import { Slice } from "./slice.js";
 import { day, dayKey, size, t } from "./text.js";
 
-const SAID = 3;
+const ANNOUNCED = 3; // messages kept for the screen reader
 
 export class MessageLog {
   #shown = null;
   #slice = new Slice();
-  #mayLoad = true; // not again by itself what has just failed
+  #mayLoad = true; // false after an error, until the reader scrolls
 
-  /** Calls `takeBack` with an item of the outbox that is not to be sent. */
+  /** Calls `takeBack` with an outbox item that the user cancels. */
   constructor(store, takeBack) {
     this.store = store;
     this.takeBack = takeBack;
     this.list = h("ol");
     this.earlier = button(t("earlier"), () => this.#loadEarlier(), { class: "earlier" });
-    // What is shown changes with every step through the conversation: what is new is said beside it.
+    // The list changes with every scroll, so new messages are announced in a separate element.
     const words = { role: "log", "aria-live": "off", "aria-label": t("messages"), tabindex: "0" };
     this.log = h("div", { class: "log", ...words }, this.earlier, this.list);
     this.said = h("div", { class: "spoken", "aria-live": "polite" });
@@ -30,7 +30,7 @@ export class MessageLog {
     this.scroller = new Scroller(this.log, this.list, () => this.#moved());
   }
 
-  /** Nothing is open. */
+  /** Called when no conversation is open. */
   clear() {
     this.#shown = null;
   }
@@ -38,7 +38,7 @@ export class MessageLog {
   render() {
     const { store, scroller } = this;
     const { thread } = store;
-    if (this.#shown !== thread) this.#turnTo(thread);
+    if (this.#shown !== thread) this.#openThread(thread);
     scroller.hold();
     const messages = this.#messages(thread);
     scroller.hasEnd = this.#slice.isEnd && !thread.hasAfter;
@@ -60,14 +60,14 @@ export class MessageLog {
     this.#reach();
   }
 
-  #turnTo(thread) {
+  #openThread(thread) {
     this.#shown = thread;
     this.#slice = new Slice();
     this.#mayLoad = true;
     this.said.replaceChildren();
   }
 
-  /** Those that are to be in the document; a goal decides which before they are made. */
+  /** The messages to render; a goal changes which, before their elements are created. */
   #messages(thread) {
     const { goal, messages, isLoading } = thread;
     const slice = this.#slice;
@@ -78,7 +78,7 @@ export class MessageLog {
     return slice.of(messages, goal === "end");
   }
 
-  /** To where the thread leads; else everything stays in its place. */
+  /** Scrolls to the goal of the thread; without one, keeps the position. */
   #go(thread) {
     const { goal, isLoading } = thread;
     if (isLoading || !goal) return this.scroller.settle();
@@ -87,7 +87,7 @@ export class MessageLog {
     else this.scroller.show(document.getElementById(`m-${goal}`));
   }
 
-  /** Days, messages and what waits to be sent, in the order of the page. */
+  /** Day separators, messages and unsent items, in display order. */
   #entries(messages) {
     const { thread, outbox } = this.store;
     const entries = [];
@@ -134,16 +134,16 @@ export class MessageLog {
     );
   }
 
-  /** Has a screen reader say what came; the list itself says nothing, because old messages come into it as well. */
+  /** Announces new messages to screen readers; the list itself cannot, because old messages are added to it too. */
   #say(thread) {
     for (const { sender, text, attachments } of thread.arrived.splice(0)) {
       const words = [text, ...attachments.map(({ filename }) => filename)].filter(Boolean).join(", ");
       this.said.append(h("p", {}, `${sender?.displayName ?? t("erased")}: ${words}`));
     }
-    while (this.said.children.length > SAID) this.said.firstElementChild.remove();
+    while (this.said.children.length > ANNOUNCED) this.said.firstElementChild.remove();
   }
 
-  /** What is at the end is on the screen of whoever stands there; for the others it is counted. */
+  /** At the end, new messages are seen; elsewhere the button counts them. */
   #look() {
     const { thread } = this.store;
     const { isAtEnd, below } = this.scroller;
@@ -196,7 +196,7 @@ export class MessageLog {
     });
   }
 
-  /** Whoever had the focus in what goes away goes on from the list. */
+  /** Moves the focus to the list when the focused element disappears. */
   #focus() {
     this.log.focus({ preventScroll: true });
   }
@@ -207,7 +207,7 @@ export class MessageLog {
   }
 }
 
-/** All that an entry shows, as a string. */
+/** Everything that an entry shows, as a string. */
 function signOf({ message, item, day: words }, { isGroup, last, found }) {
   if (words) return words;
   if (item) return JSON.stringify([item.state, item.error?.code, item.uploads.map(({ state }) => state)]);

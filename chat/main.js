@@ -1,4 +1,4 @@
-// The beginning: words, and who is signed in. What only they need comes after it, so that the door stands there early.
+// Entry point: loads the texts and the session, then shows the sign-in form or loads the rest of the page.
 
 import { Api, ApiError } from "./api.js";
 import { notice, sentence } from "./dialog.js";
@@ -8,8 +8,8 @@ import { has, loadTexts, t } from "./text.js";
 
 const REASON = "sotto.ended";
 const RELOADED = "sotto.reloaded";
-const PAUSE_MS = 30_000; // between two reloads that nobody asked for
-const LATE_MS = 300; // a sentence for those who wait, and no flicker for the others
+const PAUSE_MS = 30_000; // minimum time between automatic reloads
+const LATE_MS = 300; // delay of the status text, so that it does not flicker on fast connections
 const page = document.querySelector("#page");
 const api = new Api();
 let isLeaving = false;
@@ -28,8 +28,8 @@ async function boot() {
 }
 
 /**
- * The session is over: nothing of it stays, on the screen or in memory, because the page begins anew. Whoever signs out
- * leaves no address either; a session that ended by itself goes on where it was.
+ * Ends the session and reloads the page, so that nothing of it remains on the screen or in memory. Signing out also
+ * clears the URL; after any other end, the next sign-in returns to the same conversation.
  */
 function leave(reason) {
   if (isLeaving) return;
@@ -51,24 +51,24 @@ async function signOut() {
 }
 
 async function enter(info) {
-  const late = setTimeout(() => page.hasChildNodes() || tell(t("connecting")), LATE_MS);
-  const lists = api.query("start"); // asked for while the rest of the page is still on its way
+  const late = setTimeout(() => page.hasChildNodes() || showStatus(t("connecting")), LATE_MS);
+  const lists = api.query("start"); // in parallel with the scripts
   lists.catch(() => {});
   try {
-    const { openLayout } = await import("./layout.js").catch(() => comeBack());
+    const { openLayout } = await import("./layout.js").catch(() => reloadPage());
     await openLayout(page, api, info, lists, { signOut, leave });
   } catch (error) {
-    outside(info, error);
+    waitForAccess(info, error);
   } finally {
     clearTimeout(late);
   }
 }
 
 /**
- * A part of the page did not come, and a browser may not ask for it twice: all begins anew as soon as the server answers.
- * Once in a while at most: a part that something between keeps away does not come with the next try either.
+ * A script could not be loaded, and browsers do not retry a failed import: reloads the page if the server responds.
+ * Reloads are limited, because the script may be blocked permanently.
  */
-async function comeBack() {
+async function reloadPage() {
   const isRecent = Date.now() - Number(sessionStorage.getItem(RELOADED)) < PAUSE_MS;
   if (!isRecent && (await fetch("/page.json").catch(() => null))) {
     sessionStorage.setItem(RELOADED, Date.now());
@@ -77,21 +77,21 @@ async function comeBack() {
   throw new ApiError("OFFLINE", "");
 }
 
-/** Signed in, and yet outside: the server did not answer, or wants this device confirmed; tried again until it lets in. */
-function outside(info, error) {
+/** Signed in, but without access: the server is unreachable, or the device is not trusted yet. Tries again later. */
+function waitForAccess(info, error) {
   if (isLeaving) return;
   if (!error.code) throw error;
   const isUntrusted = error.code === "DEVICE_UNTRUSTED";
-  tell(isUntrusted ? t("ended.DEVICE_UNTRUSTED") : sentence(error));
+  showStatus(isUntrusted ? t("ended.DEVICE_UNTRUSTED") : sentence(error));
   setTimeout(() => isLeaving || enter(info), isUntrusted ? 5_000 : 2_000);
 }
 
-/** A sentence for somebody who is signed in, where the conversations will be. */
-function tell(text) {
-  const words = page.querySelector("#outside") ?? h("p", { role: "status", id: "outside" });
+/** Shows a status text instead of the conversations. */
+function showStatus(text) {
+  const words = page.querySelector("#status") ?? h("p", { role: "status", id: "status" });
   if (words.textContent !== text) words.textContent = text;
   if (!words.isConnected) {
-    page.replaceChildren(h("main", { class: "door" }, h("h1", {}, "Sotto"), words, button(t("signOut"), signOut)));
+    page.replaceChildren(h("main", { class: "welcome" }, h("h1", {}, "Sotto"), words, button(t("signOut"), signOut)));
   }
 }
 

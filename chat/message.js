@@ -1,4 +1,4 @@
-// One message: what was said, its files and reactions, how far it has come, and what can be done with it.
+// A message: text, files, reactions, delivery status and menu.
 
 import { ask, attempt, dialog, menu, notice } from "./dialog.js";
 import { button, h, linked, spoken } from "./dom.js";
@@ -9,7 +9,7 @@ const EMOJI = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 const REASONS = ["SPAM", "HARASSMENT", "THREAT", "SEXUAL", "ILLEGAL", "IMPERSONATION", "OTHER"];
 const MARKS = { SENT: "✓", DELIVERED: "✓✓", READ: "✓✓" };
 
-/** The element of a message; `isLast` is the viewer's newest, whose status stands there in words. */
+/** The element of a message; `isLast` is the viewer's latest, whose status is written out. */
 export function messageElement(store, message, { isGroup, isLast }) {
   const isMine = message.sender?.id === store.me.id;
   const isDeleted = message.state === "DELETED";

@@ -1,32 +1,32 @@
-// What waits to be sent: each with a `clientMessageId` of its own, so that trying again never sends twice.
+// Unsent messages. Each has its own `clientMessageId`, so that a retry never sends it twice.
 
 import { ApiError } from "./api.js";
 import { keyOfPeople } from "./thread.js";
 
 const KEY = "sotto.outbox";
 
-/** `crypto.randomUUID` is only there on secure pages; this is everywhere. */
+/** `crypto.randomUUID` exists only in secure contexts. */
 function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The type of a message with these files; none where they are of several kinds: FILE would send pictures as files. */
+/** The message type for these files; null if they are of different kinds, because FILE would send images as files. */
 function typeOf(uploads) {
   const [kind = "TEXT", other] = new Set(uploads.map((upload) => upload.kind));
   return other === undefined ? kind : null;
 }
 
-/** An item: `{clientMessageId, to, key, text, replyTo, uploads, state: waiting | failed, error, at}`; `key` is its thread's. */
+/** Items: `{clientMessageId, to, key, text, replyTo, uploads, state: waiting | failed, error, at}`. */
 export class Outbox {
   items = [];
-  #turns = new Map();
+  #queues = new Map(); // the last delivery of each thread
 
   constructor(api, store) {
     this.api = api;
     this.store = store;
   }
 
-  /** Sends to a thread, after the files have arrived; texts of one conversation keep their order. */
+  /** Sends to a thread after the uploads have finished; messages of a conversation keep their order. */
   send(thread, text, uploads, replyTo) {
     const to = thread.id ? { conversationId: thread.id } : { users: thread.people.map(({ id }) => ({ id })) };
     const item = {
@@ -50,14 +50,14 @@ export class Outbox {
     return this.items.filter(({ key }) => key === thread.id || key === people);
   }
 
-  /** Tries again whatever failed for want of a network; or one item that the person chose. */
-  retry(chosen) {
-    for (const item of chosen ? [chosen] : this.items) {
-      if (chosen || (item.state === "failed" && item.error?.isRetryable)) this.#begin(item);
+  /** Retries the given item, or all items that failed with a retryable error. */
+  retry(only) {
+    for (const item of only ? [only] : this.items) {
+      if (only || (item.state === "failed" && item.error?.isRetryable)) this.#begin(item);
     }
   }
 
-  /** Takes an item back whole: its text and its files are the caller's again. */
+  /** Removes an item without cancelling its uploads, and returns them. */
   release(item) {
     this.#refuse(item);
     const { uploads } = item;
@@ -66,12 +66,12 @@ export class Outbox {
     return uploads;
   }
 
-  /** The message has come by the stream: it was stored, whatever became of the answer. */
+  /** The stream has delivered the message, so it was stored, even if the response was lost. */
   arrived(clientMessageId) {
     this.#drop(clientMessageId);
   }
 
-  /** Texts that a reload of the page found unsent. */
+  /** Restores unsent texts after a reload of the page. */
   restore() {
     const { owner, items = [] } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
     if (owner !== this.store.me.id) return;
@@ -86,13 +86,13 @@ export class Outbox {
     for (const upload of item.uploads) if (upload.state === "failed") upload.restart();
     this.#changed();
     const { key } = item;
-    const turn = Promise.all([this.#turns.get(key), ...item.uploads.map(({ done }) => done)]).then(() =>
+    const delivery = Promise.all([this.#queues.get(key), ...item.uploads.map(({ done }) => done)]).then(() =>
       this.#deliver(item),
     );
-    this.#turns.set(key, turn);
+    this.#queues.set(key, delivery);
   }
 
-  /** Uploads that the server has refused, each for its own reason, are of no use any more. */
+  /** Marks the uploads that the server rejected as failed. */
   #refuse({ error, uploads }) {
     for (const rejection of error?.data?.attachmentRejections ?? []) {
       const upload = uploads[rejection.index];
@@ -106,9 +106,9 @@ export class Outbox {
     const bad = item.uploads.find(({ state }) => state !== "ready");
     const earlier = this.items.slice(0, this.items.indexOf(item));
     const before = earlier.find(({ key, error, isStuck }) => key === item.key && error?.isRetryable && !isStuck);
-    item.isStuck = Boolean(bad); // a file that does not get through holds up nothing else
+    item.isStuck = Boolean(bad); // a failed upload does not block later messages
     try {
-      if (bad ?? before) throw (bad ?? before).error; // what was written first goes first
+      if (bad ?? before) throw (bad ?? before).error; // keeps the order
       const { message, conversation } = await this.#post(item);
       this.#drop(item.clientMessageId);
       this.store.made(conversation);
@@ -121,7 +121,7 @@ export class Outbox {
     }
   }
 
-  /** Files of several kinds have a type only where the server asks for one. */
+  /** For files of different kinds, sends a type only if the server requires one. */
   async #post(item) {
     const input = {
       to: item.to,
@@ -139,7 +139,7 @@ export class Outbox {
     }
   }
 
-  /** The stream may be well while one request was not: nobody should have to press a button for that. */
+  /** Retries automatically, because the stream may be fine, and then no `live` event triggers a retry. */
   #later(item) {
     item.tries = (item.tries ?? 0) + 1;
     const seconds = item.error.data.retryAfterSeconds ?? Math.min(2 ** item.tries, 30);

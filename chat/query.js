@@ -1,4 +1,4 @@
-// The GraphQL of this page: every operation that it sends, as it can be pasted into GraphiQL.
+// All GraphQL operations of this page, complete with their fragments, so that they can be pasted into GraphiQL.
 
 const USER = `fragment U on User { id username displayName isBot viewerHasBlocked presence { status lastActiveAt } }`;
 
@@ -22,7 +22,7 @@ const MESSAGE = `fragment M on Message {
 const FRAGMENTS = { U: USER, C: CONVERSATION, M: MESSAGE };
 const refusal = "... on UserError { detail code }";
 
-/** The document with the fragments that it names. */
+/** Appends the fragments that the document uses. */
 function withFragments(document) {
   const wanted = new Set();
   const add = (text) => {

@@ -1,18 +1,18 @@
-// The scrolling of the messages: whoever stands at the end stays there, and for everybody else what is on the screen
-// keeps its place, whatever grows, comes or goes around it.
+// Scrolling of the message list: a reader at the end stays at the end; otherwise the visible messages keep their place
+// while messages around them are added, removed or resized.
 
-const NEAR = 60; // pixels: whoever comes to rest this close to the end wants to stay there
+const NEAR = 60; // pixels: a reader this close to the end is considered to be at the end
 
 export class Scroller {
-  #sticks = true; // whether the end is followed
+  #sticks = true; // whether to follow the end
   #top = 0;
-  #marks = []; // what is on the screen: `[key, distance from the top]`
+  #marks = []; // visible elements: `[key, distance from the top]`
 
-  /** `list` lies in `log`, which scrolls; `moved` is called after every move of the reader. */
+  /** `list` is inside `log`, which scrolls; `moved` is called after the reader scrolls. */
   constructor(log, list, moved) {
     this.log = log;
     this.list = list;
-    this.hasEnd = true; // whether the end of the list is the end of the conversation; the view says so
+    this.hasEnd = true; // whether the end of the list is the end of the conversation; set by the view
     log.addEventListener("scroll", () => {
       this.#follow(log.scrollTop >= this.#top);
       this.hold();
@@ -24,28 +24,28 @@ export class Scroller {
     observer.observe(list);
   }
 
-  /** Pixels above the screen. */
+  /** Pixels above the visible part. */
   get above() {
     return this.log.scrollTop;
   }
 
-  /** Pixels below the screen. */
+  /** Pixels below the visible part. */
   get below() {
     return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight;
   }
 
-  /** Whether the reader stands at the end of the conversation. */
+  /** Whether the reader is at the end of the conversation. */
   get isAtEnd() {
     return this.hasEnd && (this.#sticks || this.below < NEAR);
   }
 
-  /** Up: away from the end, however slowly. Down, or at rest: whether the end is near, and not only that of a part. */
+  /** Scrolling up stops following the end. Scrolling down, or stopping, near the end of the conversation starts it. */
   #follow(isDown) {
     if (!isDown && this.below > 1) this.#sticks = false;
     else if (this.hasEnd && this.below < NEAR) this.#sticks = true;
   }
 
-  /** Remembers what is on the screen; called before the list is changed. */
+  /** Remembers the visible elements; called before the list changes. */
   hold() {
     this.#top = this.log.scrollTop;
     const edge = this.log.getBoundingClientRect();
@@ -54,11 +54,12 @@ export class Scroller {
     for (const element of shown) {
       const { top } = element.getBoundingClientRect();
       if (top > edge.bottom) break;
-      if (!element.matches(".day")) this.#marks.push([element.dataset.key, top - edge.top]); // a day moves up to its first
+      // A day separator moves when older messages of its day are added.
+      if (!element.matches(".day")) this.#marks.push([element.dataset.key, top - edge.top]);
     }
   }
 
-  /** The index of the first element that reaches below a line; they stand in order, so few are looked at. */
+  /** The index of the first element whose bottom is below `line`, by binary search. */
   #firstBelow(line) {
     const { children } = this.list;
     let [low, high] = [0, children.length];
@@ -70,10 +71,10 @@ export class Scroller {
     return low;
   }
 
-  /** After a change: the end stays the end, and the first that is left of what was on the screen stays where it was. */
+  /** After a change: scrolls to the end if it is followed, otherwise keeps the first remembered element in place. */
   settle() {
     const { log } = this;
-    if (!log.clientHeight) return; // another conversation, or the list of them, is shown
+    if (!log.clientHeight) return; // not visible
     if (this.#sticks && this.hasEnd) log.scrollTop = log.scrollHeight;
     else this.#keepPlace();
     this.hold();
@@ -92,7 +93,7 @@ export class Scroller {
     this.settle();
   }
 
-  /** Brings one element into the middle. */
+  /** Scrolls an element to the centre. */
   show(element) {
     this.#sticks = false;
     element?.scrollIntoView({ block: "center" });

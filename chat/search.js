@@ -1,4 +1,4 @@
-// The search: people to write to, and messages to go to.
+// Search for people and messages.
 
 import { attempt } from "./dialog.js";
 import { button, h } from "./dom.js";
@@ -8,10 +8,10 @@ import { moment, t } from "./text.js";
 const PAUSE_MS = 250;
 
 export class Search {
-  #words = "";
+  #query = "";
   #timer = 0;
 
-  /** Calls `changed` when results come or go; `isOpen` says whether they stand there. */
+  /** Calls `changed` when the results change; `isOpen` is whether they are shown. */
   constructor(store, changed) {
     this.store = store;
     this.changed = changed;
@@ -23,18 +23,18 @@ export class Search {
 
   #typed() {
     clearTimeout(this.#timer);
-    this.#words = this.field.value.trim();
-    if (!this.#words) return this.#show(null);
-    this.#timer = setTimeout(() => attempt(() => this.#ask(this.#words)), PAUSE_MS);
+    this.#query = this.field.value.trim();
+    if (!this.#query) return this.#show(null);
+    this.#timer = setTimeout(() => attempt(() => this.#ask(this.#query)), PAUSE_MS);
   }
 
-  async #ask(words) {
+  async #ask(query) {
     const { api } = this.store;
     const [people, messages] = await Promise.all([
-      api.query("people", { search: words }),
-      api.query("searchMessages", { query: words }),
+      api.query("people", { search: query }),
+      api.query("searchMessages", { query }),
     ]);
-    if (words !== this.#words) return; // something else has been typed since
+    if (query !== this.#query) return; // the input has changed since
     this.#show({ people: people.messageableUsers.nodes, messages: messages.searchMessages.nodes });
   }
 
@@ -76,7 +76,7 @@ export class Search {
 
   #leave(act) {
     clearTimeout(this.#timer);
-    this.field.value = this.#words = "";
+    this.field.value = this.#query = "";
     this.#show(null);
     attempt(act);
   }

@@ -1,4 +1,4 @@
-// The left side: conversations with what is new in them, message requests, and the search.
+// The sidebar: conversations, message requests and search.
 
 import { attempt } from "./dialog.js";
 import { button, h, keep, spoken } from "./dom.js";
@@ -117,7 +117,7 @@ export class Sidebar {
     this.render();
   }
 
-  /** Arrow keys walk through the list, as in any list of conversations. */
+  /** Arrow keys move through the list. */
   #move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;

@@ -1,10 +1,10 @@
-// The door: a name and a password; in the demo, one click.
+// The sign-in form; in the demo, one click signs in.
 
 import { sentence } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { t } from "./text.js";
 
-/** Shows the form in `page`, until the server let somebody in: calls `entered` then, once, with a session. */
+/** Shows the form in `page`; calls `entered` once, with the session, after a successful sign-in. */
 export function signIn(page, api, info, entered) {
   const problem = h("p", { class: "problem", role: "alert" });
   const stay = h("input", { type: "checkbox", name: "stay" });
@@ -13,7 +13,7 @@ export function signIn(page, api, info, entered) {
   const fields = h("fieldset");
 
   async function enter(operation, username, secret) {
-    if (fields.disabled) return; // one at a time: a second click would be a second session
+    if (fields.disabled) return; // a second click would create a second session
     fields.disabled = true;
     problem.textContent = "";
     try {
@@ -41,7 +41,7 @@ export function signIn(page, api, info, entered) {
   };
   const form = h("form", { onsubmit, "aria-label": t("signIn") }, fields);
   page.replaceChildren(
-    h("main", { class: "door" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form),
+    h("main", { class: "welcome" }, h("h1", {}, "Sotto"), h("p", { class: "motto" }, t("motto")), form),
   );
   name.focus();
   showIfOpen(api, signUp);

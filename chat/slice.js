@@ -1,18 +1,17 @@
-// Which of the loaded messages are in the document: never more than some screens of them, so that a long conversation
-// costs no more than a short one.
+// Which of the loaded messages are in the document: at most a few screens, so that long conversations stay fast.
 
 const STEP = 40;
-const LEAST = 160;
-const PIXELS = 8; // a message needs more than that: so many of them are several screens on any window
+const MINIMUM = 160;
+const PIXELS = 8; // a message is much higher than that, so this gives several screens in any window
 
-/** A part of a list of messages, between two sequence numbers, so that it stays where it is while others come and go. */
+/** A part of the message list, by sequence numbers, so that it is stable while messages are added and removed. */
 export class Slice {
-  #low = null; // null: as many as a step has, before the end
-  #high = Infinity; // Infinity: up to the newest, whichever that is
+  #low = null; // null: one step before the end
+  #high = Infinity; // Infinity: up to the newest
   #messages = [];
 
-  get #most() {
-    return Math.max(LEAST, Math.ceil(innerHeight / PIXELS));
+  get #maximum() {
+    return Math.max(MINIMUM, Math.ceil(innerHeight / PIXELS));
   }
 
   get #start() {
@@ -25,48 +24,48 @@ export class Slice {
     return at === -1 ? this.#messages.length : at;
   }
 
-  /** Whether the newest of the loaded messages is in it. */
+  /** Whether it contains the newest loaded message. */
   get isEnd() {
     return this.#end === this.#messages.length;
   }
 
-  /** The messages that are in it; `isAtEnd` is whether the reader stands at its end and leaves the others behind. */
+  /** The messages of the slice; if it is too long, `isAtEnd` decides whether the oldest or the newest are dropped. */
   of(messages, isAtEnd) {
     this.#messages = messages;
     if (this.#low === null) this.toEnd();
-    if (this.#end - this.#start > this.#most) {
-      if (isAtEnd && this.isEnd) this.#set(this.#end - this.#most, this.#end);
-      else this.#set(this.#start, this.#start + this.#most);
+    if (this.#end - this.#start > this.#maximum) {
+      if (isAtEnd && this.isEnd) this.#set(this.#end - this.#maximum, this.#end);
+      else this.#set(this.#start, this.#start + this.#maximum);
     }
     return messages.slice(this.#start, this.#end);
   }
 
-  /** The newest ones. */
+  /** Moves to the newest messages. */
   toEnd() {
     const { length } = this.#messages;
     this.#high = Infinity;
     this.#low = this.#messages[Math.max(0, length - STEP)]?.sequence ?? null;
   }
 
-  /** Those around one of them. */
+  /** Moves to the messages around the given one. */
   around(id) {
     const at = this.#messages.findIndex((each) => each.id === id);
     this.#set(at - STEP, at + STEP);
   }
 
-  /** A step to older messages; whether there were any. */
+  /** Moves a step to older messages; returns whether there were any. */
   earlier() {
     if (this.#start === 0) return false;
     const start = Math.max(0, this.#start - STEP);
-    this.#set(start, Math.min(this.#end, start + this.#most));
+    this.#set(start, Math.min(this.#end, start + this.#maximum));
     return true;
   }
 
-  /** A step to newer messages; whether there were any. */
+  /** Moves a step to newer messages; returns whether there were any. */
   later() {
     if (this.isEnd) return false;
     const end = this.#end + STEP;
-    this.#set(Math.max(this.#start, end - this.#most), end);
+    this.#set(Math.max(this.#start, end - this.#maximum), end);
     return true;
   }
 

@@ -1,9 +1,9 @@
-// The subscription to `events` over graphql-transport-ws: it comes back by itself, and goes on after the last cursor.
+// The subscription to `events` over graphql-transport-ws; it reconnects and resumes after the last cursor.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const PING_MS = 15_000;
-const LIVE = new Set(["StreamReady", "StreamCaughtUp", "StreamReset"]); // what comes after is new
+const LIVE = new Set(["StreamReady", "StreamCaughtUp", "StreamReset"]); // events after these are new
 
 /** Dispatches `event` (detail: the envelope), `live`, `lost`, and `ended` (detail: the close code, 4401 or 4403). */
 export class EventStream extends EventTarget {
@@ -55,7 +55,7 @@ export class EventStream extends EventTarget {
     };
   }
 
-  /** One event; one that came broken is asked for again, because the cursor stays before it. */
+  /** Handles an event. After an error it reconnects, and gets the event again, because the cursor is not advanced. */
   #take(socket, { data, errors }) {
     if (errors) return socket.close(1000);
     const envelope = data.events;
@@ -67,7 +67,7 @@ export class EventStream extends EventTarget {
     this.cursor = envelope.cursor ?? this.cursor;
   }
 
-  /** The connection is gone: try again soon, then less often, never all clients at the same moment. */
+  /** Reconnects with exponential backoff and jitter, unless the session has ended. */
   #lose(socket, beat, code) {
     clearInterval(beat);
     if (socket !== this.#socket) return;

@@ -1,4 +1,4 @@
-// What the page knows: people, conversations, one open thread; kept true by the stream of events.
+// The state of the page: people, conversations and the open thread, kept up to date by the event stream.
 
 import { askAboutDevice } from "./device.js";
 import { Outbox } from "./outbox.js";
@@ -21,7 +21,7 @@ export class Store extends EventTarget {
   wasLive = false;
   #stream = null;
   #more = null;
-  #delivered = new Map(); // conversation id → the last message that came, until it is said
+  #delivered = new Map(); // conversation id → the latest message to acknowledge
   #isChanged = false;
 
   constructor(api) {
@@ -30,7 +30,7 @@ export class Store extends EventTarget {
     this.outbox = new Outbox(api, this);
   }
 
-  /** Tells the views, once for all that changes in one turn. */
+  /** Notifies the views, once for all changes in a task. */
   changed() {
     if (this.#isChanged) return;
     this.#isChanged = true;
@@ -40,7 +40,7 @@ export class Store extends EventTarget {
     });
   }
 
-  /** Takes the lists, then hears what happens after they were read. */
+  /** Loads the lists, then subscribes to the events after them. */
   async start(lists) {
     const cursor = await this.#load(lists);
     this.#stream = new EventStream(QUERIES.events, this.api.authorization, cursor);
@@ -61,7 +61,7 @@ export class Store extends EventTarget {
     this.outbox.restore();
   }
 
-  /** Stops listening; `reason` is told to the person. */
+  /** Stops listening; `reason` is shown to the user. */
   end(reason) {
     this.#stream?.close();
     this.dispatchEvent(new CustomEvent("ended", { detail: reason }));
@@ -86,7 +86,7 @@ export class Store extends EventTarget {
 
   async loadMore() {
     const more = this.#more;
-    this.#more = null; // so that it is asked for once
+    this.#more = null; // prevents a second request
     try {
       const { conversations } = await this.api.query("moreConversations", { after: more.endCursor });
       for (const each of conversations.nodes) this.putConversation(each);
@@ -104,11 +104,11 @@ export class Store extends EventTarget {
     this.changed();
   }
 
-  /** Keeps the newest that is known of a person; returns it. */
+  /** Merges the fields of a user into the stored user, and returns it. */
   put(user) {
-    const kept = { ...this.users.get(user.id), ...user };
-    this.users.set(user.id, kept);
-    return kept;
+    const merged = { ...this.users.get(user.id), ...user };
+    this.users.set(user.id, merged);
+    return merged;
   }
 
   putConversation(conversation) {
@@ -119,17 +119,17 @@ export class Store extends EventTarget {
     return this.conversations.get(conversation.id);
   }
 
-  /** The people of a conversation but oneself. */
+  /** The other people of a conversation. */
   othersOf(conversation) {
     return conversation.others.map((id) => this.users.get(id));
   }
 
-  /** A request to the viewer; one's own waits like any conversation. */
+  /** Whether it is a message request to the viewer, not one from the viewer. */
   isRequest(conversation) {
     return conversation.requestState === "PENDING" && Boolean(conversation.requestedBy);
   }
 
-  /** The conversations, pinned ones first, then the newest; or the requests that wait for an answer. */
+  /** The conversations, or the open message requests; pinned ones first, then by latest activity. */
   listed(requests = false) {
     return [...this.conversations.values()]
       .filter((each) => each.lastMessage || each.id === this.thread?.id)
@@ -141,7 +141,7 @@ export class Store extends EventTarget {
     return this.listed().filter((each) => each.isUnread && !each.isMuted).length;
   }
 
-  /** Opens a conversation, at its end or around a message. */
+  /** Opens a conversation at its end, or at a message. */
   async open(id, around) {
     this.thread?.close();
     this.thread = new Thread(this, { id });
@@ -149,7 +149,7 @@ export class Store extends EventTarget {
     await this.thread.load(around);
   }
 
-  /** Opens the conversation with these people; where there is none, an empty one that the first message makes. */
+  /** Opens the conversation with these people; if there is none, an empty thread: the first message creates it. */
   async openWith(people) {
     const users = people.map(({ id }) => ({ id }));
     const { conversationWith } = await this.api.query("conversationWith", { users });
@@ -170,7 +170,7 @@ export class Store extends EventTarget {
     if (conversation) this.putConversation(conversation);
   }
 
-  /** The first message made a conversation of an empty thread. */
+  /** The first message has created the conversation of an empty thread. */
   made(conversation) {
     this.putConversation(conversation);
     if (this.thread && !this.thread.id && this.thread.isWith(conversation)) {
@@ -194,7 +194,7 @@ export class Store extends EventTarget {
     if (!this.isRequest(message.conversation)) this.#deliver(message.conversation.id, message.id);
   }
 
-  /** Says once for a burst of messages that the last of them has come. */
+  /** Acknowledges delivery once for a burst of messages. */
   #deliver(conversationId, upToMessageId) {
     const isWaiting = this.#delivered.has(conversationId);
     this.#delivered.set(conversationId, upToMessageId);
@@ -241,7 +241,7 @@ export class Store extends EventTarget {
     setTimeout(() => this.changed(), Math.max(0, Date.parse(expiresAt) - Date.now()) + 50);
   }
 
-  /** The names of those who type in a conversation now. */
+  /** The names of the people who are typing in a conversation. */
   typingIn(id) {
     return [...(this.typing.get(id)?.values() ?? [])].filter(({ until }) => until > Date.now()).map(({ name }) => name);
   }
@@ -261,7 +261,7 @@ export class Store extends EventTarget {
     }
   }
 
-  /** Too long away for a replay: all is read again, as often as it takes, and the stream goes on from there. */
+  /** Offline too long for a replay: reloads everything, with retries; the stream continues from its new cursor. */
   async onStreamReset() {
     try {
       await this.#load();

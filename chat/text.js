@@ -1,10 +1,10 @@
-// Words and times in the reader's language; one JSON per language, English where one is missing.
+// Texts, times and numbers in the user's language. There is one JSON file per language; English is the fallback.
 
 const LANGUAGES = ["en", "de"];
-let language = "en"; // of the words
-let locale = "en"; // of times and numbers: British English writes 14:05
+let language = "en"; // of the texts
+let locale = "en"; // of times and numbers, such as en-GB
 let texts = {};
-/** Loads the first language that the reader knows and we do; `?lang=de` chooses by hand. */
+/** Loads the first of the browser's languages that we have; `?lang=de` overrides it. */
 async function load() {
   const wanted = [new URLSearchParams(location.search).get("lang"), ...navigator.languages, "en"].filter(Boolean);
   const first = wanted.find((each) => LANGUAGES.includes(languageOf(each)));
@@ -14,14 +14,14 @@ async function load() {
   document.documentElement.lang = language;
 }
 
-/** The text of a key, with `{name}` filled in; one that has forms is chosen by `values.count`. */
+/** The text of a key with its placeholders filled in; plural forms are selected by `values.count`. */
 export function t(key, values = {}) {
   let text = texts[key];
   if (text && typeof text === "object") text = text[new Intl.PluralRules(language).select(values.count)] ?? text.other;
   return text === undefined ? key : text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** Whether there is a text of this key. */
+/** Whether there is a text for this key. */
 export const has = (key) => key in texts;
 
 /** Alice, Bob and Carol. */
@@ -43,14 +43,14 @@ export function day(at) {
   return new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year }).format(date);
 }
 
-/** A time of today, or a short day. */
+/** The time if it is today, otherwise a short date. */
 export function moment(at) {
   const date = new Date(at);
   if (midnight(date) === midnight(new Date())) return time(at);
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }).format(date);
 }
 
-/** The local day that a time lies in, as a key. */
+/** The local day of a time, as a key. */
 export const dayKey = (at) => String(midnight(new Date(at)));
 
 /** 1.5 MB. */
@@ -69,7 +69,7 @@ export const percent = (part) => new Intl.NumberFormat(locale, { style: "percent
 
 const languageOf = (tag) => tag.slice(0, 2).toLowerCase();
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-const loading = load(); // while the other scripts are still on their way
+const loading = load(); // in parallel with the other scripts
 
-/** Done when there are words. */
+/** Resolves when the texts are loaded. */
 export const loadTexts = () => loading;

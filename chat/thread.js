@@ -1,4 +1,4 @@
-// The open conversation: a stretch of its messages without a gap, the newest at the end.
+// The open conversation: a contiguous range of its messages, the newest last.
 
 const PAGE = 40;
 
@@ -6,25 +6,25 @@ export class Thread {
   messages = [];
   replyTo = null;
   editing = null;
-  found = null; // the id of a message that was searched for
+  found = null; // the ID of a message that was opened from search or a quote
   isLoading = false;
-  isAtEnd = false; // whether the newest message is on the screen; the view says so
-  goal = "end"; // where the view is to go when it is loaded: the end or the id of a message; null once it is there
-  unseen = new Set(); // ids of the messages of others that came while their place was not on the screen
-  arrived = []; // messages of others that no screen reader has said yet
-  hasFailed = false; // the first page did not come
+  isAtEnd = false; // whether the newest message is visible; set by the view
+  goal = "end"; // where the view scrolls after loading: "end" or the ID of a message; null once it is there
+  unseen = new Set(); // IDs of new messages from others that have not been visible yet
+  arrived = []; // new messages from others to announce to screen readers
+  hasFailed = false; // the first page could not be loaded
   #hasLoaded = false;
   #isLoadingEnd = false;
-  #late = []; // came while the end was being loaded
-  #changed = new Map(); // by id: what a message became while a page was being loaded; null for one that was removed
-  #turn = 0;
+  #late = []; // messages that arrived while the end was loading
+  #changed = new Map(); // by ID: messages that changed while a page was loading; null if removed
+  #request = 0; // number of the latest page request
   #before = null;
   #after = null;
   #receipts = 0;
   #isReading = false;
   #isClosed = false;
 
-  /** `id` of a conversation, or `people` of one that is not there yet. */
+  /** `id` of a conversation, or `people` of one that does not exist yet. */
   constructor(store, { id = null, people = null }) {
     this.store = store;
     this.id = id;
@@ -53,23 +53,23 @@ export class Thread {
     return this.#after !== null;
   }
 
-  /** The people of it but oneself, as they are known now. */
+  /** The other people, with their current data. */
   get others() {
     const { conversation, store } = this;
     return conversation ? store.othersOf(conversation) : (this.people ?? []).map(({ id }) => store.users.get(id));
   }
 
-  /** What it is known by: its id, and before it has one, its people. */
+  /** The key of the thread: its ID, or its people if it has none yet. */
   get key() {
     return this.id ?? keyOfPeople(this.people);
   }
 
-  /** Whether a conversation is the one that this thread was to begin. */
+  /** Whether a conversation has exactly the people of this thread. */
   isWith(conversation) {
     return keyOfPeople(conversation.otherParticipants.map(({ user }) => user)) === keyOfPeople(this.people);
   }
 
-  /** Loads the newest page, or the one around a message; what was shown gives way, also where a page is under way. */
+  /** Loads the newest page, or the page around a message, instead of the current one and any that is loading. */
   async load(around) {
     this.found = around ?? null;
     this.goal = around ?? "end";
@@ -89,7 +89,7 @@ export class Thread {
     }
   }
 
-  /** Leads the view to the newest message, which is loaded where it is not yet. */
+  /** Scrolls to the newest message, and loads it if necessary. */
   async goToEnd() {
     if (this.hasAfter) return this.load();
     this.goal = "end";
@@ -114,23 +114,23 @@ export class Thread {
     });
   }
 
-  /** One page at a time; a later one makes what comes of an earlier one void. */
+  /** Loads a page; the result is ignored if another page has been requested since. */
   async #page(name, variables, isEnd, take) {
-    const turn = (this.#turn += 1);
+    const request = (this.#request += 1);
     this.isLoading = true;
     this.#isLoadingEnd = isEnd;
     this.store.changed();
     try {
       const { conversation } = await this.store.api.query(name, variables);
-      if (this.#isClosed || turn !== this.#turn || !conversation) return;
+      if (this.#isClosed || request !== this.#request || !conversation) return;
       const now = (node) => (this.#changed.has(node.id) ? this.#changed.get(node.id) : node);
       take(conversation.messages.nodes.map(now).filter(Boolean), conversation.messages.pageInfo);
     } finally {
-      if (turn === this.#turn) this.#settle();
+      if (request === this.#request) this.#settle();
     }
   }
 
-  /** The page has come, or not: what arrived meanwhile takes its place at the end, if the end is shown. */
+  /** After a page has loaded or failed, adds the messages that arrived meanwhile. */
   #settle() {
     this.isLoading = this.#isLoadingEnd = false;
     this.#changed.clear();
@@ -141,7 +141,7 @@ export class Thread {
     this.store.changed();
   }
 
-  /** A new message: at the end, unless the stretch that is shown ends before it. */
+  /** Adds a new message at the end, unless newer messages have not been loaded yet. */
   add(message) {
     this.#note(message);
     this.#place(message);
@@ -154,7 +154,7 @@ export class Thread {
     this.store.changed();
   }
 
-  /** Counts a message of somebody else that comes for the first time, and has it said. */
+  /** Counts a new message from someone else as unseen, and has it announced. */
   #note(message) {
     const isKnown = [...this.#late, ...this.messages].some(({ id }) => id === message.id);
     if (isKnown || message.sender?.id === this.store.me.id) return;
@@ -163,11 +163,10 @@ export class Thread {
   }
 
   /**
-   * What changed of a message, in itself and where it is quoted; pictures that are shown keep their addresses, so that
-   * they do not blink.
+   * Updates a message and its quotes. Thumbnails keep their URLs, so that they do not flicker.
    */
   replace(message) {
-    if (this.isLoading) this.#changed.set(message.id, message); // the page may have been read before
+    if (this.isLoading) this.#changed.set(message.id, message); // the page may contain the old version
     this.#late = this.#late.map((old) => (old.id === message.id ? message : old));
     this.messages = this.messages.map((old) => {
       if (old.replyTo?.id === message.id) {
@@ -195,10 +194,10 @@ export class Thread {
     this.store.changed();
   }
 
-  /** Asks how far one's own messages have come: at once for a burst of receipts. */
+  /** Reloads the delivery status of one's own messages, once for a burst of receipts. */
   askReceipts() {
     clearTimeout(this.#receipts);
-    this.#receipts = setTimeout(() => this.#loadReceipts().catch(() => {}), 150); // the next receipt asks again
+    this.#receipts = setTimeout(() => this.#loadReceipts().catch(() => {}), 150); // retried by the next receipt
   }
 
   async #loadReceipts() {
@@ -214,7 +213,7 @@ export class Thread {
     this.store.changed();
   }
 
-  /** Marks as read what is on the screen of somebody who looks. */
+  /** Marks the conversation as read if its end is visible and the window has the focus. */
   read() {
     const { conversation, store } = this;
     const last = this.messages.at(-1);
@@ -235,7 +234,7 @@ export class Thread {
   }
 }
 
-/** The same for the same people, in whatever order. */
+/** The same key for the same people in any order. */
 export const keyOfPeople = (people) =>
   people
     .map(({ id }) => id)

@@ -1,17 +1,17 @@
-// One file on its way, by tus 1.0: with progress, cancelled at will, and going on where it broke off.
+// The upload of a file over tus 1.0: with progress, cancellable and resumable.
 
 import { ApiError } from "./api.js";
 
-const TRIES = 8; // without a byte that went on
+const TRIES = 8; // without progress
 const SILENCE_MS = 60_000;
 
-/** `state` is uploading, ready, failed or cancelled; `part` from 0 to 1; `error` an ApiError of a failed one. */
+/** `state` is uploading, ready, failed or cancelled; `part` is 0 to 1; `error` is the ApiError of a failed upload. */
 export class Upload {
   state = "uploading";
   part = 0;
   error = null;
   id = null;
-  kind = null; // IMAGE, VIDEO, AUDIO or FILE, as the server sees it
+  kind = null; // IMAGE, VIDEO, AUDIO or FILE, as detected by the server
   #url = null;
   #request = null;
 
@@ -23,14 +23,14 @@ export class Upload {
     this.done = this.#run();
   }
 
-  /** Begins a failed one again; what has arrived is not sent twice. */
+  /** Resumes a failed upload. */
   restart() {
     this.#become("uploading");
     this.error = null;
     this.done = this.#run();
   }
 
-  /** The server will not take it as it stands: for good where the file is at fault, else it is sent anew. */
+  /** The server rejected the finished upload: fails if the file is at fault, otherwise uploads it again. */
   refuse(error) {
     this.id = null;
     this.part = 0;
@@ -47,7 +47,7 @@ export class Upload {
     this.forget();
   }
 
-  /** Lets the preview go. */
+  /** Releases the preview. */
   forget() {
     if (this.preview) URL.revokeObjectURL(this.preview);
     this.preview = null;
@@ -70,7 +70,7 @@ export class Upload {
     }
   }
 
-  /** Tries again while there is hope, a little later each time. */
+  /** Retries retryable errors with exponential backoff. */
   async #persist(act) {
     for (let attempt = 0, tries = 0, part = this.part; ; attempt += 1, tries += 1) {
       try {

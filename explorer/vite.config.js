@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig } from "vite";
 
-/** A `.gz` beside each file that it makes much smaller: the server gives it to whoever accepts it. */
+/** Writes a `.gz` next to each file that compresses well; the server sends it to clients that accept gzip. */
 function compressed() {
   let folder;
   return {
@@ -28,10 +28,10 @@ export default defineConfig({
   build: {
     target: "es2022",
     reportCompressedSize: false,
-    chunkSizeWarningLimit: 4000, // Monaco is large; it is loaded from the server itself, once
+    chunkSizeWarningLimit: 4000, // Monaco is large, but it is cached
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      // Libraries mark files for other compilers ("use client"); a bundle has no use for it, so it is not worth a word.
+      // Directives for other compilers ("use client") have no effect in a bundle: no warning.
       onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
     },
   },

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Signs in, listens, sends a file, and shows what is heard; with curl alone.
+# Signs in, sends a file, and shows what the recipient receives, with curl only.
 #
-#   ./message.sh [file] [from] [to]      with ./sotto demo running; the password is the demo's
+#   ./message.sh [file] [from] [to]      with ./sotto demo running and its password
 #
-# SOTTO names another server. Prints the answer to the send, then what the other person hears of it.
+# Set SOTTO to use another server. Prints the response to the send, then the message that the recipient receives.
 set -euo pipefail
 
 SOTTO=${SOTTO:-http://127.0.0.1:8000}
@@ -11,7 +11,7 @@ file=${1:-$0}
 from=${2:-alice}
 to=${3:-bob}
 
-# graphql TOKEN QUERY: one request; the token may be empty.
+# graphql TOKEN QUERY: sends a request; the token can be empty.
 graphql() {
     curl -sS "$SOTTO/graphql" -H 'Content-Type: application/json' ${1:+-H "Authorization: Bearer $1"} --data-binary "$2"
 }
@@ -23,12 +23,12 @@ sign_in() {
 
 mine=$(sign_in "$from")
 theirs=$(sign_in "$to")
-[ -n "$mine" ] && [ -n "$theirs" ] || { echo "Nobody signed in: does ./sotto demo run at $SOTTO?" >&2; exit 1; }
+[ -n "$mine" ] && [ -n "$theirs" ] || { echo "The sign-in failed. Check that ./sotto demo is running at $SOTTO." >&2; exit 1; }
 
-# Where the other's stream of events ends now: what is sent from here on is heard, however late one begins to listen.
+# The current end of the recipient's event stream: a later subscription gets every message after it.
 cursor=$(graphql "$theirs" '{"query":"{ viewer { eventCursor } }"}' | sed -n 's/.*"eventCursor":"\([^"]*\)".*/\1/p')
 
-# A file inside the request: null where it goes, `map` says so, then the file.
+# A multipart request with a file: the variable is null, `map` names its path, and the file follows.
 curl -sS "$SOTTO/graphql" -H "Authorization: Bearer $mine" \
     -F operations='{
       "query": "mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input: $input) { __typename ... on SendPrivateMessageSuccess { message { id attachments { filename mimeType byteSize } } } ... on RecipientsRejectedError { recipientRejections { index reason } } ... on AttachmentsRejectedError { attachmentRejections { reason detail } } ... on UserError { detail code } } }",
@@ -37,8 +37,8 @@ curl -sS "$SOTTO/graphql" -H "Authorization: Bearer $mine" \
     -F 0=@"$file"
 echo
 
-# An event stream: first what came after the cursor, then live, until the first message.
+# An event stream: messages after the cursor, then live ones. Stops at the first message.
 curl -sN --max-time 30 "$SOTTO/graphql" -H "Authorization: Bearer $theirs" -H 'Accept: text/event-stream' \
     -H 'Content-Type: application/json' \
     -d '{"query":"subscription ($after: EventCursor) { privateMessageReceived(after: $after) { message { text sender { username } attachments { filename url } } } }", "variables": {"after": "'"$cursor"'"}}' |
-    sed -n '/^data: {/{s/^data: //p;q;}' || true # curl ends unhappily: nobody reads on
+    sed -n '/^data: {/{s/^data: //p;q;}' || true # curl fails when sed closes the pipe

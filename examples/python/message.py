@@ -1,4 +1,4 @@
-"""Send a message with files, and listen without missing or doubling one, with httpx alone; README.md says how."""
+"""Send a message with files, or listen for messages without losing or repeating any; see README.md."""
 
 import argparse
 import json
@@ -29,33 +29,33 @@ mutation ($input: SendPrivateMessageInput!) {
   }
 }
 """
-HEAR = """
+RECEIVED = """
 subscription ($after: EventCursor) {
   privateMessageReceived(after: $after) { cursor message { text sender { username } attachments { filename url } } }
 }
 """
 
 
-PASSING = {"UNAVAILABLE", "RATE_LIMITED", "TIMEOUT", "INTERNAL"}  # codes of errors.md after which the same may pass
+RETRYABLE = {"UNAVAILABLE", "RATE_LIMITED", "TIMEOUT", "INTERNAL"}  # a retry can succeed, see errors.md
 
 
 class Ended(Exception):
-    """The server refused, and would refuse again."""
+    """The server refused the request, and a retry would not help."""
 
 
 class Interrupted(Exception):
-    """The server refused for now."""
+    """The server refused the request temporarily."""
 
 
 def refusal_of(answer: dict[str, Any]) -> Exception:
-    """Interrupted or Ended, by the code of the first of its errors."""
+    """Interrupted or Ended, depending on the code of the first error."""
     error = answer["errors"][0]
-    kind = Interrupted if error.get("extensions", {}).get("code") in PASSING else Ended
+    kind = Interrupted if error.get("extensions", {}).get("code") in RETRYABLE else Ended
     return kind(error["message"])
 
 
 def ask(http: httpx.Client, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """The data of an answer; raises Ended for top-level errors."""
+    """The data of the response; raises Ended for top-level errors."""
     answer = http.post("/graphql", json={"query": query, "variables": variables}).json()
     if "errors" in answer:
         raise Ended(answer["errors"][0]["message"])
@@ -63,7 +63,7 @@ def ask(http: httpx.Client, query: str, variables: dict[str, Any]) -> dict[str, 
 
 
 def sign_in(http: httpx.Client, name: str, password: str) -> str:
-    """Makes the client speak as this person; returns where their stream of events ends now."""
+    """Signs the client in; returns the cursor of the current end of the event stream."""
     signed = ask(http, SIGN_IN, {"input": {"username": name, "password": password}})["signIn"]
     if "token" not in signed:
         raise Ended(signed["detail"])
@@ -72,7 +72,7 @@ def sign_in(http: httpx.Client, name: str, password: str) -> str:
 
 
 def send(http: httpx.Client, to: str, text: str, paths: list[Path]) -> dict[str, Any]:
-    """Sends once, however often it has to ask: the `clientMessageId` stays the same."""
+    """Sends a message exactly once: retries use the same `clientMessageId`."""
     draft = {
         "to": {"users": [{"username": to}]},
         "text": text,
@@ -99,23 +99,23 @@ def send(http: httpx.Client, to: str, text: str, paths: list[Path]) -> dict[str,
                 raise Ended(answer["errors"][0]["message"])
             return answer["data"]["sendPrivateMessage"]
         if pause is None:
-            raise Ended("the server does not answer")
+            raise Ended("the server does not respond")
         time.sleep(pause)
     raise AssertionError
 
 
-def heard(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
-    """Deliveries after the cursor, from one event stream, until it breaks off.
+def deliveries(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
+    """Deliveries after the cursor, from one event stream, until the connection is lost.
 
-    Raises Ended once there will be none, Interrupted where the server refuses for now.
+    Raises Ended if reconnecting cannot help, Interrupted for temporary errors.
     """
-    body = {"query": HEAR, "variables": {"after": after}}
-    timeout = httpx.Timeout(10, read=60)  # the server shows life every twenty seconds
+    body = {"query": RECEIVED, "variables": {"after": after}}
+    timeout = httpx.Timeout(10, read=60)  # the server sends a heartbeat every 20 seconds
     headers = {"Accept": "text/event-stream"}
     with http.stream("POST", "/graphql", json=body, headers=headers, timeout=timeout) as response:
-        if "json" in response.headers.get("Content-Type", ""):  # no stream
+        if "json" in response.headers.get("Content-Type", ""):  # not a stream
             answer = json.loads(response.read())
-            if "errors" in answer:  # a proxy's has none
+            if "errors" in answer:  # the response of a proxy has none
                 raise refusal_of(answer)
         response.raise_for_status()
         for line in response.iter_lines():
@@ -128,27 +128,26 @@ def heard(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
                 raise Ended("the session has ended")
 
 
-def listen(http: httpx.Client, after: str, keep: Path) -> None:
-    """Prints each message once; comes back after what broke, with a pause that grows."""
-    after = keep.read_text() if keep.exists() else after
+def listen(http: httpx.Client, after: str, file: Path) -> None:
+    """Prints each message once; reconnects with exponential backoff. `file` stores the cursor."""
+    after = file.read_text() if file.exists() else after
     pause = 1.0
     while True:
         try:
-            for delivery in heard(http, after):
+            for delivery in deliveries(http, after):
                 message = delivery["message"]
                 names = "".join(f" [{each['filename']}]" for each in message["attachments"])
-                sender = (message["sender"] or {"username": "nobody"})["username"]  # null where nobody wrote it
+                sender = (message["sender"] or {"username": "nobody"})["username"]  # null for deleted accounts
                 print(f"{sender}: {message['text'] or ''}{names}", flush=True)
                 after, pause = delivery["cursor"], 1.0
-                keep.write_text(after)  # kept after it was shown: a crash between the two shows it again
+                file.write_text(after)  # after printing: a crash in between prints the message again
         except (Interrupted, httpx.HTTPError) as error:
-            print(f"({type(error).__name__}: again in {pause:.0f} s)", file=sys.stderr, flush=True)
+            print(f"({type(error).__name__}: retrying in {pause:.0f} s)", file=sys.stderr, flush=True)
         time.sleep(pause * random.uniform(0.5, 1))
         pause = min(30.0, pause * 2)
 
 
 def main() -> None:
-    """One of the two verbs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--password", default="demo")

@@ -1,6 +1,6 @@
-// Two people over @urql/core: bob listens by server-sent events, alice sends him a message with a file, and is refused
-// once. `node index.js [URL [NAME]]`: with a name it listens as that person, and comes back by itself.
-// In a page it is the same; urql's `fetchSubscriptions` is all that event streams need.
+// Two users with @urql/core: bob listens over server-sent events, alice sends him a message with a file and gets one
+// error. `node index.js [URL [NAME]]`: with a name, it listens as that user and reconnects automatically.
+// The same code works in a web page; server-sent events only need urql's `fetchSubscriptions`.
 import { Client, fetchExchange } from '@urql/core'
 
 const url = `${process.argv[2] ?? 'http://127.0.0.1:8000'}/graphql`
@@ -23,8 +23,8 @@ const SEND = /* GraphQL */ `
     }
   }
 `
-const HEAR = /* GraphQL */ `
-  subscription Hear($after: EventCursor) {
+const RECEIVED = /* GraphQL */ `
+  subscription Received($after: EventCursor) {
     privateMessageReceived(after: $after) { cursor message { text sender { username } attachments { filename url } } }
   }
 `
@@ -39,10 +39,10 @@ function createClient(token) {
   })
 }
 
-// Codes of errors.md after which the same may pass; after any other an error is the end.
-const PASSING = ['UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'INTERNAL']
+// Errors after which a retry can succeed, see errors.md; any other error is final.
+const RETRYABLE = ['UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'INTERNAL']
 
-/** The data of a result; top-level errors are thrown. */
+/** The data of a result; throws top-level errors. */
 function dataOf({ data, error }) {
   if (error) throw error
   return data
@@ -55,8 +55,8 @@ async function signIn(username) {
 }
 
 /**
- * Calls `apply` with each new message, in order, none twice, and comes back after the last cursor whenever the stream
- * breaks off. Returns the function that ends it.
+ * Calls `apply` with each new message once and in order, and resumes after the last cursor when the connection is lost.
+ * Returns a function that stops it.
  */
 function listen(client, cursor, apply) {
   let after = cursor
@@ -64,25 +64,25 @@ function listen(client, cursor, apply) {
   let subscription
   let timer
   let ended = false
-  const again = () => {
+  const retry = () => {
     timer = setTimeout(start, pause * (0.5 + Math.random() / 2))
     pause = Math.min(30_000, pause * 2)
   }
   const start = () => {
-    subscription?.unsubscribe() // only now: one that was refused comes to its end by itself
+    subscription?.unsubscribe() // not earlier: a refused subscription completes by itself
     let isOver = false
-    subscription = client.subscription(HEAR, { after }).subscribe(({ data, error, hasNext }) => {
+    subscription = client.subscription(RECEIVED, { after }).subscribe(({ data, error, hasNext }) => {
       if (ended || isOver) return
       if (data?.privateMessageReceived) {
-        after = data.privateMessageReceived.cursor // first: what `apply` does not like is not asked for again and again
+        after = data.privateMessageReceived.cursor // first: an error in `apply` must not repeat it
         pause = 1000
         apply(data.privateMessageReceived.message)
       }
       isOver = Boolean(error) || hasNext === false
       if (!isOver) return
-      const isFinal = error?.graphQLErrors.some(({ extensions }) => !PASSING.includes(extensions?.code))
-      console.error(`${isFinal ? 'no more' : 'again'}: ${error?.message ?? 'the stream has ended'}`)
-      if (!isFinal) again()
+      const isFinal = error?.graphQLErrors.some(({ extensions }) => !RETRYABLE.includes(extensions?.code))
+      console.error(`${isFinal ? 'stopped' : 'retrying'}: ${error?.message ?? 'the stream has ended'}`)
+      if (!isFinal) retry()
     })
   }
   start()
@@ -95,10 +95,10 @@ function listen(client, cursor, apply) {
 
 function show(listener, { sender, text, attachments }) {
   const files = attachments.map(({ filename }) => ` [${filename}]`).join('')
-  console.log(`${listener} hears ${sender?.username ?? 'nobody'}: ${text ?? ''}${files}`)
+  console.log(`${listener} received from ${sender?.username ?? 'nobody'}: ${text ?? ''}${files}`)
 }
 
-/** Listens as somebody, until it is stopped. */
+/** Listens as a user until it is stopped. */
 async function listenAs(name) {
   const client = await signIn(name)
   const { viewer } = dataOf(await client.query(START, {}))
@@ -106,12 +106,12 @@ async function listenAs(name) {
   console.log(`listening as ${name}`)
 }
 
-/** Bob listens; alice sends to him, and to nobody. */
-async function tell() {
+/** Bob listens; alice sends to him and to an unknown user. */
+async function demonstrate() {
   const [alice, bob] = [await signIn('alice'), await signIn('bob')]
   const { viewer } = dataOf(await bob.query(START, {}))
   let stop
-  const heard = new Promise((resolve) => {
+  const received = new Promise((resolve) => {
     stop = listen(bob, viewer.eventCursor, (message) => resolve(show('bob', message)))
   })
 
@@ -124,9 +124,9 @@ async function tell() {
   const refused = dataOf(await alice.mutation(SEND, wrong)).sendPrivateMessage
   console.log(`refused: ${refused.recipientRejections[0].detail}`)
 
-  await heard
+  await received
   stop()
   process.exit(0)
 }
 
-await (process.argv[3] ? listenAs(process.argv[3]) : tell())
+await (process.argv[3] ? listenAs(process.argv[3]) : demonstrate())

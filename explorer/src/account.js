@@ -1,4 +1,4 @@
-// Signing in and out, and taking the token that an operation of the reader's brought.
+// Signs in and out, and takes over the token of a `signIn` or `signUp` that the user runs.
 import { post } from "./request.js";
 import { session } from "./session.js";
 
@@ -11,7 +11,7 @@ const SIGN_IN = `mutation SignIn($input: SignInInput!) {
 const SIGN_OUT = "mutation { signOut(input: {}) { __typename } }";
 const WHO = "{ viewer { user { username } } }";
 
-/** Throws an Error that says why not. */
+/** Throws an Error with the reason if the sign-in fails. */
 export async function signIn(username, password) {
   const input = { username, password, deviceName: "GraphiQL" };
   const { data, errors } = await post({ query: SIGN_IN, variables: { input } });
@@ -19,7 +19,7 @@ export async function signIn(username, password) {
   await takeTokenOf({ data });
 }
 
-/** Ends the session here, and on the server where that can be reached. */
+/** Ends the session here, and on the server if it can be reached. */
 export async function signOut() {
   const token = session.get()?.token;
   if (!token) return;
@@ -35,7 +35,7 @@ export async function takeTokenOf(result) {
   if (data?.viewer) session.take(token, data.viewer.user.username);
 }
 
-/** Forgets a session that the server no longer knows; `post` does it. */
+/** Checks the session; `post` forgets it if the server rejects it. */
 export async function checkSession() {
   const token = session.get()?.token;
   if (token) await post({ query: WHO }, { token }).catch(() => {});

@@ -1,4 +1,4 @@
-// The files that go with operations: each belongs to the operation of one name, at one path of its variables.
+// Files to upload: each belongs to an operation, by name, and to a path in its variables.
 let all = [];
 const listeners = new Set();
 
@@ -8,15 +8,15 @@ function change(next) {
 }
 
 export const attachments = {
-  /** All of them, `{ operation, path, file }`; the same list until it changes. */
+  /** All files as `{ operation, path, file }`; the same array until it changes. */
   get: () => all,
-  /** Those of an operation; an anonymous one has no name. */
+  /** The files of an operation; an anonymous operation has the empty name. */
   of: (operation = "") => all.filter((each) => each.operation === operation),
   subscribe(listener) {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
-  /** Adds a file; one that was at the same path gives way. */
+  /** Adds a file; replaces the one at the same path. */
   add(operation, path, file) {
     change([...all.filter((each) => each.operation !== operation || each.path !== path), { operation, path, file }]);
   },

@@ -1,4 +1,4 @@
-// What GraphiQL calls to run an operation.
+// The fetcher of GraphiQL: runs operations.
 import { getOperationAST, parse } from "graphql";
 import { takeTokenOf } from "./account.js";
 import { attachments } from "./attachment.js";
@@ -15,13 +15,13 @@ export async function fetcher({ query, variables, operationName }, { headers } =
   const files = definition ? attachments.of(definition.name?.value) : [];
   const placed = files.length ? place(files, variables, definition) : null;
   const result = await post(operation, { headers, placed, token: session.get()?.token });
-  await takeTokenOf(result).catch(() => {}); // the answer is shown whatever becomes of its token
+  await takeTokenOf(result).catch(() => {}); // the result is shown even if this fails
   return result;
 }
 
 /**
- * The operation that will be run; null where the document is not GraphQL, which the server says better. Just after
- * another tab was opened GraphiQL still has the name of the last one: then the only operation is meant.
+ * The operation to run; null if the document has a syntax error, which the server reports. Just after the user has
+ * switched tabs, GraphiQL still passes the operation name of the previous tab: then it is the only operation.
  */
 function definitionOf(query, operationName) {
   try {

@@ -47,5 +47,5 @@ async function start() {
 }
 
 start().catch((reason) => {
-  document.getElementById("explorer").textContent = `GraphiQL could not start: ${reason.message} Reload to try again.`;
+  document.getElementById("explorer").textContent = `GraphiQL could not start: ${reason.message} Reload the page to try again.`;
 });

@@ -1,11 +1,11 @@
-// Where files go among variables: `input.attachments.0.file` is a path, and each file leaves a null there, as the GraphQL
-// multipart request specification has it.
+// Paths of files in variables, such as `input.attachments.0.file`. The value there is null, as the GraphQL multipart
+// request specification requires.
 import { isInputObjectType, isListType, isNonNullType, isScalarType, typeFromAST } from "graphql";
 
 const NAME = /^(?!__)[_A-Za-z][_0-9A-Za-z]*$/;
 const INDEX = /^(0|[1-9][0-9]?)$/;
 
-/** The paths of an operation's variables whose type is Upload, those of a list at its first place. */
+/** The paths of all variables of type Upload in an operation; for lists, the first element. */
 export function pathsOf(definition, schema) {
   const found = [];
   const walk = (type, path, above) => {
@@ -22,7 +22,7 @@ export function pathsOf(definition, schema) {
   return found;
 }
 
-/** The next path like this one that is not taken: files after the first go to the next places of a list. */
+/** The next free path: further files go to the next elements of a list. */
 export function freePath(path, taken) {
   let free = path;
   while (taken.includes(free) && /\.\d+(?=\.|$)/.test(free)) {
@@ -31,15 +31,15 @@ export function freePath(path, taken) {
   return free;
 }
 
-/** Throws an Error with what is wrong with a path. */
+/** Throws an Error if the path is malformed. */
 export function checkPath(path) {
   const [variable, ...steps] = path.split(".");
   if (!NAME.test(variable) || !steps.every((step) => NAME.test(step) || INDEX.test(step))) {
-    throw new Error(`“${path}” is no path of a variable; one looks like input.attachments.0.file.`);
+    throw new Error(`“${path}” is not the path of a variable; use a path such as input.attachments.0.file.`);
   }
 }
 
-/** The variables with a null for each file, and the files; throws an Error with what does not fit. */
+/** The variables with a null for each file, and the files in order; throws an Error if a file has no place. */
 export function place(files, variables, definition) {
   const declared = (definition.variableDefinitions ?? []).map(({ variable }) => variable.name.value);
   const placed = structuredClone(variables ?? {});
@@ -47,7 +47,7 @@ export function place(files, variables, definition) {
   for (const { path, file } of inOrder) {
     const steps = path.split(".");
     if (!declared.includes(steps[0])) {
-      throw new Error(`The operation has no variable $${steps[0]}, so ${file.name} cannot go to ${path}. Remove the file, or choose another variable.`);
+      throw new Error(`The operation has no variable $${steps[0]}, so ${file.name} cannot be sent as ${path}. Remove the file, or choose another variable.`);
     }
     makeRoom(placed, steps, file.name);
   }
@@ -59,13 +59,13 @@ function makeRoom(variables, steps, filename) {
   steps.forEach((step, depth) => {
     const here = steps.slice(0, depth + 1).join(".");
     if (Array.isArray(at) !== INDEX.test(step) || typeof at !== "object") {
-      throw new Error(`The variables have something else at ${here}, so ${filename} cannot go to ${steps.join(".")}.`);
+      throw new Error(`The variables have a different value at ${here}, so ${filename} cannot be sent as ${steps.join(".")}.`);
     }
     if (Array.isArray(at) && Number(step) > at.length) {
-      throw new Error(`The list at ${steps.slice(0, depth).join(".")} has ${at.length} places, so ${filename} cannot go to number ${step}.`);
+      throw new Error(`The list at ${steps.slice(0, depth).join(".")} has ${at.length} elements, so ${filename} cannot be sent as number ${step}.`);
     }
     if (depth === steps.length - 1) {
-      if (at[step] != null) throw new Error(`The variable ${here} has a value already; take it out, ${filename} goes there.`);
+      if (at[step] != null) throw new Error(`The variable ${here} already has a value; remove it, because ${filename} is sent there.`);
       at[step] = null;
     } else {
       at[step] ??= INDEX.test(steps[depth + 1]) ? [] : {};

@@ -1,5 +1,5 @@
-// Trusted Types: whatever text a library hands to the page as markup is cleaned first, and workers come from our own
-// folder. The names of the other policies, which Monaco makes for itself, stand in the server's Content-Security-Policy.
+// Trusted Types: markup from libraries is sanitized, and workers are loaded only from our own folder. All other policies
+// belong to Monaco; the server's Content-Security-Policy lists their names.
 import DOMPurify from "dompurify";
 
 const WORKERS = new URL("/explorer/assets/", location.origin).href;
@@ -8,7 +8,7 @@ globalThis.trustedTypes?.createPolicy("default", {
   createHTML: (text) => DOMPurify.sanitize(text),
   createScriptURL: (text) => {
     const address = new URL(text, location.origin).href;
-    if (!address.startsWith(WORKERS)) throw new TypeError(`No script of ${address} is loaded.`);
+    if (!address.startsWith(WORKERS)) throw new TypeError(`Scripts from ${address} are not allowed.`);
     return address;
   },
 });

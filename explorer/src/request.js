@@ -1,11 +1,11 @@
-// GraphQL over HTTP: JSON, or the multipart request specification where files go along.
+// GraphQL over HTTP: JSON, or multipart requests if there are files.
 import { session } from "./session.js";
 
 const ACCEPT = "application/graphql-response+json, application/json;q=0.9";
 
 /**
- * What the server answered, GraphQL's errors included; throws an Error with a sentence where it was no GraphQL.
- * `placed` are files as `place` of attachment.js gives them; `headers` go before those made here.
+ * Returns the GraphQL response, including its errors; throws an Error if the response is not GraphQL. `placed` is the
+ * result of `place` in place.js; `headers` override the default headers.
  */
 export async function post(operation, { headers = {}, placed = null, token = null } = {}) {
   const sent = new Headers({ Accept: ACCEPT });
@@ -13,7 +13,7 @@ export async function post(operation, { headers = {}, placed = null, token = nul
   let body = JSON.stringify(operation);
   if (placed) {
     body = formOf(operation, placed);
-    sent.set("GraphQL-Require-Preflight", "1"); // without a token a form is refused that a foreign page could send
+    sent.set("GraphQL-Require-Preflight", "1"); // required for multipart requests without a token
   } else {
     sent.set("Content-Type", "application/json");
   }
@@ -22,17 +22,17 @@ export async function post(operation, { headers = {}, placed = null, token = nul
   try {
     response = await fetch("/graphql", { method: "POST", headers: sent, body });
   } catch {
-    throw new Error("The server did not answer. Is it still running?");
+    throw new Error("The server did not respond. Check that it is running.");
   }
   const result = await response.json().catch(() => null);
   if (result === null || typeof result !== "object") {
-    throw new Error(`The server answered ${response.status} ${response.statusText}, and it was not GraphQL.`);
+    throw new Error(`The server responded with ${response.status} ${response.statusText}, which is not a GraphQL response.`);
   }
-  if (response.status === 401 && token) session.forget(token); // it ended; else it would refuse even signing in
+  if (response.status === 401 && token) session.forget(token); // otherwise even sign-in would be refused
   return result;
 }
 
-/** `operations`, then `map`, then the files: the order that the specification asks for. */
+/** `operations`, `map` and the files, in the order that the specification requires. */
 function formOf(operation, { variables, files }) {
   const form = new FormData();
   form.append("operations", JSON.stringify({ ...operation, variables }));

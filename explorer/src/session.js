@@ -1,15 +1,15 @@
-// Who is signed in: the same entry that the chat page reads and writes, so that one tab has one person in both.
+// The session. It is shared with the chat page, so that a tab has the same user in both.
 const KEY = "sotto.session";
 const listeners = new Set();
 
-/** The entry of this tab, else the one that stays; null for nobody, and for what is no session. */
+/** The session of this tab, or else the one that stays signed in; null if there is none. */
 function read() {
   for (const place of [sessionStorage, localStorage]) {
     try {
       const { token, username } = JSON.parse(place.getItem(KEY));
       if (typeof token === "string" && typeof username === "string") return { token, username };
     } catch {
-      // nothing there, or nothing of ours
+      // no session, or not one of ours
     }
   }
   return null;
@@ -29,17 +29,17 @@ addEventListener("storage", refresh);
 export const session = {
   /** `{ token, username }` or null; the same object until it changes. */
   get: () => current,
-  /** Calls the listener after each change; returns what ends that. */
+  /** Calls the listener after each change; returns a function that unsubscribes. */
   subscribe(listener) {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
-  /** Signs in, in this tab alone. */
+  /** Signs in, in this tab only. */
   take(token, username) {
     sessionStorage.setItem(KEY, JSON.stringify({ token, username }));
     refresh();
   },
-  /** Forgets this token wherever it is kept; that of somebody else stays. */
+  /** Removes this token from all storage; sessions with other tokens stay. */
   forget(token) {
     for (const place of [sessionStorage, localStorage]) {
       if ((place.getItem(KEY) ?? "").includes(JSON.stringify(token))) place.removeItem(KEY);

@@ -1,4 +1,4 @@
-// Subscriptions, over graphql-transport-ws: one socket, with the bearer in the payload of `connection_init`.
+// Subscriptions over graphql-transport-ws: one socket, with the token in the payload of `connection_init`.
 import { createClient } from "graphql-ws";
 import { session } from "./session.js";
 
@@ -14,9 +14,9 @@ const client = createClient({
   retryWait: (retries) => new Promise((resolve) => setTimeout(resolve, retries ? 250 * 2 ** retries : 0)),
 });
 
-session.subscribe(() => client.terminate()); // what listens goes on, as whoever is signed in from now on
+session.subscribe(() => client.terminate()); // reconnects open subscriptions as the new user
 
-/** An observable of results; what ends it badly is its last result, in GraphQL's shape. */
+/** An observable of results; an error becomes its last result, as GraphQL errors. */
 export function listen(operation) {
   return {
     subscribe({ next, complete }) {
@@ -29,11 +29,11 @@ export function listen(operation) {
   };
 }
 
-/** graphql-ws gives GraphQL's errors, the event of a closed socket, or an Error. */
+/** graphql-ws reports GraphQL errors, the close event of a socket, or an Error. */
 function errorsOf(reason) {
   if (Array.isArray(reason)) return reason;
   if (typeof reason?.code === "number") {
     return [{ message: `The connection was closed: ${reason.code} ${reason.reason || "without a reason"}.` }];
   }
-  return [{ message: reason?.message || "The server did not answer. Is it still running?" }];
+  return [{ message: reason?.message || "The server did not respond. Check that it is running." }];
 }

@@ -1,5 +1,5 @@
-// What GraphiQL remembers. Variables may hold a password, so tabs and history end with the browser's tab; the theme and
-// the layout hold nothing of the kind, and last.
+// The storage of GraphiQL. Variables can contain a password, so tabs and history are kept only for the session of the
+// browser tab; the theme and the layout are kept permanently.
 const LASTING = /^graphiql:(theme|visiblePlugin|.*Flex)$/;
 
 const placeOf = (key) => (LASTING.test(key) ? localStorage : sessionStorage);
@@ -15,4 +15,4 @@ export const storage = {
   },
 };
 
-storage.getItem("graphiql:docExplorerFlex") ?? storage.setItem("graphiql:docExplorerFlex", "0.25"); // the editors want room
+storage.getItem("graphiql:docExplorerFlex") ?? storage.setItem("graphiql:docExplorerFlex", "0.25"); // leaves more room for the editors

@@ -1,10 +1,10 @@
-// The tabs that are ready to run, and the one that a link opens.
+// The default tabs, and the tab that a link opens.
 import { storage } from "./storage.js";
 
 const json = (value) => JSON.stringify(value, null, 2);
 
-const SIGN_IN = `# Run it: the button, or Ctrl-Enter.
-# An answer is a success, or a refusal that says why. The token goes along from now on.
+const SIGN_IN = `# Run this operation with the button or Ctrl-Enter.
+# The result is a success or an error with a reason. The token is sent from now on.
 mutation SignIn($input: SignInInput!) {
   signIn(input: $input) {
     __typename
@@ -20,8 +20,8 @@ mutation SignIn($input: SignInInput!) {
 }
 `;
 
-const SEND = `# A message to bob; several users are a group.
-# A refusal names everybody who was wrong.
+const SEND = `# Sends a message to bob; several users make a group.
+# An error lists every recipient that was rejected.
 mutation Send($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
@@ -37,8 +37,8 @@ mutation Send($input: SendPrivateMessageInput!) {
 }
 `;
 
-const SEND_FILE = `# notes.txt goes along: see below the answer.
-# The panel with the paper clip takes others.
+const SEND_FILE = `# Sends notes.txt, as shown below the response.
+# Add other files in the panel with the paper clip.
 mutation SendFile($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
@@ -62,9 +62,9 @@ mutation SendFile($input: SendPrivateMessageInput!) {
 }
 `;
 
-const LISTEN = `# Run it: each new message comes as it is sent.
-# Have bob write, in another window, or by: ./sotto send --as bob alice hi --data data-demo
-# A cursor as $after brings what was missed.
+const LISTEN = `# Run this operation: new messages appear as they are sent.
+# Send one as bob, in another window or with: ./sotto send --as bob alice hi --data data-demo
+# Pass a cursor as $after to get the messages since then.
 subscription Listen($after: EventCursor) {
   privateMessageReceived(after: $after) {
     cursor
@@ -79,8 +79,8 @@ subscription Listen($after: EventCursor) {
 }
 `;
 
-const BLOCK = `# Mutations run in order: block somebody, try to write to them, take the block back.
-# A block stops both sides, and the other is not told.
+const BLOCK = `# Mutations run in order: block a user, try to send them a message, unblock them.
+# A block stops messages in both directions, and the other user is not notified.
 mutation Block(
   $block: BlockUserInput!
   $message: SendPrivateMessageInput!
@@ -108,7 +108,7 @@ mutation Block(
 }
 `;
 
-/** The five of them; `demo` is what /page.json says of the demo's people, null elsewhere. */
+/** The default tabs; `demo` is the `demo` of /page.json, null outside the demo. */
 export function tabsFor(demo) {
   const [me, other, third] = demo?.usernames ?? ["", "", ""];
   const to = (username) => ({ users: [{ username }] });
@@ -127,8 +127,8 @@ export function tabsFor(demo) {
 }
 
 /**
- * The tab of `/graphql#query=…&variables=…&operationName=…`, or of the same behind a `?`; null without a query. The
- * address is cleared of it. What stands behind a `#` is sent to no server, and stands in no log of one.
+ * The tab of `/graphql#query=…&variables=…&operationName=…`, or the same with `?`; null without a query. Clears the
+ * URL. The part after `#` is not sent to the server, so it is not logged.
  */
 export function takeLink() {
   const parameters = new URLSearchParams(location.hash.slice(1) || location.search);
@@ -138,7 +138,7 @@ export function takeLink() {
   return { query, variables: pretty(parameters.get("variables")), operationName: parameters.get("operationName") };
 }
 
-/** What GraphiQL begins with: the link's tab before all others, else where this browser's tab was left. */
+/** The initial tabs of GraphiQL: the tab of the link first, otherwise the tabs as they were left. */
 export function beginning(tabs, link) {
   if (link) return { defaultTabs: [link, ...tabs], initialQuery: link.query, initialVariables: link.variables };
   const { query, variables } = lastTab() ?? tabs[0];

@@ -1,4 +1,4 @@
-// Monaco's workers, as files of the same origin.
+// The workers of Monaco, served from the same origin.
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/esm/vs/language/json/json.worker.js?worker";
 import GraphQLWorker from "monaco-graphql/esm/graphql.worker.js?worker";

@@ -62,7 +62,7 @@ class Chat:
 
     async def enter(self, name: str) -> None:
         """As one of the demo's people, by one click."""
-        await self.page.get_by_role("button", name=f"I am {name}").click()
+        await self.page.get_by_role("button", name=f"Sign in as {name}").click()
         await self.page.get_by_text(f"Signed in as {name.title()}").wait_for()
 
     def row(self, name: str) -> "Locator":
@@ -91,7 +91,7 @@ class Chat:
 
     async def act(self, text: str, action: str) -> None:
         """Choose something in the menu of a message."""
-        await self.message(text).get_by_role("button", name="What to do with this").click()
+        await self.message(text).get_by_role("button", name="Message options").click()
         await self.page.get_by_role("menuitem", name=action).click()
 
     async def told(self, words: str) -> None:

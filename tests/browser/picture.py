@@ -55,7 +55,7 @@ async def scene(browser: "Browser", server: Server) -> list[bytes]:
     await alice.message("Yes!").locator(".status").get_by_text("Read").wait_for()
     await bob.field.press_sequentially("On my", delay=20)
     await alice.page.locator(".presence").get_by_text("typing").wait_for()
-    await alice.page.get_by_role("button", name="The GraphQL behind this").click()
+    await alice.page.get_by_role("button", name="The GraphQL of this page").click()
     async with alice.page.context.expect_page() as opened:
         await alice.page.get_by_role("link", name="Open in GraphiQL").click()
     explorer = await opened.value

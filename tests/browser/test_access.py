@@ -58,17 +58,17 @@ async def test_axe_finds_nothing(browser: "Browser", tmp_path: Path, scheme: str
         )
         await alice.page.locator(".uploads li.ready").wait_for()
         assert await found(alice) == []
-        more = alice.message("Good evening").get_by_role("button", name="What to do with this")
+        more = alice.message("Good evening").get_by_role("button", name="Message options")
         await more.click()
         assert await found(alice) == []
         await alice.page.get_by_role("menuitem", name="Delete …").click()
         assert await found(alice) == []
         await alice.page.keyboard.press("Escape")
         if width < 720:
-            await alice.page.get_by_role("button", name="Back to the conversations").click()
+            await alice.page.get_by_role("button", name="Back to conversations").click()
         await alice.page.get_by_role("button", name="New message").click()
         assert await found(alice) == []
         await alice.page.keyboard.press("Escape")
-        await alice.page.get_by_role("button", name="The GraphQL behind this").click()
+        await alice.page.get_by_role("button", name="The GraphQL of this page").click()
         assert await found(alice) == []
         alice.assert_quiet()

@@ -82,7 +82,7 @@ async def test_a_link_leads_to_the_conversation_after_the_sign_in(browser: "Brow
     assert alice.page.url == server.url + "/"
 
     await alice.page.goto(link)
-    await alice.page.get_by_role("button", name="I am alice").click()
+    await alice.page.get_by_role("button", name="Sign in as alice").click()
     await is_open(alice, "Bob")
     assert alice.page.url == link
 
@@ -127,7 +127,7 @@ async def test_on_a_phone_back_leads_to_the_list_once(browser: "Browser", server
     await bob.row("Carol").click()
     await is_open(bob, "Carol")
     length = await bob.page.evaluate("history.length")
-    await bob.page.get_by_role("button", name="Back to the conversations").click()
+    await bob.page.get_by_role("button", name="Back to conversations").click()
     await bob.row("Alice").click()
     await is_open(bob, "Alice")
     assert await bob.page.evaluate("history.length") == length

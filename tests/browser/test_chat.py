@@ -136,7 +136,7 @@ async def test_several_files_go_with_progress_and_come_whole(pair: tuple[Chat, C
     await alice.field.fill("Two files")
     await alice.field.press("Enter")
 
-    await bob.message("Two files").get_by_role("button", name="Show the picture blue.png").locator("img").wait_for()
+    await bob.message("Two files").get_by_role("button", name="Open image blue.png").locator("img").wait_for()
     shown = bob.message("Two files").locator("img")
     await bob.page.wait_for_function(
         "image => image.complete && image.naturalWidth > 0", arg=await shown.element_handle()
@@ -146,7 +146,7 @@ async def test_several_files_go_with_progress_and_come_whole(pair: tuple[Chat, C
     saved = await (await download.value).path()
     assert hashlib.sha256(saved.read_bytes()).digest() == hashlib.sha256(notes).digest()
     assert (await download.value).suggested_filename == "notes.txt"
-    await bob.message("Two files").get_by_role("button", name="Show the picture").click()
+    await bob.message("Two files").get_by_role("button", name="Open image").click()
     await bob.page.get_by_role("dialog").locator("img").wait_for()
     await bob.page.keyboard.press("Escape")
     await bob.page.get_by_role("dialog").wait_for(state="detached")
@@ -176,8 +176,8 @@ async def test_files_can_be_dropped_and_pasted_and_taken_back(pair: tuple[Chat, 
     await alice.page.get_by_role("button", name=f"Remove {kind}.png").first.click()
     await alice.page.get_by_role("button", name="Send", exact=True).click()
 
-    await bob.page.get_by_role("button", name=f"Show the picture {kind}.png").wait_for()
-    assert await bob.page.get_by_role("button", name=f"Show the picture {kind}.png").count() == 1
+    await bob.page.get_by_role("button", name=f"Open image {kind}.png").wait_for()
+    assert await bob.page.get_by_role("button", name=f"Open image {kind}.png").count() == 1
 
 
 async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, Chat]) -> None:
@@ -192,7 +192,7 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
           document.querySelector(".pane").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
         }"""
     )
-    await alice.told("film.mp4 is 27.3 MB; a file may be at most 26.2 MB.")
+    await alice.told("film.mp4 is 27.3 MB; the limit is 26.2 MB.")
     await chooser.set_input_files([file("nothing.txt", b"", "text/plain")])
     await alice.told("nothing.txt is empty")
     assert await alice.page.locator(".uploads li").count() == 0
@@ -206,11 +206,11 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
             alice.page.locator(".message.failed").get_by_text("virus.png is of a kind that may not be sent").wait_for()
         )
         assert await alice.page.get_by_role("button", name="Try again").count() == 0
-        await alice.page.get_by_role("button", name="Take back").click()
+        await alice.page.get_by_role("button", name="Edit again").click()
         assert await alice.field.input_value() == "With a program"
     else:
         problem = alice.page.locator(".uploads .problem")
-        await problem.get_by_text("virus.png is of a kind that may not be sent here.").wait_for()
+        await problem.get_by_text("virus.png has a file type that is not allowed here.").wait_for()
         assert await alice.page.get_by_role("button", name="Try again").count() == 0  # it would never pass
         await alice.page.get_by_role("button", name="Remove virus.png").click()
     await alice.write("Without it")
@@ -237,7 +237,7 @@ async def test_messages_are_answered_edited_reacted_to_and_deleted(pair: tuple[C
     await alice.message("Ten is better.").locator(".quote").click()
     await alice.page.locator(".message.found").filter(has_text="Shall we meet").first.wait_for()
 
-    await alice.page.get_by_role("button", name="What to do with this message of You").last.click()
+    await alice.page.get_by_role("button", name="Message options (You)").last.click()
     await alice.page.get_by_role("menuitem", name="Delete …").click()
     await alice.page.get_by_role("button", name="Delete for everyone").click()
     await bob.message("Shall we meet").wait_for(state="detached")
@@ -257,7 +257,7 @@ async def test_a_block_and_a_report_are_told_clearly(pair: tuple[Chat, Chat]) ->
     await bob.page.get_by_role("button", name="Report", exact=True).click()
     await bob.told("Thank you.")
 
-    await bob.page.get_by_role("button", name="More about this conversation").click()
+    await bob.page.get_by_role("button", name="Conversation options").click()
     await bob.page.get_by_role("menuitem", name="Block Alice").click()
     await bob.page.get_by_role("dialog").get_by_role("button", name="Block Alice").click()
     await bob.page.get_by_text("You have blocked Alice.").wait_for()
@@ -280,7 +280,7 @@ async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", 
     dave, carol = await Chat.open(browser, server), await Chat.open(browser, server)
     await dave.page.get_by_label("User name").fill("dave")
     await dave.page.get_by_label("Password").fill("correct horse")
-    await dave.page.get_by_role("button", name="Make an account").click()
+    await dave.page.get_by_role("button", name="Create account").click()
     await dave.page.get_by_text("Signed in as dave").wait_for()
     await carol.enter("carol")
     await dave.page.get_by_role("searchbox", name="Search messages and people").fill("carol")
@@ -303,8 +303,8 @@ async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", 
 
 
 WHO_ASKED = {
-    "en-GB": ("1 message request", "dave has put you into a group of 3 people."),
-    "de-AT": ("1 Nachrichtenanfrage", "dave hat dich in eine Gruppe von 3 Menschen gesetzt."),
+    "en-GB": ("1 message request", "dave has added you to a group of 3 people."),
+    "de-AT": ("1 Nachrichtenanfrage", "dave hat dich zu einer Gruppe von 3 Personen hinzugefügt."),
 }
 
 
@@ -344,7 +344,7 @@ async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Brow
     await alice.page.locator(".results button").filter(has_text="harbour gate").click()
 
     await alice.page.locator(".message.found").filter(has_text="heron").wait_for()
-    await alice.page.get_by_role("button", name="To the newest").click()
+    await alice.page.get_by_role("button", name="Jump to latest").click()
     await alice.message("Filler 119").wait_for()
     log = alice.page.locator(".log")
     for _ in range(6):
@@ -363,7 +363,7 @@ async def test_enter_takes_the_only_one_who_was_found(browser: "Browser", server
     await alice.page.get_by_role("button", name="New message").click()
     await field.fill("nobody of that name")
     await field.press("Enter")
-    await alice.page.get_by_role("dialog").get_by_text("Nothing found.").wait_for()
+    await alice.page.get_by_role("dialog").get_by_text("No results.").wait_for()
     await field.fill("carol")
     await field.press("Enter")
     await alice.page.get_by_role("heading", name="Carol", exact=True).wait_for()
@@ -373,7 +373,7 @@ async def test_enter_takes_the_only_one_who_was_found(browser: "Browser", server
     await alice.page.get_by_role("dialog").get_by_role("button", name="@carol").click()
     await field.fill("bob")
     await field.press("Enter")
-    await alice.page.get_by_role("button", name="Leave Bob out").wait_for()
+    await alice.page.get_by_role("button", name="Remove Bob").wait_for()
     await field.press("Enter")
     await alice.page.get_by_role("heading", name=re.compile("^(Carol and Bob|Bob and Carol)$")).wait_for()
     alice.assert_quiet()
@@ -437,7 +437,7 @@ async def test_an_upload_goes_on_after_a_restart(browser: "Browser", tmp_path: P
 async def test_the_drawer_shows_the_graphql_and_opens_it(pair: tuple[Chat, Chat]) -> None:
     """Issue 7: the last operation, its variables and answer; passwords and tokens are never in it."""
     alice, _ = pair
-    await alice.page.get_by_role("button", name="The GraphQL behind this").click()
+    await alice.page.get_by_role("button", name="The GraphQL of this page").click()
     await alice.write("What does this look like?")
 
     drawer = alice.page.locator(".drawer")
@@ -475,14 +475,14 @@ async def test_all_of_it_can_be_done_by_keyboard(browser: "Browser", server: Ser
     await keyboard.press("Shift+Tab")
     await keyboard.press("Shift+Tab")
     focused = "document.activeElement.getAttribute('aria-label')"
-    assert await alice.page.evaluate(focused) == "What to do with this message of You"
+    assert await alice.page.evaluate(focused) == "Message options (You)"
     await keyboard.press("Enter")
     await keyboard.press("End")
     await keyboard.press("Enter")
     await alice.page.get_by_role("dialog").wait_for()
     await keyboard.press("Escape")
     await alice.page.get_by_role("dialog").wait_for(state="detached")
-    assert await alice.page.evaluate(focused) == "What to do with this message of You"
+    assert await alice.page.evaluate(focused) == "Message options (You)"
     alice.assert_quiet()
 
 
@@ -492,7 +492,7 @@ async def test_a_wrong_password_and_an_ended_session_are_told(browser: "Browser"
     await alice.page.get_by_label("User name").fill("alice")
     await alice.page.get_by_label("Password").fill("wrong")
     await alice.page.get_by_role("button", name="Sign in").click()
-    await alice.told("User name or password is wrong.")
+    await alice.told("Wrong user name or password.")
 
     await alice.enter("alice")
     async with aiohttp.ClientSession() as http:
@@ -516,7 +516,7 @@ async def test_who_stays_signed_in_is_there_after_a_reload(browser: "Browser", s
     other = await alice.page.context.new_page()
     await other.goto(server.url)
     await other.get_by_label("Stay signed in").check()
-    await other.get_by_role("button", name="I am bob").click()
+    await other.get_by_role("button", name="Sign in as bob").click()
     await other.get_by_text("Signed in as Bob").wait_for()
     third = await alice.page.context.new_page()
     await third.goto(server.url)
@@ -534,7 +534,7 @@ async def test_a_phone_shows_one_side_at_a_time(browser: "Browser", server: Serv
     await bob.write("From a phone, with a_very_long_word_" + "x" * 200)
     assert await bob.page.evaluate("document.scrollingElement.scrollWidth") == 360
     assert not await bob.page.locator(".sidebar").is_visible()
-    await bob.page.get_by_role("button", name="Back to the conversations").click()
+    await bob.page.get_by_role("button", name="Back to conversations").click()
     assert await bob.page.locator(".sidebar").is_visible()
     assert not await bob.page.locator(".pane").is_visible()
     bob.assert_quiet()
@@ -543,10 +543,10 @@ async def test_a_phone_shows_one_side_at_a_time(browser: "Browser", server: Serv
 async def test_the_words_follow_the_reader_and_may_be_chosen(browser: "Browser", server: Server) -> None:
     """Issue 7: texts in one JSON per language."""
     page = (await Chat.open(browser, server, locale="de-AT")).page
-    await page.get_by_role("button", name="Ich bin alice").wait_for()
+    await page.get_by_role("button", name="Als alice anmelden").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "de"
     await page.goto(f"{server.url}/?lang=en")
-    await page.get_by_role("button", name="I am alice").wait_for()
+    await page.get_by_role("button", name="Sign in as alice").wait_for()
 
 
 async def test_a_new_device_waits_until_another_one_lets_it_in(
@@ -556,7 +556,7 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
     monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
     async with running("serve", data=tmp_path / "data") as server:
         first, second = await Chat.open(browser, server), await Chat.open(browser, server)
-        for chat, word in ((first, "Make an account"), (second, "Sign in")):
+        for chat, word in ((first, "Create account"), (second, "Sign in")):
             await chat.page.get_by_label("User name").fill("dora")
             await chat.page.get_by_label("Password").fill("correct horse")
             await chat.page.get_by_role("button", name=word).click()
@@ -565,7 +565,7 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
                 await asyncio.sleep(0.5)  # its stream has begun
         await second.page.get_by_text("has to be confirmed on another of your devices").wait_for()
         await first.page.get_by_role("dialog").get_by_text("Was that you?").wait_for()
-        await first.page.get_by_role("button", name="Yes, let it in").click()
+        await first.page.get_by_role("button", name="Yes, trust it").click()
         await second.page.get_by_text("Signed in as dora").wait_for()
         first.assert_quiet()
         second.assert_quiet("the server responded with a status of 403")
@@ -583,7 +583,7 @@ async def test_nothing_of_one_person_is_left_for_the_next(browser: "Browser", se
     await tab.page.locator(".pane h1", has_text="Carol").wait_for()
     await tab.page.get_by_role("button", name="Sign out").click()
     await tab.told("You are signed out.")
-    await tab.page.get_by_role("button", name="I am bob").dblclick()
+    await tab.page.get_by_role("button", name="Sign in as bob").dblclick()
     await tab.page.get_by_text("Signed in as Bob").wait_for()
     await tab.go_to("Alice")
 

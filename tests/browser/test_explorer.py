@@ -145,7 +145,7 @@ def test_a_session_that_ended_is_forgotten(chromium: Any, demo: Demo) -> None:
     context.add_init_script(f"sessionStorage.setItem('sotto.session', '{entry}')")
     explorer = Explorer(context.new_page(), demo.url)
     explorer.open()
-    explorer.status("Nobody is signed in")
+    explorer.status("Not signed in")
     signed_in = explorer.run("SignIn")["signIn"]
     context.close()
 
@@ -158,7 +158,7 @@ def test_people_sign_in_by_a_click_and_out(explorer: Explorer, demo: Demo) -> No
     explorer.sign_in("bob")
     entry = json.loads(explorer.page.evaluate("() => sessionStorage.getItem('sotto.session')"))
     explorer.page.get_by_role("button", name="Sign out").click()
-    explorer.status("Nobody is signed in")
+    explorer.status("Not signed in")
     with pytest.raises(urllib.error.HTTPError) as left:
         demo.ask("{ viewer { id } }", token=entry["token"])
 
@@ -242,9 +242,9 @@ def test_a_file_can_be_removed_and_wrong_variables_are_told(explorer: Explorer, 
         panel.get_by_role("button", name="Remove a.txt").click()
 
     assert "No file is attached." in empty
-    assert "“input..file” is no path of a variable" in wrong
+    assert "“input..file” is not the path of a variable" in wrong
     assert "has no variable $nothing" in answers[0]
-    assert "input.text has a value already" in answers[1]
+    assert "input.text already has a value" in answers[1]
     assert "input.attachments has 1 places" in answers[2]
 
 
@@ -262,7 +262,7 @@ def test_a_subscription_goes_on_as_whoever_signs_in(explorer: Explorer, demo: De
 
 
 def test_the_errors_of_a_subscription_are_shown(explorer: Explorer) -> None:
-    """Nobody is signed in, so nothing is heard, and it says so."""
+    """Without a session, no message arrives, and the result says so."""
     explorer.choose("Listen")
     explorer.press_run()
 

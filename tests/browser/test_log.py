@@ -112,7 +112,7 @@ async def test_pictures_take_their_room_before_they_come(
     await alice.page.locator("input[type=file]").set_input_files([sent])
     await alice.page.locator(".uploads li.ready").wait_for()
     await alice.field.press("Enter")
-    shown = alice.page.get_by_role("button", name="Show the picture sent.png")
+    shown = alice.page.get_by_role("button", name="Open image sent.png")
     await shown.wait_for()
     await pictures_have_come(alice)
     assert await alice.page.evaluate(BELOW) <= 1
@@ -243,7 +243,7 @@ async def test_a_long_conversation_costs_no_more_than_a_short_one(
         assert there <= MOST
     assert not any(text.startswith("No. 0.") for text in texts)
     assert await alice.page.locator(".day").count() == 1
-    await alice.page.get_by_role("button", name="To the newest").click()
+    await alice.page.get_by_role("button", name="Jump to latest").click()
     await alice.message(f"No. {count - 1}.").wait_for()
     assert await alice.page.evaluate(BELOW) <= 1
     alice.assert_quiet()

@@ -1,4 +1,4 @@
-"""The chat page as text: its GraphQL fits the schema, its words are there in every language, and it stays small."""
+"""Static checks of the chat page: its GraphQL is valid, its texts are complete in every language, and it is small."""
 
 import gzip
 import json
@@ -128,17 +128,17 @@ def scripts_below(name: str) -> set[str]:
 
 
 def test_every_script_is_asked_for_at_once() -> None:
-    """No import waits for the script that names it; what the door does not need waits behind what it does."""
+    """Every script is preloaded; those that the entry script does not need have a low priority."""
     index = (CHAT / "index.html").read_text()
     links = re.findall(r'<link rel="modulepreload" href="/chat/([\w.]+)"( fetchpriority="low")?>', index)
     at_once = set(re.findall(r'<script type="module" src="/chat/([\w.]+)"', index))
-    door = scripts_below("main.js")
+    entry = scripts_below("main.js")
 
     assert at_once == {"main.js", "text.js"}
     assert imports_of("text.js") == []  # it can begin before the others have come
-    assert sorted(name for name, is_low in links if not is_low) == sorted(door - at_once)
-    assert sorted(name for name, is_low in links if is_low) == sorted(scripts_below("layout.js") - door)
-    assert door | scripts_below("layout.js") == set(SCRIPTS)
+    assert sorted(name for name, is_low in links if not is_low) == sorted(entry - at_once)
+    assert sorted(name for name, is_low in links if is_low) == sorted(scripts_below("layout.js") - entry)
+    assert entry | scripts_below("layout.js") == set(SCRIPTS)
     assert "layout.js" in SCRIPTS["main.js"]
 
 

@@ -85,7 +85,7 @@ def test_python_hears_each_message_once_over_a_restart_of_either_side(tmp_path: 
     ("command", "hello", "heard"),
     [
         ((PYTHON, MESSAGE, "--url", "URL", "listen", "bob"), "listening as bob", "carol: {}"),
-        ((NODE, URQL, "URL", "bob"), "listening as bob", "bob hears carol: {}"),
+        ((NODE, URQL, "URL", "bob"), "listening as bob", "bob received from carol: {}"),
     ],
     ids=["python", "urql"],
 )
@@ -113,7 +113,7 @@ def test_who_listens_comes_back_when_the_server_does(
 
 REFUSED = [
     ((PYTHON, MESSAGE, "--url", "URL", "listen", "bob"), "carol: {}"),
-    ((NODE, URQL, "URL", "bob"), "bob hears carol: {}"),
+    ((NODE, URQL, "URL", "bob"), "bob received from carol: {}"),
 ]
 
 
@@ -129,7 +129,7 @@ def test_who_is_refused_for_now_tries_again(tmp_path: Path, command: tuple[str |
             write(url, "bob", "to the first")
             first.wait_for(heard.format("to the first"))
             second = stack.enter_context(watched(program, cwd=tmp_path / "second"))
-            second.wait_for("again")
+            second.wait_for("retrying")
             write(url, "bob", "meanwhile")
         second.wait_for(heard.format("meanwhile"))
 
@@ -139,7 +139,7 @@ def test_who_is_refused_for_now_tries_again(tmp_path: Path, command: tuple[str |
 def test_urql_sends_is_refused_and_hears(url: str) -> None:
     """Over event streams alone."""
     assert sorted(run(NODE, URQL, url).splitlines()) == [
-        "bob hears alice: See the notes [notes.txt]",
+        "bob received from alice: See the notes [notes.txt]",
         "refused: Nobody has the user name 'nobody-at-all'.",
         "sent: SendPrivateMessageSuccess",
     ]

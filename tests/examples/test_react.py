@@ -74,7 +74,7 @@ def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_pat
     assert said["heard"] == ["alice: See the <b>notes</b> notes.txt (24 bytes)"]
     assert said["downloaded"] == "Meet me at the harbour.\n"
     assert said["refused"] == "Nobody has the user name 'nobody-at-all'."
-    assert said["unsent"] == "No result (Failed to fetch). Press Send again: it arrives once."
+    assert said["unsent"] == "No response (Failed to fetch). Press Send again; the message is not sent twice."
     assert said["kept"] == ["With a file", 1, "Sent.", ""]
     assert said["repeated"] == ["Its answer was lost", 0, "Sent.", ""]
     assert said["after"] == [

@@ -3,9 +3,9 @@ import { useState } from 'react'
 
 import { Composer } from './Composer'
 import { graphql } from './generated'
-import type { HearSubscription } from './generated/graphql'
+import type { ReceivedSubscription } from './generated/graphql'
 
-// The cursor comes in the same request as what is shown first: nothing falls between the two.
+// The cursor comes from the same request as the initial data, so no message is lost in between.
 const START = graphql(`
   query Start {
     viewer { eventCursor user { username } }
@@ -15,8 +15,8 @@ const START = graphql(`
   }
 `)
 
-const HEAR = graphql(`
-  subscription Hear($after: EventCursor) {
+const RECEIVED = graphql(`
+  subscription Received($after: EventCursor) {
     privateMessageReceived(after: $after) {
       cursor
       message { id text createdAt sender { username } attachments { id filename byteSize url } }
@@ -24,7 +24,7 @@ const HEAR = graphql(`
   }
 `)
 
-type Message = HearSubscription['privateMessageReceived']['message']
+type Message = ReceivedSubscription['privateMessageReceived']['message']
 
 export function Chat() {
   const { data, error } = useQuery(START)
@@ -48,12 +48,12 @@ export function Chat() {
 }
 
 /**
- * What has come since the page was loaded. After a break graphql-ws subscribes again with the cursor of the first time, and
- * the server replays from there: a message that was heard before has the same id, and is shown once.
+ * Messages received since the page was loaded. After a lost connection, graphql-ws subscribes again with the first
+ * cursor, and the server replays the messages after it: those that are already shown are skipped by their ID.
  */
 function Live({ after }: { after: string }) {
   const [messages, setMessages] = useState<Message[]>([])
-  const { error } = useSubscription(HEAR, {
+  const { error } = useSubscription(RECEIVED, {
     variables: { after },
     onData: ({ data }) => {
       const message = data.data?.privateMessageReceived.message
@@ -62,7 +62,7 @@ function Live({ after }: { after: string }) {
   })
   return (
     <>
-      <h2>Since you came</h2>
+      <h2>New messages</h2>
       <ol aria-label="Messages">
         {messages.map(({ id, sender, text, attachments }) => (
           <li key={id}>

@@ -17,8 +17,8 @@ const SEND = graphql(`
   }
 `)
 
-/** A sentence for each way in which a send can end; those that are not named have one of their own. */
-function said(result: SendMutation['sendPrivateMessage']): string {
+/** The result as text; every error type that is not listed has a `detail`. */
+function textOf(result: SendMutation['sendPrivateMessage']): string {
   switch (result.__typename) {
     case 'SendPrivateMessageSuccess':
       return 'Sent.'
@@ -27,7 +27,7 @@ function said(result: SendMutation['sendPrivateMessage']): string {
     case 'AttachmentsRejectedError':
       return result.attachmentRejections.map(({ detail }) => detail).join(' ')
     case 'RateLimitedError':
-      return `Too fast: again in ${Math.ceil(result.retryAfterSeconds)} s.`
+      return `Too many messages; try again in ${Math.ceil(result.retryAfterSeconds)} s.`
     default:
       return result.detail
   }
@@ -36,9 +36,9 @@ function said(result: SendMutation['sendPrivateMessage']): string {
 export function Composer() {
   const [send, { loading }] = useMutation(SEND)
   const [status, setStatus] = useState('')
-  const attempt = useRef(crypto.randomUUID()) // of this draft: sent again after a lost answer, it is the same message
+  const attempt = useRef(crypto.randomUUID()) // one per draft: a retry after a lost response is the same message
 
-  // Not an `action`: React empties the form as soon as one returns, and the draft is to stay until there is an answer.
+  // Not an `action`, because React would clear the form before there is a response.
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
     const form = event.currentTarget
@@ -53,19 +53,21 @@ export function Composer() {
     try {
       const { data } = await send({ variables: { input } })
       if (!data) return
-      setStatus(said(data.sendPrivateMessage))
-      if (data.sendPrivateMessage.__typename !== 'SendPrivateMessageSuccess') return // nothing was stored: the id is free
+      setStatus(textOf(data.sendPrivateMessage))
+      // After an error nothing was stored, so the ID can be reused.
+      if (data.sendPrivateMessage.__typename !== 'SendPrivateMessageSuccess') return
       attempt.current = crypto.randomUUID()
       form.reset()
     } catch (error) {
-      setStatus(`No result (${error instanceof Error ? error.message : error}). Press Send again: it arrives once.`)
+      const reason = error instanceof Error ? error.message : error
+      setStatus(`No response (${reason}). Press Send again; the message is not sent twice.`)
     }
   }
 
-  // While it waits nothing can be changed; a draft that is changed afterwards is another message, with another id.
+  // The form is disabled while a request is running. Any later change makes it a new message with a new ID.
   return (
     <form onSubmit={(event) => void submit(event)} onInput={() => (attempt.current = crypto.randomUUID())}>
-      <h2>Write</h2>
+      <h2>New message</h2>
       <fieldset disabled={loading}>
         <label>
           To <input name="to" required />

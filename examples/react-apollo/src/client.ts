@@ -1,4 +1,4 @@
-// The connection: queries and files over HTTP, subscriptions over one WebSocket that comes back by itself.
+// The Apollo Client: queries and files over HTTP, subscriptions over a WebSocket that reconnects automatically.
 import { ApolloClient, ApolloLink, InMemoryCache } from '@apollo/client'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import UploadHttpLink from 'apollo-upload-client/UploadHttpLink.mjs'
@@ -7,11 +7,11 @@ import { createClient } from 'graphql-ws'
 
 import fragments from './generated/fragments'
 
-// After these codes the same connection would be refused again: bad credentials, or a fault in this program.
+// Close codes after which reconnecting cannot help: bad credentials, or a bug in this program.
 const FINAL = [4400, 4401, 4403, 4406, 4409, 4429]
 
 export function connect(token: string | null) {
-  // Without it the cache drops what `... on UserError { detail }` selects: it has to know which types that may be.
+  // Required for fragments on interfaces such as `... on UserError { detail }`; otherwise the cache drops their fields.
   const cache = new InMemoryCache({ possibleTypes: fragments.possibleTypes })
   const headers = token ? { authorization: `Bearer ${token}` } : undefined
   const http = new UploadHttpLink({ uri: '/graphql', headers })

@@ -1,4 +1,4 @@
-// apollo-upload-client says its types in comments; this is what is used of them.
+// apollo-upload-client has its types only in comments; these are the ones used here.
 declare module 'apollo-upload-client/UploadHttpLink.mjs' {
   import { ApolloLink } from '@apollo/client'
 

@@ -6,7 +6,7 @@ import { sizeOf } from "../size.js";
 
 export const useAttachments = () => useSyncExternalStore(attachments.subscribe, attachments.get);
 
-/** The operation that would be run now, and its name as files know it. */
+/** The operation that would run now, and its name (empty if it is anonymous). */
 export function useOperation() {
   const { operations, operationName, schema } = useGraphiQL(({ operations, operationName, schema }) => ({
     operations,
@@ -38,7 +38,7 @@ function Attachments() {
   const attach = (files) => {
     try {
       let path = typed || paths[0];
-      if (!path) throw new Error("No variable of this operation is a file (Upload); write the path of one first.");
+      if (!path) throw new Error("This operation has no variable of type Upload; enter a path first.");
       checkPath(path);
       for (const file of files) {
         attachments.add(name, path, file);
@@ -54,7 +54,7 @@ function Attachments() {
     <section className="sotto-panel">
       <h2>Files</h2>
       <p>
-        They go with <strong>{name || "the operation"}</strong>, as parts of one multipart request.
+        Sent with <strong>{name || "the operation"}</strong> in one multipart request.
       </p>
       <label>
         Variable

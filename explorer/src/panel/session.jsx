@@ -5,7 +5,7 @@ import { session } from "../session.js";
 
 export const useSession = () => useSyncExternalStore(session.subscribe, session.get);
 
-/** The panel that signs in and out; `demo` as /page.json has it. */
+/** The panel that signs in and out; `demo` is the `demo` of /page.json. */
 export const sessionPanel = (demo) => ({
   title: "Sign in",
   icon: () => (
@@ -31,15 +31,15 @@ function Session({ demo }) {
     <section className="sotto-panel">
       <h2>Sign in</h2>
       <p role="status" className="sotto-row">
-        <span>{current ? <>You are <strong>{current.username}</strong>.</> : "Nobody is signed in."}</span>
+        <span>{current ? <>Signed in as <strong>{current.username}</strong>.</> : "Not signed in."}</span>
         {current && <Button disabled={isBusy} onClick={() => attempt(signOut)}>Sign out</Button>}
       </p>
       {demo && <DemoPeople demo={demo} isBusy={isBusy} attempt={attempt} />}
       <Form isBusy={isBusy} attempt={attempt} />
       {error && <p role="alert">{error}</p>}
       <p className="sotto-note">
-        The bearer goes with every request of this page, and on a WebSocket in <code>connection_init</code>. It is kept
-        for this tab, together with the chat page.
+        The token is sent with every request of this page, and on a WebSocket in <code>connection_init</code>. It is
+        kept for this tab and shared with the chat page.
       </p>
     </section>
   );

@@ -4,32 +4,32 @@ import { sizeOf } from "../size.js";
 import { useAttachments, useOperation } from "./attachment.jsx";
 import { useSession } from "./session.jsx";
 
-/** The line below the answer: who asks, and which files go along. */
+/** The status line below the response: who is signed in, and which files are sent. */
 export function Status() {
   const current = useSession();
   const { name } = useOperation();
   const files = useAttachments().filter(({ operation }) => operation === name);
   return (
     <p className="sotto-status">
-      {current ? <>Signed in as <strong>{current.username}</strong></> : "Nobody is signed in"}
+      {current ? <>Signed in as <strong>{current.username}</strong></> : "Not signed in"}
       {files.map(({ path, file }) => (
         <span key={path}>
           {" · "}
-          {file.name}, {sizeOf(file.size)}, goes to <code>{path}</code>
+          {file.name}, {sizeOf(file.size)}, sent as <code>{path}</code>
         </span>
       ))}
     </p>
   );
 }
 
-/** Breaks the long lines of operations: the editor is narrow, and narrower on a phone. */
+/** Wraps long lines, because the editor is narrow. */
 export function Wrapped() {
   const editor = useGraphiQL((state) => state.queryEditor);
   useEffect(() => editor?.updateOptions({ wordWrap: "on" }), [editor]);
   return null;
 }
 
-/** Chooses the operation that a link names, once its document is read. */
+/** Selects the operation that a link names, once its document has been parsed. */
 export function LinkedOperation({ name }) {
   const actions = useGraphiQLActions();
   const operations = useGraphiQL((state) => state.operations);
