@@ -1,11 +1,11 @@
-"""Who you are: what a guess can learn from the time of a refusal, what many sign-ins cost, how fast an end is felt.
+"""Sign-in measurements: timing side channel, cost of concurrent sign-ins, and latency of session revocation.
 
-Run: .venv/bin/python -m bench.account [--samples 400] [--sockets 200] [--strict]. On a server of its own:
-1. `samples` refused sign-ins of each kind in turn: a name that nobody has, and a wrong password. The answers must be
-   equal, and AUC says how well their times tell them apart: 0.5 not at all, 1 or 0 always. One in three hundred honest
-   runs strays beyond 0.44 to 0.56, so --strict tries again before it fails.
-2. 32 sign-ins at once: memory before and after, and the longest ping of somebody else meanwhile.
-3. `sockets` sockets of one person, each with a live stream: from the end of a session to the close of the last one.
+Run: .venv/bin/python -m bench.account [--samples 400] [--sockets 200] [--strict]. It starts a server and measures:
+1. `samples` failed sign-ins with an unknown user name and with a wrong password. The responses must be equal, and the
+   AUC of their times shows whether they can be distinguished: 0.5 not at all, 0 or 1 always. One in three hundred runs
+   is outside 0.44 to 0.56 by chance, so --strict tries twice before it fails.
+2. 32 concurrent sign-ins: memory before and during, and the longest request of another client meanwhile.
+3. `sockets` sockets of one user, each with a live stream: the time from the end of the session to the last close.
 """
 
 import argparse
@@ -34,7 +34,7 @@ BOUNDS = (0.44, 0.56)
 
 
 async def ask(http: aiohttp.ClientSession, url: str, query: str, token: str = "", **given: Any) -> bytes:
-    """The bytes of an answer."""
+    """The body of the response."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     body = {"query": query, "variables": {"input": given} if given else {}}
     async with http.post(url, json=body, headers=headers) as response:
@@ -42,7 +42,7 @@ async def ask(http: aiohttp.ClientSession, url: str, query: str, token: str = ""
 
 
 async def guess(http: aiohttp.ClientSession, url: str, samples: int) -> float:
-    """AUC of the times of an unknown name against those of a wrong password, in random order, one by one."""
+    """AUC of the times with an unknown name against those with a wrong password, in random order, sequentially."""
     kinds = ["nobody", "alice"] * samples
     random.shuffle(kinds)
     times: dict[str, list[float]] = {"nobody": [], "alice": []}
@@ -57,7 +57,7 @@ async def guess(http: aiohttp.ClientSession, url: str, samples: int) -> float:
 
 
 async def crowd(http: aiohttp.ClientSession, url: str, process_id: int) -> str:
-    """32 sign-ins at once."""
+    """Memory and latency during 32 concurrent sign-ins."""
     before = memory_of(process_id)
     peak, longest = before, 0.0
     tasks = [
@@ -75,7 +75,7 @@ async def crowd(http: aiohttp.ClientSession, url: str, process_id: int) -> str:
 
 
 async def revoke(http: aiohttp.ClientSession, url: str, token: str, count: int) -> str:
-    """Sockets with streams, until the last one is closed."""
+    """The time until all sockets with streams are closed."""
     sockets = []
     for _ in range(count):
         socket = await http.ws_connect(url, protocols=PROTOCOL, max_msg_size=0)
@@ -101,7 +101,6 @@ async def revoke(http: aiohttp.ClientSession, url: str, token: str, count: int) 
 
 
 async def main() -> None:
-    """The three."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--sockets", type=int, default=200)
@@ -122,8 +121,8 @@ async def main() -> None:
                     if BOUNDS[0] <= auc <= BOUNDS[1] or not options.strict:
                         break
                     if attempt:
-                        sys.exit("the time of a refused sign-in tells whether there is such a name")
-                print(f"{AT_ONCE} sign-ins at once: {await crowd(http, url, process.pid)}", flush=True)
+                        sys.exit("the time of a failed sign-in reveals whether the user name exists")
+                print(f"{AT_ONCE} concurrent sign-ins: {await crowd(http, url, process.pid)}", flush=True)
                 print(f"{options.sockets} sockets closed: {await revoke(http, url, token, options.sockets)}")
         finally:
             process.terminate()

@@ -1,11 +1,11 @@
-"""Attacks on the GraphQL layer: how long each takes to be refused, and what another client feels meanwhile.
+"""Attacks on the GraphQL layer: how long each takes, and how it affects the latency of other clients.
 
 Run: .venv/bin/python -m bench.attack [--rounds 10] [--only WORD]. Prints a Markdown table. The attacker is signed in, and
-every round's document is a new one, so that no cache answers. A second client, in a process of its own, pings
-`{ __typename }` every 5 ms; the same pings are measured without an attack, in turn, as the pair. "CPU" is what the
-thread of the server's loop worked during an attack and the pings beside it: other load on the machine is not in it.
+every round sends a different document, to bypass caches. A second client, in another process, sends `{ __typename }`
+every 5 ms; the same is measured without an attack for comparison. "CPU" is the CPU time of the server's event loop
+thread during the attack and these requests, so it excludes other load on the machine.
 
-`ATTACKS` is also the table of tests/gql/wire/test_attack.py, which asserts what is answered and never a time.
+tests/gql/wire/test_attack.py uses `ATTACKS` too; it asserts the responses, never the times.
 """
 
 import argparse
@@ -37,36 +37,36 @@ INPUT = "query ($u: [UserReference!]!) { conversationWith(users: $u) { id } }"
 
 
 def fragments(levels: int) -> str:
-    """Each fragment spreads the next twice: 2^levels fields."""
+    """A chain of fragments that each spread the next one twice: 2^levels fields."""
     chain = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels))
     return f"{{ ...F0 }} {chain} fragment F{levels} on Query {{ __typename }}"
 
 
 def nested(levels: int, name: str = "viewer") -> str:
-    """One field in another."""
+    """Nested fields."""
     return f"{{ {name} " * levels + "{ id }" + " }" * levels
 
 
 def introspection(levels: int) -> str:
-    """Types of types."""
+    """Nested introspection."""
     return "{ __schema { types { " + "ofType { " * levels + "name" + " }" * levels + " } } }"
 
 
 def body(query: str, variables: Any = None) -> bytes:
-    """The JSON of a request."""
+    """The JSON body of a request."""
     return json.dumps({"query": query, **({} if variables is None else {"variables": variables})}).encode()
 
 
 def pages(head: str, tail: str, copies: int = 1) -> str:
-    """Pages of messages below pages of messages."""
+    """Nested pages of messages."""
     page = "messages(first: 200) { nodes { conversation { messages(first: 200) { nodes { id text } } } } }"
     return "{" + head + " ".join(f"a{n}: {page}" for n in range(copies)) + tail + "}"
 
 
-LETTERS = str.maketrans("0123456789", "ghijklmnop")  # names that begin with no digit, four letters each
+LETTERS = str.maketrans("0123456789", "ghijklmnop")  # turns numbers into field names
 
 # ruff: noqa: E501 -- a table
-# Name, what makes the body, the codes that may be answered; None where nothing is wrong with the request.
+# Name, function that builds the body, allowed error codes; None if the request is valid.
 ATTACKS: list[tuple[str, Callable[[], bytes], set[str] | None]] = [
     ("fragment bomb 2^20", lambda: body(fragments(20)), {TOO_COMPLEX}),
     ("fragment bomb 2^60", lambda: body(fragments(60)), {TOO_COMPLEX}),
@@ -123,7 +123,7 @@ ATTACKS: list[tuple[str, Callable[[], bytes], set[str] | None]] = [
 
 
 def ping(url: str, seconds: float, out: Any) -> None:
-    """Runs in a process of its own: the times of pings, in ms."""
+    """Measures the latency of small requests, in ms; runs in its own process."""
 
     async def run() -> list[float]:
         times = []
@@ -141,7 +141,7 @@ def ping(url: str, seconds: float, out: Any) -> None:
 
 
 def pinged(url: str, seconds: float) -> tuple["multiprocessing.Process", Any]:
-    """The pinging process, under way, and where it will put its times."""
+    """Starts the process that measures latency; returns it with the queue of its result."""
     out: Any = multiprocessing.Queue()
     process = multiprocessing.Process(target=ping, args=(url, seconds, out))
     process.start()
@@ -149,7 +149,7 @@ def pinged(url: str, seconds: float) -> tuple["multiprocessing.Process", Any]:
 
 
 async def token_of(url: str) -> str:
-    """Makes the attacker's account: whoever is signed in reaches more of the server."""
+    """Creates the account of the attacker, because signed-in users can reach more of the server."""
     document = """mutation { signUp(input: {username: "mallory", password: "a long password"}) {
       ... on SignUpSuccess { token } } }"""
     async with aiohttp.ClientSession() as http, http.post(url, json={"query": document}) as response:
@@ -157,14 +157,14 @@ async def token_of(url: str) -> str:
 
 
 def worked(process_id: int) -> float:
-    """What the process's first thread has worked so far, in ms (proc(5), schedstat)."""
+    """CPU time of the main thread of the process, in ms (proc(5), schedstat)."""
     return int(Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
 
 
 async def measure(
     url: str, process_id: int, token: str, make: Callable[[], bytes], rounds: int
 ) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Times of the attack, of the server's work, of the pings beside it, and of pings alone, in ms."""
+    """In ms: times of the attack, CPU times of the server, and latencies during and without the attack."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     content = make()
     attack: list[float] = []
@@ -176,7 +176,9 @@ async def measure(
     await asyncio.sleep(0.15)
     async with aiohttp.ClientSession() as http:
         for number in range(rounds):
-            new = content.replace(b'{"query": "', b'{"query": "' + b" " * number, 1)  # to the cache another document
+            new = content.replace(
+                b'{"query": "', b'{"query": "' + b" " * number, 1
+            )  # a different document, to bypass the cache
             began, had_worked = time.perf_counter(), worked(process_id)
             async with http.post(url, data=new, headers=headers) as response:
                 await response.read()
@@ -189,21 +191,20 @@ async def measure(
 
 
 def serve(folder: str) -> tuple[subprocess.Popen[str], str]:
-    """A server on a free port, and the address of its API."""
+    """Starts a server on a free port; returns it with the URL of its API."""
     command = [sys.executable, "-m", "server", "serve", "--port", "0", "--data", folder]
     environment = {**os.environ, "SOTTO_LOG_LEVEL": "warning"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    said = ""
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+/graphql", said)):
+    output = ""
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+/graphql", output)):
         line = process.stdout.readline()
-        assert line, said
-        said += line
+        assert line, output
+        output += line
     return process, found[0]
 
 
 async def main() -> None:
-    """The table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--only", default="")

@@ -1,10 +1,10 @@
-"""What a hundred costly streams do to others: one message wakes them all, each event as dear as a request may be.
+"""The effect of a hundred costly streams on other clients: one message triggers an expensive event in each.
 
-Run: .venv/bin/python -m bench.costly_stream [--streams 100] [--seconds 20]. A person with a long conversation opens so
-many streams of a document with the longest page that is accepted, then somebody sends them one message. The rates of
-cost are off, so this is worse than what anybody can do: with the defaults about thirty such streams can be opened at
-once. Prints the longest turn of the event loop, in CPU of its thread, how long a third person waits for a trivial
-request meanwhile, and how many events have come. The clients run in the same process.
+Run: .venv/bin/python -m bench.costly_stream [--streams 100] [--seconds 20]. A user with a long conversation opens
+streams whose document has the longest page that is accepted; then another user sends them a message. Cost limits are
+disabled, so this is worse than any real attack: by default, about thirty such streams can be open. Prints the longest
+iteration of the event loop in CPU time, how long a third client waits for a trivial request meanwhile, and the number
+of events delivered. The clients run in the same process.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bench.dearest import FILL, SIGN_UP, Server, ask
+from bench.costly_query import FILL, SIGN_UP, Server, ask
 
 MESSAGES = 220
 PER_SOCKET = 20
@@ -31,7 +31,7 @@ EVENTS = """subscription { events(includeEphemeral: false) { cursor event { __ty
 
 
 async def open_streams(http: aiohttp.ClientSession, url: str, token: str, query: str, count: int) -> "Delivered":
-    """All of them, on as few sockets as the server allows."""
+    """Opens the streams on as few sockets as the server allows."""
     delivered = Delivered()
     for begin in range(0, count, PER_SOCKET):
         socket = await http.ws_connect(url, protocols=["graphql-transport-ws"], max_msg_size=0)
@@ -47,14 +47,14 @@ async def open_streams(http: aiohttp.ClientSession, url: str, token: str, query:
 
 
 class Delivered:
-    """Counts what the streams are sent."""
+    """Counts the events of the streams."""
 
     def __init__(self) -> None:
         self.ready = self.events = self.errors = 0
         self.tasks: list[asyncio.Task[None]] = []
 
     async def count(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Until the socket closes."""
+        """Counts the messages of a socket until it closes."""
         async for message in socket:
             self.ready += '"StreamReady"' in message.data
             self.events += '"MessageCreated"' in message.data
@@ -62,7 +62,6 @@ class Delivered:
 
 
 async def measure(server: Server, streams: int, seconds: float) -> None:
-    """The figures."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         tokens = {}
         for name in ("alice", "bob", "carol"):
@@ -70,14 +69,14 @@ async def measure(server: Server, streams: int, seconds: float) -> None:
             tokens[name] = made["data"]["signUp"]["token"]
         for number in range(MESSAGES):
             await ask(http, server.url, FILL, tokens["bob"], to="alice", text=f"word {number} " * 20)
-        query, estimate = await dearest_accepted(http, server.url, tokens["alice"])
+        query, estimate = await costliest_accepted(http, server.url, tokens["alice"])
         delivered = await open_streams(http, server.url, tokens["alice"], query, streams)
         gc.collect()
         gc.freeze()
         waits: list[float] = []
-        turns = server.turns
-        turns.longest = turns.collected = turns.total = 0.0
-        turns.is_watching = True
+        monitor = server.monitor
+        monitor.longest = monitor.collected = monitor.total = 0.0
+        monitor.is_active = True
         await ask(http, server.url, FILL, tokens["bob"], to="alice", text="the last word")
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -85,7 +84,7 @@ async def measure(server: Server, streams: int, seconds: float) -> None:
             await ask(http, server.url, "{ __typename }", tokens["carol"])
             waits.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.01)
-        turns.is_watching = False
+        monitor.is_active = False
         for task in delivered.tasks:
             task.cancel()
     waits.sort()
@@ -94,17 +93,17 @@ async def measure(server: Server, streams: int, seconds: float) -> None:
         f"{delivered.events} events and {delivered.errors} errors in {seconds:.0f} s"
     )
     print(
-        f"longest turn {turns.longest:.1f} ms of CPU, of it {turns.collected:.1f} by the collector; "
-        f"all {turns.total:,.0f} ms"
+        f"longest iteration {monitor.longest:.1f} ms of CPU, of which {monitor.collected:.1f} are garbage collection; "
+        f"total {monitor.total:,.0f} ms"
     )
     print(
         f"others waited {statistics.median(waits):.1f} ms (median), "
-        f"{waits[int(len(waits) * 0.99)]:.1f} (99 %), {waits[-1]:.1f} (most)"
+        f"{waits[int(len(waits) * 0.99)]:.1f} (99 %), {waits[-1]:.1f} (maximum)"
     )
 
 
-async def dearest_accepted(http: aiohttp.ClientSession, url: str, token: str) -> tuple[str, int]:
-    """The document with the longest page that is accepted, and what its operation is estimated at."""
+async def costliest_accepted(http: aiohttp.ClientSession, url: str, token: str) -> tuple[str, int]:
+    """The document with the longest page that is accepted, and its estimated cost."""
     for size in range(200, 0, -5):
         query = EVENTS % size
         answer = await _first_of(http, url, token, query)
@@ -114,7 +113,7 @@ async def dearest_accepted(http: aiohttp.ClientSession, url: str, token: str) ->
 
 
 async def _first_of(http: aiohttp.ClientSession, url: str, token: str, query: str) -> int | None:
-    """The estimate of the operation that a stream's first answer names; None where it is refused."""
+    """The estimated cost in the first event of a stream; None if the operation is refused."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream", "GraphQL-Cost": "report"}
     async with http.post(url, json={"query": query}, headers=headers) as response:
         async for line in response.content:
@@ -127,7 +126,6 @@ async def _first_of(http: aiohttp.ClientSession, url: str, token: str, query: st
 
 
 def main() -> None:
-    """One run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20)

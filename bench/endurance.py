@@ -1,8 +1,8 @@
-"""Ten thousand bad requests: what the server's memory is before and after.
+"""Memory of the server before and after ten thousand bad requests.
 
-Run: .venv/bin/python -m bench.endurance [--requests 10000]. Bodies that are malformed, attacks of bench/attack.py (but
-for the largest), wrong headers, broken HTTP and broken frames, in turn, over 8 connections. A warm-up of a fifth fills
-what is bounded by design: the cache of documents (32 MiB at most), the allocator's arenas.
+Run: .venv/bin/python -m bench.endurance [--requests 10000]. Sends malformed bodies, the attacks of bench/attack.py,
+wrong headers, malformed HTTP and malformed WebSocket frames over 8 connections. A warm-up of one fifth of the requests
+fills caches of bounded size: documents (at most 32 MiB) and the arenas of the allocator.
 """
 
 import argparse
@@ -45,7 +45,7 @@ FRAMES = ["{", "[]", '{"type": "nothing"}', '{"type": "subscribe", "id": "1", "p
 
 
 def memory_of(process_id: int) -> float:
-    """Resident MiB."""
+    """Resident memory in MiB."""
     for line in Path(f"/proc/{process_id}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
@@ -53,21 +53,21 @@ def memory_of(process_id: int) -> float:
 
 
 async def send(url: str, count: int) -> None:
-    """So many bad requests, every tenth of them below HTTP or on a socket."""
+    """Sends bad requests; every tenth is malformed HTTP or a WebSocket frame."""
     port = int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
-    turns, bodies = itertools.count(), itertools.cycle(BODIES)
+    numbers, bodies = itertools.count(), itertools.cycle(BODIES)
     async with aiohttp.ClientSession() as http:
 
         async def worker() -> None:
-            while (turn := next(turns)) < count:
-                if turn % 20 == 0:
+            while (number := next(numbers)) < count:
+                if number % 20 == 0:
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.write(RAW[turn // 20 % len(RAW)])
+                    writer.write(RAW[number // 20 % len(RAW)])
                     await reader.read()
                     writer.close()
-                elif turn % 20 == 10:
+                elif number % 20 == 10:
                     async with http.ws_connect(url, protocols=["graphql-transport-ws"]) as socket:
-                        await socket.send_str(FRAMES[turn // 20 % len(FRAMES)])
+                        await socket.send_str(FRAMES[number // 20 % len(FRAMES)])
                         await socket.receive()
                 else:
                     content, headers = next(bodies)
@@ -79,7 +79,6 @@ async def send(url: str, count: int) -> None:
 
 
 async def main() -> None:
-    """The figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=10_000)
     requests = parser.parse_args().requests

@@ -1,8 +1,8 @@
-"""Multipart bodies made at random of the pieces that readers stumble over: which of them keeps the server busy.
+"""Searches for multipart bodies that cost the parser the most CPU time.
 
-Run: .venv/bin/python -m bench.multipart [--bodies 3000] [--seed 1]. Each body, with a Content-Type made in the same
-way, goes to a real server without a token; "CPU" is what the thread of the server's loop worked meanwhile. Prints the
-dearest of them, each with its shape, so that it can be made again; the very first warms the server up.
+Run: .venv/bin/python -m bench.multipart [--bodies 3000] [--seed 1]. Sends random bodies and Content-Type headers, made
+of tokens that are hard to parse, to a server without credentials, and measures the CPU time of its event loop thread.
+Prints the costliest requests with descriptions to reproduce them; the first request is a warm-up.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PIECES = [
     "\r",
     "--",
 ]
-MOST = {  # characters of a run, by its place
+MAX_LENGTH = {  # of repeated tokens, by their place in the body
     "header": 8_000, "name": 8_000, "parameter": 8_000, "many headers": 100, "operations": 250_000, "map": 16_000,
     "preamble": 1_000, "file": 500_000,
 }  # fmt: skip
@@ -46,27 +46,27 @@ HEAD = 'Content-Disposition: form-data; name="{name}"'
 
 
 class Maker:
-    """Draws bodies; the same seed draws the same."""
+    """Generates bodies, reproducibly for a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def run(self, most: int) -> tuple[str, str]:
-        """A piece over and over, or two in turn; with what it is, in words."""
+        """One or two tokens repeated, with a description."""
         pieces = self._random.sample(PIECES, self._random.choice((1, 1, 2)))
         times = self._random.choice((10, 1_000, most)) // len("".join(pieces)) + 1
         return "".join(pieces) * times, f"{'+'.join(map(repr, pieces))} x {times:,}"
 
     def content_type(self) -> tuple[str, str]:
-        """Mostly a good one."""
+        """A Content-Type, valid in most cases, with a description."""
         if self._random.random() < 0.6:
             return f"{FORM}; boundary=b", "plain"
         text, words = self.run(7_000)
         return f"{FORM}; boundary=b; {text}".replace("\r", " ").encode("latin-1", "replace").decode("latin-1"), words
 
     def body(self) -> tuple[bytes, str]:
-        """`operations`, `map` and a file, one place of which holds a run."""
-        runs = {key: self.run(limit) for key, limit in MOST.items()}
+        """A body with `operations`, `map` and a file, with repeated tokens in one place; and a description."""
+        runs = {key: self.run(limit) for key, limit in MAX_LENGTH.items()}
         place = self._random.choice([*runs])
         text, words = runs[place]
         head = {
@@ -84,7 +84,7 @@ class Maker:
 
 
 async def measure(url: str, process_id: int, make: Callable[[], tuple[bytes, str, str, str]], count: int) -> None:
-    """Sends them one after the other, and prints the dearest."""
+    """Sends the bodies sequentially, and prints the costliest."""
     found: list[tuple[float, int, str]] = []
     async with aiohttp.ClientSession() as http:
         for _ in range(count):
@@ -96,7 +96,7 @@ async def measure(url: str, process_id: int, make: Callable[[], tuple[bytes, str
                     assert response.status < 500, (shape, words)
                     await response.read()
             except aiohttp.ClientError:
-                pass  # cut off while it was still sending
+                pass  # the server closed the connection during the upload
             found.append((worked(process_id) - before, len(body), f"{shape}; Content-Type: {words}"))
     print("| CPU ms | bytes | shape |\n|---|---|---|")
     for cpu, size, shape in sorted(found[1:], reverse=True)[:SHOWN]:
@@ -104,7 +104,6 @@ async def measure(url: str, process_id: int, make: Callable[[], tuple[bytes, str
 
 
 async def main() -> None:
-    """The table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bodies", type=int, default=3_000)
     parser.add_argument("--seed", type=int, default=1)

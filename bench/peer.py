@@ -1,7 +1,7 @@
-"""The same mutation as Strawberry's and Peewee's documentation would have it: a resolver that calls models on the loop.
+"""The baseline of bench/send.py: the same mutation, written as in the documentation of Strawberry and Peewee.
 
-Durable like ours (WAL, FULL) and with the same work: token, recipient, block both ways, conversation found or made,
-sequence, message, positions, an event for each, idempotency key. Run by bench/send.py.
+It is as durable as ours (WAL, FULL) and does the same work: token, recipient, blocks in both directions, find or create
+the conversation, sequence number, message, positions, an event per participant, and idempotency key.
 """
 
 import argparse
@@ -28,7 +28,7 @@ database = SqliteDatabase(None)
 
 
 class Table(Model):
-    """A table of this database."""
+    """The base of all tables."""
 
     class Meta:
         database = database
@@ -126,7 +126,7 @@ class Mutation:
     def send_private_message(
         self, info: strawberry.Info, to: str, text: str, client_message_id: str
     ) -> SendPrivateMessageSuccess:
-        """Everything on the event loop, one transaction for a request."""
+        """Runs on the event loop, with one transaction per request."""
         token = info.context["request"].headers["Authorization"].removeprefix("Bearer ")
         sender = Session.get(Session.token == token).user
         recipient = User.get(User.username == to)
@@ -144,7 +144,7 @@ class Mutation:
 
 
 def store(sender: User, recipient: User, text: str, client_message_id: str) -> Any:
-    """The work of one send."""
+    """Stores one message."""
     existing = Message.get_or_none(Message.sender == sender, Message.client_message_id == client_message_id)
     if existing is not None:
         return existing
@@ -178,7 +178,7 @@ def store(sender: User, recipient: User, text: str, client_message_id: str) -> A
 
 
 def populate(path: Path, pairs: int) -> list[tuple[str, str]]:
-    """Tables and people; returns a token and whom to write to, for each pair."""
+    """Creates tables and users; returns a token and a recipient for each pair."""
     database.init(str(path), pragmas={"journal_mode": "wal", "synchronous": "full"})
     people = []
     with database.connection_context():
@@ -191,14 +191,14 @@ def populate(path: Path, pairs: int) -> list[tuple[str, str]]:
 
 
 def count(path: Path) -> int:
-    """How many messages there are."""
+    """The number of messages."""
     database.init(str(path))
     with database.connection_context():
         return int(Message.select().count())
 
 
 def main() -> None:
-    """Serves an existing file."""
+    """Serves an existing database."""
     parser = argparse.ArgumentParser()
     parser.add_argument("path")
     database.init(parser.parse_args().path, pragmas={"journal_mode": "wal", "synchronous": "full"})

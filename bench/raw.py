@@ -1,4 +1,4 @@
-"""The limit: our own SQL straight on sqlite3, no server, no threads, no checks between. Run by bench/send.py."""
+"""The upper bound in bench/send.py: our SQL directly on sqlite3, without server, threads and checks."""
 
 import itertools
 import sqlite3
@@ -16,7 +16,7 @@ _PUT_MEMBER = "INSERT INTO member (user_id, conversation_id, joined_at, activity
 
 
 class Raw:
-    """One connection and the statements of a send, compiled."""
+    """A connection with the compiled statements of a send."""
 
     def __init__(self, path: Path) -> None:
         self._dialect = peewee.SqliteDatabase(None)
@@ -35,7 +35,7 @@ class Raw:
         return self._connection.execute(compiled.sql, compiled.bind(params))
 
     def send(self, sender: int, recipient: int, name: str, conversation_id: int, key: str) -> None:
-        """The statements of one send in a conversation that exists."""
+        """Runs the statements of one send in an existing conversation."""
         now = time.time_ns() // 1_000_000
         self._run("key", key=key, user=sender).fetchone()
         self._run("user", viewer=sender, key=name).fetchone()
@@ -54,7 +54,7 @@ class Raw:
         self._run("put_key", key=key, user=sender, request_hash=b"x" * 32, result=f"[[0,{id_},null]]", at=now)
 
     def measure(self, people: list[tuple[int, int, str]], batch: int, seconds: float) -> float:
-        """Messages a second, `batch` to a COMMIT, in conversations between these pairs."""
+        """Messages per second with `batch` messages per COMMIT, in conversations between these pairs."""
         places = []
         self._connection.execute("BEGIN IMMEDIATE")
         for number, (sender, recipient, name) in enumerate(people, start=1):
@@ -66,12 +66,12 @@ class Raw:
                 self._connection.execute(_PUT_MEMBER, (each, number))
             places.append((sender, recipient, name, number))
         self._connection.execute("COMMIT")
-        keys, turn, sent = itertools.count(), itertools.cycle(places), 0
+        keys, places_in_turn, sent = itertools.count(), itertools.cycle(places), 0
         began = time.perf_counter()
         while time.perf_counter() - began < seconds:
             self._connection.execute("BEGIN IMMEDIATE")
             for _ in range(batch):
-                self.send(*next(turn), key=f"k{next(keys):012}")
+                self.send(*next(places_in_turn), key=f"k{next(keys):012}")
             self._connection.execute("COMMIT")
             sent += batch
         rate = sent / (time.perf_counter() - began)

@@ -1,10 +1,10 @@
-"""Durable sends a second over HTTP at 1, 16 and 64 connections, in paired rounds.
+"""Durable sends per second over HTTP with 1, 16 and 64 connections, in paired rounds.
 
 Run: .venv/bin/python -m bench.send [--rounds 5] [--seconds 3] [--connections 1 16 64]. Prints a Markdown table.
 
-ours: the real server. peer: bench/peer.py. raw 1: bench/raw.py, one message to a COMMIT. raw n: as many messages to a
-COMMIT as there are connections. Every round runs all of them, in turn, on fresh files; ratios are of the same round.
-Every message that was acknowledged is counted in the database afterwards.
+ours: the real server. peer: bench/peer.py. raw 1: bench/raw.py with one message per COMMIT. raw n: with one message per
+COMMIT and connection. Every round runs all of them on fresh files; ratios compare runs of the same round. Afterwards
+the messages in the database are counted and compared with those acknowledged.
 """
 
 import argparse
@@ -51,7 +51,7 @@ VARIANTS = ("ours", "peer", "raw 1", "raw n")
 
 @dataclass
 class Load:
-    """What one run saw: messages acknowledged in the measured time, in all, and how long each took, in seconds."""
+    """The result of a run: messages per second, messages acknowledged in total, and the time of each, in seconds."""
 
     rate: float = 0.0
     acknowledged: int = 0
@@ -59,7 +59,7 @@ class Load:
 
 
 def request_of(document: str, token: str, to: str) -> bytes:
-    """One HTTP/1.1 request; its key is new."""
+    """An HTTP/1.1 request with a new idempotency key."""
     variables = {"to": to, "text": "Hello, how are you?", "key": f"{time.time_ns():x}{secrets.token_hex(6)}"}
     body = json.dumps({"query": document, "variables": variables}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
@@ -67,7 +67,7 @@ def request_of(document: str, token: str, to: str) -> bytes:
 
 
 async def connection(port: int, make: Callable[[], bytes], warm: float, until: float, load: Load) -> None:
-    """Sends one request after the other; fails at the first answer that is not a success."""
+    """Sends requests sequentially; fails at the first response that is not a success."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     measured = 0
     while (began := time.perf_counter()) < until:
@@ -86,7 +86,7 @@ async def connection(port: int, make: Callable[[], bytes], warm: float, until: f
 
 
 async def load_on(port: int, document: str, people: list[tuple[str, str]], connections: int, seconds: float) -> Load:
-    """All connections at once, half a second of warming up before what is measured."""
+    """Sends on all connections; half a second of warm-up is not measured."""
     load = Load()
     warm = time.perf_counter() + 0.5
     makes = [lambda pair=pair: request_of(document, *pair) for pair in people[:connections]]
@@ -98,13 +98,13 @@ async def load_on(port: int, document: str, people: list[tuple[str, str]], conne
 async def serve_and_load(
     command: list[str], document: str, people: list[tuple[str, str]], connections: int, seconds: float
 ) -> Load:
-    """Starts a server as a process of its own and ends it afterwards."""
+    """Starts a server, sends to it and stops it."""
     environment = {**os.environ, "SOTTO_SEND_RATE_PER_MINUTE": "0", "SOTTO_LOG_LEVEL": "warning"}
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
-    said = ""
-    while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", said)):
-        said += (await process.stdout.readline()).decode()
+    output = ""
+    while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", output)):
+        output += (await process.stdout.readline()).decode()
     try:
         return await load_on(int(found[1]), document, people, connections, seconds)
     finally:
@@ -113,7 +113,7 @@ async def serve_and_load(
 
 
 async def populate(path: Path, pairs: int) -> list[tuple[str, str, int, int]]:
-    """Our tables and people: token, name of the recipient, both ids."""
+    """Creates our tables and users; returns token, name of the recipient and both IDs for each pair."""
     database = GuardedDatabase(path, MemoryPubSub())
     await database.open()
 
@@ -135,7 +135,7 @@ async def populate(path: Path, pairs: int) -> list[tuple[str, str, int, int]]:
 
 
 async def run(variant: str, connections: int, seconds: float, folder: Path) -> Load:
-    """One variant once, on files of its own."""
+    """Runs a variant once, on fresh files."""
     python = sys.executable
     if variant == "peer":
         path = folder / "peer.db"
@@ -157,21 +157,20 @@ async def run(variant: str, connections: int, seconds: float, folder: Path) -> L
 
 
 async def main() -> None:
-    """All rounds, then the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n")
-    print("| connections | variant | a second | ours / it (min to max) | p50 ms | p99 ms |")
+    print("| connections | variant | per second | ratio ours / variant (min to max) | p50 ms | p99 ms |")
     print("|---|---|---|---|---|---|")
     for connections in options.connections:
         rounds: list[dict[str, Load]] = []
         for number in range(options.rounds):
-            turn = [VARIANTS[(number + shift) % len(VARIANTS)] for shift in range(len(VARIANTS))]
+            variants = [VARIANTS[(number + shift) % len(VARIANTS)] for shift in range(len(VARIANTS))]
             loads = {}
-            for variant in turn:
+            for variant in variants:
                 with tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder:
                     loads[variant] = await run(variant, connections, options.seconds, Path(folder))
             rounds.append(loads)
@@ -180,7 +179,7 @@ async def main() -> None:
 
 
 def row_of(connections: int, variant: str, rounds: list[dict[str, Load]]) -> str:
-    """Medians of all rounds, and the spread of the paired ratio."""
+    """The medians of all rounds, and the range of the paired ratio."""
     rates = [loads[variant].rate for loads in rounds]
     ratios = [loads["ours"].rate / loads[variant].rate for loads in rounds]
     times = sorted(each for loads in rounds for each in loads[variant].times)

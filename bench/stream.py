@@ -1,9 +1,9 @@
-"""What live streams remember: the server's memory over a hundred thousand deliveries.
+"""Memory of the server over a hundred thousand deliveries to live streams.
 
-Run: .venv/bin/python -m bench.stream [--streams 20] [--deliveries 100000] [--sse]. One person sends to another, who has
-so many live streams of `events` open, over one socket or as Server-Sent Events. Every tenth of the deliveries the
-resident memory is printed, and at the end that of each half: it is flat when the second half adds nothing. A tenth
-more, before the first figure, fills what is bounded by design.
+Run: .venv/bin/python -m bench.stream [--streams 20] [--deliveries 100000] [--sse]. One user sends messages to another
+one, who has live streams of `events` open, over one socket or server-sent events. Prints the resident memory after each
+tenth of the deliveries, and the growth in each half: without a leak, the second half adds nothing. A warm-up of another
+tenth fills caches of bounded size.
 """
 
 import argparse
@@ -24,11 +24,11 @@ SEND = "mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input: 
 EVENTS = """subscription { events(includeEphemeral: false) { cursor event { __typename ... on MessageCreated { message {
   id text createdAt sender { ... on User { id username } } conversation { id unreadCount }
 } } } } }"""
-AHEAD = 8  # sends at once
+AHEAD = 8  # concurrent sends
 
 
 class Listeners:
-    """The open streams; counts what they are sent."""
+    """Opens streams and counts their events."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -38,7 +38,7 @@ class Listeners:
         self.ready = 0
 
     async def open_socket(self, http: aiohttp.ClientSession, streams: int) -> None:
-        """All of them on one socket."""
+        """Opens all streams on one socket."""
         socket = await http.ws_connect(self._url, protocols=["graphql-transport-ws"], headers=self._headers)
         await socket.send_json({"type": "connection_init"})
         await socket.receive_json()
@@ -52,7 +52,7 @@ class Listeners:
         self._tasks.append(asyncio.create_task(count()))
 
     async def open_sse(self, http: aiohttp.ClientSession, streams: int) -> None:
-        """Each an answer of its own."""
+        """Opens each stream as a separate response."""
 
         async def count() -> None:
             headers = {**self._headers, "Accept": "text/event-stream"}
@@ -68,7 +68,7 @@ class Listeners:
         self.ready += '"StreamReady"' in message
 
     async def until(self, is_reached: Callable[[], bool]) -> None:
-        """Waits until so many have come; fails once a stream has ended."""
+        """Waits for the condition; fails if a stream ends."""
         async with asyncio.timeout(120):
             while not is_reached():
                 await asyncio.sleep(0.01)
@@ -76,13 +76,13 @@ class Listeners:
                     assert not task.done(), "a stream has ended"
 
     def close(self) -> None:
-        """Stops counting."""
+        """Stops all streams."""
         for task in self._tasks:
             task.cancel()
 
 
 async def ask(http: aiohttp.ClientSession, url: str, query: str, token: str = "", **given: Any) -> Any:
-    """The data of an answer."""
+    """The data of the response."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with http.post(url, json={"query": query, "variables": {"input": given}}, headers=headers) as response:
         answer = await response.json()
@@ -91,11 +91,11 @@ async def ask(http: aiohttp.ClientSession, url: str, query: str, token: str = ""
 
 
 async def send(http: aiohttp.ClientSession, url: str, token: str, count: int) -> None:
-    """So many messages, a few at once."""
-    turns = iter(range(count))
+    """Sends `count` messages, several concurrently."""
+    numbers = iter(range(count))
 
     async def worker() -> None:
-        for number in turns:
+        for number in numbers:
             draft = {"to": {"users": [{"username": "bob"}]}, "text": f"Hello {number}"}
             sent = await ask(http, url, SEND, token, **draft)
             assert sent["sendPrivateMessage"]["__typename"] == "SendPrivateMessageSuccess", sent
@@ -104,7 +104,7 @@ async def send(http: aiohttp.ClientSession, url: str, token: str, count: int) ->
 
 
 async def measure(url: str, process_id: int, streams: int, deliveries: int, *, sse: bool) -> list[float]:
-    """MiB before, and after each tenth."""
+    """Memory in MiB after the warm-up and after each tenth."""
     timeout = aiohttp.ClientTimeout(total=None)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
@@ -117,10 +117,10 @@ async def measure(url: str, process_id: int, streams: int, deliveries: int, *, s
         await listeners.until(lambda: listeners.ready == streams)
         a_tenth = deliveries // 10 // streams
         found: list[float] = []
-        for turn in range(1, 12):
+        for round_ in range(1, 12):
             await send(http, url, tokens[0], a_tenth)
-            awaited = turn * a_tenth * streams
-            await listeners.until(lambda: listeners.delivered >= awaited)  # noqa: B023 -- not kept
+            awaited = round_ * a_tenth * streams
+            await listeners.until(lambda: listeners.delivered >= awaited)  # noqa: B023 -- not used later
             found.append(memory_of(process_id))
             print(f"{listeners.delivered:9,} deliveries: {found[-1]:.1f} MiB", flush=True)
         listeners.close()
@@ -128,7 +128,6 @@ async def measure(url: str, process_id: int, streams: int, deliveries: int, *, s
 
 
 async def main() -> None:
-    """The figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--deliveries", type=int, default=100_000)
@@ -142,10 +141,10 @@ async def main() -> None:
         finally:
             process.terminate()
             process.wait()
-    a_delivery = (found[-1] - found[5]) * 1024 * 1024 / (options.deliveries / 2)
+    per_delivery = (found[-1] - found[5]) * 1024 * 1024 / (options.deliveries / 2)
     print(
         f"{options.streams} streams, {options.deliveries:,} deliveries: first half {found[5] - found[0]:+.1f} MiB, "
-        f"second half {found[-1] - found[5]:+.1f} MiB, {a_delivery:.0f} bytes a delivery"
+        f"second half {found[-1] - found[5]:+.1f} MiB, {per_delivery:.0f} bytes per delivery"
     )
 
 

@@ -1,7 +1,7 @@
-"""A large file in parts: what it costs the server, with ten cuts.
+"""Memory and time of a large resumable upload with ten interruptions.
 
-Run: .venv/bin/python -m bench.tus [--mib 2048]. The server's resident memory is read while the bytes come and while the
-last one is followed by the hash of all; the client counts what it sends and hashes it itself.
+Run: .venv/bin/python -m bench.tus [--mib 2048]. Reads the resident memory of the server while it receives the file and
+while it computes the hash at the end. The client verifies the size and the hash.
 """
 
 import argparse
@@ -30,7 +30,7 @@ CUTS = 10
 
 
 async def part(url: str, token: str, offset: int, size: int, promised: int) -> None:
-    """Bytes from an offset on; fewer than promised is a connection that is lost."""
+    """Sends bytes from an offset, fewer than announced, and drops the connection."""
     host, port = url.split("/")[2].split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
@@ -50,7 +50,7 @@ async def part(url: str, token: str, offset: int, size: int, promised: int) -> N
 
 
 async def offset_of(http: aiohttp.ClientSession, url: str, token: str) -> int:
-    """Where to go on; waits while the last part is finished."""
+    """The offset to resume at; waits until the last part is stored."""
     headers = {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {token}"}
     async with http.head(url, headers=headers, timeout=aiohttp.ClientTimeout(total=300)) as response:
         assert response.status == 200, response.status
@@ -58,7 +58,6 @@ async def offset_of(http: aiohttp.ClientSession, url: str, token: str) -> int:
 
 
 async def main() -> None:
-    """One upload."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=2048)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
-"""How much memory a large upload costs: a file of 1 GiB inside one GraphQL multipart request, to a real server.
+"""Memory of the server during an upload of 1 GiB in a GraphQL multipart request.
 
-Run: .venv/bin/python -m bench.upload [--mib 1024]. Prints the server's resident memory before and its peak after.
+Run: .venv/bin/python -m bench.upload [--mib 1024]. Prints the resident memory before, and its peak.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SEND = """mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input
 
 
 def memory_of(process_id: int) -> tuple[int, int]:
-    """Resident now, and its peak, in KiB."""
+    """Resident memory and its peak, in KiB."""
     status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     now, peak = (re.search(rf"{name}:\s+(\d+)", status) for name in ("VmRSS", "VmHWM"))
     assert now is not None
@@ -35,7 +35,7 @@ def memory_of(process_id: int) -> tuple[int, int]:
 
 
 async def body(mib: int, boundary: str) -> AsyncIterator[bytes]:
-    """The request, made as it is sent."""
+    """The body of the request, generated while it is sent."""
     draft = {"to": {"users": [{"username": "bob"}]}, "attachments": [{"file": None}]}
     operations = json.dumps({"query": SEND, "variables": {"input": draft}})
     for name, value in (("operations", operations), ("map", '{"0":["variables.input.attachments.0.file"]}')):
@@ -47,7 +47,7 @@ async def body(mib: int, boundary: str) -> AsyncIterator[bytes]:
 
 
 async def measure(mib: int, folder: Path) -> None:
-    """Starts a server, warms it up with a small file, then sends the large one."""
+    """Starts a server, warms it up with a small file, and sends the large one."""
     limit = str((mib + 1) << 20)
     environment = {
         **os.environ,
@@ -62,10 +62,10 @@ async def measure(mib: int, folder: Path) -> None:
         env=environment,
     )
     assert server.stdout is not None
-    said = ""
-    while "sot_" not in said:
-        said += (await server.stdout.readline()).decode()
-    url, token = re.findall(r"http://\S+/graphql", said)[0], re.findall(r"sot_[\w-]+", said)[0]
+    output = ""
+    while "sot_" not in output:
+        output += (await server.stdout.readline()).decode()
+    url, token = re.findall(r"http://\S+/graphql", output)[0], re.findall(r"sot_[\w-]+", output)[0]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as http:
         await send(http, url, token, 1)
         before, _ = memory_of(server.pid)
@@ -80,12 +80,12 @@ async def measure(mib: int, folder: Path) -> None:
         expected.update(CHUNK)
     file = answer["data"]["sendPrivateMessage"]["message"]["attachments"][0]
     assert file == {"byteSize": mib << 20, "sha256": expected.hexdigest()}, file
-    print(f"{mib} MiB in {seconds:.1f} s ({mib / seconds:.0f} MiB/s), kept with its sha256")
+    print(f"{mib} MiB in {seconds:.1f} s ({mib / seconds:.0f} MiB/s), stored with the correct sha256")
     print(f"resident memory: {before / 1024:.1f} MiB before, peak {peak / 1024:.1f} MiB: {(peak - before) / 1024:+.1f}")
 
 
 async def send(http: aiohttp.ClientSession, url: str, token: str, mib: int) -> dict[str, Any]:
-    """One request; returns its answer."""
+    """Sends a request; returns the response."""
     boundary = secrets.token_hex(16)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": f"multipart/form-data; boundary={boundary}"}
     async with http.post(url, data=body(mib, boundary), headers=headers) as response:
@@ -95,7 +95,6 @@ async def send(http: aiohttp.ClientSession, url: str, token: str, mib: int) -> d
 
 
 def main() -> None:
-    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mib", type=int, default=1024)
     with tempfile.TemporaryDirectory(dir=".") as folder:

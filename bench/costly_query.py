@@ -1,10 +1,9 @@
-"""The dearest documents that are accepted: what holds the event loop longest, found by trying.
+"""Searches for accepted documents that block the event loop longest.
 
-Run: .venv/bin/python -m bench.dearest [--seconds 60] [--seed 1]. Makes documents of the schema at random, and sends
-them to a server with a long conversation and many short ones. Prints those with the longest turns of the event loop,
-and those that cost most for a byte, as a Markdown table. A turn is measured in CPU of the loop's thread, so that other
-load is not in it; what the collector took of it, which comes to whoever is there, stands beside it. It is never a timed
-test.
+Run: .venv/bin/python -m bench.costly_query [--seconds 60] [--seed 1]. Sends random valid documents to a server with one
+long conversation and many short ones. Prints a Markdown table of those with the longest iterations of the event loop,
+and of those with the most CPU time per byte. Iterations are measured in CPU time of the loop's thread, so they exclude
+other load; the share of the garbage collector is shown separately.
 """
 
 import argparse
@@ -31,7 +30,7 @@ from server.setting.settings import load_settings
 
 MESSAGES = 400
 CONVERSATIONS = 60
-MOST_BYTES = 4_000
+MAX_BYTES = 4_000
 ROOTS = (
     "conversation",
     "conversations",
@@ -54,63 +53,63 @@ SIGN_UP = """mutation ($name: String!) { signUp(input: {username: $name, passwor
 
 
 @dataclass
-class Turns:
-    """What each turn of an event loop worked, in ms of CPU, while it is watched."""
+class LoopMonitor:
+    """Measures the CPU time of each iteration of an event loop, in ms, while it is active."""
 
     longest: float = 0.0
-    collected: float = 0.0  # of the longest, by the collector
+    collected: float = 0.0  # share of the garbage collector in the longest
     total: float = 0.0
-    is_watching: bool = False
+    is_active: bool = False
     _collector: float = 0.0
     _began: float = 0.0
 
     def note(self, phase: str, _info: dict[str, int]) -> None:
-        """What the collector tells of itself; only that in the loop's thread counts."""
+        """Callback of the garbage collector; counts only collections in the loop's thread."""
         if threading.current_thread().name == "server":
             if phase == "start":
                 self._began = time.thread_time()
             else:
                 self._collector += (time.thread_time() - self._began) * 1000
 
-    async def watch(self) -> None:
-        """Runs in the loop that is watched."""
+    async def run(self) -> None:
+        """Runs in the measured loop."""
         before = time.thread_time()
         while True:
-            await asyncio.sleep(0 if self.is_watching else 0.001)
+            await asyncio.sleep(0 if self.is_active else 0.001)
             now = time.thread_time()
-            if self.is_watching:
-                turn = (now - before) * 1000
-                self.total += turn
-                if turn > self.longest:
-                    self.longest, self.collected = turn, self._collector
+            if self.is_active:
+                elapsed = (now - before) * 1000
+                self.total += elapsed
+                if elapsed > self.longest:
+                    self.longest, self.collected = elapsed, self._collector
             before, self._collector = now, 0.0
 
 
 class Server(threading.Thread):
-    """A server in a thread of its own, without rates."""
+    """A server in its own thread, without rate limits."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True, name="server")
         self._folder = folder
-        self.turns = Turns()
+        self.monitor = LoopMonitor()
         self.url = ""
         self.is_ready = threading.Event()
 
     def run(self) -> None:
-        """Serve until the process ends."""
+        """Serves until the process exits."""
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         settings = load_settings(port=0, data=self._folder, **dict.fromkeys(RATES, 0))
         async with listening(settings) as running:
             self.url = f"{running.url}/graphql".replace("//graphql", "/graphql")
-            gc.callbacks.append(self.turns.note)
+            gc.callbacks.append(self.monitor.note)
             self.is_ready.set()
-            await self.turns.watch()
+            await self.monitor.run()
 
 
 class Generator:
-    """Random documents of the schema, and variations of given ones."""
+    """Generates random valid documents."""
 
     def __init__(self, seed: int, ids: dict[str, str]) -> None:
         self._random = random.Random(seed)
@@ -119,11 +118,11 @@ class Generator:
         self._names = 0
 
     def document(self) -> str:
-        """One query, with a shape that is drawn once for all of it; never longer than a document of that kind needs."""
+        """A random query of at most MAX_BYTES."""
         while True:
             self._names = 0
             text = self._query()
-            if 20 < len(text) <= MOST_BYTES:
+            if 20 < len(text) <= MAX_BYTES:
                 return text
 
     def _query(self) -> str:
@@ -186,14 +185,14 @@ class Generator:
 
 
 async def ask(http: aiohttp.ClientSession, url: str, query: str, token: str = "", **variables: Any) -> bytes:
-    """The answer, as it comes."""
+    """The body of the response."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with http.post(url, json={"query": query, "variables": variables}, headers=headers) as response:
         return await response.read()
 
 
 async def fill(http: aiohttp.ClientSession, url: str) -> tuple[str, dict[str, str]]:
-    """Alice, with a long conversation and many short ones; her token and the ids of things."""
+    """Creates alice with one long and many short conversations; returns her token and IDs of objects."""
     made = json.loads(await ask(http, url, SIGN_UP, name="alice"))
     token = made["data"]["signUp"]["token"]
     ids: dict[str, str] = {}
@@ -210,32 +209,31 @@ async def fill(http: aiohttp.ClientSession, url: str) -> tuple[str, dict[str, st
 
 
 async def search(server: Server, seconds: float, seed: int) -> list[tuple[float, float, float, int, int, str]]:
-    """The documents that held the loop longest: longest turn, its collector, all turns, bytes of both."""
+    """The costliest documents: longest iteration, its garbage collection, total, bytes of response and document."""
     async with aiohttp.ClientSession() as http:
         token, ids = await fill(http, server.url)
         gc.collect()
         gc.freeze()
-        generator, turns, found = Generator(seed, ids), server.turns, []
+        generator, monitor, found = Generator(seed, ids), server.monitor, []
         until = time.monotonic() + seconds
         accepted = refused = 0
         while time.monotonic() < until:
             document = generator.document()
-            turns.longest = turns.collected = turns.total = 0.0
-            turns.is_watching = True
+            monitor.longest = monitor.collected = monitor.total = 0.0
+            monitor.is_active = True
             answer = await ask(http, server.url, document, token)
-            turns.is_watching = False
+            monitor.is_active = False
             if b'"data":' not in answer:
                 refused += 1
                 continue
             accepted += 1
-            found.append((turns.longest, turns.collected, turns.total, len(answer), len(document), document))
+            found.append((monitor.longest, monitor.collected, monitor.total, len(answer), len(document), document))
     print(f"{accepted:,} documents accepted, {refused:,} refused; "
-          f"median of the longest turns {statistics.median([each[0] for each in found] or [0]):.1f} ms\n")  # fmt: skip
+          f"median longest iteration {statistics.median([each[0] for each in found] or [0]):.1f} ms\n")  # fmt: skip
     return sorted(found, reverse=True)[:12] + sorted(found, key=lambda each: -each[2] / each[4])[:6]
 
 
 def main() -> None:
-    """The table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
@@ -246,7 +244,7 @@ def main() -> None:
         server = Server(Path(folder) / "data")
         server.start()
         server.is_ready.wait()
-        print("| longest turn, ms | collector | all turns, ms | answer | document | |\n|---|---|---|---|---|---|")
+        print("| longest iteration, ms | of it GC | total, ms | response | document | |\n|---|---|---|---|---|---|")
         for longest, collected, total, answer, size, document in asyncio.run(
             search(server, options.seconds, options.seed)
         ):
