@@ -62,7 +62,7 @@ function makeRoom(variables, steps, filename) {
       throw new Error(`The variables have a different value at ${here}, so ${filename} cannot be sent as ${steps.join(".")}.`);
     }
     if (Array.isArray(at) && Number(step) > at.length) {
-      throw new Error(`The list at ${steps.slice(0, depth).join(".")} has ${at.length} elements, so ${filename} cannot be sent as number ${step}.`);
+      throw new Error(`The list at ${steps.slice(0, depth).join(".")} has length ${at.length}, so ${filename} cannot be sent as number ${step}.`);
     }
     if (depth === steps.length - 1) {
       if (at[step] != null) throw new Error(`The variable ${here} already has a value; remove it, because ${filename} is sent there.`);

@@ -203,7 +203,9 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
         await alice.field.fill("With a program")
         await alice.field.press("Enter")
         await (
-            alice.page.locator(".message.failed").get_by_text("virus.png is of a kind that may not be sent").wait_for()
+            alice.page.locator(".message.failed")
+            .get_by_text("virus.png has a file type that is not allowed")
+            .wait_for()
         )
         assert await alice.page.get_by_role("button", name="Try again").count() == 0
         await alice.page.get_by_role("button", name="Edit again").click()
@@ -288,14 +290,14 @@ async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", 
     await dave.write("May I write to you?")
     await dave.write("It is about the boat.")
     await dave.write("Please.")
-    await dave.page.get_by_text("carol has not accepted your message request.").wait_for()
+    await dave.page.get_by_text("carol has not accepted your message request yet.").wait_for()
     assert "delivered" not in (await dave.page.locator(".pane .request").inner_text()).lower()
 
     await carol.page.get_by_role("button", name="1 message request").click()
     await carol.row("dave").click()
-    await carol.page.get_by_text("dave would like to write to you.").wait_for()
+    await carol.page.get_by_text("dave would like to send you messages.").wait_for()
     await carol.page.get_by_role("button", name="Accept").click()
-    await carol.page.get_by_text("dave would like to write to you.").wait_for(state="detached")
+    await carol.page.get_by_text("dave would like to send you messages.").wait_for(state="detached")
     await carol.write("You may.")
     await dave.message("You may.").wait_for()
     dave.assert_quiet()
@@ -395,7 +397,7 @@ async def test_a_restart_loses_nothing_and_doubles_nothing(browser: "Browser", t
     for text in ("While it was down", "And another"):
         await alice.field.fill(text)
         await alice.field.press("Enter")
-    await alice.page.locator(".message.failed").get_by_text("The page keeps trying").first.wait_for()
+    await alice.page.locator(".message.failed").get_by_text("the page keeps trying").first.wait_for()
 
     async with running("demo", data=data, port=port) as server:
         for text in ("Before", "While it was down", "And another"):
@@ -491,7 +493,7 @@ async def test_a_wrong_password_and_an_ended_session_are_told(browser: "Browser"
     alice = await Chat.open(browser, server)
     await alice.page.get_by_label("User name").fill("alice")
     await alice.page.get_by_label("Password").fill("wrong")
-    await alice.page.get_by_role("button", name="Sign in").click()
+    await alice.page.get_by_role("button", name="Sign in", exact=True).click()
     await alice.told("Wrong user name or password.")
 
     await alice.enter("alice")
@@ -563,7 +565,7 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
             if chat is first:
                 await first.page.get_by_text("Signed in as dora").wait_for()
                 await asyncio.sleep(0.5)  # its stream has begun
-        await second.page.get_by_text("has to be confirmed on another of your devices").wait_for()
+        await second.page.get_by_text("Confirm this device on one of your other devices first.").wait_for()
         await first.page.get_by_role("dialog").get_by_text("Was that you?").wait_for()
         await first.page.get_by_role("button", name="Yes, trust it").click()
         await second.page.get_by_text("Signed in as dora").wait_for()

@@ -245,7 +245,7 @@ def test_a_file_can_be_removed_and_wrong_variables_are_told(explorer: Explorer, 
     assert "“input..file” is not the path of a variable" in wrong
     assert "has no variable $nothing" in answers[0]
     assert "input.text already has a value" in answers[1]
-    assert "input.attachments has 1 places" in answers[2]
+    assert "input.attachments has length 1" in answers[2]
 
 
 def test_a_subscription_goes_on_as_whoever_signs_in(explorer: Explorer, demo: Demo) -> None:
@@ -319,7 +319,7 @@ def test_the_policy_stops_scripts_markup_and_other_hosts(chromium: Any, demo: De
 
     assert found == [
         '<img src="data:,"><b>text</b>',
-        "No script of https://example.org/a.js is loaded.",
+        "Scripts from https://example.org/a.js are not allowed.",
         "stayed",
         "refused",
         "did not run",
