@@ -1,1 +1,1 @@
-"""The hints: who should look at the event log again."""
+"""Hints that wake the listeners of an event log."""

@@ -1,7 +1,7 @@
-"""What a publisher of hints promises.
+"""The protocol for hints and ephemeral events.
 
-A hint says that a user's event log has grown; it carries numbers, never text. It may be lost, doubled or late: whoever
-listens reads the log, so a lost hint costs time and never a message.
+A hint says that a user's event log has grown; it contains numbers, never text. It can be lost, repeated or late:
+listeners read the log, so a lost hint delays a message but never loses it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ EPHEMERAL_LIMIT = 64
 
 
 class Hint(NamedTuple):
-    """The log of `user_id` reaches at least `n`; n = 0 asks the listeners to look at the viewer's rights again."""
+    """The log of `user_id` has at least `n` events; n = 0 asks the listeners to check the viewer's rights again."""
 
     user_id: int
     n: int

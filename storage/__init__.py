@@ -1,1 +1,1 @@
-"""The bytes of attachments."""
+"""Storage of file contents."""

@@ -1,11 +1,11 @@
-"""The promises of a storage: where bytes wait, how they are kept, and what every backend raises.
+"""The storage protocol, temporary files, and the exceptions that every backend raises.
 
 StorageError
-├── StorageNotFound  no such key, or no key at all
-├── StorageFull      the disk or the quota is used up; nothing was kept, reading goes on
-└── StorageFailed    anything else that went wrong outside this program
+├── StorageNotFound  no such key, or a malformed key
+├── StorageFull      the disk or the quota is full; nothing was stored, reading still works
+└── StorageFailed    any other failure outside this program
 
-Drivers' exceptions never cross the room: they are chained to one of these, whose text names no path of a file.
+Exceptions of drivers are chained to one of these, whose text contains no path of a file.
 """
 
 import asyncio
@@ -22,36 +22,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from storage.direct_upload import IncomingObjects
+    from storage.direct_upload import DirectUploads
     from storage.partial import PartialFiles
 
 CHUNK_BYTES = 256 * 1024
 PARTIAL_SUFFIX = ".partial"
-RESERVE_BYTES = 128 * 1024**2  # or a tenth of a small disk, and at least
-LOG_BYTES = 24 * 1024**2  # what SQLite's log may take before it is folded into the database
+RESERVE_BYTES = 128 * 1024**2  # or a tenth of a small disk, but at least LOG_BYTES
+LOG_BYTES = 24 * 1024**2  # the maximum size of SQLite's write-ahead log before a checkpoint
 
 _KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class StorageError(Exception):
-    """Anything that a storage reports; its text is one line and safe to log."""
+    """The base of all storage errors; the text is one line and safe to log."""
 
 
 class StorageNotFound(StorageError):
-    """Nothing is kept under this key; also the answer to a string that cannot be a key."""
+    """Nothing is stored under this key, or the key is malformed."""
 
 
 class StorageFull(StorageError):
-    """ENOSPC or EDQUOT: there is no room for these bytes."""
+    """There is no room for these bytes (ENOSPC or EDQUOT)."""
 
 
 class StorageFailed(StorageError):
-    """The disk or the far end failed, refused, or is not there."""
+    """The disk or the remote server failed, refused or is not available."""
 
 
 @contextmanager
 def failing_as(sentence: str) -> Iterator[None]:
-    """Turn an OSError into a StorageFull or a StorageFailed that begins with `sentence`."""
+    """Turns an OSError into StorageFull or StorageFailed; the message starts with `sentence`."""
     try:
         yield
     except OSError as error:
@@ -60,19 +60,19 @@ def failing_as(sentence: str) -> Iterator[None]:
 
 
 def new_key() -> str:
-    """Return 128 random bits as lowercase hex: a key says nothing about its bytes or their owner."""
+    """128 random bits as lowercase hex: a key reveals nothing about its bytes or their owner."""
     return secrets.token_hex(16)
 
 
 def is_key(text: str) -> bool:
-    """Tell whether `text` has the form of a key; only then may it become part of a path."""
+    """Whether `text` has the form of a key. Anything else must not become part of a path."""
     return _KEY.fullmatch(text) is not None
 
 
 def check_room(descriptor: int, byte_size: int) -> None:
-    """Raise OSError (ENOSPC) where so many bytes more would leave the disk with less than the reserve.
+    """Raises OSError (ENOSPC) if this many more bytes would leave less than the reserve on the disk.
 
-    Files stop before the disk is full: the database, which may lie on it, goes on, and with it texts and deletions.
+    Files stop before the disk is full, so that a database on the same disk can still store messages and deletions.
     """
     disk = os.fstatvfs(descriptor)
     size = disk.f_blocks * disk.f_frsize
@@ -82,7 +82,7 @@ def check_room(descriptor: int, byte_size: int) -> None:
 
 
 def check_room_in(folder: Path, byte_size: int = CHUNK_BYTES) -> None:
-    """Raise as `check_room` does for the disk of a folder: without a size, for the first part of a file."""
+    """`check_room` for the disk of a folder; by default for the first chunk of a file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         check_room(descriptor, byte_size)
@@ -91,14 +91,14 @@ def check_room_in(folder: Path, byte_size: int = CHUNK_BYTES) -> None:
 
 
 class _HashedFile(io.FileIO):
-    """A new file that hashes what it writes; for threads only.
+    """A new file that hashes what is written to it; use it in threads only.
 
-    A cancelled `await` leaves its thread running. So a write and the close exclude one another: otherwise the late
-    write could reach another file that was given the same descriptor.
+    When an `await` is cancelled, its thread keeps running. So a lock separates writes from the close: otherwise a late
+    write could go to another file that has reused the descriptor.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()  # first: a file that cannot be opened is closed all the same
+        self._lock = threading.Lock()  # first, because `close` is called even if opening fails
         self.digest = hashlib.sha256()
         super().__init__(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
@@ -110,8 +110,8 @@ class _HashedFile(io.FileIO):
                 written += super().write(rest[written:])
             self.digest.update(rest)
 
-    def seal(self, content: bytes | bytearray) -> None:
-        """Write the rest, and return when the disk has everything (`close` too may report a full quota)."""
+    def finish(self, content: bytes | bytearray) -> None:
+        """Writes the rest and returns when everything is on the disk. (`close` can report a full quota too.)"""
         self.write_all(content)
         os.fsync(self.fileno())
         self.close()
@@ -121,11 +121,11 @@ class _HashedFile(io.FileIO):
             super().close()
 
 
-class StagedFile:
-    """Bytes on their way in: a local file `<random>.partial` that one task writes, chunk by chunk.
+class TempFile:
+    """A local temporary file `<random>.partial` that one task writes in chunks.
 
-    It holds at most CHUNK_BYTES and one chunk in memory; hashing and file access happen in threads. A file whose
-    `write` or `finish` failed or was cancelled can only be discarded: what the disk has of it is not known.
+    Buffers at most CHUNK_BYTES and one chunk in memory; hashes and writes in threads. After `write` or `finish` has
+    failed or was cancelled, the file can only be discarded, because its contents on the disk are unknown.
     """
 
     def __init__(self, path: Path, file: _HashedFile) -> None:
@@ -137,14 +137,14 @@ class StagedFile:
         self._is_usable = True
 
     @classmethod
-    async def create(cls, folder: Path) -> "StagedFile":
-        """Make the file, mode 0600; the folder must exist. Raises StorageFull or StorageFailed.
+    async def create(cls, folder: Path) -> "TempFile":
+        """Creates the file with mode 0600; the folder must exist. Raises StorageFull or StorageFailed.
 
-        A thread cannot be cancelled: where the caller is, the file is made all the same, and taken away again.
+        A thread cannot be cancelled: if the caller is, the file is created anyway, and deleted again.
         """
         path = folder / f"{new_key()}{PARTIAL_SUFFIX}"
         making = asyncio.ensure_future(asyncio.to_thread(_HashedFile, path))
-        with failing_as("A file could not be staged"):
+        with failing_as("A temporary file could not be created"):
             try:
                 return cls(path, await asyncio.shield(making))
             except asyncio.CancelledError:
@@ -155,44 +155,44 @@ class StagedFile:
 
     @property
     def sha256(self) -> str:
-        """The hash of all bytes as lowercase hex; raises ValueError before `finish`."""
+        """The SHA-256 of all bytes as lowercase hex; raises ValueError before `finish`."""
         if not self._is_finished:
-            raise ValueError("The hash is known when the file is finished.")
+            raise ValueError("The hash is not known before the file is finished.")
         return self._file.digest.hexdigest()
 
     async def write(self, chunk: bytes) -> None:
-        """Append; goes to a thread once per CHUNK_BYTES. Raises StorageFull or StorageFailed."""
+        """Appends; uses a thread once per CHUNK_BYTES. Raises StorageFull or StorageFailed."""
         self._check_usable()
         if self._is_finished:
-            raise StorageFailed("The staged file is finished: nothing can be added.")
+            raise StorageFailed("The temporary file is finished; nothing can be added.")
         self._buffer += chunk
         self.byte_size += len(chunk)
         if len(self._buffer) >= CHUNK_BYTES:
             full, self._buffer = self._buffer, bytearray()
             self._is_usable = False
-            with failing_as("The bytes could not be staged"):
+            with failing_as("The bytes could not be written"):
                 await asyncio.to_thread(self._file.write_all, full)
             self._is_usable = True
 
     async def finish(self) -> None:
-        """Return when the bytes are on the disk and the file is closed; a second call does nothing.
+        """Returns when the bytes are on the disk and the file is closed; a second call does nothing.
 
-        Raises StorageFull or StorageFailed. A failed fsync is final: a second one would report success for lost bytes.
+        Raises StorageFull or StorageFailed. A failed fsync is final: a second one could report success for lost bytes.
         """
         self._check_usable()
         if self._is_finished:
             return
         rest, self._buffer = self._buffer, bytearray()
         self._is_usable = False
-        with failing_as("The staged file could not be finished"):
-            await asyncio.to_thread(self._file.seal, rest)
+        with failing_as("The temporary file could not be finished"):
+            await asyncio.to_thread(self._file.finish, rest)
         self._is_usable = self._is_finished = True
 
     async def discard(self) -> None:
-        """Close and delete; after `keep`, or a second time, nothing. Raises nothing: `Storage.open` takes the rest."""
+        """Closes and deletes; does nothing after `store`. Never raises: `Storage.open` deletes leftovers."""
         self._is_usable = False
         self._buffer = bytearray()
-        # Shielded: a job that is cancelled while it waits for its thread never runs.
+        # Shielded: a job that is cancelled before a thread is free never runs.
         await asyncio.shield(asyncio.to_thread(self._remove))
 
     def _remove(self) -> None:
@@ -203,98 +203,98 @@ class StagedFile:
 
     def _check_usable(self) -> None:
         if not self._is_usable:
-            raise StorageFailed("The staged file failed or was discarded: begin again with a new one.")
+            raise StorageFailed("The temporary file failed or was discarded; create a new one.")
 
 
 class Storage(Protocol):
-    """Keeps bytes under random keys. Bytes never change once they are kept; a root or bucket belongs to one server.
+    """Stores bytes under random keys. Stored bytes never change; a root folder or bucket belongs to one server.
 
-    `partials` are files that come in parts: they wait on a local disk, whatever the backend, and outlive a restart.
-    `name` is what an operator calls it: its folder, or its bucket.
+    `partials` are files of resumable uploads, which are on a local disk with every backend and survive a restart.
+    `name` is shown to the operator: the folder or the bucket.
     """
 
     name: str
 
     @property
     def partials(self) -> "PartialFiles":
-        """Opened with the storage."""
+        """Opened together with the storage."""
         ...
 
     @property
-    def incoming(self) -> "IncomingObjects | None":
-        """Where clients can put bytes past this server; None where the backend takes them from nobody else."""
+    def direct_uploads(self) -> "DirectUploads | None":
+        """Uploads from clients directly to the backend; None if it does not support them."""
         ...
 
     async def open(self) -> None:
-        """Make what is missing, remove what a former run had staged, and prove that bytes can be written.
+        """Creates missing folders, deletes temporary files of the previous run, and checks that bytes can be written.
 
-        Must return before any other call. Raises StorageFull where only room for files is missing: all else works then,
-        and so do files once there is room. Else StorageFailed; the text is the reason, in one line, for the operator.
+        Must return before any other call. Raises StorageFull if only room for files is missing: everything else works
+        then, and files do once there is room. Otherwise StorageFailed; the text is one line for the operator.
         """
         ...
 
     async def check(self) -> None:
-        """Return if files could be staged and kept now; cheap. Raises as `open` does, and changes nothing."""
+        """Returns if files can be stored now; cheap and without changes. Raises the same errors as `open`."""
         ...
 
     async def has_room(self, byte_size: int) -> bool:
-        """Tell whether so many bytes more can be kept, as far as is known (a bucket: always); raises nothing."""
+        """Whether this many more bytes can be stored, as far as is known; always true for a bucket. Never raises."""
         ...
 
     async def identity(self) -> str | None:
-        """Return the text that the storage is known by, which `keys` never lists; None before. Raises StorageFailed."""
+        """The identity of the storage, None if it has none yet; `keys` never lists it. Raises StorageFailed."""
         ...
 
     async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
-        """Give it a text to be known by, and return the one that it then has: the first of all, or with `is_new` this.
+        """Sets the identity unless there is one, or in any case with `is_new`; returns the resulting identity.
 
         Raises StorageFull or StorageFailed.
         """
         ...
 
-    async def stage(self) -> StagedFile:
-        """Begin a file; the caller must `keep` or `discard` it. Raises StorageFull or StorageFailed."""
+    async def create_temp(self) -> TempFile:
+        """Creates a temporary file; the caller must `store` or `discard` it. Raises StorageFull or StorageFailed."""
         ...
 
-    async def keep(self, staged: StagedFile) -> str:
-        """Finish the file, keep all of its bytes or none, and return their new key; a file is kept once.
+    async def store(self, temp: TempFile) -> str:
+        """Finishes the file, stores all of its bytes or none, and returns their new key. A file can be stored once.
 
-        When this returns, the bytes survive a power cut. Raises StorageFull or StorageFailed: then nothing is kept and
-        the staged file can still be discarded. A cancelled `keep` may leave bytes without an owner, for the sweeper.
-        A file of `partials` stays there beside what is kept.
+        When this returns, the bytes survive a power failure. Raises StorageFull or StorageFailed: then nothing is
+        stored, and the temporary file can still be discarded. A cancelled `store` can leave bytes without an owner,
+        which the sweeper deletes. A file of `partials` is copied, not moved.
         """
         ...
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes from `start` to `end` (exclusive; None or too large: to the last), CHUNK_BYTES at a time.
+        """Yields the bytes from `start` to `end` (exclusive; None or too large: to the end), CHUNK_BYTES at a time.
 
-        Yields nothing where `start` is past the last byte. Raises ValueError for a negative `start` and StorageNotFound
-        before the first chunk; StorageFailed where the bytes end early, so that a short answer never looks whole. Who
-        leaves early closes it (`contextlib.aclosing`). Bytes deleted meanwhile are read to the end.
+        Yields nothing if `start` is after the last byte. Raises ValueError for a negative `start` and StorageNotFound
+        before the first chunk; StorageFailed if the bytes end early, so that a truncated file never looks complete.
+        Close the iterator if you stop early (`contextlib.aclosing`). Bytes deleted meanwhile are read to the end.
         """
         ...
 
     async def size_of(self, key: str) -> int:
-        """Return the number of bytes. Raises StorageNotFound or StorageFailed."""
+        """The number of bytes. Raises StorageNotFound or StorageFailed."""
         ...
 
     async def delete(self, key: str) -> None:
-        """Forget the bytes; a second delete does nothing. Raises StorageFailed, and StorageNotFound for what is no key.
+        """Deletes the bytes; a second delete does nothing. Raises StorageFailed; StorageNotFound for a malformed key.
 
-        A power cut within seconds may bring the bytes back, without an owner: the sweeper deletes them again.
+        After a power failure within seconds the bytes can reappear without an owner; the sweeper deletes them again.
         """
         ...
 
     async def presigned(self, key: str, seconds: int) -> str | None:
-        """Return a URL that reads the bytes past this server, for whoever has it and so long; None where there is none.
+        """A URL for downloading the bytes directly from the backend, valid for `seconds`; None if not supported.
 
-        A browser saves what it gives, and shows nothing of it in a page of its own. Raises StorageNotFound for no key.
+        Browsers save the file and never display it. Raises StorageNotFound for a malformed key.
         """
         ...
 
     def keys(self) -> AsyncIterator[tuple[str, float]]:
-        """Yield every key with the time of its bytes, in unix seconds, in no order; holds a small part at a time.
+        """Yields every key with its modification time in Unix seconds, unordered and in bounded memory.
 
-        A key that is kept or deleted meanwhile may be missing or present. Raises StorageFailed.
+        A key that is stored or deleted meanwhile may or may not be included. Raises StorageFailed.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a bucket can fail with, in the words of the storage."""
+"""Translates the errors of buckets into storage errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from storage.base import StorageFailed, StorageFull, StorageNotFound
 
 @contextmanager
 def bucket_failing_as(sentence: str) -> Iterator[None]:
-    """Turn what obstore raises into a StorageError that begins with `sentence`, and quotes nothing of the answer."""
+    """Turns obstore's exceptions into a StorageError that starts with `sentence` and quotes no response."""
     try:
         yield
-    except (NotFoundError, FileNotFoundError) as error:  # obstore raises either
+    except (NotFoundError, FileNotFoundError) as error:  # obstore raises both
         raise StorageNotFound("There is no such file.") from error
     except BaseError as error:
         kind = StorageFull if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error) else StorageFailed

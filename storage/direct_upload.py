@@ -1,4 +1,4 @@
-"""Incoming objects: what clients put into the bucket themselves, by signed URLs, until the server has fetched it."""
+"""Direct uploads: objects that clients put into the bucket with signed URLs, until the server has fetched them."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,31 +11,29 @@ from obstore.store import S3Store
 from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound
 from storage.bucket import bucket_failing_as
 
-READ_BYTES = (
-    8 * 1024**2
-)  # of one request to the bucket: a slow one fails alone, and none takes longer than its time-out
+READ_BYTES = 8 * 1024**2  # per request to the bucket, so that each stays within its timeout
 
 _FOLDER = "incoming"
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
-class IncomingObjects:
-    """One object for each number, as `<prefix>/incoming/<number>`. Whoever has the URL may write it, again and again.
+class DirectUploads:
+    """One object per number, at `<prefix>/incoming/<number>`. Anyone with the URL can write it, even repeatedly.
 
-    So an object is nobody's file: it is as large as its writer liked (a URL of S3's for a PUT does not say how large),
-    and another one may take its place at any time.
+    So an object cannot be trusted: it can have any size, because the URL of a PUT to S3 does not limit it, and it can
+    be replaced at any time.
     """
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
 
     async def url_of(self, number: int, seconds: int) -> str:
-        """Where the bytes can be put, with one PUT that begins within so many seconds. Raises StorageFailed."""
+        """A URL for one PUT that starts within `seconds`. Raises StorageFailed."""
         with bucket_failing_as("The URL could not be signed"):
             return str(await sign_async(self._store, "PUT", _path_of(number), timedelta(seconds=seconds)))
 
     async def size_of(self, number: int) -> int | None:
-        """How many bytes have been put, of which none is read; None while there is no object. Raises StorageFailed."""
+        """The size of the object without reading it; None if there is none. Raises StorageFailed."""
         with bucket_failing_as("The size could not be read"):
             try:
                 return int((await self._head(number))["size"])
@@ -43,14 +41,14 @@ class IncomingObjects:
                 return None
 
     async def read(self, number: int, size: int) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of one object of this size, CHUNK_BYTES at a time.
+        """Yields the bytes of an object of this size, CHUNK_BYTES at a time.
 
-        Raises StorageNotFound where there is none, and StorageFailed where it has another size, or is no longer the
-        one that it was: bytes of two never come together.
+        Raises StorageNotFound if there is none, and StorageFailed if it has a different size or is replaced meanwhile,
+        so that the bytes of two objects are never mixed.
         """
         found = await self._head(number)
         if found["size"] != size:
-            raise StorageFailed("The object has another size.")
+            raise StorageFailed("The object has a different size.")
         for start in range(0, size, READ_BYTES):
             left = min(READ_BYTES, size - start)
             options: Any = {"range": (start, start + left), "if_match": found["e_tag"]}
@@ -62,10 +60,10 @@ class IncomingObjects:
                     for at in range(0, len(content), CHUNK_BYTES):
                         yield content[at : at + CHUNK_BYTES]
             if left:
-                raise StorageFailed("The object ended before its size.")
+                raise StorageFailed("The object ended early.")
 
     async def delete(self, number: int) -> None:
-        """Forget the object; a second delete does nothing. Raises StorageFailed."""
+        """Deletes the object; a second delete does nothing. Raises StorageFailed."""
         with bucket_failing_as("The object could not be deleted"):
             try:
                 await self._store.delete_async(_path_of(number))
@@ -73,7 +71,7 @@ class IncomingObjects:
                 return
 
     async def sizes(self) -> AsyncIterator[dict[int, int]]:
-        """Yield the sizes of all objects by their numbers, a thousand at a time. Raises StorageFailed."""
+        """Yields the sizes of all objects by number, in batches of a thousand. Raises StorageFailed."""
         with bucket_failing_as("The objects could not be listed"):
             async for batch in self._store.list(f"{_FOLDER}/", chunk_size=1000):
                 named = ((each["path"].rsplit("/", 1)[-1], each["size"]) for each in batch)

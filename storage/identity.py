@@ -1,4 +1,4 @@
-"""The identity of a folder as a storage: a random text in a file of its own, which a database knows it by."""
+"""The identity of a storage folder: a random text in a file, which the database remembers too."""
 
 import os
 from contextlib import suppress
@@ -8,22 +8,22 @@ from storage.base import PARTIAL_SUFFIX, new_key
 
 
 class IdentityFile:
-    """Written whole or not at all, and for good; blocks, so for threads. Every method raises OSError."""
+    """Writes are atomic and durable. Methods block, so call them in threads; all raise OSError."""
 
     def __init__(self, path: Path, temporary: Path) -> None:
-        """`temporary` is a folder on the same file system whose `*.partial` files are removed at a start."""
+        """`temporary` is a folder on the same file system whose `*.partial` files are deleted at startup."""
         self._path = path
         self._temporary = temporary
 
     def read(self) -> str | None:
-        """The text; None where there is no file."""
+        """The identity; None if there is no file."""
         try:
             return self._path.read_text("ascii", errors="replace").strip()
         except FileNotFoundError:
             return None
 
     def write(self, identity: str, *, is_new: bool) -> None:
-        """Puts the text there, `is_new` in place of any other, else unless there is one."""
+        """Writes the identity unless there is one, or in any case with `is_new`."""
         path = self._temporary / f"{new_key()}{PARTIAL_SUFFIX}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -45,7 +45,7 @@ class IdentityFile:
             try:
                 with suppress(FileExistsError):
                     self._path.hardlink_to(path)
-            except OSError:  # a file system without links: whoever comes at the same time is told of a mismatch
+            except OSError:  # no hard links on this file system: a concurrent writer gets a mismatch error
                 if not self._path.exists():
                     path.replace(self._path)
         else:

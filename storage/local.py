@@ -1,4 +1,4 @@
-"""Bytes as files below one folder: `staging/` for those on their way in, `files/ab/` for those that are kept."""
+"""Storage in a local folder: `staging/` for temporary files, `files/ab/` for stored ones."""
 
 import asyncio
 import errno
@@ -14,12 +14,12 @@ import aiofiles.os
 from storage.base import (
     CHUNK_BYTES,
     PARTIAL_SUFFIX,
-    StagedFile,
     Storage,
     StorageError,
     StorageFailed,
     StorageFull,
     StorageNotFound,
+    TempFile,
     check_room,
     check_room_in,
     failing_as,
@@ -27,43 +27,43 @@ from storage.base import (
     new_key,
 )
 from storage.identity import IdentityFile
-from storage.partial import FoundFile, PartialFiles
+from storage.partial import CompleteFile, PartialFiles
 from storage.reader import in_thread, opened
 
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # link(2); what there is instead is a copy
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # link(2): the file is copied instead
 
 
 class LocalStorage(Storage):
-    """Keeps a file as `files/<first two digits>/<key>`; both folders must be on one file system."""
+    """Stores a file as `files/<first two digits>/<key>`; both folders must be on the same file system."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.name = str(root)
         self._files = root / "files"
-        self._staging = root / "staging"
+        self._temp = root / "staging"
         self._partials = PartialFiles(root / "partial")
-        self._identity = IdentityFile(root / "identity", self._staging)
-        self._lasting: set[Path] = set()  # folders of files that a power cut leaves where they are
+        self._identity = IdentityFile(root / "identity", self._temp)
+        self._durable: set[Path] = set()  # folders whose creation has been synced
         self._lock = threading.Lock()
 
     @property
     def partials(self) -> PartialFiles:
-        """Fulfil `Storage.partials`."""
+        """See `Storage.partials`."""
         return self._partials
 
     @property
-    def incoming(self) -> None:
-        """Fulfil `Storage.incoming`: a folder has no address."""
+    def direct_uploads(self) -> None:
+        """See `Storage.direct_uploads`: a folder has no URL."""
 
     async def open(self) -> None:
-        """Fulfil `Storage.open`. Folders that exist keep the mode that the operator gave them."""
+        """See `Storage.open`. The modes of existing folders are not changed."""
         try:
             with failing_as(f"The folder {self._root} cannot be used"):
                 await asyncio.to_thread(self._prepare)
             await self._partials.open()
-        except StorageFull as error:  # without its folders nothing else works either
+        except StorageFull as error:  # without its folders nothing works
             raise StorageFailed(str(error)) from error
-        probe = await self.stage()
+        probe = await self.create_temp()
         try:
             await probe.write(b"0")
             await probe.finish()
@@ -71,55 +71,55 @@ class LocalStorage(Storage):
             await probe.discard()
 
     async def check(self) -> None:
-        """Fulfil `Storage.check`: the folders are there and writable, with room beyond the reserve."""
+        """See `Storage.check`: the folders are writable, and there is room beyond the reserve."""
         await asyncio.to_thread(self._check)
 
     async def has_room(self, byte_size: int) -> bool:
-        """Fulfil `Storage.has_room`: beyond the reserve."""
+        """See `Storage.has_room`: beyond the reserve."""
         try:
-            with failing_as("The room on the disk could not be asked for"):
+            with failing_as("The free space on the disk could not be determined"):
                 await asyncio.to_thread(check_room_in, self._files, byte_size)
-        except StorageError as error:  # what else is wrong, deleting does not mend
+        except StorageError as error:  # deleting files would not help
             return not isinstance(error, StorageFull)
         return True
 
     async def identity(self) -> str | None:
-        """Fulfil `Storage.identity`."""
+        """See `Storage.identity`."""
         with failing_as("The storage's identity could not be read"):
             return await asyncio.to_thread(self._identity.read)
 
     async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
-        """Fulfil `Storage.identify`."""
+        """See `Storage.identify`."""
         with failing_as("The storage's identity could not be written"):
             await asyncio.to_thread(self._identity.write, identity, is_new=is_new)
         return await self.identity()
 
-    async def stage(self) -> StagedFile:
-        """Fulfil `Storage.stage`."""
-        return await StagedFile.create(self._staging)
+    async def create_temp(self) -> TempFile:
+        """See `Storage.create_temp`."""
+        return await TempFile.create(self._temp)
 
-    async def keep(self, staged: StagedFile) -> str:
-        """Fulfil `Storage.keep`: fsync the file, rename it, fsync the folder that now names it.
+    async def store(self, temp: TempFile) -> str:
+        """See `Storage.store`: syncs the file, renames it and syncs its new folder.
 
-        A file of `partials` gets a second name in place of another one.
+        A file of `partials` gets a hard link instead of a new name.
         """
-        await staged.finish()
+        await temp.finish()
         key = new_key()
-        with failing_as("The file could not be kept"):
-            put = self._add if isinstance(staged, FoundFile) else self._move
-            await asyncio.to_thread(put, staged.path, self._path_of(key))
+        with failing_as("The file could not be stored"):
+            put = self._add_link if isinstance(temp, CompleteFile) else self._move
+            await asyncio.to_thread(put, temp.path, self._path_of(key))
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Fulfil `Storage.read`."""
+        """See `Storage.read`."""
         if start < 0:
-            raise ValueError("A range starts at 0 or later.")
+            raise ValueError("`start` must not be negative.")
         path = self._path_of(key)
         with failing_as("The file could not be read"):
             try:
                 file = await opened(path)
             except FileNotFoundError as error:
-                await asyncio.to_thread(self._files.stat)  # where the whole folder is gone, this says so
+                await asyncio.to_thread(self._files.stat)  # raises if the whole folder is missing
                 raise StorageNotFound("There is no such file.") from error
             try:
                 size = await in_thread(file.seek, 0, os.SEEK_END)
@@ -128,14 +128,14 @@ class LocalStorage(Storage):
                 while left > 0:
                     chunk = await in_thread(file.read, min(left, CHUNK_BYTES))
                     if not chunk:
-                        raise StorageFailed("The file ended before its size.")
+                        raise StorageFailed("The file ended early.")
                     left -= len(chunk)
                     yield chunk
             finally:
-                await in_thread(file.close)  # also where the reader was cancelled: its client has left
+                await in_thread(file.close)  # also if the reader was cancelled
 
     async def size_of(self, key: str) -> int:
-        """Fulfil `Storage.size_of`."""
+        """See `Storage.size_of`."""
         path = self._path_of(key)
         with failing_as("The size could not be read"):
             try:
@@ -145,23 +145,23 @@ class LocalStorage(Storage):
                 raise StorageNotFound("There is no such file.") from error
 
     async def delete(self, key: str) -> None:
-        """Fulfil `Storage.delete`."""
+        """See `Storage.delete`."""
         path = self._path_of(key)
         with failing_as("The file could not be deleted"), suppress(FileNotFoundError):
             await aiofiles.os.unlink(path)
 
     async def presigned(self, key: str, seconds: int) -> str | None:  # noqa: ARG002
-        """Fulfil `Storage.presigned`: a folder has no address."""
+        """See `Storage.presigned`: a folder has no URL."""
         self._path_of(key)
         return None
 
     async def keys(self) -> AsyncIterator[tuple[str, float]]:
-        """Fulfil `Storage.keys`: one folder, a 256th of the files, per thread hop."""
+        """See `Storage.keys`: lists one folder, a 256th of the files, per call of a thread."""
         with failing_as("The files could not be listed"):
             folders = await asyncio.to_thread(_folders_in, self._files)
         for folder in folders:
             with failing_as("The files could not be listed"):
-                listed = await asyncio.to_thread(_kept_in, folder)
+                listed = await asyncio.to_thread(_stored_in, folder)
             for entry in listed:
                 yield entry
 
@@ -171,18 +171,18 @@ class LocalStorage(Storage):
         return self._files / key[:2] / key
 
     def _prepare(self) -> None:
-        """Make the folders, but for those of `_move`; remove what a former run left."""
+        """Creates the folders, except those of `_create_folder`; deletes temporary files of the previous run."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self._files, self._staging):
+        for folder in (self._files, self._temp):
             folder.mkdir(mode=0o700, exist_ok=True)
         for folder in (self._files, self._root, self._root.parent):
             _fsync_folder(folder)
-        for partial in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
+        for partial in self._temp.glob(f"*{PARTIAL_SUFFIX}"):
             partial.unlink(missing_ok=True)
 
     def _move(self, source: Path, target: Path) -> None:
-        """Rename for good: where the folder cannot be brought to the disk, the file goes back where it was."""
-        self._make(target.parent)
+        """Renames durably: if the folder cannot be synced, the file is moved back."""
+        self._create_folder(target.parent)
         source.rename(target)
         try:
             _fsync_folder(target.parent)
@@ -191,9 +191,9 @@ class LocalStorage(Storage):
                 target.rename(source)
             raise
 
-    def _add(self, source: Path, target: Path) -> None:
-        """Name a file for good, beside the name that it has; where that fails, it is as it was."""
-        self._make(target.parent)
+    def _add_link(self, source: Path, target: Path) -> None:
+        """Adds a name to a file durably; removes it again if that fails."""
+        self._create_folder(target.parent)
         try:
             _link(source, target)
             _fsync_folder(target.parent)
@@ -202,31 +202,31 @@ class LocalStorage(Storage):
                 target.unlink()
             raise
 
-    def _make(self, folder: Path) -> None:
-        """Make a folder for good, with its first file of this run; whoever comes meanwhile waits until it is there."""
+    def _create_folder(self, folder: Path) -> None:
+        """Creates and syncs a folder before its first file of this run; concurrent callers wait."""
         with self._lock:
-            if folder not in self._lasting:
+            if folder not in self._durable:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 _fsync_folder(self._files)
-                self._lasting.add(folder)
+                self._durable.add(folder)
 
     def _check(self) -> None:
-        for folder in (self._files, self._staging):
+        for folder in (self._files, self._temp):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise StorageFailed(f"The folder {folder} is missing or cannot be written.")
         with failing_as(f"The disk of the folder {self._root} has no room for files"):
-            check_room_in(self._staging)
+            check_room_in(self._temp)
 
 
 def _folders_in(files: Path) -> list[Path]:
-    found = set(os.listdir(files))  # noqa: PTH208 - the names are all that is wanted
+    found = set(os.listdir(files))  # noqa: PTH208 - only names are needed
     return [files / name for number in range(256) if (name := f"{number:02x}") in found]
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, or a copy where the file system has only one for each; its time is now.
+    """Creates a hard link, or a copy if the file system has no links, and sets the modification time to now.
 
-    By its time the sweeper spares what has no row yet, and the last part may have come days ago.
+    The sweeper spares recent files, which may not have a row yet; the last part may have arrived days ago.
     """
     try:
         target.hardlink_to(source)
@@ -254,12 +254,12 @@ def _fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _kept_in(folder: Path) -> list[tuple[str, float]]:
-    """List a folder; a file that goes meanwhile is left out, and so is any that Sotto did not name."""
-    kept = []
+def _stored_in(folder: Path) -> list[tuple[str, float]]:
+    """Lists a folder, without files that disappear meanwhile or that Sotto did not create."""
+    stored = []
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
                 if is_key(entry.name) and entry.name.startswith(folder.name):
-                    kept.append((entry.name, entry.stat(follow_symlinks=False).st_mtime))
-    return kept
+                    stored.append((entry.name, entry.stat(follow_symlinks=False).st_mtime))
+    return stored

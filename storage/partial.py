@@ -1,4 +1,4 @@
-"""Partial files: bytes that come in parts, in local files that outlive a restart, until the last one is there."""
+"""Partial files: local files of resumable uploads, which survive a restart."""
 
 import asyncio
 import errno
@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from storage.base import CHUNK_BYTES, StagedFile, StorageFailed, StorageNotFound, check_room, failing_as
+from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound, TempFile, check_room, failing_as
 
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
-class FoundFile(StagedFile):
-    """A whole file among the partial ones, which stays there, whoever keeps or discards it: see `PartialFiles.delete`.
+class CompleteFile(TempFile):
+    """A complete partial file. `store` and `discard` do not delete it: see `PartialFiles.delete`.
 
-    So what came in many parts outlives a keep of which nothing came, and a crash in the middle of one.
+    So an upload survives a failed `store`, and a crash during one.
     """
 
     def __init__(self, path: Path, byte_size: int, sha256: str) -> None:
@@ -27,48 +27,47 @@ class FoundFile(StagedFile):
 
     @property
     def sha256(self) -> str:
-        """See StagedFile."""
+        """See TempFile."""
         return self._sha256
 
-    async def write(self, chunk: bytes) -> None:  # noqa: ARG002 - see StagedFile
-        """Refused: it is finished."""
-        raise StorageFailed("The file is finished: nothing can be added.")
+    async def write(self, chunk: bytes) -> None:  # noqa: ARG002 - see TempFile
+        """Raises StorageFailed: the file is finished."""
+        raise StorageFailed("The file is finished; nothing can be added.")
 
     async def finish(self) -> None:
-        """It is."""
+        """Does nothing: the file is finished."""
 
     async def discard(self) -> None:
         """Does nothing."""
 
 
 class PartialFiles:
-    """One file for each number, below one folder, mode 0600. Whoever writes to one is alone with it.
+    """One file per number in one folder, mode 0600. The caller must ensure that each file has one writer at a time.
 
-    What the disk has of a file whose write, close or fsync failed is not known, and a second fsync would report success
-    for lost bytes. So such a file is deleted, and its upload begins again from 0.
+    After a failed write, close or fsync, the contents on the disk are unknown, and a second fsync could report success
+    for lost bytes. So the file is deleted, and its upload starts again from 0.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lost: set[int] = set()  # files whose bytes cannot be trusted, and that could not be deleted so far
+        self._lost: set[int] = set()  # damaged files that could not be deleted yet
 
     async def open(self) -> None:
-        """Make the folder; what a former run left stays. Raises StorageFull or StorageFailed."""
+        """Creates the folder; existing files are kept. Raises StorageFull or StorageFailed."""
         with failing_as(f"The folder {self._folder} cannot be used"):
             await asyncio.to_thread(self._folder.mkdir, 0o700, parents=True, exist_ok=True)
 
     async def size_of(self, number: int) -> int:
-        """How many bytes have come; 0 before the first. Raises StorageFailed."""
+        """The number of bytes received so far. Raises StorageFailed."""
         with failing_as("The size could not be read"):
             return await asyncio.to_thread(self._size_of, number)
 
     async def append(self, number: int, chunks: AsyncIterator[bytes]) -> None:
-        """Write behind the last byte, in pieces of CHUNK_BYTES; what came before an end of the client's is kept.
+        """Appends in pieces of CHUNK_BYTES; if the chunks raise, the bytes before are kept.
 
-        Raises StorageFull or StorageFailed, and whatever the chunks raise. After StorageFailed all bytes of the file
-        are forgotten.
+        Raises StorageFull or StorageFailed, and the exceptions of the chunks. StorageFailed deletes the whole file.
         """
-        with failing_as("The bytes could not be staged"):
+        with failing_as("The bytes could not be written"):
             file = await asyncio.to_thread(self._opened, number)
         buffer = bytearray()
         try:
@@ -77,25 +76,25 @@ class PartialFiles:
                     buffer += chunk
                     if len(buffer) >= CHUNK_BYTES:
                         full, buffer = buffer, bytearray()
-                        with failing_as("The bytes could not be staged"):
-                            await _to_the_end(_write_all, file, full)
+                        with failing_as("The bytes could not be written"):
+                            await _run_to_completion(_write_all, file, full)
             finally:
-                with failing_as("The bytes could not be staged"):
-                    await _to_the_end(_close, file, buffer)
+                with failing_as("The bytes could not be written"):
+                    await _run_to_completion(_close, file, buffer)
         except StorageFailed:
             await asyncio.shield(asyncio.to_thread(self._forget, number))
             raise
 
     async def cut(self, number: int, size: int) -> None:
-        """Forget what lies behind the first `size` bytes. Raises StorageFailed."""
-        with failing_as("The bytes could not be cut"):
+        """Truncates the file to `size` bytes. Raises StorageFailed."""
+        with failing_as("The file could not be truncated"):
             path = self._path_of(number)
             await (asyncio.to_thread(_truncate, path, size) if size else asyncio.to_thread(_unlink, path))
 
-    async def finished(self, number: int) -> FoundFile:
-        """The whole file, on the disk and hashed.
+    async def finished(self, number: int) -> CompleteFile:
+        """The complete file, synced and hashed.
 
-        Raises StorageNotFound, StorageFull or StorageFailed; where fsync failed all bytes of the file are forgotten.
+        Raises StorageNotFound, StorageFull or StorageFailed; a failed fsync deletes the whole file.
         """
         path = self._path_of(number)
         with failing_as("The file could not be finished"):
@@ -103,14 +102,14 @@ class PartialFiles:
                 size, sha256 = await asyncio.to_thread(self._synced, number)
             except FileNotFoundError as error:
                 raise StorageNotFound("There is no such file.") from error
-        return FoundFile(path, size, sha256)
+        return CompleteFile(path, size, sha256)
 
     async def delete(self, number: int) -> None:
         """Forget the bytes; a second delete does nothing."""
         await asyncio.to_thread(_unlink, self._path_of(number))
 
     async def numbers(self) -> list[int]:
-        """Those of which there are bytes. Raises StorageFailed."""
+        """The numbers of all files. Raises StorageFailed."""
         with failing_as("The files could not be listed"):
             names = await asyncio.to_thread(os.listdir, self._folder)
         return [int(name, 16) for name in names if _NAME.fullmatch(name)]
@@ -119,7 +118,7 @@ class PartialFiles:
         return self._folder / f"{number:016x}"
 
     def _size_of(self, number: int) -> int:
-        """Not 0 where only the folder is missing: its disk may come back."""
+        """Raises if the folder is missing, because its disk may only be unmounted."""
         if number in self._lost:
             self._delete_lost(number)
         try:
@@ -129,7 +128,7 @@ class PartialFiles:
             return 0
 
     def _synced(self, number: int) -> tuple[int, str]:
-        """Size and SHA-256 of a file that a power cut leaves as it is."""
+        """Syncs the file; returns its size and SHA-256."""
         if number in self._lost:
             self._delete_lost(number)
         with self._path_of(number).open("rb") as file:
@@ -142,7 +141,7 @@ class PartialFiles:
             return file.tell(), digest.hexdigest()
 
     def _forget(self, number: int) -> None:
-        """Deletes what cannot be trusted, now or before it is looked at again."""
+        """Deletes a damaged file, now or before the next access."""
         self._lost.add(number)
         with suppress(OSError):
             self._delete_lost(number)
@@ -157,10 +156,10 @@ class PartialFiles:
         return os.open(self._path_of(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-async def _to_the_end(
+async def _run_to_completion(
     work: Callable[[int, bytes | bytearray], None], descriptor: int, content: bytes | bytearray
 ) -> None:
-    """Runs it in a thread, and returns when the thread has: a late write could reach a descriptor of another file."""
+    """Runs it in a thread, and waits even if cancelled: a late write could go to a reused descriptor."""
     working = asyncio.ensure_future(asyncio.to_thread(work, descriptor, content))
     try:
         await asyncio.shield(working)
@@ -184,7 +183,7 @@ def _close(descriptor: int, content: bytes | bytearray) -> None:
     finally:
         try:
             os.close(descriptor)
-        except OSError as error:  # a quota too, over a network: what was written before is lost
+        except OSError as error:  # even for a quota on a network disk: earlier writes are lost
             raise OSError(errno.EIO, os.strerror(error.errno or errno.EIO)) from error
 
 

@@ -1,4 +1,4 @@
-"""Bytes as objects of a bucket, over obstore (S3, and what speaks it); on their way in they wait on the local disk."""
+"""Storage in a bucket, over obstore (S3 and compatible servers); temporary files are on the local disk."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -15,32 +15,32 @@ from obstore.store import S3Store
 from storage.base import (
     CHUNK_BYTES,
     PARTIAL_SUFFIX,
-    StagedFile,
     Storage,
     StorageFailed,
     StorageFull,
     StorageNotFound,
+    TempFile,
     check_room_in,
     failing_as,
     is_key,
     new_key,
 )
 from storage.bucket import bucket_failing_as
-from storage.direct_upload import IncomingObjects
+from storage.direct_upload import DirectUploads
 from storage.partial import PartialFiles
 
-PART_BYTES = 8 * 1024**2  # of a multipart upload: memory for one file at a time
+PART_BYTES = 8 * 1024**2  # per part of a multipart upload; one part per file is in memory
 TIMEOUT = timedelta(seconds=30)
 _IDENTITY = "identity"
-# What a browser is told that comes by a presigned URL: nothing of it runs or is shown as a page.
+# For browsers with a presigned URL: nothing is executed or displayed as a page.
 _HARMLESS: Any = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
 
 
 class S3Storage(Storage):
-    """Keeps a file as `<prefix>/<key>`. S3 answers a PUT when the object is durable, whole, and visible to all."""
+    """Stores a file as `<prefix>/<key>`. S3 completes a PUT when the object is durable, complete and visible."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """`s3://bucket/prefix?endpoint=…&region=…`; credentials come from the environment, as S3's own programs do."""
+        """`s3://bucket/prefix?endpoint=…&region=…`; credentials come from the environment, as with the AWS CLI."""
         parts = urlsplit(url)
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         endpoint = options.get("endpoint", "")
@@ -53,46 +53,46 @@ class S3Storage(Storage):
         prefix = parts.path.strip("/")
         self._store = S3Store(**config, prefix=prefix or None, client_options=cast("Any", client), retry_config=retry)
         self.name = f"s3://{parts.netloc}{f'/{prefix}' if prefix else ''}"
-        self._staging = folder / "staging"
+        self._temp = folder / "staging"
         self._partials = PartialFiles(folder / "partial")
-        self._incoming = IncomingObjects(self._store)
+        self._direct_uploads = DirectUploads(self._store)
 
     @property
     def partials(self) -> PartialFiles:
-        """Fulfil `Storage.partials`."""
+        """See `Storage.partials`."""
         return self._partials
 
     @property
-    def incoming(self) -> IncomingObjects:
-        """Fulfil `Storage.incoming`."""
-        return self._incoming
+    def direct_uploads(self) -> DirectUploads:
+        """See `Storage.direct_uploads`."""
+        return self._direct_uploads
 
     async def open(self) -> None:
-        """Fulfil `Storage.open`: proves it by an object that is written and deleted."""
+        """See `Storage.open`: writes and deletes an object."""
         try:
-            with failing_as(f"The folder {self._staging} cannot be used"):
+            with failing_as(f"The folder {self._temp} cannot be used"):
                 await asyncio.to_thread(self._prepare)
             await self._partials.open()
-        except StorageFull as error:  # without its folders nothing else works either
+        except StorageFull as error:  # without its folders nothing works
             raise StorageFailed(str(error)) from error
         with bucket_failing_as(f"The bucket {self.name} cannot be used"):
             await self._store.put_async("probe", b"0")
             await self._store.delete_async("probe")
 
     async def check(self) -> None:
-        """Fulfil `Storage.check`: one small question to the bucket."""
+        """See `Storage.check`: sends one small request to the bucket."""
         sentence = f"The bucket {self.name} cannot be used"
-        with bucket_failing_as(sentence), suppress(NotFoundError, FileNotFoundError):  # which is an answer
+        with bucket_failing_as(sentence), suppress(NotFoundError, FileNotFoundError):  # also a response
             await self._store.head_async("probe")
-        with failing_as("The disk of files on their way in has no room for them"):
-            await asyncio.to_thread(check_room_in, self._staging)
+        with failing_as("The disk of the temporary files has no room for files"):
+            await asyncio.to_thread(check_room_in, self._temp)
 
-    async def has_room(self, byte_size: int) -> bool:  # noqa: ARG002 - a bucket does not say how much it takes
-        """Fulfil `Storage.has_room`: deleting there makes no room on the disk of files on their way in."""
+    async def has_room(self, byte_size: int) -> bool:  # noqa: ARG002 - a bucket does not tell its free space
+        """See `Storage.has_room`: deleting objects makes no room on the disk of the temporary files."""
         return True
 
     async def identity(self) -> str | None:
-        """Fulfil `Storage.identity`: an object whose name is no key."""
+        """See `Storage.identity`: an object whose name is not a key."""
         with bucket_failing_as("The storage's identity could not be read"):
             try:
                 found = await self._store.get_async(_IDENTITY)
@@ -101,7 +101,7 @@ class S3Storage(Storage):
                 return None
 
     async def identify(self, identity: str, *, is_new: bool = False) -> str | None:
-        """Fulfil `Storage.identify`: by a conditional PUT; a server that knows none is asked before."""
+        """See `Storage.identify`: with a conditional PUT; on servers without it, reads before writing."""
         content = f"{identity}\n".encode()
         with bucket_failing_as("The storage's identity could not be written"):
             if is_new:
@@ -120,25 +120,23 @@ class S3Storage(Storage):
             if await self.identity() is None:
                 await self._store.put_async(_IDENTITY, content)
 
-    async def stage(self) -> StagedFile:
-        """Fulfil `Storage.stage`."""
-        return await StagedFile.create(self._staging)
+    async def create_temp(self) -> TempFile:
+        """See `Storage.create_temp`."""
+        return await TempFile.create(self._temp)
 
-    async def keep(self, staged: StagedFile) -> str:
-        """Fulfil `Storage.keep`: the object is there whole or not at all."""
-        await staged.finish()
+    async def store(self, temp: TempFile) -> str:
+        """See `Storage.store`: the object is stored completely or not at all."""
+        await temp.finish()
         key = new_key()
-        with bucket_failing_as("The file could not be kept"):
-            await self._store.put_async(
-                key, staged.path, attributes=_HARMLESS, chunk_size=PART_BYTES, max_concurrency=1
-            )
-        await staged.discard()
+        with bucket_failing_as("The file could not be stored"):
+            await self._store.put_async(key, temp.path, attributes=_HARMLESS, chunk_size=PART_BYTES, max_concurrency=1)
+        await temp.discard()
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        """Fulfil `Storage.read`."""
+        """See `Storage.read`."""
         if start < 0:
-            raise ValueError("A range starts at 0 or later.")
+            raise ValueError("`start` must not be negative.")
         size = await self.size_of(key)
         left = (size if end is None else min(end, size)) - start
         if left <= 0:
@@ -151,16 +149,16 @@ class S3Storage(Storage):
                 for at in range(0, len(content), CHUNK_BYTES):
                     yield content[at : at + CHUNK_BYTES]
         if left:
-            raise StorageFailed("The file ended before its size.")
+            raise StorageFailed("The file ended early.")
 
     async def size_of(self, key: str) -> int:
-        """Fulfil `Storage.size_of`."""
+        """See `Storage.size_of`."""
         _check(key)
         with bucket_failing_as("The size could not be read"):
             return int((await self._store.head_async(key))["size"])
 
     async def delete(self, key: str) -> None:
-        """Fulfil `Storage.delete`."""
+        """See `Storage.delete`."""
         _check(key)
         try:
             with bucket_failing_as("The file could not be deleted"):
@@ -169,23 +167,23 @@ class S3Storage(Storage):
             return
 
     async def presigned(self, key: str, seconds: int) -> str | None:
-        """Fulfil `Storage.presigned`."""
+        """See `Storage.presigned`."""
         _check(key)
         with bucket_failing_as("The URL could not be signed"):
             return str(await sign_async(self._store, "GET", key, timedelta(seconds=seconds)))
 
     async def keys(self) -> AsyncIterator[tuple[str, float]]:
-        """Fulfil `Storage.keys`: a thousand at a time."""
+        """See `Storage.keys`: a thousand at a time."""
         with bucket_failing_as("The files could not be listed"):
             async for batch in self._store.list(chunk_size=1000):
                 for each in batch:
                     name = each["path"]
-                    if is_key(name):  # not what lies deeper: that may be another server's
+                    if is_key(name):  # deeper paths may belong to another server
                         yield name, each["last_modified"].timestamp()
 
     def _prepare(self) -> None:
-        self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._staging.glob(f"*{PARTIAL_SUFFIX}"):
+        self._temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._temp.glob(f"*{PARTIAL_SUFFIX}"):
             left.unlink(missing_ok=True)
 
 

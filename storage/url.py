@@ -1,4 +1,4 @@
-"""The storage that a URL names: its scheme picks the backend, whose module is imported only then."""
+"""Selects the storage backend by the scheme of a URL; its driver is imported only then."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,22 +9,22 @@ KNOWN_SCHEMES = ("file", "s3")
 
 
 def storage_for(url: str, default_root: Path) -> Storage:
-    """Return the storage, not yet open. An empty URL, or `file://` without a path, means `default_root`.
+    """The storage, not opened yet. An empty URL, or `file://` without a path, means `default_root`.
 
-    Raises ValueError with a sentence for the operator; it repeats no part of the URL but the scheme, for the rest may
-    hold a password.
+    Raises ValueError with a message for the operator, which repeats only the scheme of the URL, because the rest may
+    contain a password.
     """
     parts = urlsplit(url)
     if url and parts.scheme not in KNOWN_SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in KNOWN_SCHEMES)
-        raise ValueError(f"No storage is known for the scheme {parts.scheme!r}; known: {known}.")
+        raise ValueError(f"The scheme {parts.scheme!r} is not supported; use one of {known}.")
     if parts.scheme == "s3":
-        from storage.s3 import S3Storage  # noqa: PLC0415 (the URL picks the driver)
+        from storage.s3 import S3Storage  # noqa: PLC0415 - the URL selects the driver
 
         return S3Storage(url, default_root)
     path = unquote(parts.path)
     if parts.netloc or not (path == "" or path.startswith("/")) or "\0" in path:
-        raise ValueError("A file:// URL has three slashes and an absolute path, as in file:///srv/sotto/files.")
-    from storage.local import LocalStorage  # noqa: PLC0415 (the URL picks the driver)
+        raise ValueError("A file:// URL needs three slashes and an absolute path, as in file:///srv/sotto/files.")
+    from storage.local import LocalStorage  # noqa: PLC0415 - the URL selects the driver
 
     return LocalStorage(Path(path) if path else default_root)

@@ -220,7 +220,7 @@ class AttachmentService:
         """Puts the bytes into the storage; returns their key. Raises AttachmentsRejected."""
         assert received.staged is not None
         try:
-            return await self._storage.keep(received.staged)
+            return await self._storage.store(received.staged)
         except StorageError as error:
             received.rejection = storage_rejection(error)
             raise AttachmentsRejected([self._reception.rejection_of(index, received)]) from error

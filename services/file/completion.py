@@ -18,7 +18,7 @@ from services.file.picture import Picture
 from services.guard import GuardedDatabase
 from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Viewer
-from storage.base import StagedFile, Storage
+from storage.base import Storage, TempFile
 
 
 class Completion:
@@ -38,7 +38,7 @@ class Completion:
         self._reception = reception
         self._incoming = incoming
 
-    async def finish(self, viewer: Viewer, session: UploadSessionRow, whole: StagedFile) -> None:
+    async def finish(self, viewer: Viewer, session: UploadSessionRow, whole: TempFile) -> None:
         """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
 
         Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,

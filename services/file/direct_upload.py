@@ -19,10 +19,10 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
-from storage.base import StagedFile, Storage, StorageError, StorageNotFound
+from storage.base import Storage, StorageError, StorageNotFound, TempFile
 
 if TYPE_CHECKING:
-    from storage.direct_upload import IncomingObjects  # its driver is imported where a URL names it
+    from storage.direct_upload import DirectUploads  # its driver is imported where a URL names it
 
 _log = structlog.get_logger("sotto.sweep")
 
@@ -51,7 +51,7 @@ class IncomingFiles:
             return await objects.url_of(view.id, seconds)
         return None
 
-    async def fetch(self, session: UploadSessionRow) -> StagedFile:
+    async def fetch(self, session: UploadSessionRow) -> TempFile:
         """The file on the disk of this server, finished; the caller keeps or discards it.
 
         Raises AttachmentsRejected with the upload as it was: NOT_READY where nothing, or too little, has been put;
@@ -77,15 +77,15 @@ class IncomingFiles:
     @property
     def part(self) -> "DirectUploadPart | None":
         """What lies in the bucket, also where no URL is signed any more; None where nobody can put anything there."""
-        objects = self._storage.incoming
+        objects = self._storage.direct_uploads
         return None if objects is None else DirectUploadPart(self._database, objects, self._limits)
 
     @property
-    def _objects(self) -> "IncomingObjects | None":
-        return self._storage.incoming if self._limits.presigned_uploads else None
+    def _objects(self) -> "DirectUploads | None":
+        return self._storage.direct_uploads if self._limits.presigned_uploads else None
 
-    async def _stage(self, objects: "IncomingObjects", session: UploadSessionRow) -> StagedFile:
-        staged = await self._storage.stage()
+    async def _stage(self, objects: "DirectUploads", session: UploadSessionRow) -> TempFile:
+        staged = await self._storage.create_temp()
         try:
             async with aclosing(objects.read(session.id, session.byte_size)) as chunks:
                 async for chunk in chunks:
@@ -104,7 +104,7 @@ class DirectUploadPart:
     object, not one of its versions. Who completes that upload is told NOT_READY, and puts it once more.
     """
 
-    def __init__(self, database: GuardedDatabase, objects: "IncomingObjects", limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, objects: "DirectUploads", limits: Limits) -> None:
         self._database = database
         self._objects = objects
         self._limits = limits
@@ -150,7 +150,7 @@ def _known_and_expected(tx: Transaction, ids: Collection[int]) -> tuple[set[int]
     return sessions.known(tx, ids), sessions.sizes_of(tx, ids)
 
 
-async def _check_size(objects: "IncomingObjects", session: UploadSessionRow) -> None:
+async def _check_size(objects: "DirectUploads", session: UploadSessionRow) -> None:
     """Raises AttachmentsRejected where there is not what was said; too much of it is deleted."""
     size = await objects.size_of(session.id)
     if size is None:

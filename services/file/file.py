@@ -8,7 +8,7 @@ from services.file import media_type
 from services.file.media_type import AttachmentKind
 from services.file.picture import THUMBNAIL_MIME_TYPE
 from services.rejection import AttachmentRejectionReason
-from storage.base import StagedFile
+from storage.base import TempFile
 
 
 @dataclass(slots=True, eq=False)
@@ -16,7 +16,7 @@ class ReceivedFile:
     """A part of a request, on the disk and in nobody's message yet; `rejection` says why it cannot be attached."""
 
     filename: str
-    staged: StagedFile | None = None
+    staged: TempFile | None = None
     byte_size: int = 0
     sha256: str = ""
     mime_type: str = media_type.OCTET_STREAM

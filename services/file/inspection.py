@@ -125,7 +125,7 @@ class Reception:
         async with self._pictures.cleaned(received.staged.path, received.mime_type) as chunks:
             if chunks is None:
                 return
-            cleaned = await self._storage.stage()
+            cleaned = await self._storage.create_temp()
             try:
                 async for chunk in chunks:
                     await cleaned.write(chunk)
@@ -139,7 +139,7 @@ class Reception:
     async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
         limit = self._limits.max_attachment_bytes
         try:
-            received.staged = await self._storage.stage()
+            received.staged = await self._storage.create_temp()
         except StorageError as error:
             received.rejection = storage_rejection(error)
         async for chunk in chunks:

@@ -18,7 +18,7 @@ from services.file.picture import PictureDecoder, SmallPicture, UnsafePicture
 from services.guard import GuardedDatabase
 from services.message.change import recipients_of, visible_to_of
 from services.transaction import WriteTransaction
-from storage.base import StagedFile, Storage, StorageError, StorageNotFound
+from storage.base import Storage, StorageError, StorageNotFound, TempFile
 
 log = structlog.get_logger("sotto.thumbnail")
 
@@ -62,7 +62,7 @@ class Thumbnailer:
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
         """From a copy on the local disk, wherever the bytes are."""
-        staged = await self._storage.stage()
+        staged = await self._storage.create_temp()
         try:
             await self._copy(row, staged)
             return await self._pictures.shrink(staged.path, row.mime_type)
@@ -72,17 +72,17 @@ class Thumbnailer:
         finally:
             await staged.discard()
 
-    async def _copy(self, row: AttachmentRow, staged: StagedFile) -> None:
+    async def _copy(self, row: AttachmentRow, staged: TempFile) -> None:
         async with aclosing(self._storage.read(row.storage_key)) as chunks:
             async for chunk in chunks:
                 await staged.write(chunk)
         await staged.finish()
 
     async def _keep(self, small: SmallPicture) -> str:
-        staged = await self._storage.stage()
+        staged = await self._storage.create_temp()
         try:
             await staged.write(small.content)
-            return await self._storage.keep(staged)
+            return await self._storage.store(staged)
         except BaseException:
             await staged.discard()
             raise

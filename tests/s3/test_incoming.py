@@ -31,7 +31,7 @@ from services.service import Services
 from services.viewer import Right, Viewer
 from storage import direct_upload as incoming_module
 from storage.base import Storage, StorageFailed
-from storage.direct_upload import IncomingObjects
+from storage.direct_upload import DirectUploads
 from storage.s3 import S3Storage
 from tests.gql.conftest import SEND, Site, settings  # noqa: F401 - a fixture
 from tests.services.conftest import World
@@ -71,16 +71,16 @@ class Gate:
         self.reads = 0
         self.is_reached = asyncio.Event()
         self.is_open = asyncio.Event()
-        read = IncomingObjects.read
+        read = DirectUploads.read
 
-        async def held(objects: IncomingObjects, number: int, size: int) -> AsyncGenerator[bytes, None]:
+        async def held(objects: DirectUploads, number: int, size: int) -> AsyncGenerator[bytes, None]:
             self.reads += 1
             self.is_reached.set()
             await self.is_open.wait()
             async for chunk in read(objects, number, size):
                 yield chunk
 
-        monkeypatch.setattr(IncomingObjects, "read", held)
+        monkeypatch.setattr(DirectUploads, "read", held)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def has_been_put(world: World, viewer: Viewer, content: bytes = TEXT, **fo
 
 async def incoming(world: World) -> dict[int, int]:
     """What lies in the bucket and is nobody's file."""
-    objects = world.services.storage.incoming
+    objects = world.services.storage.direct_uploads
     assert objects is not None
     return {id_: size async for batch in objects.sizes() for id_, size in batch.items()}
 
@@ -311,10 +311,10 @@ async def test_a_file_larger_than_one_request_comes_whole(world: World, monkeypa
 async def test_bytes_of_two_objects_never_come_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one of the same size, put while the first is read, ends the reading."""
     monkeypatch.setattr(incoming_module, "READ_BYTES", 1000)
-    assert storage.incoming is not None
-    url = await storage.incoming.url_of(7, 60)
+    assert storage.direct_uploads is not None
+    url = await storage.direct_uploads.url_of(7, 60)
     await put(url, b"a" * 3000)
-    chunks = storage.incoming.read(7, 3000)
+    chunks = storage.direct_uploads.read(7, 3000)
     first = await anext(chunks)
     await put(url, b"b" * 3000)
 
@@ -470,15 +470,15 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
     for view in views:
         await put(await url_of(world, alice, view), TEXT * 2)
     stuck = sorted(view.id for view in views)[:2]
-    delete = IncomingObjects.delete
+    delete = DirectUploads.delete
 
-    async def refuse(objects: IncomingObjects, number: int) -> None:
+    async def refuse(objects: DirectUploads, number: int) -> None:
         if number in stuck:
             raise StorageFailed("The object could not be deleted: locked.")
         await delete(objects, number)
 
     with monkeypatch.context() as patch, capture_logs() as lines:
-        patch.setattr(IncomingObjects, "delete", refuse)
+        patch.setattr(DirectUploads, "delete", refuse)
         await world.services.sweeper.sweep()
     left = await incoming(world)
     await world.services.sweeper.sweep()
@@ -624,7 +624,7 @@ async def test_a_bucket_that_is_gone_can_be_asked_again(
     with monkeypatch.context() as patch:
         patch.setattr("storage.s3.TIMEOUT", timedelta(seconds=1))
         gone = S3Storage("s3://bucket?endpoint=http://127.0.0.1:9", tmp_path / "gone")
-        patch.setattr(storage, "_incoming", gone.incoming)
+        patch.setattr(storage, "_direct_uploads", gone.direct_uploads)
         answer = await refusal(world, alice, id_)
 
     assert answer == ("STORAGE_FAILED", True)

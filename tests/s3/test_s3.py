@@ -75,15 +75,15 @@ async def test_a_server_that_is_gone_fails_and_nothing_is_lost(
     gone = S3Storage(url.split("endpoint=", maxsplit=1)[0] + "endpoint=http://127.0.0.1:9", tmp_path / "local")
     folder = tmp_path / "local" / "staging"
     folder.mkdir(parents=True)
-    staged = await gone.stage()
+    staged = await gone.create_temp()
     await staged.write(b"bytes")
 
     with pytest.raises(StorageFailed):
-        await gone.keep(staged)
+        await gone.store(staged)
 
     assert staged.path.read_bytes() == b"bytes"
     back = S3Storage(url, tmp_path / "local")
-    assert await content_of(back, await back.keep(staged)) == b"bytes"
+    assert await content_of(back, await back.store(staged)) == b"bytes"
 
 
 async def test_the_bucket_itself_gives_a_file_for_a_while(storage: Storage) -> None:

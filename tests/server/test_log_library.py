@@ -88,12 +88,12 @@ def test_what_others_write_becomes_lines_of_ours(tmp_path: Path) -> None:
 
 def test_the_words_of_an_exception_are_logged_where_they_are_ours() -> None:
     """Errors of database and storage promise a text that is safe; a refusal's sentence is for the client."""
-    with pytest.raises(StorageFull) as full, failing_as("The bytes could not be staged"):
+    with pytest.raises(StorageFull) as full, failing_as("The bytes could not be written"):
         raise OSError(28, "No space left on device", CANARY)
     group = ExceptionGroup(CANARY, [NotFound(CANARY), ValueError(CANARY)])
 
     assert [(each["exception"], each["words"]) for each in causes_of(full.value)] == [
-        ("storage.base.StorageFull", "The bytes could not be staged: No space left on device."),
+        ("storage.base.StorageFull", "The bytes could not be written: No space left on device."),
         ("builtins.OSError", "No space left on device"),
     ]
     assert [(each["exception"], each["words"]) for each in causes_of(group)] == [

@@ -11,14 +11,14 @@ from contextlib import aclosing
 import aiohttp
 import pytest
 
-from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageNotFound, is_key
+from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound, TempFile, is_key
 
 LONG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"the end"
 
 
-async def staged_file(storage: Storage, content: bytes) -> StagedFile:
+async def staged_file(storage: Storage, content: bytes) -> TempFile:
     """Stage a whole file in uneven chunks."""
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     for start in range(0, len(content), 100_001):
         await staged.write(content[start : start + 100_001])
     return staged
@@ -26,7 +26,7 @@ async def staged_file(storage: Storage, content: bytes) -> StagedFile:
 
 async def kept(storage: Storage, content: bytes) -> str:
     """Keep a file and return its key."""
-    return await storage.keep(await staged_file(storage, content))
+    return await storage.store(await staged_file(storage, content))
 
 
 async def content_of(storage: Storage, key: str, start: int = 0, end: int | None = None) -> bytes:
@@ -70,7 +70,7 @@ class StorageContract:
         """Half a hash would look like a whole one."""
         staged = await staged_file(storage, LONG)
 
-        with pytest.raises(ValueError, match="known when the file is finished"):
+        with pytest.raises(ValueError, match="not known before the file is finished"):
             staged.sha256  # noqa: B018 (it is the question that is refused)
         await staged.discard()
 
@@ -82,14 +82,14 @@ class StorageContract:
 
         with pytest.raises(StorageFailed, match="nothing can be added"):
             await staged.write(b"more")
-        assert await content_of(storage, await storage.keep(staged)) == b"whole"
+        assert await content_of(storage, await storage.store(staged)) == b"whole"
 
     async def test_a_file_appears_only_when_it_is_kept(self, storage: Storage) -> None:
         """Staged bytes are no file yet."""
         staged = await staged_file(storage, LONG)
         await staged.finish()
         before = await keys_of(storage)
-        key = await storage.keep(staged)
+        key = await storage.store(staged)
 
         assert before == set()
         assert await keys_of(storage) == {key}
@@ -109,22 +109,22 @@ class StorageContract:
         await staged.discard()
 
         with pytest.raises(StorageFailed):
-            await storage.keep(staged)
+            await storage.store(staged)
         assert await keys_of(storage) == set()
 
     async def test_a_file_is_kept_once(self, storage: Storage) -> None:
         """Two keys never share their bytes: deleting one would take the other's."""
         staged = await staged_file(storage, b"once")
-        key = await storage.keep(staged)
+        key = await storage.store(staged)
 
         with pytest.raises(StorageFailed):
-            await storage.keep(staged)
+            await storage.store(staged)
         assert await keys_of(storage) == {key}
 
     async def test_discarding_a_kept_file_does_nothing(self, storage: Storage) -> None:
         """A caller may always discard at the end."""
         staged = await staged_file(storage, b"safe")
-        key = await storage.keep(staged)
+        key = await storage.store(staged)
         await staged.discard()
 
         assert await content_of(storage, key) == b"safe"
@@ -138,9 +138,9 @@ class StorageContract:
         await storage.partials.append(7, chunks())
         found = await storage.partials.finished(7)
         os.utime(found.path, (1, 1))
-        first = await storage.keep(found)
+        first = await storage.store(found)
         await found.discard()
-        second = await storage.keep(found)
+        second = await storage.store(found)
         listed = {key: time_ async for key, time_ in storage.keys()}  # noqa: SIM118 (no dict)
         await storage.delete(first)
         size = await storage.partials.size_of(7)
@@ -182,7 +182,7 @@ class StorageContract:
         """It is the caller's mistake, and never means the last bytes."""
         key = await kept(storage, LONG)
 
-        with pytest.raises(ValueError, match="starts at 0"):
+        with pytest.raises(ValueError, match="must not be negative"):
             await content_of(storage, key, -1)
 
     async def test_no_chunk_is_larger_than_promised(self, storage: Storage) -> None:
@@ -286,32 +286,32 @@ class StorageContract:
     async def test_it_takes_bytes_from_clients_or_says_that_it_does_not(self, storage: Storage) -> None:
         """A URL for one number and a while where it does; nothing is there before somebody has put it there."""
         if not self.takes_from_clients:
-            assert storage.incoming is None
+            assert storage.direct_uploads is None
             return
-        assert storage.incoming is not None
-        url = await storage.incoming.url_of(7, 60)
+        assert storage.direct_uploads is not None
+        url = await storage.direct_uploads.url_of(7, 60)
 
         assert url.startswith("http")
-        assert await storage.incoming.size_of(7) is None
-        assert [batch async for batch in storage.incoming.sizes() if batch] == []
-        await storage.incoming.delete(7)
+        assert await storage.direct_uploads.size_of(7) is None
+        assert [batch async for batch in storage.direct_uploads.sizes() if batch] == []
+        await storage.direct_uploads.delete(7)
 
     async def test_what_a_client_puts_is_read_once_it_is_there_and_is_no_file(self, storage: Storage) -> None:
         """Every byte, by its number; it is neither a key nor in the way of any, and gone when it is deleted."""
-        if storage.incoming is None:
+        if storage.direct_uploads is None:
             return
-        await put(await storage.incoming.url_of(7, 60), LONG)
-        await put(await storage.incoming.url_of(8, 60), b"")
-        read = b"".join([chunk async for chunk in storage.incoming.read(7, len(LONG))])
-        sizes = [batch async for batch in storage.incoming.sizes()]
-        await storage.incoming.delete(7)
-        await storage.incoming.delete(7)
+        await put(await storage.direct_uploads.url_of(7, 60), LONG)
+        await put(await storage.direct_uploads.url_of(8, 60), b"")
+        read = b"".join([chunk async for chunk in storage.direct_uploads.read(7, len(LONG))])
+        sizes = [batch async for batch in storage.direct_uploads.sizes()]
+        await storage.direct_uploads.delete(7)
+        await storage.direct_uploads.delete(7)
 
         assert read == LONG
         assert sizes == [{7: len(LONG), 8: 0}]
         assert await keys_of(storage) == set()
-        assert await storage.incoming.size_of(7) is None
+        assert await storage.direct_uploads.size_of(7) is None
         with pytest.raises(StorageNotFound):
-            await anext(storage.incoming.read(7, len(LONG)))
+            await anext(storage.direct_uploads.read(7, len(LONG)))
         with pytest.raises(StorageFailed, match="another size"):
-            await anext(storage.incoming.read(8, 1))
+            await anext(storage.direct_uploads.read(8, 1))

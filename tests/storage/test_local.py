@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from storage import local
-from storage.base import CHUNK_BYTES, StagedFile, Storage, StorageFailed, StorageFull, StorageNotFound
+from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageFull, StorageNotFound, TempFile
 from storage.local import LocalStorage
 from storage.reader import chunks_of
 from storage.url import storage_for
@@ -36,7 +36,7 @@ async def storage(tmp_path: Path) -> Storage:
     return storage
 
 
-def send_writes_to(device: str, flags: int, staged: StagedFile) -> None:
+def send_writes_to(device: str, flags: int, staged: TempFile) -> None:
     """Put another file behind the staged file's descriptor: so the kernel itself fails."""
     descriptor = os.open(device, flags)
     os.dup2(descriptor, staged._file.fileno())
@@ -110,13 +110,13 @@ async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -
 
 async def test_a_full_disk_is_said_while_writing(storage: Storage) -> None:
     """ENOSPC is StorageFull; the file can only be discarded, and leaves nothing."""
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     send_writes_to("/dev/full", os.O_WRONLY, staged)
 
-    with pytest.raises(StorageFull, match=r"^The bytes could not be staged: No space left on device\.$"):
+    with pytest.raises(StorageFull, match=r"^The bytes could not be written: No space left on device\.$"):
         await staged.write(bytes(CHUNK_BYTES))
-    with pytest.raises(StorageFailed, match="begin again"):
-        await storage.keep(staged)
+    with pytest.raises(StorageFailed, match="create a new one"):
+        await storage.store(staged)
     await staged.discard()
     assert not staged.path.exists()
     assert await keys_of(storage) == set()
@@ -128,14 +128,14 @@ async def test_a_full_disk_is_said_at_the_end(storage: Storage) -> None:
     send_writes_to("/dev/full", os.O_WRONLY, staged)
 
     with pytest.raises(StorageFull):
-        await storage.keep(staged)
+        await storage.store(staged)
     assert await keys_of(storage) == set()
     await staged.discard()
 
 
 async def test_a_failed_disk_is_not_a_full_one(storage: Storage) -> None:
     """Any other error of the system is StorageFailed, with its cause chained."""
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     send_writes_to(os.devnull, os.O_RDONLY, staged)
 
     with pytest.raises(StorageFailed) as raised:
@@ -147,7 +147,7 @@ async def test_a_failed_disk_is_not_a_full_one(storage: Storage) -> None:
 async def test_a_short_write_goes_on(storage: Storage) -> None:
     """The system may take fewer bytes than it was given: the rest follows, or the error is told."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (CHUNK_BYTES // 2, limits[1]))
         with pytest.raises(StorageFailed, match="File too large"):
@@ -165,7 +165,7 @@ async def test_a_rename_that_fails_keeps_nothing(storage: Storage, tmp_path: Pat
     shutil.rmtree(tmp_path / "root" / "files")
 
     with pytest.raises(StorageFailed):
-        await storage.keep(staged)
+        await storage.store(staged)
     assert staged.path.read_bytes() == b"bytes"
     await staged.discard()
     assert not staged.path.exists()
@@ -173,7 +173,7 @@ async def test_a_rename_that_fails_keeps_nothing(storage: Storage, tmp_path: Pat
 
 async def test_a_cancelled_write_can_be_discarded(storage: Storage) -> None:
     """The thread of a cancelled write goes on; the discard waits for it and takes the file."""
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     task = asyncio.create_task(staged.write(bytes(64 * CHUNK_BYTES)))
     await asyncio.sleep(0)
     task.cancel()
@@ -284,7 +284,7 @@ async def test_whoever_is_cancelled_while_they_read_a_path_closes_its_file(tmp_p
 async def test_a_large_file_costs_constant_memory(storage: Storage) -> None:
     """64 MiB go through less than 2 MiB."""
     chunk = bytes(64 * 1024)
-    staged = await storage.stage()
+    staged = await storage.create_temp()
     tracemalloc.start()
     for _ in range(1024):
         await staged.write(chunk)
@@ -303,7 +303,7 @@ async def test_bytes_that_end_early_are_told(storage: Storage, tmp_path: Path) -
     await anext(chunks)
     os.truncate(tmp_path / "root" / "files" / key[:2] / key, CHUNK_BYTES)
 
-    with pytest.raises(StorageFailed, match="ended before its size"):
+    with pytest.raises(StorageFailed, match="ended early"):
         await anext(chunks)
 
 
@@ -442,7 +442,7 @@ async def test_a_url_names_its_storage(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["ftp://me:secret@host/x", "/srv/files", "s4://bucket"])
 def test_an_unknown_scheme_is_refused(url: str, tmp_path: Path) -> None:
     """The sentence names the known ones, and repeats no password."""
-    with pytest.raises(ValueError, match=r"known: file://, s3://\.$") as raised:
+    with pytest.raises(ValueError, match=r"use one of file://, s3://\.$") as raised:
         storage_for(url, tmp_path)
     assert "secret" not in str(raised.value)
 
@@ -460,7 +460,7 @@ async def test_a_cancelled_stage_leaves_no_file(tmp_path: Path) -> None:
     await storage.open()
 
     for pause in (0, 0, 0.0001, 0.0005, 0.001):
-        staging = asyncio.create_task(storage.stage())
+        staging = asyncio.create_task(storage.create_temp())
         await asyncio.sleep(pause)
         staging.cancel()
         with suppress(asyncio.CancelledError):

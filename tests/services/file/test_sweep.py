@@ -25,7 +25,7 @@ from services.file.quarantine import SweepCounts
 from services.file.storage_sweep import StorageSweeper
 from services.message.draft import Draft
 from services.viewer import Viewer
-from storage.base import StagedFile, StorageFailed, StorageFull
+from storage.base import StorageFailed, StorageFull, TempFile
 from tests.services.conftest import World, named
 
 HOUR = 3600
@@ -54,7 +54,7 @@ async def put_orphan(world: World, content: bytes = b"orphan") -> str:
     """The key of bytes that no row names: what a crash after the bytes leaves."""
     received = await world.file(content)
     assert received.staged is not None
-    return await world.services.storage.keep(received.staged)
+    return await world.services.storage.store(received.staged)
 
 
 def make_old(path: Path, seconds: float) -> None:
@@ -196,7 +196,7 @@ async def test_a_storage_that_fails_refuses_the_send_and_nothing_stays(
     alice, _ = await world.people("alice", "bob")
     before = await world.stored()
     files = [await world.file(b"x", name) for name in ("a.txt", "b.txt", "c.txt")]
-    keep, calls = world.services.storage.keep, []
+    keep, calls = world.services.storage.store, []
 
     async def fail_second(staged: Any) -> str:
         calls.append(staged)
@@ -204,7 +204,7 @@ async def test_a_storage_that_fails_refuses_the_send_and_nothing_stays(
             raise error
         return await keep(staged)
 
-    monkeypatch.setattr(world.services.storage, "keep", fail_second)
+    monkeypatch.setattr(world.services.storage, "store", fail_second)
 
     with pytest.raises(AttachmentsRejected) as caught:
         await world.services.send.send(alice, Draft(users=named("bob"), files=files))
@@ -299,17 +299,17 @@ async def test_a_send_that_is_cancelled_while_its_files_are_stored_leaves_neithe
     alice, _ = await world.people("alice", "bob")
     before = await world.stored()
     files = [await world.file(b"one"), await world.file(b"two")]
-    keep, begun = world.services.storage.keep, asyncio.Event()
+    keep, begun = world.services.storage.store, asyncio.Event()
     kept: list[str] = []
 
-    async def slow_keep(staged: StagedFile) -> str:
+    async def slow_keep(staged: TempFile) -> str:
         if kept:
             begun.set()
             await asyncio.sleep(5)
         kept.append(await keep(staged))
         return kept[-1]
 
-    monkeypatch.setattr(world.services.storage, "keep", slow_keep)
+    monkeypatch.setattr(world.services.storage, "store", slow_keep)
     sending = asyncio.create_task(world.send(alice, "bob", files=files))
     await begun.wait()
     assert (await world.stored())[1] == before[1] + 1

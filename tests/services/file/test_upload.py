@@ -35,7 +35,7 @@ from services.file.picture import SmallPicture
 from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
 from services.message.draft import Draft
 from services.viewer import Right, Viewer
-from storage.base import StagedFile, StorageFailed
+from storage.base import StorageFailed, TempFile
 from storage.local import LocalStorage
 from storage.s3 import S3Storage
 from tests.flow.program import exec_worker
@@ -358,7 +358,7 @@ async def test_an_upload_has_a_url_of_the_bucket_until_its_first_byte(
         monkeypatch.setenv(name, "test")
     world = await make_world(presigned_uploads=True)
     bucket = S3Storage("s3://bucket/files?endpoint=http://127.0.0.1:9", world.folder / "local")
-    monkeypatch.setattr(LocalStorage, "incoming", bucket.incoming)
+    monkeypatch.setattr(LocalStorage, "direct_uploads", bucket.direct_uploads)
     alice, bob = await world.people("alice", "bob")
     id_ = await begun(world, alice)
     upload = world.services.upload
@@ -422,10 +422,10 @@ async def test_a_write_that_is_refused_costs_no_byte_of_the_upload(
     """Signed out between the bytes and the row: the upload is as it was, and whoever signs in again goes on."""
     (alice,) = await world.people("alice")
     id_ = await begun(world, alice, content, name)
-    keep = world.services.storage.keep
+    keep = world.services.storage.store
     left: list[int] = []  # files, the partial one among them, as a crash would find them
 
-    async def keep_and_sign_out(staged: StagedFile) -> str:
+    async def keep_and_sign_out(staged: TempFile) -> str:
         key = await keep(staged)
         left.append((await world.stored())[1])
         await world.services.account.sign_out(alice, everywhere=True)
@@ -437,7 +437,7 @@ async def test_a_write_that_is_refused_costs_no_byte_of_the_upload(
     if not has_links:
         monkeypatch.setattr("os.link", link)
     with monkeypatch.context() as patch:
-        patch.setattr(world.services.storage, "keep", keep_and_sign_out)
+        patch.setattr(world.services.storage, "store", keep_and_sign_out)
         with pytest.raises(Unauthenticated):
             await append(world, alice, id_, 0, content)
     alice = await world.again("alice")
@@ -459,11 +459,11 @@ async def test_a_storage_that_fails_costs_no_byte_of_the_upload(world: World, mo
     content = at_home()
     id_ = await begun(world, alice, content, "sea.jpg")
 
-    async def fail(_: StagedFile) -> str:
+    async def fail(_: TempFile) -> str:
         raise StorageFailed("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.services.storage, "keep", fail)
+        patch.setattr(world.services.storage, "store", fail)
         with pytest.raises(AttachmentsRejected) as caught:
             await append(world, alice, id_, 0, content)
     left = ((await world.stored())[1], world.staged())
@@ -480,15 +480,15 @@ class SlowKeep:
         self.calls = 0
         self.is_reached = asyncio.Event()
         self.is_open = asyncio.Event()
-        keep = world.services.storage.keep
+        keep = world.services.storage.store
 
-        async def held(staged: StagedFile) -> str:
+        async def held(staged: TempFile) -> str:
             self.calls += 1
             self.is_reached.set()
             await self.is_open.wait()
             return await keep(staged)
 
-        monkeypatch.setattr(world.services.storage, "keep", held)
+        monkeypatch.setattr(world.services.storage, "store", held)
 
 
 async def test_a_failed_fsync_is_never_repeated_as_if_it_had_worked(
@@ -548,7 +548,7 @@ async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(
     alice, bob = await world.people("alice", "bob")
     view = await send(world, alice, await uploaded(world, alice))
     path = world.services.attachment.url_path(bob, view.attachments[0], 60, inline=False)
-    staged = await world.services.storage.stage()
+    staged = await world.services.storage.create_temp()
     await staged.write(png())
     received = ReceivedFile("sea.png", staged, staged.byte_size)
     id_ = await begun(world, alice)
@@ -935,15 +935,15 @@ async def test_a_thumbnail_whose_message_is_deleted_meanwhile_is_not_kept(
     world = await make_world(report_window_seconds=0)
     alice, bob = await world.people("alice", "bob")
     view = await send(world, alice, await uploaded(world, alice, png(), "sea.png"))
-    keep = world.services.storage.keep
+    keep = world.services.storage.store
     kept: list[str] = []
 
-    async def delete_and_keep(staged: StagedFile) -> str:
+    async def delete_and_keep(staged: TempFile) -> str:
         await world.services.deletion.delete_for_everyone(alice, view.row.id)
         kept.append(await keep(staged))
         return kept[0]
 
-    monkeypatch.setattr(world.services.storage, "keep", delete_and_keep)
+    monkeypatch.setattr(world.services.storage, "store", delete_and_keep)
     n = await world.services.stream.position(bob)
     await world.services.sweeper.shrink()
 
@@ -963,7 +963,7 @@ async def test_a_thumbnail_waits_for_a_storage_that_fails(world: World, monkeypa
         raise StorageFailed("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.services.storage, "keep", fail)
+        patch.setattr(world.services.storage, "store", fail)
         with pytest.raises(StorageFailed):
             await world.services.sweeper.shrink()
     assert await world.stored() == before

@@ -39,7 +39,7 @@ async def test_a_thumbnail_that_cannot_be_read_now_is_not_gone(world: World, mon
     id_ = await world.send(alice, "bob", files=[await world.file(b"bytes")])
     [file] = (await world.services.message.find_many(bob, [id_]))[id_].attachments
     sql = "UPDATE attachment SET thumbnail_key = ? WHERE message_id = ?"
-    key = await world.services.storage.keep(await world.services.storage.stage())
+    key = await world.services.storage.store(await world.services.storage.create_temp())
     await world.services.database.write(lambda tx: tx.database.connection().execute(sql, [key, id_]) and None)
     path = world.services.attachment.url_path(bob, file, 60, inline=True, is_thumbnail=True).removeprefix("/files/")
 
