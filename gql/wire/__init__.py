@@ -1,1 +1,1 @@
-"""How requests come in and answers go out: HTTP, multipart, WebSocket, Server-Sent Events, and execution between."""
+"""The transports: HTTP, multipart, WebSocket and Server-Sent Events; and the execution of operations."""

@@ -1,4 +1,4 @@
-"""Answers: the body and the status of a result, as the GraphQL over HTTP draft wants them."""
+"""Responses: the body and the status of a result, as specified by the GraphQL over HTTP draft."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from gql.error import BAD_REQUEST, INTERNAL, HttpRefusal, mask_refusal
 from gql.wire.body import encode
 from gql.wire.negotiation import GRAPHQL_RESPONSE
 
-# 400 is what clients and the npm audits expect today; the draft of 2026 moves to 422.
+# Clients and the npm audits expect 400 today; the 2026 draft changes it to 422.
 REQUEST_ERROR_STATUS = 400
 
 
@@ -24,7 +24,7 @@ def check_method(result: ExecutionResult) -> None:
 
 
 def check_kind(result: ExecutionResult) -> None:
-    """Raise HttpRefusal when the document holds no operation that can be answered in one piece."""
+    """Raise HttpRefusal if the document contains no operation that a single response can answer."""
     check_method(result)
     cause = _cause_of(result)
     if isinstance(cause, CannotGetOperationTypeError):
@@ -35,20 +35,20 @@ def check_kind(result: ExecutionResult) -> None:
 
 
 def _cause_of(result: ExecutionResult) -> Exception | None:
-    """Why nothing was executed, where one error says it."""
+    """Why nothing was executed, if a single error explains it."""
     is_refused = isinstance(result, PreExecutionError) and result.errors
     return result.errors[0].original_error if is_refused and result.errors else None
 
 
 def _is_request_error(result: ExecutionResult) -> bool:
-    """Whether nothing was executed: parsing, validation, variables (GraphQL §7.1: then there is no `data`)."""
+    """Whether parsing, validation or variables failed, so that nothing was executed (GraphQL §7.1: no `data`)."""
     if isinstance(result, PreExecutionError):
         return True
     return result.data is None and bool(result.errors) and all(error.path is None for error in result.errors or ())
 
 
 def body_of(result: ExecutionResult) -> dict[str, object]:
-    """GraphQL §7.1: no `data` where nothing was executed."""
+    """The response body; without `data` if nothing was executed (GraphQL §7.1)."""
     body: dict[str, object] = {}
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]
@@ -60,7 +60,7 @@ def body_of(result: ExecutionResult) -> dict[str, object]:
 
 
 def status_of(result: ExecutionResult, media_type: str) -> int:
-    """200, but for request errors to clients that accept the media type made for telling them."""
+    """200, or the status of a request error if the client accepts `application/graphql-response+json`."""
     if not result.errors or not _is_request_error(result):
         return 200
     if any((error.extensions or {}).get("code") == INTERNAL for error in result.errors):
@@ -75,7 +75,7 @@ def respond(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """The encoded answer."""
+    """The encoded response."""
     content, fault = encoded(body, context)
     return web.Response(
         body=content, status=fault or status, headers={**headers_of(media_type, context), **(headers or {})}
@@ -83,7 +83,7 @@ def respond(
 
 
 def encoded(body: dict[str, object], context: Context) -> tuple[bytes, int | None]:
-    """The body as JSON; where that cannot be, which is a fault of ours, a masked error in its place and its status."""
+    """The body as JSON. If it cannot be encoded, which is a bug, a masked error with its status instead."""
     try:
         return encode(body), None
     except (TypeError, ValueError) as error:
@@ -92,7 +92,7 @@ def encoded(body: dict[str, object], context: Context) -> tuple[bytes, int | Non
 
 
 def headers_of(media_type: str, context: Context) -> dict[str, str]:
-    """What every answer of GraphQL has."""
+    """The headers of every GraphQL response."""
     return {
         "Content-Type": f"{media_type}; charset=utf-8",
         "Cache-Control": "no-store",

@@ -1,4 +1,4 @@
-"""Bodies of requests: read within a bound and a deadline, and decoded as strict JSON."""
+"""Request bodies: read within a size limit and a deadline, and decoded as strict JSON."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Body:
-    """The bytes of a request as they come in; refuses too many (413), too slow (408) and cut off (400).
+    """A request body read in chunks; refuses one that is too large (413), too slow (408) or truncated (400).
 
-    `idle_seconds` bounds the wait for the next bytes, `total_seconds` the whole body.
+    `idle_seconds` limits the wait for the next bytes, `total_seconds` the time for the whole body.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Body:
             raise self._too_large()
 
     async def read(self) -> bytes:
-        """The next bytes, as many as there are; empty at the end."""
+        """The next bytes, as many as are available; empty at the end."""
         await accept_body(self._request)
         chunk = self._content.read_nowait() if self._content.is_eof() else await self._wait()
         self._read_bytes += len(chunk)
@@ -43,7 +43,7 @@ class Body:
         return chunk
 
     async def read_all(self) -> bytes:
-        """All bytes, within the limit."""
+        """The whole body, within the limit."""
         chunks = []
         while chunk := await self.read():
             chunks.append(chunk)
@@ -65,21 +65,21 @@ class Body:
 
 
 def decode(text: bytes | str) -> object:
-    """Strict JSON (RFC 8259): no NaN, no lone surrogates, at most 1,024 levels; raises BadRequest that says where."""
+    """Decode strict JSON (RFC 8259): no NaN or lone surrogates, at most 1,024 levels. BadRequest has the position."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        # The parser's own words: they name the place, and hold nothing of the text.
+        # The parser's message gives the position and quotes nothing from the text.
         raise BadRequest(f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether an escape of half a character may be why `decode` refused the text: clients cut emoji in two."""
+    """Whether an escaped lone surrogate may be why `decode` refused the text: some clients cut emoji in two."""
     return _LONE_SURROGATE.search(text) is not None
 
 
 def parameters_of(request: web.BaseRequest) -> dict[str, object]:
-    """The parameters of a GET as they would stand in a JSON body; raises BadRequest for doubled ones and bad JSON."""
+    """The parameters of a GET, as in a JSON body; raises BadRequest for duplicates and invalid JSON."""
     parameters: dict[str, object] = {}
     for key in ("query", "operationName", "variables", "extensions"):
         values = request.query.getall(key, ())
@@ -93,9 +93,9 @@ def parameters_of(request: web.BaseRequest) -> dict[str, object]:
 
 
 def encode(value: object) -> bytes:
-    """JSON in UTF-8; what orjson cannot write (integers beyond 64 bits, lone surrogates) costs a second attempt.
+    """Encode as UTF-8 JSON. What orjson cannot write (integers over 64 bits, lone surrogates) needs a second attempt.
 
-    Raises TypeError or ValueError for what is no JSON at all.
+    Raises TypeError or ValueError for values that JSON cannot represent.
     """
     try:
         return orjson.dumps(value)

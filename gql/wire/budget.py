@@ -1,4 +1,4 @@
-"""The budget of an operation: execution that stops when it turns out dearer than it may be, and yields to others."""
+"""The budget of an operation: execution stops when it costs more than allowed, and yields to other operations."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
@@ -21,17 +21,17 @@ from gql.document.cost import ITEM, MERGED, weights_of
 from gql.document.survey import LimitExceeded, QueryLimits
 from gql.pace import pace_of_loop
 
-SHORT = 8  # items of a list within which nobody looks at the clock: what is in them may be a list again
+SHORT = 8  # list items completed between two looks at the clock; an item may itself be a list
 
-ERROR = 10  # fields that are resolved in the time of one error
-LOCATED = 2  # places of an error in the document that are found in the time of one field
-LOCATION_BYTES = 24  # of one in the answer: {"line":1,"column":100},
+ERROR = 10  # fields resolved in the time that one error takes
+LOCATED = 2  # document locations of an error that are computed in the time of one field
+LOCATION_BYTES = 24  # bytes of one location in the response: {"line":1,"column":100},
 
 _DEFAULT = QueryLimits()
 
 
 class Spending:
-    """What an operation may still cost, in the unit of its estimate; plain numbers, for every object counts."""
+    """What an operation may still cost, in the unit of its estimate; plain numbers, because it counts every object."""
 
     __slots__ = ("ended_at", "left", "limits", "response_bytes")
 
@@ -39,24 +39,24 @@ class Spending:
         self.limits = limits
         self.left = limits.executed_cost
         self.response_bytes = 0
-        self.ended_at: Path | None = None  # where it was more than it may be
+        self.ended_at: Path | None = None  # the path at which the budget was exceeded
 
     @property
     def cost(self) -> int:
-        """What it has cost so far."""
+        """The cost so far."""
         return self.limits.executed_cost - self.left
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be resolved."""
+        """Whether to resolve nothing more."""
         return self.left < 0
 
     def stop(self) -> None:
-        """Resolve nothing more: nobody waits for the answer."""
+        """Resolve nothing more, because nobody waits for the answer."""
         self.left = -1
 
     def add(self, cost: int, path: Path | None) -> bool:
-        """Count what is about to be resolved at this path; returns whether that is too much."""
+        """Count the fields about to be resolved at this path; returns whether they exceed the budget."""
         self.left -= cost
         if self.left >= 0:
             return False
@@ -64,7 +64,7 @@ class Spending:
         return True
 
     def weigh_answer(self, data: object, errors: Sequence[GraphQLError] = ()) -> bool:
-        """Count the bytes of an answer, about; returns whether they are too many. Texts are shared until then."""
+        """Count the bytes of a response approximately, before it is encoded; returns whether they are too many."""
         found = sum(len(error.message) + LOCATION_BYTES * len(error.nodes or ()) for error in errors)
         most = self.limits.response_bytes
         stack: list[Any] = [data]
@@ -82,7 +82,7 @@ class Spending:
         return found > most
 
     def refusal(self) -> LimitExceeded:
-        """The error that is answered instead of the data."""
+        """The error that replaces the data."""
         path = self.ended_at.as_list() if self.ended_at else []
         if self.left < 0:
             return LimitExceeded("Cost of the operation as executed", self.cost, self.limits.executed_cost, path=path)
@@ -92,8 +92,8 @@ class Spending:
 class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes every operation of SottoSchema.
 
-    Past its budget nothing more is resolved, and the answer is one error. An error raised inside would be caught,
-    located and collected by each field above it; so fields go on to have empty values, and the data is dropped.
+    Once the budget is exceeded, nothing more is resolved and the response is one error. Every field above would catch,
+    locate and collect an exception raised inside; so the remaining fields get empty values, and the data is dropped.
     """
 
     limits: ClassVar[QueryLimits] = _DEFAULT
@@ -109,11 +109,11 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
         self._weights: dict[int, tuple[object, int]] = {}
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
-        """The executor of one event of a subscription, with a budget and a memo of its own.
+        """The executor of one event of a subscription, with its own budget and memo.
 
-        graphql-core 3.3.2 copies the subscription's executor shallowly, so that all its events share one memo of
-        collected sub-fields. Its keys are ids of lists that are made anew for each event, and it keeps those lists
-        alive: no event ever finds an entry of another, and none is ever dropped (2 kB an event).
+        graphql-core 3.3.2 copies the subscription's executor shallowly, so all its events share one memo of collected
+        sub-fields. The keys are ids of lists that are created for each event, and the memo keeps those lists alive: no
+        event finds an entry of another one, and no entry is ever dropped (2 kB per event).
         """
         executor = super().build_per_event_executor(payload)
         assert isinstance(executor, BudgetExecutor)
@@ -122,7 +122,7 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
         return executor
 
     def build_response(self, data: dict[str, Any] | None) -> Any:
-        """The answer; one error past the budget."""
+        """The response; a single error if the budget is exceeded."""
         response = super().build_response(data)
         if isinstance(self.context_value, Context):
             self.context_value.spent = self.spending.cost
@@ -145,7 +145,7 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
     async def execute_fields_serially(
         self, parent_type: GraphQLObjectType, source_value: Any, path: Path | None, grouped_field_set: Any, *rest: Any
     ) -> dict[str, Any]:
-        """Execute the root fields of a mutation one by one; none any more past the budget."""
+        """Execute the root fields of a mutation one by one; stop when the budget is exceeded."""
         results: dict[str, Any] = {}
         for name, details in grouped_field_set.items():
             one = {name: details}
@@ -158,9 +158,10 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
     async def complete_awaitable_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
     ) -> Any:
-        """Resolve and complete one field, each when there is time.
+        """Resolve and complete one field, each step when there is time.
 
-        To begin is cheap, and what begins in one turn is loaded together: two slices are good for that.
+        Starting a field is cheap, and the loader batches fields that start in the same turn; so starting may use two
+        slices.
         """
         try:
             if self.pace.is_over(2) and not self.spending.is_over:
@@ -182,14 +183,14 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
 
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Path) -> None:
-        """Count an error, with its places: one for each node of the document that asks for the field."""
+        """Count an error and its locations: one for each node of the document that requests the field."""
         self.spending.add(ERROR + len(field_details_list) // LOCATED, path)
         super().handle_field_error(raw_error, return_type, field_details_list, path)
 
     def complete_iterable_value(
         self, item_type: Any, field_details_list: Any, info: Any, path: Path, items: Any, position_context: Any
     ) -> Any:
-        """Complete a list; from the item on at which the slice is used up, in later turns of the event loop."""
+        """Complete a list; once the slice is used up, the remaining items follow in later turns of the event loop."""
         if isinstance(items, list) and len(items) <= SHORT:
             if self.spending.add(self._weight_of(item_type) * len(items), path):
                 return []
@@ -203,7 +204,7 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
         return ITEM if is_composite_type(get_named_type(item_type)) else 0
 
     def _weigh(self, parent_type: GraphQLObjectType, grouped_field_set: Any) -> tuple[object, int]:
-        """The weight of these fields; kept with them, so that the id stays theirs."""
+        """The weight of these fields; cached together with them, so that no other object can get their id."""
         cost = sum(
             self._field_weights.get((parent_type.name, details[0].node.name.value), 1) + len(details) // MERGED
             for details in grouped_field_set.values()
@@ -224,7 +225,7 @@ class _Listing:
         items: Iterator[Any],
     ) -> None:
         self.results: list[Any] = []
-        self.awaited: list[int] = []  # the indices of results that are coroutines so far
+        self.awaited: list[int] = []  # indices of the results so far that are coroutines
         self._executor = executor
         self._details = details
         self._path = path
@@ -233,7 +234,7 @@ class _Listing:
         self._weight = executor._weight_of(details[0])  # noqa: SLF001
 
     def complete_some(self) -> bool:
-        """Complete items until the slice is used up; returns whether none are left."""
+        """Complete items until the slice is used up; returns whether all are complete."""
         executor, pace = self._executor, self._executor.pace
         item_type, field_details_list, info = self._details
         try:
@@ -259,7 +260,7 @@ class _Listing:
         return True
 
     async def complete_rest(self) -> list[Any]:
-        """Complete what is left, in as many turns as that takes, and wait for what is asynchronous in the items."""
+        """Complete the remaining items, in as many turns as that takes, then wait for the asynchronous ones."""
         try:
             is_done = False
             while not is_done:
@@ -267,7 +268,7 @@ class _Listing:
                     await self._executor.pace.turn()
                 is_done = self.complete_some()
         except asyncio.CancelledError:
-            # They hold further coroutines, which only they can end: let them, without resolving anything.
+            # They hold other coroutines that only they can close: let them run, without resolving anything.
             self._executor.spending.stop()
             self._executor.settle_in_background([self.results[index] for index in self.awaited])
             raise
@@ -282,12 +283,12 @@ class _Listing:
 
 
 def _close(awaitable: Any) -> None:
-    """Drop a coroutine that will not be awaited, without the warning for one that was forgotten."""
+    """Close a coroutine that will not be awaited, so that Python does not warn about it."""
     if hasattr(awaitable, "close"):
         awaitable.close()
 
 
 @cache
 def executor_for(limits: QueryLimits = _DEFAULT) -> type[BudgetExecutor]:
-    """The one executor class for these limits."""
+    """The executor class for these limits; always the same one."""
     return BudgetExecutor if limits == _DEFAULT else type("BudgetExecutor", (BudgetExecutor,), {"limits": limits})

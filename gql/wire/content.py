@@ -1,7 +1,7 @@
-"""The Content-Type of a request (RFC 9110 §8.3): read in one pass.
+"""The Content-Type of a request (RFC 9110 §8.3), parsed in one pass.
 
-What aiohttp and Strawberry read it with are parsers of e-mail, whose time grows with the square of the length: 8 kB of
-semicolons hold the event loop for a second.
+aiohttp and Strawberry use e-mail parsers, whose time grows with the square of the length: 8 kB of semicolons block the
+event loop for a second.
 """
 
 import re
@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-MAX_LENGTH = 1_000  # the longest that is in use, with a boundary of 70 characters, has 110
+MAX_LENGTH = 1_000  # the longest one in use, with a boundary of 70 characters, has 110
 
 _TYPE = re.compile(r"[ \t]*([\w!#$&^.+-]+/[\w!#$&^.+-]+)[ \t]*", re.ASCII)
 _PARAMETER = re.compile(r""";[ \t]*(?:([\w!#$%&'+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[^\s;"]*)[ \t]*)?""", re.ASCII)
 
 
 class ContentType(NamedTuple):
-    """A media type in lower case, empty where there is none that can be read, and its parameters."""
+    """A media type in lower case, empty if it cannot be parsed, and its parameters."""
 
     media_type: str
     parameters: dict[str, str]
@@ -26,13 +26,13 @@ NONE = ContentType("", {})
 
 
 def content_type_of(request: web.BaseRequest) -> ContentType:
-    """What the one Content-Type says; several of them, or a malformed one, say nothing."""
+    """Parse the only Content-Type header; empty if there are several or it is malformed."""
     values = request.headers.getall("Content-Type", ())
     return parse(values[0]) if len(values) == 1 else NONE
 
 
 def parse(value: str) -> ContentType:
-    """Read a value of the header; a parameter that is named twice makes it malformed."""
+    """Parse a header value; a repeated parameter makes it malformed."""
     match = _TYPE.match(value) if len(value) <= MAX_LENGTH else None
     if match is None:
         return NONE
@@ -50,5 +50,5 @@ def parse(value: str) -> ContentType:
 
 
 def _unquoted(value: str) -> str:
-    """RFC 9110 §5.6.4."""
+    """A quoted string without its quotes (RFC 9110 §5.6.4)."""
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value

@@ -1,4 +1,4 @@
-"""Credentials on their way in: headers of a request, or the payload of connection_init, as services understand them."""
+"""Credentials from request headers or from the payload of connection_init, in the form that services expect."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from services.error import BadRequest, Unauthenticated
 from services.person.user import Reference, ReferenceKind
 
 ACT_AS = "X-Act-As"
-MAX_BYTES = 10_000  # of a header's value, and of one in connection_init
+MAX_BYTES = 10_000  # characters of a header's value, or of a value in connection_init
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 6750 §2.1: b64token
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/_-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 7617 §2
@@ -25,7 +25,7 @@ _WAYS = {
 
 
 async def authenticate(context: Context) -> None:
-    """Find out who asks by the headers of a request; raises the RequestError of credentials that are not good."""
+    """Identify the viewer by the request headers; raises the RequestError for invalid credentials."""
     context.credentials = credentials_of(
         context.authorization, context.act_as, is_from_page=context.is_from_page, is_from_socket=False
     )
@@ -33,21 +33,21 @@ async def authenticate(context: Context) -> None:
 
 
 async def authenticate_socket(context: Context) -> None:
-    """Find out who connected; raises the RequestError whose `close_code` ends the socket."""
+    """Identify the viewer of a socket; raises the RequestError whose `close_code` closes the socket."""
     payload = context.connection_params or {}
     context.credentials = of_socket(payload, context.authorization, context.act_as, is_from_page=context.is_from_page)
     await refresh(context)
 
 
 async def refresh(context: Context) -> None:
-    """Ask again whose the credentials are; raises the RequestError of a session that ended meanwhile."""
+    """Check the credentials again; raises the RequestError if the session has ended."""
     context.viewer = await context.services.authenticator.authenticate(context.credentials)
 
 
 def credentials_of(
     authorization: str | None, act_as: str | None, *, is_from_page: bool, is_from_socket: bool
 ) -> Credentials | None:
-    """What was sent; None without any. Raises Unauthenticated for a scheme other than Bearer or Basic."""
+    """The credentials sent, or None. Raises Unauthenticated for a scheme other than Bearer or Basic."""
     if authorization is None:
         if act_as is not None:
             raise Unauthenticated(f"`{ACT_AS}` needs an API key with the scope ACT_AS_ANY_USER.")
@@ -67,7 +67,7 @@ def credentials_of(
 def of_socket(
     payload: Mapping[str, object], authorization: str | None, act_as: str | None, *, is_from_page: bool
 ) -> Credentials | None:
-    """As `credentials_of`; the payload of connection_init stands before the headers of the handshake."""
+    """As `credentials_of`; the payload of connection_init takes precedence over the headers of the handshake."""
     found = payload.get("authorization", payload.get("Authorization", authorization))
     if found is not None and not isinstance(found, str):
         raise Unauthenticated(f"The credentials must be a string: {HOW_TO_SIGN_IN}.")
@@ -78,7 +78,7 @@ def of_socket(
 
 
 def reference_of(act_as: str) -> Reference:
-    """A user name, or `id:`, `username:`, `email:` or `externalId:` and what follows; raises BadRequest for nothing."""
+    """A user name, or `id:`, `username:`, `email:` or `externalId:` with a value; raises BadRequest if it is empty."""
     way, colon, rest = act_as.strip().partition(":")
     kind, text = (_WAYS[way], rest) if colon and way in _WAYS else (ReferenceKind.USERNAME, act_as.strip())
     if not text:
@@ -87,7 +87,7 @@ def reference_of(act_as: str) -> Reference:
 
 
 def _basic_of(encoded: str) -> tuple[str | None, str | None]:
-    """The two halves of Basic credentials: the name, and an API key in the place of a password (Zulip)."""
+    """The two halves of Basic credentials: the name, and an API key as the password (Zulip)."""
     try:
         padded = encoded.translate(str.maketrans("-_", "+/")) + "=" * (-len(encoded) % 4)
         name, colon, key = base64.b64decode(padded, validate=True).decode().partition(":")

@@ -1,4 +1,4 @@
-"""Frames of a socket: text in and out within bounds, and the shape of every message (graphql-transport-ws)."""
+"""WebSocket frames: text in and out within limits, and the shape of every message (graphql-transport-ws)."""
 
 import asyncio
 import json
@@ -17,36 +17,36 @@ from gql.wire.mask import MaskCheck
 from gql.wire.operation import is_hash_alone
 from services.error import BadRequest
 
-MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code
+MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them for the code
 MAX_ID_LENGTH = 128
-CLOSE_SECONDS = 10.0  # until the other side has said goodbye, or is cut off
-HANG_UP_SECONDS = 1.0  # until the other side's own Close has come, and then until it has hung up, or is cut off
-FRAMES_AT_ONCE = 64  # of one socket, before all others have their turn
+CLOSE_SECONDS = 10.0  # for the client to send its Close, before the connection is cut
+HANG_UP_SECONDS = 1.0  # for the client's Close, and again for it to end the connection, before we cut it
+FRAMES_AT_ONCE = 64  # of one socket, before other tasks run
 
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 
 
 class ProtocolError(Exception):
-    """A message that graphql-transport-ws does not know: the socket is closed with 4400 and this sentence."""
+    """A message that graphql-transport-ws does not define: the socket is closed with 4400 and this sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class HalfCharacter:
-    """Stands for the payload of a `subscribe` that is JSON but for a lone surrogate: clients cut emoji in two."""
+    """Replaces the payload of a `subscribe` with a lone surrogate: some clients cut emoji in two."""
 
 
 class SocketResponse(web.WebSocketResponse):
-    """aiohttp's socket, which hangs up too early on a client that speaks, and too late on one that is silent."""
+    """aiohttp's socket without two faults: it closes with data unread, and waits for a Close that never comes."""
 
     _check: MaskCheck | None = None
 
     @property
-    def has_goodbye(self) -> bool:
+    def has_close(self) -> bool:
         """Whether the client has sent its Close."""
         return self._check is not None and self._check.has_closed
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        """Put the check of masks before the reader, and before whatever came right behind the handshake."""
+        """Put the check of masks in front of the reader, and pass it the bytes that came right after the handshake."""
         connection = request.protocol
         tail, connection._message_tail = connection._message_tail, b""  # noqa: SLF001 -- aiohttp has no hook
         super()._post_start(request, protocol, writer)
@@ -58,25 +58,25 @@ class SocketResponse(web.WebSocketResponse):
             self._check.feed_data(tail)
 
     def _close_transport(self) -> None:
-        """Leave it to `hang_up`: closing while bytes are unread makes RST of our last words (1006 instead of 1009)."""
+        """`hang_up` does it: closing with unread bytes sends a TCP RST, and the client never sees our close frame."""
 
     def _reset_heartbeat(self) -> None:
-        """Set none for what comes behind the goodbye: it would hold a closed socket for another 30 s."""
+        """No heartbeat once closed: its timer would keep the socket in memory for another 30 s."""
         if not self.closed:
             super()._reset_heartbeat()
 
     def _handle_ping_pong_exception(self, exc: BaseException) -> None:
-        """Cut off whoever answers no ping: what it does not read would keep the connection open, and its senders."""
+        """Cut off a client that answers no ping: its unread data would keep the connection and the senders waiting."""
         super()._handle_ping_pong_exception(exc)
         if self._req is not None and self._req.transport is not None:
             self._req.transport.abort()
 
 
 class SocketAdapter(AsyncWebSocketAdapter):
-    """Frames as text: bytes would be sent as binary frames, which a browser gives out as a Blob."""
+    """Frames as text: Strawberry would send bytes as binary frames, which browsers deliver as Blob."""
 
     def __init__(self, request: web.Request, ws: SocketResponse, send_seconds: float) -> None:
-        super().__init__(cast("Any", None))  # Strawberry's view, of which nothing here has need
+        super().__init__(cast("Any", None))  # Strawberry's view, unused here
         self.request = request
         self.ws = ws
         self._send_seconds = send_seconds
@@ -85,14 +85,14 @@ class SocketAdapter(AsyncWebSocketAdapter):
 
     @property
     def close_code(self) -> int:
-        """What closed the socket: our code, or the client's; 1005 without a code, 1006 without a goodbye (RFC 6455)."""
+        """The code that closed the socket, ours or the client's; 1005 if it had none, 1006 without a Close."""
         error = self.ws.exception()
         broken = error.code if isinstance(error, WebSocketError) else None
         code = self._said or broken or self.ws.close_code
         return 1006 if code is None else int(code) or 1005
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
-        """The messages, decoded; ends when the socket is closed."""
+        """The decoded messages; ends when the socket is closed."""
         count = 0
         async for frame in self.ws:
             if frame.type is WSMsgType.TEXT:
@@ -103,23 +103,23 @@ class SocketAdapter(AsyncWebSocketAdapter):
                 await self._answer(frame.data)
             count += 1
             if not count % FRAMES_AT_ONCE:
-                await asyncio.sleep(0)  # what has arrived is read without a wait, as much as there is
+                await asyncio.sleep(0)  # reading buffered frames never yields by itself
 
     async def _answer(self, ping: bytes) -> None:
-        """Send a pong. A client that does not read it is cut off, as in `send_json`."""
+        """Send a pong; cuts off a client that does not read it, as `send_json` does."""
         try:
             async with asyncio.timeout(self._send_seconds):
                 await self.ws.pong(ping)
         except TimeoutError:
             self._cut()
         except (RuntimeError, ConnectionError):
-            pass  # the next frame says why
+            pass  # the next frame reports it
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message; raises WebSocketDisconnected when nobody reads, and then cuts the connection.
+        """Send a message; raises WebSocketDisconnected if nobody reads it, and then cuts the connection.
 
-        A client that does not read holds the sender for the time-out, never for longer. Its operations send in turn, so
-        that what waits in memory is one message above the transport's high-water mark.
+        A client that does not read blocks the sender for at most `send_seconds`. The operations of a socket send one at
+        a time, so at most one message above the transport's high-water mark is in memory.
         """
         try:
             async with asyncio.timeout(self._send_seconds), self._turn:
@@ -131,7 +131,7 @@ class SocketAdapter(AsyncWebSocketAdapter):
             raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with a code; the reason is cut to what a control frame holds, and the connection if it stays open."""
+        """Close with a code. The reason is cut to fit a control frame; a connection that stays open is cut."""
         if not self.ws.closed:
             self._said = code
         try:
@@ -141,19 +141,19 @@ class SocketAdapter(AsyncWebSocketAdapter):
             self._cut()
 
     async def hang_up(self) -> None:
-        """End our half once the client's Close has come, then read until it has ended its own (RFC 6455 §7.1.1).
+        """End our half after the client's Close, then read until the client has ended its half (RFC 6455 §7.1.1).
 
-        Each within a second; then what is left is cut. A client that finds the connection ended before it could answer
-        our Close calls that an abnormal end (1006), and does not tell our code. One that is gone is waited for no more.
+        Each step takes at most a second; then the connection is cut. A client whose connection ends before it has
+        answered our Close reports 1006 instead of our code. There is no wait for a client that has left.
         """
         transport, ws = self.request.transport, self.ws
         if transport is None:
             return
-        # Behind a broken frame no Close is found: the client may be in the middle of a large one, and first reads ours.
+        # After a broken frame the client's Close cannot be recognised, so we do not wait for it.
         is_broken = isinstance(ws.exception(), WebSocketError)
-        await _until(lambda: (ws.has_goodbye and not is_broken) or transport.is_closing())
+        await _until(lambda: (ws.has_close and not is_broken) or transport.is_closing())
         if not transport.is_closing() and transport.can_write_eof():
-            with suppress(OSError):  # reset by the client, which the event loop has not seen yet
+            with suppress(OSError):  # reset by the client, which the event loop has not noticed yet
                 transport.write_eof()
         await _until(transport.is_closing)
         transport.abort()
@@ -164,7 +164,7 @@ class SocketAdapter(AsyncWebSocketAdapter):
 
 
 async def _until(is_reached: Callable[[], bool]) -> None:
-    """Wait for what the other side does, for a bounded time; what it still sends is dropped."""
+    """Wait for the client, for a limited time; drops what it still sends."""
     with suppress(TimeoutError):
         async with asyncio.timeout(HANG_UP_SECONDS):
             while not is_reached():
@@ -172,7 +172,7 @@ async def _until(is_reached: Callable[[], bool]) -> None:
 
 
 def _shortened(reason: str) -> bytes:
-    """The reason as a control frame can hold it: whole, or cut between two words."""
+    """The reason, cut between two words if it does not fit a control frame."""
     text = reason.encode(errors="replace")
     if len(text) <= MAX_REASON_BYTES:
         return text
@@ -192,7 +192,7 @@ def _message_of(text: str) -> object:
 
 
 def _without_payload(text: str) -> object:
-    """A message that holds half a character, its payload replaced, so that it can be refused under its own id."""
+    """A message with a lone surrogate, its payload replaced, so that the refusal carries its id."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -203,7 +203,7 @@ def _without_payload(text: str) -> object:
 
 
 def check_message(message: object) -> dict[str, Any]:
-    """The message, if its shape is the protocol's; raises ProtocolError that says what is wrong with it."""
+    """Return the message if the protocol allows its shape; else raise ProtocolError, which says what is wrong."""
     if not isinstance(message, dict):
         raise ProtocolError("A message must be a JSON object")
     kind = message.get("type")

@@ -1,4 +1,4 @@
-"""The handshake: which requests become sockets, and how the others are refused (RFC 6455 §4.2)."""
+"""The handshake: which requests become sockets, and how others are refused (RFC 6455 §4.2)."""
 
 import binascii
 from base64 import b64decode
@@ -13,23 +13,23 @@ from gql.wire.log import STATUS
 from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
 
-GOODBYE_SECONDS = 5.0  # how long a socket waits for the other side to say goodbye
+GOODBYE_SECONDS = 5.0  # for the client to answer our Close
 _PROTOCOL = "Sec-WebSocket-Protocol"
 
 
 def wants_socket(request: web.Request) -> bool:
-    """Whether this asks for a socket: a GET of HTTP/1.1. Elsewhere RFC 9110 §7.8 lets us ignore the header, or must."""
+    """Whether the request asks for a socket: a GET of HTTP/1.1. Otherwise RFC 9110 §7.8 says to ignore the header."""
     upgrade = request.headers.get("Upgrade", "").strip().lower()
     return upgrade == "websocket" and request.method == "GET" and request.version >= HttpVersion11
 
 
 def check_handshake(request: web.Request, origins: Origins) -> None:
-    """Raise the HttpRefusal of a handshake that RFC 6455 §4.2.1 does not allow, or of a page of a foreign origin.
+    """Raise HttpRefusal for a handshake that RFC 6455 §4.2.1 forbids, or from a page of a foreign origin.
 
-    Strawberry would check it too, and aiohttp, but their refusals write what the client sent to the log.
+    Strawberry and aiohttp check it too, but log what the client sent.
     """
     if request.headers.getall("Sec-WebSocket-Version", []) != ["13"]:
-        # RFC 6455 §4.4 and RFC 9110 §15.5.22: the answer names the version, and the protocol to upgrade to.
+        # RFC 6455 §4.4 and RFC 9110 §15.5.22: the response names the version and the protocol to upgrade to.
         how = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"}
         raise HttpRefusal(426, BAD_REQUEST, "Send `Sec-WebSocket-Version: 13`.", how)
     if not _are_sixteen_bytes(request.headers.getall("Sec-WebSocket-Key", [])):
@@ -41,32 +41,32 @@ def check_handshake(request: web.Request, origins: Origins) -> None:
 
 
 async def open_socket(request: web.Request, options: ViewOptions) -> SocketResponse:
-    """Answer 101; its `ws_protocol` is None where the client does not offer the one protocol that is spoken here.
+    """Answer 101; `ws_protocol` is None if the client does not offer graphql-transport-ws.
 
-    No compression: it costs 100 KiB for every idle socket (docs/decisions/websocket.md).
+    No compression: it costs 100 KiB per idle socket (docs/decisions/websocket.md).
     """
     offered = _listed(request, _PROTOCOL)
     subprotocol = GRAPHQL_TRANSPORT_WS_PROTOCOL if GRAPHQL_TRANSPORT_WS_PROTOCOL in offered else None
     response = SocketResponse(
         protocols=[subprotocol] if subprotocol else [],
         heartbeat=options.heartbeat_seconds,
-        autoping=False,  # or a burst of pings would be answered in one go
+        autoping=False,  # otherwise aiohttp would answer a burst of pings in one go
         compress=False,
         max_msg_size=options.max_frame_bytes,
         timeout=GOODBYE_SECONDS,
-        writer_limit=0,  # after each frame wait until the transport takes more
+        writer_limit=0,  # after each frame wait until the transport accepts more
     )
     headers = request.headers.copy()
     headers.popall(_PROTOCOL, None)
     if subprotocol:
         headers[_PROTOCOL] = subprotocol
-    await response.prepare(request.clone(headers=headers))  # aiohttp would look at the first line, and log it
+    await response.prepare(request.clone(headers=headers))  # aiohttp would read the first header line, and log it
     request[STATUS] = response.status
     return response
 
 
 def _is_origin_welcome(request: web.Request, origins: Origins) -> bool:
-    """Only browsers send it, and always; there it guards against pages that use a person's reach (CSRF)."""
+    """Guards against pages that use the viewer's network (CSRF); only browsers send Origin, and always do."""
     named = request.headers.getall("Origin", [])
     if len(named) != 1:
         return not named
@@ -78,11 +78,11 @@ def _is_origin_welcome(request: web.Request, origins: Origins) -> bool:
 def _are_sixteen_bytes(keys: list[str]) -> bool:
     try:
         return len(keys) == 1 and len(b64decode(keys[0], validate=True)) == 16
-    except (binascii.Error, ValueError):  # what is not ASCII is only a ValueError
+    except (binascii.Error, ValueError):  # a key that is not ASCII raises a plain ValueError
         return False
 
 
 def _listed(request: web.Request, header: str) -> list[str]:
-    """The members of a list, which may stand on several lines (RFC 9110 §5.3)."""
+    """The members of a list header, which may span several lines (RFC 9110 §5.3)."""
     members = ",".join(request.headers.getall(header, [])).split(",")
     return [each.strip().lower() if header == "Connection" else each.strip() for each in members]

@@ -1,7 +1,7 @@
-"""What the log says of an operation and of a socket: who, which, how long, how it ended; never a word of the client's.
+"""What the log says about an operation and a socket: who, which, how long, how it ended; never a client's text.
 
-The one thing in it that a client chose is an operation's name, which is cut: a name of a document that was parsed and
-validated, so letters, digits and `_`. Aliases, ids of operations on a socket, texts and variables are left out.
+The only exception is the operation's name, which is cut: it comes from a parsed and validated document, so it holds
+only letters, digits and `_`. Aliases, ids of operations on a socket, texts and variables are left out.
 """
 
 import time
@@ -16,19 +16,19 @@ log = structlog.get_logger("sotto.graphql")
 
 MAX_NAME_LENGTH = 64
 
-# What a request keeps for its line in the log: its context, and the status of the answer that began. Not the answer
-# itself, which knows its request: that would be a cycle for the collector, at each request.
+# What a request stores for its log line: its context, and the status of the response that began.
+# Not the answer: it refers to the request, and each request would make a reference cycle.
 CONTEXT = web.RequestKey("context", Context)
 STATUS = web.RequestKey("status", int)
 REMOTE = web.RequestKey("remote", str)  # the client's address, as far as it is known
 
-NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # what `describe` says of nothing at all
+NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # `describe` of nothing
 
 
 def describe(context: Context) -> dict[str, object]:
-    """Who asks (the global id; null when nobody signed in) and what is executed (null until that is known).
+    """Who asks (the global id; null if anonymous) and what is executed (null until that is known).
 
-    With `key`, the API key that was used, and `acting`, its owner, where it acts for the user: the audit of keys.
+    With `key`, the API key used, and `acting`, its owner, if the key acts for another user: the audit of keys.
     """
     viewer, name, kind = context.viewer, context.operation_name, context.operation_type
     described: dict[str, object] = {
@@ -45,15 +45,16 @@ def describe(context: Context) -> dict[str, object]:
 
 
 def milliseconds_since(began: float) -> float:
-    """From a `time.perf_counter()` until now."""
+    """Since a value of `time.perf_counter()`."""
     return round((time.perf_counter() - began) * 1000, 1)
 
 
 class OperationLog:
-    """The line for the end of one operation on a socket; `outcome` is what ended it.
+    """The log line at the end of one operation on a socket.
 
-    `completed`; `refused`, with an error that names what was wrong; `failed`, masked, with a line of its own under the
-    same request id; `stopped`, by the client, or because the socket was closed; `disconnected`, nobody heard the rest.
+    `outcome` is `completed`; `refused`, with an error that says what was wrong; `failed`, masked, with a line of its
+    own under the same request id; `stopped`, by the client or because the socket was closed; or `disconnected`, if the
+    client did not receive all of the answer.
     """
 
     def __init__(self, context: Context) -> None:
@@ -67,7 +68,7 @@ class OperationLog:
 
 
 class SocketLog:
-    """The lines for the two ends of a socket. Operations have its request id, a point, and their number on it."""
+    """The log lines for the start and the end of a socket. Ids of operations: `<id of the socket>.<n>`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -76,12 +77,12 @@ class SocketLog:
         log.info("socket_opened", request_id=context.request_id)
 
     def next_request_id(self) -> str:
-        """For one more operation."""
+        """The request id of one more operation."""
         self._operations += 1
         return f"{self._context.request_id}.{self._operations}"
 
     def end(self, code: int | None) -> None:
-        """Write the second one, with the code of the close; 1006 when no goodbye came."""
+        """Logs the end; 1006 if the client sent no Close."""
         fields = describe(self._context)
         log.info(
             "socket_closed",
@@ -94,5 +95,5 @@ class SocketLog:
 
 
 def log_start(context: Context) -> None:
-    """The line for the start of a subscription: it may last for days, over a socket or as a stream of one request."""
+    """Log the start of a subscription, which may last for days, over a socket or as a stream."""
     log.info("operation_started", **describe(context))

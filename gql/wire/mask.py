@@ -1,4 +1,4 @@
-"""The masks of a client's frames (RFC 6455 §5.1): aiohttp takes frames without one, so they are looked for here."""
+"""The masks of client frames (RFC 6455 §5.1): aiohttp accepts unmasked frames, so they are checked here."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from aiohttp import WebSocketError, WSCloseCode
 
 _CLOSE = 8  # the opcode of a close frame
-_LENGTH_BYTES = {126: 2, 127: 8}  # RFC 6455 §5.2: how many bytes hold the length, where seven bits do not
+_LENGTH_BYTES = {126: 2, 127: 8}  # RFC 6455 §5.2: bytes of the length if it does not fit seven bits
 _MASK_BYTES = 4
 
 
@@ -14,7 +14,7 @@ class FrameReader(Protocol):
     """aiohttp's parser of frames."""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take the next bytes; (True, …) where nothing more is to come."""
+        """Take the next bytes; (True, …) if no more are expected."""
         ...
 
     def feed_eof(self) -> None:
@@ -23,21 +23,21 @@ class FrameReader(Protocol):
 
 
 class MaskCheck:
-    """Stands before aiohttp's reader: passes bytes on as far as all frames are masked, and sees the client's Close.
+    """Sits in front of aiohttp's reader: passes bytes on while all frames are masked, and detects the client's Close.
 
-    Looks at the heads of frames alone and copies nothing but a head that is cut in two.
+    It reads only the heads of frames, and copies only a head that is split in two.
     """
 
     def __init__(self, reader: FrameReader, refuse: Callable[[Exception], None]) -> None:
         self._reader = reader
         self._refuse = refuse
-        self._head = b""  # the beginning of a head whose end has not come
-        self._rest_bytes = 0  # of the frame that the last bytes belonged to
+        self._head = b""  # the beginning of an incomplete head
+        self._rest_bytes = 0  # of the last frame, still to come
         self._is_refused = False
         self.has_closed = False  # whether the client's Close has begun to arrive
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Pass the bytes on; the first frame without a mask ends the socket with 1002."""
+        """Pass the bytes on; the first unmasked frame closes the socket with 1002."""
         if self._is_refused:
             return True, b""
         if not self._are_masked(data):

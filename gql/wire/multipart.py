@@ -1,4 +1,4 @@
-"""multipart/form-data, part by part and never whole (RFC 7578, RFC 2046 §5.1)."""
+"""multipart/form-data, read part by part and never whole (RFC 7578, RFC 2046 §5.1)."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from gql.error import HttpRefusal
 
 MAX_HEADER_BYTES = 8_192  # all headers of one part
-MAX_PREAMBLE_BYTES = 1_024  # before the first boundary; RFC 2046 §5.1.1: to be ignored
+MAX_PREAMBLE_BYTES = 1_024  # before the first boundary; RFC 2046 §5.1.1 says to ignore it
 MAX_PADDING_BYTES = 128  # white space after a boundary, RFC 2046 §5.1.1
 
 _BOUNDARY = re.compile(r"[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]", re.ASCII)  # RFC 2046 §5.1.1: bchars, 1 to 70
@@ -23,7 +23,7 @@ def malformed(message: str) -> HttpRefusal:
 
 @dataclass(frozen=True, slots=True)
 class PartHead:
-    """What a part says of itself; `filename` and `content_type` are the client's words, unchecked."""
+    """The headers of a part; `filename` and `content_type` are the client's, unchecked."""
 
     name: str
     filename: str | None
@@ -31,10 +31,10 @@ class PartHead:
 
 
 class MultipartReader:
-    """Reads parts in their order: `next_part`, all of its `chunks`, `next_part` again, until that gives None.
+    """Reads parts in order: `next_part`, all of its `chunks`, then `next_part` again, until it returns None.
 
-    `read` gives the next bytes of the body, empty at its end. Whatever is malformed raises HttpRefusal BAD_MULTIPART.
-    It holds no more than one piece of the body and one delimiter at a time.
+    `read` returns the next bytes of the body, empty at the end. Malformed input raises HttpRefusal BAD_MULTIPART. At
+    most one chunk of the body and one delimiter are in memory.
     """
 
     def __init__(self, read: Callable[[], Awaitable[bytes]], boundary: str | None) -> None:
@@ -42,11 +42,11 @@ class MultipartReader:
             raise malformed("The Content-Type needs a boundary of 1 to 70 characters.")
         self._read = read
         self._delimiter = b"\r\n--" + boundary.encode()
-        self._buffer = bytearray(b"\r\n")  # so that a boundary at the very start is found like all others
+        self._buffer = bytearray(b"\r\n")  # so that a boundary at the very start is found like the others
         self._is_started = False
 
     async def next_part(self) -> PartHead | None:
-        """The head of the next part; None after the closing boundary, whatever may follow it."""
+        """The head of the next part; None after the closing boundary, whatever follows it."""
         if not self._is_started:
             await self._take_until(self._delimiter, MAX_PREAMBLE_BYTES, "the first boundary")
             self._is_started = True
@@ -56,11 +56,11 @@ class MultipartReader:
             return None
         if (await self._take_until(b"\r\n", MAX_PADDING_BYTES, "the end of a boundary line")).strip(b" \t"):
             raise malformed("A boundary line holds something else than the boundary.")
-        self._buffer[:0] = b"\r\n"  # a part may have no headers at all: then the empty line comes at once
+        self._buffer[:0] = b"\r\n"  # a part may have no headers: the empty line follows at once
         return _head_of(await self._take_until(b"\r\n\r\n", MAX_HEADER_BYTES, "the end of a part's headers"))
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The content of this part, in pieces as they arrive; the boundary after it is consumed."""
+        """The content of this part, in chunks as they arrive; consumes the boundary after it."""
         keep = len(self._delimiter) - 1  # a delimiter may begin in these last bytes
         while (end := self._buffer.find(self._delimiter)) < 0:
             if len(self._buffer) > keep:
@@ -74,7 +74,7 @@ class MultipartReader:
             yield piece
 
     async def _take_until(self, end: bytes, limit_bytes: int, sought: str) -> bytes:
-        """The bytes before `end`, which is consumed as well."""
+        """The bytes before `end`, which is consumed too."""
         while (position := self._buffer.find(end, 0, limit_bytes + len(end))) < 0:
             if len(self._buffer) >= limit_bytes + len(end):
                 raise malformed(f"Found {limit_bytes:,} bytes without {sought}.")
@@ -100,10 +100,10 @@ def _head_of(block: bytes) -> PartHead:
     for line in filter(None, lines):
         match = _HEADER.fullmatch(line)
         if match is None:
-            raise malformed("A part has a header line that is none.")
+            raise malformed("A part has a malformed header line.")
         if headers.setdefault(match[1].lower(), match[2].strip()) != match[2].strip():
             raise malformed(f"A part has two headers {match[1].lower()!r}.")
-    # RFC 7578 §4.7 deprecates it, and nobody who reads the bytes would undo it.
+    # RFC 7578 §4.7 deprecates it, and no later step would decode it.
     if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
         raise malformed("Send the parts without Content-Transfer-Encoding.")
     parameters = _parameters_of(headers.get("content-disposition", ""))
@@ -130,7 +130,7 @@ def _parameters_of(disposition: str) -> dict[str, str]:
 
 
 def _value_of(key: str, value: str) -> str:
-    """A parameter without its quoting: `\\"` as in RFC 2183, `%22` as browsers write it, RFC 8187 for `filename*`."""
+    r"""A parameter without its quoting: `\"` as in RFC 2183, `%22` as browsers write it, RFC 8187 for `filename*`."""
     if value.startswith('"'):
         return re.sub(r'\\(["\\])', r"\1", value[1:-1]).replace("%22", '"')
     if key == "filename*":

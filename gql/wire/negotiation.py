@@ -1,4 +1,4 @@
-"""Content negotiation: which media type the client wants, and which one it sent (GraphQL over HTTP, draft)."""
+"""Content negotiation: the media type that the client wants, and the one that it sent (GraphQL over HTTP, draft)."""
 
 from functools import lru_cache
 from typing import Final
@@ -14,17 +14,17 @@ HTML: Final = "text/html"
 EVENT_STREAM: Final = "text/event-stream"
 MULTIPART: Final = "multipart/form-data"
 
-MAX_ACCEPT_LENGTH = 1_000  # thrice what browsers send; what stands behind it is not read
+MAX_ACCEPT_LENGTH = 1_000  # three times what browsers send; the rest is not read
 
 _UTF_8 = ("utf-8", "utf8")
 
 
 @lru_cache(maxsize=256)
 def media_type_for(accept: str) -> str | None:
-    """The media type of the answer, or None when neither is acceptable (406).
+    """The media type of the response; None if neither is acceptable (406).
 
-    `application/json` for an empty `Accept` and for `*/*`; of two wanted equally, `application/graphql-response+json`
-    if it is named.
+    `application/json` for an empty `Accept` and for `*/*`; if both are wanted equally,
+    `application/graphql-response+json` if it is named.
     """
     if not accept.strip():
         return JSON  # GraphQL over HTTP, "Legacy watershed": servers may assume application/json
@@ -39,16 +39,16 @@ def media_type_for(accept: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def takes_stream(accept: str) -> bool:
-    """Whether a subscription may be answered by Server-Sent Events: only where the type is named, at any weight."""
+    """Whether a subscription may be streamed as Server-Sent Events: only if the type is named, at any weight."""
     quality, precision = _quality_of(EVENT_STREAM, accept)
     return precision == 2 and quality > 0
 
 
 @lru_cache(maxsize=256)
 def prefers_stream(accept: str) -> bool:
-    """Whether every answer is wanted as a stream: it is named, and JSON is wanted less or not at all.
+    """Whether to stream every response: the type is named, and JSON is wanted less or not at all.
 
-    Clients such as urql list `text/event-stream` behind JSON on every request, and read JSON then.
+    Clients such as urql list `text/event-stream` after JSON on every request, and expect JSON then.
     """
     others = max(_quality_of(media_type, accept)[0] for media_type in (JSON, GRAPHQL_RESPONSE))
     return takes_stream(accept) and _quality_of(EVENT_STREAM, accept)[0] > others
@@ -56,15 +56,15 @@ def prefers_stream(accept: str) -> bool:
 
 @lru_cache(maxsize=256)
 def wants_page(accept: str) -> bool:
-    """Whether a browser asks: `text/html` by name, and not less than JSON; `*/*` alone (curl) is no browser."""
+    """Whether a browser asks: it names `text/html`, at least as much as JSON; `*/*` alone (curl) is no browser."""
     quality, precision = _quality_of(HTML, accept)
     return precision == 2 and quality > 0 and quality >= max(_quality_of(JSON, accept)[0], 0)
 
 
 def _quality_of(media_type: str, accept: str) -> tuple[float, int]:
-    """The weight of this type, 0 to 1, and how precisely it was named: 2 by name, 1 as `application/*`, 0 as `*/*`.
+    """The weight of this type, 0 to 1, and its precision: 2 by name, 1 as `application/*`, 0 as `*/*`.
 
-    The most precise range decides (RFC 9110 §12.5.1); (0, -1) where none matches. Malformed ranges are passed over.
+    The most precise range decides (RFC 9110 §12.5.1); (0, -1) if none matches. Malformed ranges are ignored.
     """
     ranges = {media_type: 2, media_type.split("/", maxsplit=1)[0] + "/*": 1, "*/*": 0}
     best = (0.0, -1)
@@ -81,15 +81,15 @@ def _quality_of(media_type: str, accept: str) -> tuple[float, int]:
 
 
 def accept_of(request: web.BaseRequest) -> str:
-    """The `Accept` header, or its beginning; several of them are one list (RFC 9110 §5.3)."""
+    """The `Accept` header, or its beginning; several headers form one list (RFC 9110 §5.3)."""
     return ",".join(request.headers.getall("Accept", ()))[:MAX_ACCEPT_LENGTH]
 
 
 def check_content(request: web.BaseRequest) -> str:
-    """The media type of the body, `application/json` or `multipart/form-data`; raises HttpRefusal 415 for any other.
+    """The media type of the body, `application/json` or `multipart/form-data`; raises HttpRefusal 415 for others.
 
-    The type is compared as a whole: a substring test would take `application/jsonx`, and a form that a foreign page
-    may send without a preflight.
+    The whole type is compared: a substring test would accept `application/jsonx`, and forms that a foreign page may
+    send without a preflight.
     """
     headers = request.headers
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
@@ -106,5 +106,5 @@ def check_content(request: web.BaseRequest) -> str:
 
 
 def _unsupported(message: str) -> HttpRefusal:
-    # RFC 9110 §15.5.16: Accept in a 415 tells which types would have been taken.
+    # RFC 9110 §15.5.16: Accept in a 415 lists the accepted types.
     return HttpRefusal(415, BAD_REQUEST, message, {"Accept": f"{JSON}, {MULTIPART}", "Accept-Encoding": "identity"})

@@ -1,4 +1,4 @@
-"""One operation: what a client may ask for, with its types checked, and the one function that executes it."""
+"""One operation: the request parameters, with their types checked, and the one function that executes it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -27,9 +27,9 @@ Results = AsyncGenerator[ExecutionResult, None]
 
 
 class PersistedQueryNotSupported(BadRequest):
-    """The hash of a document in its place (Apollo's automatic persisted queries): none are kept here.
+    """A hash instead of a document (Apollo's automatic persisted queries): this server stores no documents.
 
-    The links of Apollo and urql know this sentence, or the code, and send the document from then on.
+    The links of Apollo and urql recognise this sentence, or the code, and then send the document.
     """
 
     code = "PERSISTED_QUERY_NOT_SUPPORTED"
@@ -40,7 +40,7 @@ class PersistedQueryNotSupported(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The parameters of a GraphQL request; `name` chooses among several operations of the document."""
+    """The parameters of a GraphQL request; `name` selects one of several operations of the document."""
 
     query: str
     variables: dict[str, object] | None = None
@@ -49,9 +49,9 @@ class Operation:
 
 
 def operation_of(value: object) -> Operation:
-    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest for the wrong one.
+    """Check the decoded parameters (GraphQL over HTTP, "Request Parameters"); raises BadRequest if one is wrong.
 
-    Keys that the draft does not name are ignored, as it asks.
+    Keys that the draft does not define are ignored, as it requires.
     """
     if isinstance(value, list):
         raise BadRequest("Send one operation at a time: batches (a list) are not accepted.")
@@ -72,7 +72,7 @@ def operation_of(value: object) -> Operation:
 
 
 def is_hash_alone(parameters: Mapping[str, object]) -> bool:
-    """Whether a persisted query is named, and its document left out."""
+    """Whether the request names a persisted query and omits its document."""
     extensions = parameters.get("extensions")
     return not parameters.get("query") and isinstance(extensions, dict) and "persistedQuery" in extensions
 
@@ -80,13 +80,13 @@ def is_hash_alone(parameters: Mapping[str, object]) -> bool:
 async def execute(
     schema: BaseSchema, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
 ) -> Results:
-    """Execute an operation: the only place that does, for HTTP and WebSocket.
+    """Execute an operation; HTTP and WebSocket both use this function, and nothing else executes.
 
-    Yields one result, or for a subscription one per event; a PreExecutionError, alone, when nothing was executed. The
-    errors in the results have been through `gql.error.present`. Close the generator to stop a subscription.
+    Yields one result, or one per event for a subscription; only a PreExecutionError if nothing was executed. The errors
+    in the results have been through `gql.error.present`. Close the generator to stop a subscription.
     """
     if "eventCursor" in operation.query and context.viewer is not None and context.viewer.may(Right.READ):
-        # Before anything is read: whoever subscribes after this cursor misses nothing of what the query showed.
+        # Taken before any read, so that a subscription from this cursor misses nothing that the query showed.
         context.event_position = await context.services.stream.position(context.viewer)
     results = await schema.stream(
         operation.query,
@@ -97,12 +97,12 @@ async def execute(
         allowed_operation_types=allowed,
     )
     context.wants_cost = context.wants_cost or (operation.extensions or {}).get("cost") == "report"
-    # Incremental delivery, the wider part of the type, is off.
+    # Incremental delivery, the other part of the union type, is off.
     return _charged(cast("Results", results), context, getattr(schema, "limits", QueryLimits()))
 
 
 async def _charged(results: Results, context: Context, limits: QueryLimits) -> Results:
-    """The results, each paid for: what the estimate took in excess is given back, for each event of a stream."""
+    """The results; refunds what the estimate charged in excess, for each event of a stream."""
     async with aclosing(results):
         async for result in results:
             spent, viewer = context.spent, context.viewer
@@ -112,14 +112,14 @@ async def _charged(results: Results, context: Context, limits: QueryLimits) -> R
                 context.services.cost.spend(viewer, context.remote, spent - context.charged)
             if context.wants_cost:
                 result.extensions = {**(result.extensions or {}), "cost": _report(context, limits)}
-            await give_way()  # to whom it goes makes bytes of it
+            await give_way()  # the transport encodes it
             yield result
             if context.is_subscription and spent is not None and viewer is not None:
                 context.services.cost.settle_event(viewer, spent - context.charged)
 
 
 def _report(context: Context, limits: QueryLimits) -> dict[str, object]:
-    """The names are Shopify's, which clients know."""
+    """The cost report; the names are Shopify's, which clients know."""
     allowance = context.services.cost.allowance(context.viewer, context.remote)
     return {
         "requestedQueryCost": context.estimated,
@@ -135,7 +135,7 @@ def _report(context: Context, limits: QueryLimits) -> dict[str, object]:
 
 
 class Steps:
-    """Results one by one: each can be waited for with a time-out, and is not lost by it. Close it with `aclose`."""
+    """Results one by one: the wait for each can have a time-out, which loses no result. Close it with `aclose`."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
@@ -143,7 +143,7 @@ class Steps:
 
     @property
     def upcoming(self) -> asyncio.Task[ExecutionResult | None]:
-        """The next result on its way, the same until it is taken; None at the end."""
+        """The task of the next result, the same until `take`; None at the end."""
         if self._upcoming is None:
             self._upcoming = asyncio.create_task(self._step())
         return self._upcoming
@@ -152,7 +152,7 @@ class Steps:
         return await anext(self._results, None)
 
     async def take(self) -> ExecutionResult | None:
-        """Wait for the next result, and let the one after it follow."""
+        """Wait for the next result, and start to produce the one after it."""
         result = await self.upcoming
         self._upcoming = None
         return result

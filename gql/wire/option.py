@@ -1,4 +1,4 @@
-"""The options of the view, as an operator sets them."""
+"""The options of the view, set by the operator."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,5 +21,5 @@ class ViewOptions:
     max_sockets_per_user: int = 50
     max_frame_bytes: int = 1024 * 1024
     send_timeout_seconds: float = 30.0
-    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # what browsers are shown, if anything
-    public_url: str = ""  # where clients reach this server; from their request where it is not known
+    page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # the page that browsers get, if any
+    public_url: str = ""  # the public address of this server; taken from the request if unknown

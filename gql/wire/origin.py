@@ -1,4 +1,4 @@
-"""Origins: whose pages may call the API and open sockets (RFC 6454), and one line of the log for each that may not."""
+"""Origins: whose pages may call the API and open sockets (RFC 6454), and one log line for each refused origin."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -9,15 +9,15 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 log = structlog.get_logger("sotto.origin")
 
-LOOPBACK = "loopback"  # in the place of an origin: any page of this machine, on any port
-MOST_REFUSED = 100  # then no further origin is logged: a stranger chooses what stands in the header
+LOOPBACK = "loopback"  # instead of an origin: any page of this machine, on any port
+MOST_REFUSED = 100  # then no further origin is logged: clients control the header
 MAX_LENGTH = 200
 
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 class Origins:
-    """Those of foreign pages that the operator allows, exactly, and `LOOPBACK` among them."""
+    """The foreign origins that the operator allows, matched exactly, and `LOOPBACK`."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         names = set(allowed)
@@ -31,7 +31,7 @@ class Origins:
         return bool(self.exact or self._has_loopback)
 
     def allows(self, origin: str) -> bool:
-        """Whether pages of this origin may call; of the same origin nobody asks."""
+        """Whether pages of this origin may call; not asked for the server's own origin."""
         name = normalize_origin(origin) if _is_bare(origin) else None
         return name is not None and (name in self._exact or self._is_of_this_machine(name))
 
@@ -39,7 +39,7 @@ class Origins:
         return self._has_loopback and urlsplit(name).hostname in _LOOPBACK_HOSTS
 
     def note(self, request: web.BaseRequest) -> None:
-        """Log that a page of a foreign origin asked in vain, once for each origin."""
+        """Log that a page of a foreign origin was refused, once for each origin."""
         origin = request.headers.get("Origin", "")
         if not origin or len(self._refused) >= MOST_REFUSED or len(origin) > MAX_LENGTH or self.allows(origin):
             return

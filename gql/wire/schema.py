@@ -1,4 +1,4 @@
-"""The schema: how it prepares, executes and refuses an operation; built from its roots once for a process."""
+"""The schema: how it prepares, executes and refuses an operation; built once per process."""
 
 from collections.abc import Callable
 from functools import cache
@@ -31,23 +31,23 @@ DEFAULT = QueryLimits()
 
 
 class NoOperation(CannotGetOperationTypeError):
-    """Fragments alone: a request error (GraphQL §6.1)."""
+    """Only fragments: a request error (GraphQL §6.1)."""
 
     def as_http_error_reason(self) -> str:
-        """The sentence for the client, over HTTP and WebSocket alike."""
+        """The sentence for the client, over HTTP and WebSocket."""
         return "The document holds no operation, only fragments: send a query, a mutation or a subscription."
 
 
 class AmbiguousOperation(CannotGetOperationTypeError):
-    """Several operations and no operationName: a request error (GraphQL §6.1), where Strawberry would run the first."""
+    """Several operations and no operationName: a request error (GraphQL §6.1); Strawberry would run the first."""
 
     def as_http_error_reason(self) -> str:
-        """The sentence for the client, over HTTP and WebSocket alike."""
+        """The sentence for the client, over HTTP and WebSocket."""
         return "The document holds several operations: say by operationName which of them to execute."
 
 
 class SottoSchema(Schema):
-    """Strawberry's schema; the errors of whatever it executes have been through `present`."""
+    """Strawberry's schema; the errors of every result have been through `present`."""
 
     limits: QueryLimits = QueryLimits()
 
@@ -62,15 +62,15 @@ class SottoSchema(Schema):
         introspection_type.fields["isOneOf"].resolve = introspection.is_one_of
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Present the errors in place: Strawberry calls this once for every result, also for each of a subscription."""
+        """Present the errors in place: Strawberry calls this for every result, and each event of a subscription."""
         present_all(errors, getattr(execution_context.context, "request_id", None) if execution_context else None)
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
-        """Parse and validate; what is wrong becomes a result with a code, over every transport.
+        """Parse and validate; an error becomes a result with a code, over every transport.
 
-        An exception of an extension's hook would otherwise leave `Schema.stream`, and take the WebSocket with it.
+        Otherwise an exception in an extension's hook would leave `Schema.stream` and close the WebSocket.
         """
         limit = _limit_of(extensions_runner)
         if limit is not None:
@@ -99,7 +99,7 @@ class SottoSchema(Schema):
     async def _execute_operation(
         self, execution_context: ExecutionContext, extensions_runner: SchemaExtensionsRunner, *args: Any
     ) -> Any:
-        """Execute, unless it is introspection that was executed before; RateLimited leaves before that."""
+        """Execute, or return the cached answer of an introspection; raises RateLimited before that."""
         limit, context = _limit_of(extensions_runner), execution_context.context
         reading = limit.reading if limit else None
         key = reading.introspection_key(execution_context.operation_name) if reading else None
@@ -120,7 +120,7 @@ def _limit_of(extensions_runner: SchemaExtensionsRunner) -> DocumentLimit | None
 
 
 def _check_one_operation(context: ExecutionContext) -> None:
-    """Raise AmbiguousOperation when there are several operations and no name was sent."""
+    """Raise AmbiguousOperation if there are several operations and no name was sent."""
     if context._provided_operation_name is None and context.graphql_document is not None:  # noqa: SLF001
         definitions = context.graphql_document.definitions
         if sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1:
@@ -128,7 +128,7 @@ def _check_one_operation(context: ExecutionContext) -> None:
 
 
 def _tell_transport(context: ExecutionContext) -> None:
-    """Tell the transport what will be executed: a mutation is not to be cut short, a subscription is a stream."""
+    """Report to the transport what will be executed: a mutation is never cut short, a subscription is a stream."""
     if hasattr(context.context, "prepared"):
         context.context.operation_type = context.operation_type
         context.context.operation_name = context.operation_name
@@ -139,7 +139,7 @@ def _tell_transport(context: ExecutionContext) -> None:
 
 @cache
 def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -> SottoSchema:
-    """The schema that is served, one for a process; `introspection` False hides it from whoever asks."""
+    """The schema that is served, one per process; `introspection` False disables introspection for everybody."""
     extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions(limits)]
     if not introspection:
         extensions.append(DisableIntrospection)
@@ -158,5 +158,5 @@ def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -
 
 @cache
 def schema_text() -> str:
-    """The schema in the definition language, as `schema.graphql` holds it; ends in a newline."""
+    """The schema definition, as in `schema.graphql`; ends in a newline."""
     return print_schema(build_schema()) + "\n"

@@ -1,7 +1,7 @@
 """The socket: graphql-transport-ws (the protocol of the npm package graphql-ws), hardened.
 
-A message that breaks the protocol closes the socket with the protocol's code. What is wrong with one operation ends
-that operation with an `error` message, and the others go on.
+A message that breaks the protocol closes the socket with the protocol's code. An error in one operation ends that
+operation with an `error` message, and the others continue.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from services.error import RequestError, ServerUnavailable, SottoError
 
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 INTERNAL_ERROR = 1011
-PROTOCOL_NOT_OFFERED = 4406  # as the npm package graphql-ws has it
-FAREWELL_SECONDS = 0.5  # how long the streams of a session that has ended may take to say so
+PROTOCOL_NOT_OFFERED = 4406  # as in the npm package graphql-ws
+FAREWELL_SECONDS = 0.5  # for the streams of an ended session to send their last event
 
 
 class SocketOperation(BaseOperation[Context, None]):
-    """One operation of a socket, with a context of its own."""
+    """One operation of a socket, with its own context."""
 
     __slots__ = ("context", "payload")
 
@@ -58,7 +58,7 @@ class SocketOperation(BaseOperation[Context, None]):
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """One socket: reads its messages one by one, and runs its operations side by side."""
+    """One socket: reads its messages in order, and runs its operations concurrently."""
 
     websocket: SocketAdapter
 
@@ -72,7 +72,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         options: ViewOptions,
     ) -> None:
         super().__init__(
-            view=cast("Any", None),  # asked only by what is overridden here
+            view=cast("Any", None),  # used only by methods that are overridden here
             websocket=websocket,
             context=context,
             root_value=None,
@@ -85,12 +85,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._outliving: set[asyncio.Task[None]] = set()
         self._log = SocketLog(self.context)
         self._seat = ExitStack()
-        self.expires_at = float("inf")  # of the session, in ms since 1970
+        self.expires_at = float("inf")  # end of the session, in ms since 1970
         self.checked_at = time.monotonic()
         self.is_ending = False
 
     async def handle(self) -> None:
-        """Serve until one side closes; a fault of ours closes with 1011 and never tears the connection."""
+        """Serve until one side closes; a bug closes with 1011 and never breaks the connection."""
         self._registry.add(self)
         try:
             await super().handle()
@@ -104,14 +104,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.hang_up()
 
     async def shutdown(self) -> None:
-        """Stop what runs, and wait until it has stopped; but not for mutations, which a cancelled wait would cancel."""
+        """Stop all operations and wait for them, except mutations: cancelling the wait would cancel those."""
         for operation_id, operation in list(self.operations.items()):
             if cast("SocketOperation", operation).context.is_mutation:
                 await self.cleanup_operation(operation_id)
         await super().shutdown()
 
     async def handle_message(self, message: object) -> None:
-        """Check the shape of a message, then act on it."""
+        """Check the shape of a message, then handle it."""
         actions: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "connection_init": self._on_connection_init,
             "ping": self._on_ping,
@@ -148,7 +148,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self.connection_acknowledged = True
 
     async def end_session(self, error: RequestError) -> None:
-        """Close the socket of a session that has ended, once its live streams have said so themselves."""
+        """Close the socket of an ended session, after its live streams have sent their last event."""
         self.is_ending = True
         operations = [cast("SocketOperation", each) for each in self.operations.values()]
         streams = [each.task for each in operations if each.context.is_subscription and each.task is not None]
@@ -157,7 +157,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self._refuse(error)
 
     async def _refuse(self, error: SottoError) -> None:
-        """Close the socket with the code of the error, and its sentence."""
+        """Close the socket with the error's code and sentence."""
         await self.websocket.close(error.close_code, error.detail)
 
     async def _on_ping(self, message: dict[str, Any]) -> None:
@@ -168,7 +168,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self.cleanup_operation(message["id"])
 
     async def _on_subscribe(self, message: dict[str, Any]) -> None:
-        """Start an operation: 1 the protocol's rules; 2 the limit; 3 the session must still be good; 4 a task."""
+        """Start an operation: 1 protocol rules; 2 the limit; 3 check the session; 4 a task."""
         operation_id = message["id"]
         if not self.connection_acknowledged:
             await self.websocket.close(4401, "Unauthorized")
@@ -190,7 +190,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             self.operations[operation_id] = operation
 
     async def _is_welcome(self, operation: SocketOperation) -> bool:
-        """Whether the session is still good: one that ended closes the socket, a busy server refuses this operation."""
+        """Check the session: an ended one closes the socket; a busy server refuses only this operation."""
         try:
             await refresh(operation.context)
         except ServerUnavailable as error:
@@ -202,7 +202,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return False
 
     async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
-        """Execute an operation, and send what it yields; its errors end it alone."""
+        """Execute an operation and send its results; its errors end only this operation."""
         assert isinstance(operation, SocketOperation)
         line = OperationLog(operation.context)
         try:
@@ -222,7 +222,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             line.end()
 
     async def _send_results(self, operation: SocketOperation) -> str:
-        """Send whatever it yields; returns the outcome for the log."""
+        """Send the results; returns the outcome for the log."""
         request = operation_of(operation.payload)
         async with aclosing(await execute(self.schema, request, operation.context, SOCKET_OPERATIONS)) as results:
             async for result in results:
@@ -242,7 +242,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self.operations.pop(id, None)
 
     async def cleanup_operation(self, operation_id: str) -> None:
-        """Stop an operation that the client wants no more of; a mutation runs to its end, unheard."""
+        """Stop an operation that the client completed; a mutation is finished although nobody gets the answer."""
         operation = self.operations.pop(operation_id, None)
         if operation is None or operation.task is None:
             return
@@ -250,6 +250,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if not operation.context.is_mutation:
             operation.task.cancel()
             return
-        operation.completed = True  # from here on it sends nothing
+        operation.completed = True  # it sends nothing from here on
         self._outliving.add(operation.task)
         operation.task.add_done_callback(self._outliving.discard)

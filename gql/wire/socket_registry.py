@@ -18,13 +18,13 @@ from services.viewer import Viewer
 
 log = structlog.get_logger("sotto.socket")
 
-CHECK_SECONDS = 0.25  # an expiry is noticed within this time
-RECHECK_SECONDS = 30.0  # a lost hint is made good within this time
+CHECK_SECONDS = 0.25  # an expired session is noticed within this time
+RECHECK_SECONDS = 30.0  # a lost hint is compensated for within this time
 BATCH = 64  # sockets whose sessions are checked at the same time
 
 
 class OpenSocket(Protocol):
-    """What the registry needs of a socket; `expires_at` is in ms since 1970, `checked_at` in monotonic seconds."""
+    """What the registry needs of a socket; `expires_at` in ms since 1970, `checked_at` in monotonic seconds."""
 
     context: Context
     expires_at: float
@@ -33,16 +33,16 @@ class OpenSocket(Protocol):
 
     @property
     def websocket(self) -> AsyncWebSocketAdapter:
-        """Where it is closed."""
+        """Used to close it."""
         ...
 
     async def end_session(self, error: RequestError) -> None:
-        """Close it, once its live streams have sent the reason."""
+        """Close it, after its live streams have sent the reason."""
         ...
 
 
 class SocketRegistry:
-    """The open sockets of a view; closes them when the server stops, or when a session has ended."""
+    """The open sockets of a view; closes them when the server stops or their session has ended."""
 
     def __init__(self, authenticator: Authenticator, most_per_user: int) -> None:
         self._authenticator = authenticator
@@ -56,32 +56,32 @@ class SocketRegistry:
         return len(self._open)
 
     def add(self, socket: OpenSocket) -> None:
-        """From here on `close` finds it, and its session is checked."""
+        """Register a socket, so that `close` finds it and its session is checked."""
         self._open.add(socket)
         if self._checking is None:
             self._checking = asyncio.create_task(self._check_all())
 
     def remove(self, socket: OpenSocket) -> None:
-        """It is closed. Without any open socket no task runs."""
+        """Remove a closed socket. No task runs while there are no sockets."""
         self._open.discard(socket)
         if not self._open and self._checking is not None:
             self._checking.cancel()
             self._checking = None
 
     def seat(self, viewer: Viewer | None, remote: str) -> AbstractContextManager[None]:
-        """A place for a socket of this person, or without one of this network; RateLimited if all are taken."""
+        """Reserve a place for a socket of this person, or network if anonymous; RateLimited if all are taken."""
         if viewer is None:
             return self._limit.held(network_of(remote))
-        # A device that waits to be trusted takes no place of its owner's.
+        # An untrusted device does not use up its owner's places.
         return self._limit.held(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
-        """Close every socket, or those of the viewers that are meant; returns when all are closed."""
+        """Close all sockets, or those of the given viewers; returns when all are closed."""
         meant = [each for each in self._open if is_meant is None or is_meant(each.context.viewer)]
         await asyncio.gather(*(each.websocket.close(code, reason) for each in meant), return_exceptions=True)
 
     def _check_user(self, user_id: int) -> None:
-        """Check the sockets of a user, or of a key that acts for them, some of whose credentials have ended."""
+        """Check the sockets of a user, or of a key that acts for them, after some of their credentials have ended."""
         for socket in self._open:
             viewer = socket.context.viewer
             if viewer is not None and user_id in (viewer.user_id, viewer.acting_id):
@@ -98,7 +98,7 @@ class SocketRegistry:
                 await asyncio.gather(*(self._check(each) for each in due[start : start + BATCH]))
 
     async def _check(self, socket: OpenSocket) -> None:
-        """End a socket whose session is no longer good; where the server is too busy to say, check it again in 1 s."""
+        """End a socket whose session is no longer valid; if the server is too busy to check, try again in 1 s."""
         viewer = socket.context.viewer
         if viewer is None or socket.is_ending:
             return

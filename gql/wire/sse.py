@@ -12,15 +12,15 @@ from gql.wire.negotiation import EVENT_STREAM
 from gql.wire.operation import Steps
 from services.error import SottoError
 
-# A comment, so that proxies and clients see that the stream lives (HTML, server-sent events, §9.2.7). Frames end in LF
-# alone: clients split on it, and the standard allows it.
+# A comment, so that proxies and clients see that the stream is alive (HTML, server-sent events, §9.2.7). Frames end in
+# LF alone: clients split on it, and the standard allows it.
 HEARTBEAT = b":\n\n"
-# The empty data is meant: a browser's EventSource drops an event that has none.
+# The empty data is intended: a browser's EventSource drops an event without data.
 COMPLETE = b"event: complete\ndata:\n\n"
 
 
 class EventStream:
-    """One answer that stays open until its operation ends or the client leaves."""
+    """One response that stays open until its operation ends or the client leaves."""
 
     def __init__(
         self, request: web.Request, context: Context, *, heartbeat_seconds: float, send_seconds: float
@@ -29,14 +29,14 @@ class EventStream:
         self._context = context
         self._heartbeat_seconds = heartbeat_seconds
         self._send_seconds = send_seconds
-        no_buffering = {"X-Accel-Buffering": "no"}  # nginx would hold the frames back
+        no_buffering = {"X-Accel-Buffering": "no"}  # nginx would buffer the frames
         self._response = web.StreamResponse(headers={**headers_of(EVENT_STREAM, context), **no_buffering})
 
     async def send(self, steps: Steps) -> web.StreamResponse:
         """Send the results as they come, then `complete`.
 
-        Raises ConnectionError when the client has left, and when it does not read for the time-out. Whoever is cut off,
-        so or by a cancellation, sees a connection that broke, never a `complete`.
+        Raises ConnectionError when the client has left or reads nothing for `send_seconds`. In both cases, and on
+        cancellation, the client sees a broken connection, never `complete`.
         """
         try:
             await self._response.prepare(self._request)
@@ -47,13 +47,13 @@ class EventStream:
             cut(self._request)
             raise
         except ConnectionError:
-            if self._context.is_mutation:  # it runs to its end, unheard
+            if self._context.is_mutation:  # a mutation is finished although nobody gets the answer
                 await asyncio.wait([steps.upcoming])
             raise
         return self._response
 
     async def _next_body(self, steps: Steps) -> dict[str, object] | None:
-        """What comes next, or None at the end; meanwhile a heartbeat now and then."""
+        """The next frame, or None at the end; a heartbeat while there is no result."""
         while not (await asyncio.wait([steps.upcoming], timeout=self._heartbeat_seconds))[0]:
             await self._write(HEARTBEAT)
         try:
@@ -74,7 +74,7 @@ class EventStream:
 
 
 def cut(request: web.Request) -> None:
-    """End the connection without the last chunk, so that the client knows that the stream was not complete."""
+    """End the connection without the last chunk, so that the client knows that the stream is incomplete."""
     transport: Any = request.transport
     if transport is not None:
         transport.abort()

@@ -1,6 +1,6 @@
-"""Uploads: a multipart request read in one pass, its files streamed to the service that keeps them.
+"""Uploads: a multipart request read in one pass, its files streamed to the service that stores them.
 
-The GraphQL multipart request specification (jaydenseric, version 2): the part `operations` with null where files go,
+The GraphQL multipart request specification (jaydenseric, version 2): the part `operations` with null in place of files,
 the part `map` from the names of the file parts to those places, then the files.
 """
 
@@ -29,9 +29,9 @@ PREFLIGHT_HEADER = "GraphQL-Require-Preflight"
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Bytes of the part `operations` and of the whole request, files in it, seconds of silence and in all.
+    """Bytes of the part `operations` and of the whole request with its files; seconds without data and in total.
 
-    A file that goes to several places counts as often, among the files and with its bytes.
+    A file that has several places counts once for each, in number and in bytes.
     """
 
     operations_bytes: int
@@ -43,13 +43,13 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file goes: an item of a list, or a member of an object, that is null in `operations`."""
+    """The place of a file: an item of a list, or a member of an object, that is null in `operations`."""
 
     parent: list[object] | dict[str, object]
     key: int | str
 
     def is_free(self) -> bool:
-        """Whether null stands there, and not a file already."""
+        """Whether it still holds null, and no file."""
         if isinstance(self.parent, list):
             return isinstance(self.key, int) and self.key < len(self.parent) and self.parent[self.key] is None
         return self.key in self.parent and self.parent[self.key] is None
@@ -60,9 +60,9 @@ class Place:
 
 @dataclass(slots=True)
 class MultipartRequest:
-    """One multipart request on its way in; `files` are those received, whatever came of the request.
+    """One multipart request being received; `files` are those received, whether or not the request succeeded.
 
-    Whoever made it calls `discard` at the end, always: files that a message was made of stay.
+    The caller must call `discard` at the end; files that a message has attached stay.
     """
 
     context: Context
@@ -71,10 +71,10 @@ class MultipartRequest:
     _copied_bytes: int = 0
 
     async def receive(self, request: web.BaseRequest) -> Operation:
-        """Read the request: 1 `operations`, 2 `map`, 3 every file to its place; what does not fit is refused unread.
+        """Read the request: 1 `operations`, 2 `map`, 3 each file to its place; refuses a wrong part before its content.
 
-        Raises HttpRefusal (BAD_MULTIPART, CSRF_BLOCKED, PAYLOAD_TOO_LARGE, TIMEOUT), BadRequest, and Unauthenticated
-        when an anonymous request brings files, before their first byte is read.
+        Raises HttpRefusal (BAD_MULTIPART, CSRF_BLOCKED, PAYLOAD_TOO_LARGE, TIMEOUT), BadRequest, and Unauthenticated if
+        an anonymous request has files, before their first byte is read.
         """
         check_preflight(request)
         limits = self.limits
@@ -95,9 +95,9 @@ class MultipartRequest:
         return operation
 
     async def _fill(self, places: Sequence[Place], head: PartHead, reader: MultipartReader) -> None:
-        """Receive a file, and put it into its first place and a copy of its own into each of the others.
+        """Receive a file; put it into its first place, and a copy into each of the others.
 
-        A file belongs to one message, which takes it out of the disk's waiting room: two places may be two messages.
+        A file belongs to one message, which takes it from the staging folder; two places may be two messages.
         """
         service, viewer = self.context.services.attachment, self.context.signed_in()
         for _ in places:
@@ -114,7 +114,7 @@ class MultipartRequest:
             place.fill(UploadedPart(copied))
 
     async def discard(self) -> None:
-        """Give up the files that no message was made of; a failure is logged, because the answer stands without it."""
+        """Discard the files that no message attached; a failure is only logged and does not change the response."""
         while self.files:
             try:
                 await self.context.services.attachment.discard(self.files.pop())
@@ -123,7 +123,7 @@ class MultipartRequest:
 
 
 def check_preflight(request: web.BaseRequest) -> None:
-    """Refuse what a form on a foreign page could send: browsers ask before they send either of these headers."""
+    """Refuse what a form on a foreign page could send: browsers send a preflight before either of these headers."""
     if "Authorization" not in request.headers and PREFLIGHT_HEADER not in request.headers:
         message = f"Send the header `{PREFLIGHT_HEADER}: 1` (or `Authorization`) with a multipart request."
         raise HttpRefusal(403, "CSRF_BLOCKED", message)
@@ -134,7 +134,7 @@ def boundary_of(request: web.BaseRequest) -> str | None:
 
 
 async def _text_of(reader: MultipartReader, name: str, limit_bytes: int) -> bytes:
-    """The content of the next part, which must be this one."""
+    """The content of the next part, which must have this name."""
     head = await reader.next_part()
     if head is None or head.name != name:
         raise malformed("Send the parts in the order `operations`, `map`, files.")
@@ -160,9 +160,9 @@ def _decode_part(name: str, text: bytes) -> object:
 
 
 def places_of(text: bytes, operation: Operation, max_files: int) -> dict[str, list[Place]]:
-    """The part `map`, checked against the operation: the places of every file by the name of its part.
+    """Check the part `map` against the operation; returns the places of every file by the name of its part.
 
-    A path must lead to a null in the variables, and to each at most one.
+    Each path must lead to a null in the variables, and no two paths to the same one.
     """
     files = _decode_part("map", text)
     if not isinstance(files, dict):
@@ -186,15 +186,15 @@ def places_of(text: bytes, operation: Operation, max_files: int) -> dict[str, li
 
 
 def _count_members(text: bytes) -> int:
-    """The members of the outer object with the doubled ones, of which `decode` keeps the last; -1 for too deep ones."""
+    """The number of members with duplicate keys, of which `decode` keeps the last; -1 if nested too deeply."""
     try:
         return len(json.loads(text, object_pairs_hook=list))
-    except (ValueError, RecursionError):  # below a doubled key stands what only this parser refuses
+    except (ValueError, RecursionError):  # only this parser refuses values under a duplicate key
         return -1
 
 
 def _place_at(path: str, operation: Operation) -> Place:
-    """Follow `variables.a.0.b` from the operation; raises BAD_MULTIPART where it does not lead to a null."""
+    """Follow `variables.a.0.b` from the operation; raises BAD_MULTIPART if it does not lead to a null."""
     keys = path.split(".")
     target: object = {"variables": operation.variables}
     for key in keys[:-1]:
@@ -206,7 +206,7 @@ def _place_at(path: str, operation: Operation) -> Place:
 
 
 def _member(target: object, key: str) -> object:
-    """What stands under this key; None where nothing does."""
+    """The value under this key; None if there is none."""
     if isinstance(target, list):
         index = _key_of(target, key)
         return target[index] if isinstance(index, int) and index < len(target) else None
@@ -214,6 +214,6 @@ def _member(target: object, key: str) -> object:
 
 
 def _key_of(target: object, key: str) -> int | str:
-    """The key as its container wants it: a list is counted from 0, in ASCII digits."""
+    """The key as its container expects it: a list index is 0 or more, in ASCII digits."""
     is_index = isinstance(target, list) and key.isascii() and key.isdigit() and len(key) < 7
     return int(key) if is_index else key

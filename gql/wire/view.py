@@ -1,4 +1,4 @@
-"""The view: GraphQL over HTTP, as one story from the request line to the answer; WebSockets go to socket.py."""
+"""The view: GraphQL over HTTP, from the request line to the response; socket.py serves WebSockets."""
 
 import asyncio
 import secrets
@@ -53,11 +53,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the silence that is allowed within it
+UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the allowed idle time
 
 
 class View:
-    """The handler of `/graphql`: HTTP, and the way to its sockets."""
+    """The handler of `/graphql`: HTTP, and the upgrade to sockets."""
 
     def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
         self.schema = schema
@@ -77,7 +77,7 @@ class View:
         )
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer any request: whatever goes wrong has GraphQL's shape, a code, and the type that was asked for."""
+        """Answer any request; every error has GraphQL's shape, a code, and the requested media type."""
         context = self.context_of(request)
         media_type = media_type_for(accept_of(request))
         try:
@@ -87,7 +87,7 @@ class View:
         except HttpRefusal as error:
             refusal = error
         except PersistedQueryNotSupported as error:
-            # As Apollo's server answers: what only asks for the document is no failure to clients of application/json.
+            # As Apollo's server: to clients of application/json, a request for the document is not a failure.
             refusal = refusal_of(error, 200 if media_type == JSON else None)
         except SottoError as error:
             refusal = refusal_of(error)
@@ -98,7 +98,7 @@ class View:
         return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
 
     async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
-        """1 method and types; 2 who asks; 3 what, from the URL, JSON or parts; 4 execution; 5 the answer."""
+        """1 method and types; 2 the viewer; 3 the operation: URL, JSON or parts; 4 execution; 5 the response."""
         accept = accept_of(request)
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
@@ -110,7 +110,7 @@ class View:
         return await self._outlive(self._respond(request, context, accept), context)
 
     async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
-        """Execute, and answer in one piece or as a stream: which of them, is known once the document is read."""
+        """Execute, and answer with one body or a stream: which one is known once the document is read."""
         results = self._results(request, context, accept)
         if takes_stream(accept):
             async with aclosing(Steps(results)) as steps:
@@ -127,7 +127,7 @@ class View:
         return respond(body_of(result), media_type, context, status_of(result, media_type))
 
     async def _results(self, request: web.Request, context: Context, accept: str) -> Results:
-        """Read the operation from the URL, JSON or parts, and execute it; files that nobody claimed are discarded."""
+        """Read the operation from the URL, JSON or parts, and execute it; discards files that no message attached."""
         allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
         if takes_stream(accept):
             allowed |= STREAM_OPERATIONS
@@ -149,7 +149,7 @@ class View:
         return operation_of(decode(await body.read_all()))
 
     async def _stream(self, request: web.Request, context: Context, steps: Steps) -> web.StreamResponse:
-        """Answer with Server-Sent Events until the operation ends, the client leaves or the server stops."""
+        """Stream Server-Sent Events until the operation ends, the client leaves or the server stops."""
         if steps.upcoming.done() and (result := steps.upcoming.result()) is not None:
             check_method(result)
         options, task = self.options, asyncio.current_task()
@@ -180,7 +180,7 @@ class View:
         return response
 
     async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:
-        """Await the work; when the client goes away a mutation still runs to its end, anything else is stopped."""
+        """Await the work; if the client leaves, a mutation still finishes, anything else is cancelled."""
         task = asyncio.create_task(work)
         self.keep(task)
         try:
@@ -192,12 +192,12 @@ class View:
             raise
 
     def keep(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task that nobody may be awaiting any more; `drain` waits for it."""
+        """Keep a reference to a task that nobody may await any more; `drain` waits for it."""
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def drain(self, seconds: float = 3.0) -> None:
-        """Refuse new sockets, close the open ones with 1001, cut streams, give what else runs this long to finish."""
+        """Refuse new sockets, close open ones with 1001, end streams, and let other work finish within this time."""
         self._is_draining = True
         for stream in self._streams:
             stream.cancel()
@@ -206,13 +206,13 @@ class View:
         await asyncio.wait(pending, timeout=seconds)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        """For browsers, a link with an operation in it too: they show it, and run nothing that nobody has read."""
+        """The page for browsers, also for a link with an operation: they show it, and run it only on request."""
         if self.options.page is None:
             raise HttpRefusal(404, BAD_REQUEST, "This server shows no explorer; send GraphQL and accept JSON.")
         return await self.options.page(request)
 
     def context_of(self, request: web.Request) -> Context:
-        """The context of a request before it is known who asks."""
+        """The context of a request before the viewer is known."""
         context = request[CONTEXT] = Context(
             services=self.services,
             viewer=None,
@@ -229,7 +229,7 @@ class View:
 
 
 async def _wait_until_read(steps: Steps, context: Context) -> None:
-    """Until it is known what kind of operation this is, or that none of it will be executed."""
+    """Wait until the kind of the operation is known, or that nothing will be executed."""
     prepared = asyncio.create_task(context.prepared.wait())
     await asyncio.wait([steps.upcoming, prepared], return_when=asyncio.FIRST_COMPLETED)
     prepared.cancel()
