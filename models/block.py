@@ -1,8 +1,8 @@
 """Blocks: who has blocked whom."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from peewee import BigIntegerField, CompositeKey
+from peewee import BigIntegerField, CompositeKey, fn
 
 from models.base import Base
 from models.prepared import Command, IdList, Param, Query, Value
@@ -22,6 +22,16 @@ class Block(Base):
 class BlockRow(NamedTuple):
     blocked_id: int
     at: int
+
+
+def is_blocked(blocker: Any, blocked: Any) -> Any:
+    """Whether `blocker` has blocked `blocked`; both are columns or parameters of the query around it."""
+    return fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == blocker, Block.blocked_id == blocked))
+
+
+def is_blocked_either_way(user: Any, other: Any) -> Any:
+    """Whether one of the two has blocked the other."""
+    return is_blocked(user, other) | is_blocked(other, user)
 
 
 PUT = Command(

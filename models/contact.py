@@ -1,10 +1,8 @@
 """Contacts: the other members of a user's conversations, who may see their presence and their read positions."""
 
-from typing import Any
+from peewee import JOIN, fn
 
-from peewee import JOIN, Field, fn
-
-from models.block import Block
+from models.block import is_blocked_either_way
 from models.member import OPEN_STATES, Member
 from models.prepared import IdList, Param, Value
 from models.setting import Setting
@@ -12,15 +10,6 @@ from models.setting import Setting
 _VIEWER = Param("viewer")
 _THEIRS = Member.alias("theirs")
 _OWN = Setting.alias("own")
-
-
-def _is_blocked(user_id: Field) -> Any:
-    """Whether one of this user and the viewer has blocked the other."""
-    mine = Block.select(Block.at).where(Block.blocker_id == _VIEWER, Block.blocked_id == user_id)
-    theirs = Block.select(Block.at).where(Block.blocker_id == user_id, Block.blocked_id == _VIEWER)
-    return fn.EXISTS(mine) | fn.EXISTS(theirs)
-
-
 _SHARED = (
     Member.select(_THEIRS.user_id)
     .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
@@ -29,7 +18,7 @@ _SHARED = (
         Member.request_state.in_(OPEN_STATES),
         _THEIRS.request_state.in_(OPEN_STATES),
         _THEIRS.user_id != _VIEWER,
-        ~_is_blocked(_THEIRS.user_id),
+        ~is_blocked_either_way(_VIEWER, _THEIRS.user_id),
     )
     .distinct()
 )
@@ -56,7 +45,7 @@ def _learning(setting: str) -> Value[int]:
             _THEIRS.user_id != _VIEWER,
             fn.COALESCE(getattr(Setting, setting), 1) == 1,
             fn.COALESCE(getattr(_OWN, setting), 1) == 1,
-            ~_is_blocked(_THEIRS.user_id),
+            ~is_blocked_either_way(_VIEWER, _THEIRS.user_id),
         )
     )
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from peewee import BigIntegerField, CompositeKey, Expression, TextField, fn
 
 from models.base import SEQ_BITS, Base
-from models.block import Block
+from models.block import is_blocked
 from models.member import Member
 from models.prepared import Command, IdList, OneValue, Param, Query
 
@@ -57,9 +57,7 @@ OF_MESSAGES = Query(
                 Reaction.message_id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
             )
         ),
-        ~fn.EXISTS(
-            Block.select(Block.at).where(Block.blocker_id == Param("viewer"), Block.blocked_id == Reaction.user_id)
-        ),
+        ~is_blocked(Param("viewer"), Reaction.user_id),
     ),
     ReactionRow,
 )

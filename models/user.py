@@ -8,7 +8,7 @@ from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
 
 from models import request as requests
 from models.base import Base, new_id, now_ms
-from models.block import Block
+from models.block import is_blocked
 from models.conversation import Direct
 from models.follow import Follow
 from models.member import Member
@@ -128,8 +128,8 @@ _SEEN = (
         User.avatar_url,
         User.is_bot,
         User.state,
-        fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == _VIEWER, Block.blocked_id == User.id)),
-        fn.EXISTS(Block.select(Block.at).where(Block.blocker_id == User.id, Block.blocked_id == _VIEWER)),
+        is_blocked(_VIEWER, User.id),
+        is_blocked(User.id, _VIEWER),
         fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == _VIEWER, Mute.muted_id == User.id)),
         fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == _VIEWER, Follow.followed_id == User.id)),
         fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == User.id, Follow.followed_id == _VIEWER)),
