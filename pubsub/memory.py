@@ -1,4 +1,4 @@
-"""Hints inside one process, for the embedded mode."""
+"""Hints inside one process."""
 
 import asyncio
 from collections import deque

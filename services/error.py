@@ -5,7 +5,7 @@ SottoError
 │   ├── InvalidInput         issues: every one of them
 │   ├── RecipientsRejected   rejections: every one of them
 │   ├── AttachmentsRejected  rejections: every one of them
-│   ├── NotFound             also: it exists, and is not the viewer's to see
+│   ├── NotFound             also for what the viewer may not see
 │   ├── PermissionDenied
 │   ├── RateLimited          retry_after_seconds
 │   ├── IdempotencyConflict  existing_message_id

@@ -1,4 +1,4 @@
-"""The sweeper: what follows a commit, and what has had its time."""
+"""The sweeper: work that follows a commit, and the deletion of what has expired."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ EXPIRED_BATCH = 100
 
 
 class Sweeper:
-    """Three tasks: search index and thumbnails follow messages within a second; every ten minutes old things go."""
+    """Three tasks: index texts and make thumbnails within a second of a message; delete expired data every ten minutes."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Sweeper:
         self._tasks: list[asyncio.Task[None]] = []
 
     def also(self, *sweeps: Callable[[], Awaitable[None]]) -> None:
-        """Adds what `sweep` does besides."""
+        """Adds parts to every sweep."""
         self._others += sweeps
 
     def start(self) -> None:
@@ -55,7 +55,7 @@ class Sweeper:
         ]
 
     async def stop(self) -> None:
-        """Ends both tasks; what is left to do is done after the next start."""
+        """Ends the tasks; what is left is done after the next start."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -64,19 +64,19 @@ class Sweeper:
         self._tasks.clear()
 
     async def index(self) -> None:
-        """Moves waiting texts into the search index until none waits."""
+        """Adds pending texts to the search index until none is left."""
         while await self._database.write(index_messages, INDEX_BATCH) == INDEX_BATCH:
             await asyncio.sleep(0)
 
     async def shrink(self) -> None:
-        """Makes the thumbnails that are waited for."""
+        """Makes the thumbnails that messages wait for."""
         await self._thumbnailer.work()
 
     async def sweep(self) -> None:
-        """Takes uploads that expired, sessions that ended, old events; then what no row names in the storage.
+        """Does every part: deletes expired uploads, sessions and events, then stored bytes that no row refers to.
 
-        Each part stands for itself: one that fails is logged, and keeps no other from its turn. Bytes that a row had
-        wait in the quarantine before they go.
+        A part that fails is logged, and the others are still done. Bytes that a row once referred to are kept in the
+        quarantine first.
         """
         parts = [self._delete_expired_files, self._uploads.delete_expired, *self._others]
         for part in [*parts, self._delete_expired_sessions, self._trim_events, self._sweep_storage]:

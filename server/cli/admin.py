@@ -12,7 +12,9 @@ from server.output import Data, run, settings_of
 user = typer.Typer(help="Manage accounts; also while the server runs.", no_args_is_help=True)
 key = typer.Typer(help="Manage API keys; also while the server runs.", no_args_is_help=True)
 report = typer.Typer(help="Review reports of messages; also while the server runs.", no_args_is_help=True)
-storage = typer.Typer(help="Link the storage to the database; also while the server runs.", no_args_is_help=True)
+storage = typer.Typer(
+    help="Tell this server that a folder or bucket belongs to its database; also while it runs.", no_args_is_help=True
+)
 PasswordFromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 

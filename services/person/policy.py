@@ -1,4 +1,7 @@
-"""The policy: who may write to whom, decided by one function for every path, before a send and inside of it."""
+"""The policy: who may write to whom, decided by one function for every path, before a send and inside of it.
+
+docs/sources.md describes the systems that are named here beside their rules.
+"""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -356,6 +356,7 @@ def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     limits = set(Limits.__dataclass_fields__) - WITHOUT_SETTING
 
+    assert WITHOUT_SETTING.isdisjoint(Settings.model_fields)
     for name in limits:
         setting = SETTING_OF.get(name, name)
         usual = getattr(load_settings(), setting)
