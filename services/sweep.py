@@ -23,7 +23,7 @@ EXPIRED_BATCH = 100
 
 
 class Sweeper:
-    """Three tasks: index texts and make thumbnails within a second of a message; delete expired data every ten minutes."""
+    """Three tasks: the search index and thumbnails within a second of a message; a sweep every ten minutes."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether no visible sentence before it says that it is not run, and why."""
+        """Whether no sentence before it, in the text or in a comment, says that it is not run, and why."""
         return NOT_RUN not in self.before
 
     def __str__(self) -> str:

@@ -112,11 +112,20 @@ def test_all_code_stands_in_blocks_that_are_tested(page: Path) -> None:
 
 
 def test_what_is_not_run_says_why() -> None:
-    """In a sentence that a reader sees: `Not run by the tests…: …`."""
+    """In a sentence or a comment before it: `Not run by the tests…: …`."""
     silent = [block for block in BLOCKS if not block.is_run]
 
     assert [str(block) for block in silent if not re.search(rf"{NOT_RUN}[^:]*: \w", block.before)] == []
     assert len(silent) <= 3, "what is not run is the exception"
+
+
+def test_a_block_of_another_user_says_who_is_signed_in() -> None:
+    """In the sentence before it: no reader sees the name behind the language of a fence."""
+    theirs = [block for block in of("graphql") if block.words]
+    pattern = r"Signed in as {}\b[^.]*:$"
+
+    assert theirs
+    assert [str(block) for block in theirs if not re.search(pattern.format(block.words[0]), block.before)] == []
 
 
 @pytest.mark.parametrize("block", of("graphql"), ids=str)
