@@ -20,15 +20,15 @@ class Hint(NamedTuple):
 
 
 class EphemeralKind(IntEnum):
-    """What happened; the comment says what `subject_id` names."""
+    """What happened; the comments say what `subject_id` is."""
 
-    TYPING = 0  # a conversation, in which `actor_id` types until `until`, or has stopped for 0
-    PRESENCE = 1  # the user whose presence is different
-    PRESENCE_WITHDRAWN = 2  # the user whose presence the listener could see, and no longer can
+    TYPING = 0  # a conversation in which `actor_id` is typing until `until`; 0: has stopped
+    PRESENCE = 1  # the user whose presence has changed
+    PRESENCE_WITHDRAWN = 2  # a user whose presence the listener can no longer see
 
 
 class EphemeralEvent(NamedTuple):
-    """An event that is never stored and may be lost: worth a look now, and nothing later. `until` in ms since 1970."""
+    """An event that is never stored and can be lost. `until` is in ms since 1970."""
 
     user_id: int
     kind: EphemeralKind
@@ -38,18 +38,18 @@ class EphemeralEvent(NamedTuple):
 
 
 class Mailbox(Protocol):
-    """One listener's hints and ephemeral events; a context manager that stops listening at its end.
+    """The hints and ephemeral events of one listener; a context manager that stops listening on exit.
 
-    Hints that arrive while nobody waits become one: a mailbox has the bound of one, and a slow listener holds up
-    nobody and costs no memory. It goes back to the log, as everybody does.
+    Hints that arrive before the next `wait` are merged into one, so a slow listener costs no memory and delays nobody.
+    It reads the log anyway.
     """
 
     async def wait(self, timeout_seconds: float) -> bool:
-        """True at the first hint or event since the last call, or since it was opened; False at the timeout."""
+        """Returns True on the first hint or event since the last call; False on timeout."""
         ...
 
     def take_ephemeral(self) -> list[EphemeralEvent]:
-        """Those that came since the last call, the oldest lost where they were more than EPHEMERAL_LIMIT."""
+        """The ephemeral events since the last call; if there were more than EPHEMERAL_LIMIT, the oldest are lost."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -60,16 +60,16 @@ class Mailbox(Protocol):
 
 
 class PubSub(Protocol):
-    """Carries hints from those who wrote to those who listen."""
+    """Delivers hints and ephemeral events to listeners."""
 
     def publish(self, hints: list[Hint]) -> None:
-        """Wakes the listeners of these users; called after the commit, returns at once, never raises."""
+        """Wakes the listeners of these users. Call it after the commit; returns immediately and never raises."""
         ...
 
     def publish_ephemeral(self, events: Iterable[EphemeralEvent]) -> None:
-        """Hands the events to those who listen now; returns at once, never raises."""
+        """Delivers events to current listeners; returns immediately and never raises."""
         ...
 
     def listen(self, user_id: int) -> Mailbox:
-        """Opens a mailbox: every hint published after this call reaches it, or is lost."""
+        """Opens a mailbox, which gets every hint published after this call, unless the hint is lost."""
         ...

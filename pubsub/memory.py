@@ -10,7 +10,7 @@ from pubsub.base import EPHEMERAL_LIMIT, EphemeralEvent, Hint
 
 
 class MemoryMailbox:
-    """An `asyncio.Event` that a hint sets and a wait clears, and a few ephemeral events."""
+    """An `asyncio.Event`, set by hints and cleared by `wait`, and the latest ephemeral events."""
 
     __slots__ = ("_ephemeral", "_event", "_pubsub", "_user_id")
 
@@ -21,11 +21,9 @@ class MemoryMailbox:
         self._ephemeral: deque[EphemeralEvent] = deque(maxlen=EPHEMERAL_LIMIT)
 
     def wake(self) -> None:
-        """Called by the publisher, for a hint."""
         self._event.set()
 
     def put(self, event: EphemeralEvent) -> None:
-        """Called by the publisher, for an ephemeral event."""
         self._ephemeral.append(event)
         self._event.set()
 
@@ -55,7 +53,7 @@ class MemoryMailbox:
 
 
 class MemoryPubSub:
-    """Listeners by user; publishing costs nothing for users whom nobody listens to."""
+    """Mailboxes by user."""
 
     def __init__(self) -> None:
         self._mailboxes: dict[int, set[MemoryMailbox]] = {}
@@ -79,7 +77,7 @@ class MemoryPubSub:
         return mailbox
 
     def forget(self, user_id: int, mailbox: MemoryMailbox) -> None:
-        """Closes a mailbox; a second time it does nothing."""
+        """Closes a mailbox; does nothing the second time."""
         mailboxes = self._mailboxes.get(user_id)
         if mailboxes is not None:
             mailboxes.discard(mailbox)
@@ -87,5 +85,5 @@ class MemoryPubSub:
                 del self._mailboxes[user_id]
 
     def listeners(self) -> int:
-        """How many mailboxes are open."""
+        """The number of open mailboxes."""
         return sum(map(len, self._mailboxes.values()))
