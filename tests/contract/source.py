@@ -1,4 +1,4 @@
-"""The program's source as trees: what it refuses with, how it closes sockets, and what it logs."""
+"""Finds error codes, close codes and log entries in the source code."""
 
 import ast
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ ROOMS = ("server", "gql", "services", "models", "storage", "pubsub")
 
 
 def calls(*names: str) -> Iterator[ast.Call]:
-    """Calls of these functions, or of methods with these names."""
+    """Calls of functions or methods with these names."""
     return (call for call in _found()[0] if _name_of(call.func) in names)
 
 
 def value_of(node: ast.AST) -> object:
-    """A constant, or what a module assigns to the name or a class to its attribute; None for anything else."""
+    """The value of a constant, name or class attribute; None for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
     constants = _found()[1]
@@ -42,7 +42,7 @@ def _found() -> tuple[list[ast.Call], dict[str, object]]:
 
 
 def refusals() -> set[tuple[int, str]]:
-    """Status and code of every refusal that is written out."""
+    """Status and code of every `refuse` with constants."""
     found = set()
     for call in calls("HttpRefusal"):
         status, code = (value_of(argument) for argument in call.args[:2])
@@ -52,7 +52,7 @@ def refusals() -> set[tuple[int, str]]:
 
 
 def log_lines() -> list[tuple[str, str, set[str]]]:
-    """Level, event and the fields that are written out, of each line that the program logs."""
+    """Level, event and constant fields of each log call."""
     found = []
     for level in ("debug", "info", "warning", "error"):
         for call in calls(level):

@@ -1,4 +1,4 @@
-"""The law of access: whatever a service does in somebody's name, it first asks what their credential is good for."""
+"""Every service method with a viewer checks what the credentials allow before it accesses data."""
 
 import ast
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def methods() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
 
 
 def calls_of(node: ast.AST) -> list[tuple[str, str]]:
-    """What is called on which attribute, such as ("_database", "read"), in the order of the text."""
+    """Calls on attributes, such as ("_database", "read"), in source order."""
     found = []
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
@@ -44,8 +44,8 @@ def calls_of(node: ast.AST) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "node"), list(methods()), ids=lambda value: value if isinstance(value, str) else "")
-def test_no_road_leads_around_the_rights(name: str, node: ast.AST) -> None:
-    """Who touches the database for a viewer goes through a door that asks, or asks before: `viewer.check(…)`."""
+def test_every_method_checks_the_credentials(name: str, node: ast.AST) -> None:
+    """A method that uses the database for a viewer calls a checking function, or `viewer.check(…)` before."""
     calls = calls_of(node)
     bare = [index for index, (owner, call) in enumerate(calls) if owner == "_database" and call in BARE]
     asked = [index for index, call in enumerate(calls) if call in (("viewer", "check"), ("self", "_check"))]
@@ -53,13 +53,13 @@ def test_no_road_leads_around_the_rights(name: str, node: ast.AST) -> None:
     assert not bare or (asked and asked[0] < bare[0]) or name in FREE
 
 
-def test_the_exceptions_are_there_still() -> None:
-    """A name that is gone is an exception for whoever takes it next."""
+def test_the_exceptions_exist() -> None:
+    """An exception for a removed method would apply to a new one with its name."""
     assert set(FREE) <= {name for name, _ in methods()}
 
 
-def test_the_law_sees_a_road_around() -> None:
-    """The test can fail."""
+def test_a_missing_check_is_found() -> None:
+    """The test above can fail."""
     source = "class S:\n    async def f(self, viewer):\n        return await self._database.read(g, viewer.user_id)\n"
 
     assert ("_database", "read") in calls_of(ast.parse(source))

@@ -21,7 +21,7 @@ _TEMPLATE = re.compile(r"`([^`]*)`")
 
 
 def documents() -> dict[str, str]:
-    """Every operation of query.js with the fragments it names, as the page sends it."""
+    """Every operation of query.js with its fragments, as the page sends it."""
     templates = [
         text.replace("${refusal}", "... on UserError { detail code }")
         for text in _TEMPLATE.findall(SCRIPTS["query.js"])
@@ -43,20 +43,20 @@ def documents() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", documents())
 def test_every_operation_fits_the_schema_and_the_limits(name: str) -> None:
-    """A change of the schema that would break the page is seen here, before a browser."""
+    """A schema change that breaks the page is found without a browser."""
     assert validate(SERVED, parse(documents()[name])) == []
     assert validate(SERVED, parse(documents()[name]), [limit_rule()]) == []
 
 
-def test_there_are_as_many_operations_as_the_page_names() -> None:
-    """So that none escapes the test above by the way it is written."""
+def test_every_operation_of_the_page_is_found() -> None:
+    """No operation is missed by the test above."""
     keys = re.findall(r"^  (\w+): `", SCRIPTS["query.js"], re.MULTILINE)
 
     assert len(documents()) == len(keys) > 30
 
 
-def test_every_language_has_every_text_with_the_same_places() -> None:
-    """Issue 7: texts in one JSON per language."""
+def test_every_language_has_every_text_with_the_same_placeholders() -> None:
+    """Issue 7: one JSON file per language."""
     assert set(LANGUAGES) == set(re.findall(r'"(\w+)"', re.search(r"LANGUAGES = (\[.*?\])", SCRIPTS["text.js"])[1]))  # type: ignore[index]
     english = LANGUAGES["en"]
     for texts in LANGUAGES.values():
@@ -70,8 +70,8 @@ def places(text: str | dict[str, str]) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", json.dumps(text)))
 
 
-def test_every_text_that_is_asked_for_is_there_and_the_other_way_round() -> None:
-    """Keys that are put together (`error.${code}`) count by their beginning."""
+def test_every_text_exists_and_is_used() -> None:
+    """Composed keys (`error.${code}`) count by their prefix."""
     asked, families = set(), set()
     for script in SCRIPTS.values():
         asked |= set(re.findall(r'\b(?:t|has)\("([\w.]+)"', script))
@@ -90,8 +90,8 @@ def test_every_text_that_is_asked_for_is_there_and_the_other_way_round() -> None
     assert {key for key in known - asked if not key.startswith(tuple(families))} == set()
 
 
-def test_every_reason_that_a_person_may_meet_has_words_of_its_own() -> None:
-    """Reasons of reports and restrictions are shown by name alone, so none may be missing."""
+def test_every_reason_has_its_own_text() -> None:
+    """Reasons and restrictions have no fallback text, so none can be missing."""
     schema = (ROOT / "schema.graphql").read_text()
     for enum, family in {
         "ReportReason": "reason",
@@ -106,8 +106,8 @@ def test_every_reason_that_a_person_may_meet_has_words_of_its_own() -> None:
         )
 
 
-def test_nobody_can_tell_from_the_words_why_they_are_not_told() -> None:
-    """A block, a closed inbox and an account that is suspended read alike, and none of them like a block."""
+def test_the_texts_do_not_reveal_a_block() -> None:
+    """A block, a closed inbox and a suspended account have the same text, which does not sound like a block."""
     for texts in LANGUAGES.values():
         keys = ["recipient.NOT_ACCEPTING_MESSAGES", "recipient.UNAVAILABLE", "restriction.NOT_ACCEPTING"]
 
@@ -127,7 +127,7 @@ def scripts_below(name: str) -> set[str]:
     return found
 
 
-def test_every_script_is_asked_for_at_once() -> None:
+def test_every_script_is_preloaded() -> None:
     """Every script is preloaded; those that the entry script does not need have a low priority."""
     index = (CHAT / "index.html").read_text()
     links = re.findall(r'<link rel="modulepreload" href="/chat/([\w.]+)"( fetchpriority="low")?>', index)
@@ -143,7 +143,7 @@ def test_every_script_is_asked_for_at_once() -> None:
 
 
 def test_the_page_makes_no_markup_of_strings_and_asks_no_other_host() -> None:
-    """Issue 7: no innerHTML at all. The browser's policy keeps it too."""
+    """Issue 7: no innerHTML; the Content-Security-Policy enforces it too."""
     whole = "\n".join(SCRIPTS.values())
 
     for word in (
@@ -161,7 +161,7 @@ def test_the_page_makes_no_markup_of_strings_and_asks_no_other_host() -> None:
 
 
 def test_the_page_weighs_less_than_sixty_kilobytes() -> None:
-    """Issue 7: under 60 kB, as it comes over the wire, with one language and no script left out."""
+    """Issue 7: less than 60 kB compressed, with one language and all scripts."""
     paths = [path for path in CHAT.rglob("*") if path.is_file() and path.parent.name != "text"]
 
     assert sum(len(gzip.compress(path.read_bytes())) for path in [*paths, CHAT / "text" / "en.json"]) < MOST_BYTES

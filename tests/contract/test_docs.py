@@ -1,4 +1,4 @@
-"""The pages keep their word: tables are the code's, links lead somewhere, documents fit the schema."""
+"""The documentation is consistent with the code: tables, links, GraphQL documents and examples."""
 
 import json
 import re
@@ -43,27 +43,27 @@ MARK = re.compile(r"<!-- table: ([a-z -]+); made by")
 
 
 def of(*languages: str) -> list[Block]:
-    """The blocks in these languages."""
+    """The code blocks in these languages."""
     return [block for block in BLOCKS if block.language in languages]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_tables_are_those_of_the_code(page: Path) -> None:
-    """Made, not written: codes, limits and settings cannot drift from what the program does."""
+    """Generated tables of codes, limits and settings are up to date."""
     text = page.read_text(encoding="utf-8")
 
     assert manual.fill(text) == text, f"run: {manual.COMMAND}"
 
 
 def test_every_table_has_its_place() -> None:
-    """Once: a table that no page shows is not documented."""
+    """Every generated table is on exactly one page."""
     places = [name for page in PAGES for name in MARK.findall(page.read_text(encoding="utf-8"))]
 
     assert sorted(places) == sorted(manual.all_tables())
 
 
 def test_a_table_that_drifted_is_noticed() -> None:
-    """The gate can fail."""
+    """The test above can fail."""
     text = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
     changed = text.replace("| `SOTTO_MAX_RECIPIENTS` | 10 |", "| `SOTTO_MAX_RECIPIENTS` | 11 |")
 
@@ -73,7 +73,7 @@ def test_a_table_that_drifted_is_noticed() -> None:
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """To a file that is there, and to a heading of it."""
+    """Every link has an existing file and heading."""
     broken = []
     for link in links_of(page):
         path, _, anchor = link.partition("#")
@@ -85,7 +85,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_index_leads_to_every_decision() -> None:
-    """In a table; each page has the same four parts."""
+    """The index lists every decision; each page has the same four sections."""
     index = ROOT / "docs/decisions/README.md"
     pages = [page for page in DECISIONS if page != index]
     parts = [re.findall(r"^\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8"), re.MULTILINE) for page in pages]
@@ -96,7 +96,7 @@ def test_the_index_leads_to_every_decision() -> None:
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
-    """A module that was moved takes the pages with it."""
+    """Moving a module requires updating the pages."""
     paths = set(PATH.findall(without_blocks(page)))
 
     assert {path for path in paths if not (ROOT / path).exists() and not (page.parent / path).exists()} == set()
@@ -104,7 +104,7 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_all_code_stands_in_blocks_that_are_tested(page: Path) -> None:
-    """By a known language; an indented block would be run by nobody."""
+    """Every block has a known language; indented blocks would never be run."""
     lines = without_blocks(page).split("\n\n")
 
     assert [block for block in blocks_of(page) if block.language not in LANGUAGES] == []
@@ -112,7 +112,7 @@ def test_all_code_stands_in_blocks_that_are_tested(page: Path) -> None:
 
 
 def test_what_is_not_run_says_why() -> None:
-    """In a sentence or a comment before it: `Not run by the tests…: …`."""
+    """The text or a comment before it says `Not run by the tests…: …`."""
     silent = [block for block in BLOCKS if not block.is_run]
 
     assert [str(block) for block in silent if not re.search(rf"{NOT_RUN}[^:]*: \w", block.before)] == []
@@ -120,7 +120,7 @@ def test_what_is_not_run_says_why() -> None:
 
 
 def test_a_block_of_another_user_says_who_is_signed_in() -> None:
-    """In the sentence before it: no reader sees the name behind the language of a fence."""
+    """The sentence before it names the user, because readers do not see the info string of a code block."""
     theirs = [block for block in of("graphql") if block.words]
     pattern = r"Signed in as {}\b[^.]*:$"
 
@@ -130,13 +130,13 @@ def test_a_block_of_another_user_says_who_is_signed_in() -> None:
 
 @pytest.mark.parametrize("block", of("graphql"), ids=str)
 def test_a_document_fits_the_schema(block: Block) -> None:
-    """As the server would check it."""
+    """Validated as by the server."""
     assert validate(SERVED, parse(block.text)) == []
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)
 def test_json_is_the_variables_or_the_answer_of_the_document_before_it(block: Block) -> None:
-    """Variables have the names that the document gives them."""
+    """The variables match those of the document."""
     value = json.loads(block.text)
     document = [each for each in of("graphql") if each.page == block.page and each.line < block.line][-1]
     [operation] = parse(document.text).definitions
@@ -147,7 +147,7 @@ def test_json_is_the_variables_or_the_answer_of_the_document_before_it(block: Bl
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    """In prose and in blocks of all pages but the changelog, which also tells of settings that are gone."""
+    """On all pages except the changelog, which also mentions removed settings."""
     known = {line.environment for line in describe_settings()} | NOT_SETTINGS
     text = "".join(page.read_text(encoding="utf-8") for page in LINKING if page.name != "CHANGELOG.md")
 
@@ -156,26 +156,26 @@ def test_every_setting_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("block", of("toml"), ids=str)
 def test_a_settings_file_is_taken(block: Block) -> None:
-    """By the settings themselves; an unknown name would raise."""
+    """The settings accept it; an unknown name would raise."""
     assert Settings(**tomllib.loads(block.text)).issuers[0].issuer == "https://shop.example.org"
 
 
 @pytest.mark.parametrize("block", of("bash", "sh"), ids=str)
 def test_a_script_is_one(block: Block) -> None:
-    """Bash reads it; tests/flow/test_docs.py runs it."""
+    """Bash parses it; tests/flow/test_docs.py runs it."""
     subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
 
 
 @pytest.mark.parametrize("block", of("ts"), ids=str)
 def test_a_configuration_is_the_one_of_the_example(block: Block) -> None:
-    """Which tests/examples/run generates and compiles with."""
+    """tests/examples/run uses the same configuration."""
     assert block.text == (ROOT / "examples/react-apollo/codegen.ts").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed")
 @pytest.mark.parametrize("block", of("caddy"), ids=str)
 def test_caddy_takes_its_configuration(block: Block, tmp_path: Path) -> None:
-    """As it stands."""
+    """Caddy accepts the block without changes."""
     (tmp_path / "Caddyfile").write_text(block.text)
     command = ["caddy", "adapt", "--config", "Caddyfile", "--adapter", "caddyfile"]
 

@@ -1,4 +1,4 @@
-"""The guard of the log, which tests/conftest.py puts around every test."""
+"""The leak detector for logs, which tests/conftest.py applies to every test."""
 
 import json
 import logging
@@ -31,14 +31,14 @@ def test_the_guard_of_the_suite_finds_a_planted_leak(leak: str) -> None:
 
 
 def test_the_guard_of_the_suite_passes_good_lines() -> None:
-    """What a server writes all day."""
+    """Normal log entries are accepted."""
     good = {"event": "request", "path": "/files/{token}", "operation": "Send", "kind": "mutation", "user": None}
 
     assert leaks_in(as_json(None, "info", good)) == []
 
 
 def test_the_guard_of_the_suite_hears_everything(recorder: Recorder) -> None:
-    """Also within `capture_logs`, below every level, and from the standard library."""
+    """It sees entries in `capture_logs`, below the log level, and of the standard library."""
     with capture_logs():
         structlog.get_logger().debug("captured", number=1)
     logging.getLogger("some.library").warning("A library's %s", "word")

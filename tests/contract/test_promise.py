@@ -1,4 +1,4 @@
-"""The promise: what is served has the names and the nullability of the contract, in `promise.graphql` beside this."""
+"""The schema matches the contract in `promise.graphql`: names and nullability."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ FIRST = {
 
 
 def promised(document: DocumentNode) -> dict[str, Facts]:
-    """For every type its members, each with the type and the arguments that it was promised with."""
+    """The members of every type in the contract, with their types and arguments."""
     types: dict[str, Facts] = {}
     for definition in document.definitions:
         facts = types.setdefault(definition.name.value, {})  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ def promised(document: DocumentNode) -> dict[str, Facts]:
 
 
 def served(type_: GraphQLNamedType) -> Facts:
-    """The same of a type in the schema."""
+    """The same for a type of the schema."""
     if isinstance(type_, GraphQLUnionType):
         return {f"| {each.name}": "" for each in type_.types}
     if isinstance(type_, GraphQLEnumType):
@@ -91,7 +91,7 @@ TYPES = [
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
 def test_what_is_served_was_promised(type_: GraphQLNamedType) -> None:
-    """Names, types and nullability as in the contract; what is ours alone is named in ADDED."""
+    """Names, types and nullability match the contract; additions are listed in ADDED."""
     promise = PROMISED.get(type_.name, {})
     strange = {name: kind for name, kind in served(type_).items() if promise.get(name) != kind}
 
@@ -100,7 +100,7 @@ def test_what_is_served_was_promised(type_: GraphQLNamedType) -> None:
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
 def test_a_field_has_all_its_arguments(type_: GraphQLNamedType) -> None:
-    """A field is served with everything that may be asked of it, or not yet at all."""
+    """A field has all arguments of the contract."""
     facts = served(type_)
 
     assert [
@@ -110,5 +110,5 @@ def test_a_field_has_all_its_arguments(type_: GraphQLNamedType) -> None:
 
 @pytest.mark.parametrize("root", FIRST)
 def test_the_main_job_stays(root: str) -> None:
-    """The contract's first part: renaming or removing is a release."""
+    """The main operations: renaming or removing them is a breaking change."""
     assert set(FIRST[root].split()) <= set(served(SERVED.type_map[root]))

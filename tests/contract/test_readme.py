@@ -1,4 +1,4 @@
-"""The README is part of the product: it leads to all the rest, the table of settings is complete, its commands work."""
+"""The README links to all pages, its settings table is complete, and its commands work."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ CONFIGURE = (ROOT / "docs/configure.md").read_text(encoding="utf-8")
 
 
 def test_the_settings_table_names_every_setting_with_its_default_and_meaning() -> None:
-    """Datasette's rule: a setting that the documentation does not name does not exist."""
+    """Every setting is documented."""
     table = CONFIGURE.split("<!-- table: settings;")[1].split("<!-- end of table -->")[0]
     rows = [re.split(r" \| ", line.strip("| ")) for line in table.splitlines() if line.startswith("| `")]
     expected = [[f"`{line.environment}`", f"`{line.default}`", line.description] for line in describe_settings()]
@@ -26,7 +26,7 @@ def test_the_settings_table_names_every_setting_with_its_default_and_meaning() -
 
 
 def test_it_is_short_and_leads_to_every_page() -> None:
-    """Details are in docs/; what no link of the README reaches is not found."""
+    """Details are in docs/; every page is reachable from the README."""
     pages = [f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))]
 
     assert README.count("\n") < 130
@@ -42,7 +42,7 @@ def test_the_version_is_the_one_of_the_project() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_curl_example_sends_a_message_with_a_file(tmp_path: Path) -> None:
-    """The block as it stands, but for the port."""
+    """The block works without changes except for the port."""
     block = re.search(r"```bash\n(.*?)```", README, re.DOTALL)
     assert block is not None
     async with running("demo", data=tmp_path / "data") as server:

@@ -1,4 +1,4 @@
-"""A release names one version everywhere, and the changelog keeps its form."""
+"""The version is the same everywhere, and the changelog has the right format."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ def parts_of(version: str) -> tuple[int, ...]:
 
 
 def test_the_project_the_program_and_the_changelog_name_one_version() -> None:
-    """`serverInfo.version` is that of the newest section of CHANGELOG.md."""
+    """`serverInfo.version` matches the newest section of CHANGELOG.md."""
     newest = HEADINGS[1].split(" - ")[0]
 
     assert PROJECT["version"] == VERSION == newest
@@ -39,7 +39,7 @@ def test_the_changelog_begins_with_what_is_unreleased_and_goes_back_in_time() ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_change_is_of_a_known_kind(kind: str) -> None:
-    """Those of Keep a Changelog, so that readers find what may break."""
+    """Only the headings of Keep a Changelog are used."""
     assert kind in {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 

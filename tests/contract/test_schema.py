@@ -1,4 +1,4 @@
-"""The schema is a product: committed, described, and of one form."""
+"""The schema is committed, described and consistent."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_the_committed_schema_is_the_one_that_is_served() -> None:
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
 def test_everything_is_described(type_: GraphQLNamedType) -> None:
-    """Every type, field, argument and enum value says what it is to the person who sees it in GraphiQL."""
+    """Every type, field, argument and enum value has a description."""
     missing = [] if type_.description else [type_.name]
     if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
         for name, field in type_.fields.items():
@@ -60,7 +60,7 @@ def test_a_mutation_takes_one_input_and_answers_with_a_result(name: str) -> None
 
 @pytest.mark.parametrize("union", [each for each in UNIONS if each.name.endswith("Result")], ids=lambda each: each.name)
 def test_a_result_is_one_success_and_refusals(union: GraphQLUnionType) -> None:
-    """The first member is the success; every other implements UserError, so that a client can be ready for new ones."""
+    """The first member is the success; all others implement UserError, so that clients can handle new ones."""
     first, *others = union.types
 
     assert first.name == f"{union.name.removesuffix('Result')}Success"
@@ -69,7 +69,7 @@ def test_a_result_is_one_success_and_refusals(union: GraphQLUnionType) -> None:
 
 @pytest.mark.parametrize("union", UNIONS, ids=lambda each: each.name)
 def test_members_of_a_union_do_not_quarrel_over_a_name(union: GraphQLUnionType) -> None:
-    """Two members with a field of one name and different types cannot be selected side by side."""
+    """Fields with the same name and different types cannot be selected together."""
     seen: dict[str, str] = {}
     quarrels = [
         f"{member.name}.{name}"

@@ -1,4 +1,4 @@
-"""SECURITY.md keeps its word: each test that it names is there."""
+"""Every test that SECURITY.md names exists."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ NAMED = sorted(set(re.findall(r"`((?:tests|bench)/[a-z_/]+\.py(?:::[a-z_0-9]+)?)
 
 @pytest.mark.parametrize("name", NAMED)
 def test_what_is_promised_is_tested(name: str) -> None:
-    """By the file, and by the function where one is named."""
+    """The file exists, and the function if one is named."""
     path, _, function = name.partition("::")
 
     assert (ROOT / path).is_file()
@@ -21,6 +21,6 @@ def test_what_is_promised_is_tested(name: str) -> None:
 
 
 def test_promises_are_many() -> None:
-    """The expression above finds them."""
+    """The regular expression finds the names."""
     assert len(NAMED) > 40
     assert sum("::" in name for name in NAMED) > 15

@@ -1,4 +1,4 @@
-"""What the program can say is documented: codes with their statuses, ends of sockets, lines of the log."""
+"""Error codes, statuses, WebSocket close codes and log entries are documented."""
 
 import ast
 import re
@@ -23,14 +23,14 @@ def all_below(kind: type[SottoError]) -> list[type[SottoError]]:
 
 
 def test_every_code_of_a_service_is_documented() -> None:
-    """Refusals among the refusals, and where they end a query among the top-level codes."""
+    """In the table of refusals, and if they fail a query, in the table of top-level codes."""
     listed = {row[0].strip("`") for lines in error_tables().values() for row in rows_of("\n".join(lines))}
 
     assert {each.code for each in all_below(SottoError) if each is not RequestError} - listed == set()
 
 
 def test_every_refusal_that_is_written_out_is_documented_with_its_status() -> None:
-    """A code without a row, or a status that its row does not name, is news to a client."""
+    """Every code has a row that lists its status."""
     rows = {row[0].strip("`"): row[2].split(", ") for row in rows_of("\n".join(error_tables()["top-level codes"]))}
 
     assert {(status, code) for status, code in refusals() if str(status) not in rows.get(code, [])} == set()
@@ -38,7 +38,7 @@ def test_every_refusal_that_is_written_out_is_documented_with_its_status() -> No
 
 
 def test_no_code_is_documented_that_nothing_says() -> None:
-    """What went away goes from the table too."""
+    """Removed codes are removed from the tables."""
     classes = {each.code for each in all_below(SottoError)}
     text = "".join(
         path.read_text(encoding="utf-8") for room in ("gql", "server") for path in (ROOT / room).rglob("*.py")
@@ -50,7 +50,7 @@ def test_no_code_is_documented_that_nothing_says() -> None:
 
 
 def test_every_code_that_closes_a_socket_is_documented() -> None:
-    """Ours, and those of the classes."""
+    """Our own close codes, and those of the exception classes."""
     ends = ERRORS.split("## Ends of a WebSocket")[1].split("##")[0]
     listed = {int(code) for code in re.findall(r"\b(\d{4})\b(?=[^|]*\|)", ends)}
     ours = {value for call in calls("close") for each in call.args if isinstance(value := value_of(each), int)}
@@ -77,7 +77,7 @@ def test_every_line_of_the_log_is_documented_with_its_level_and_fields() -> None
 
 
 def test_every_event_that_is_documented_is_logged() -> None:
-    """A line that nothing writes any more is looked for in vain."""
+    """Removed log entries are removed from the table."""
     section = OPERATE.split("### Requests and streams")[1]
     listed = {row[0].strip("`") for row in rows_of(section)} - {"event", "---"}
 

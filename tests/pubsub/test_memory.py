@@ -1,4 +1,4 @@
-"""Hints inside one process: to every listener of that user, bounded, and never in the publisher's way."""
+"""Hints inside one process reach every listener of their user, in bounded memory and without delaying the publisher."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from pubsub.memory import MemoryPubSub
 
 
 async def test_a_hint_reaches_every_mailbox_of_its_user_and_no_other() -> None:
-    """A user's devices listen each for itself; somebody else hears nothing."""
+    """Every device of a user has its own mailbox; other users get nothing."""
     pubsub = MemoryPubSub()
     with pubsub.listen(1) as phone, pubsub.listen(1) as laptop, pubsub.listen(2) as other:
         pubsub.publish([Hint(1, 7)])
@@ -16,7 +16,7 @@ async def test_a_hint_reaches_every_mailbox_of_its_user_and_no_other() -> None:
 
 
 async def test_hints_that_nobody_waits_for_become_one() -> None:
-    """A mailbox has the bound of one: a slow listener costs no memory."""
+    """Hints are merged, so a slow listener costs no memory."""
     pubsub = MemoryPubSub()
     with pubsub.listen(1) as mailbox:
         for n in range(10_000):
@@ -26,7 +26,7 @@ async def test_hints_that_nobody_waits_for_become_one() -> None:
 
 
 async def test_a_hint_between_opening_and_waiting_is_not_lost() -> None:
-    """Every hint published after `listen` reaches the mailbox: listen first, then read."""
+    """Every hint published after `listen` reaches the mailbox."""
     pubsub = MemoryPubSub()
     with pubsub.listen(1) as mailbox:
         pubsub.publish([Hint(1, 1)])
@@ -36,7 +36,7 @@ async def test_a_hint_between_opening_and_waiting_is_not_lost() -> None:
 
 
 async def test_a_waiting_listener_is_woken() -> None:
-    """At once, not at its timeout."""
+    """Immediately, not after its timeout."""
     pubsub = MemoryPubSub()
     with pubsub.listen(1) as mailbox:
         waiting = asyncio.create_task(mailbox.wait(5))
@@ -47,7 +47,7 @@ async def test_a_waiting_listener_is_woken() -> None:
 
 
 async def test_a_closed_mailbox_is_forgotten() -> None:
-    """Nothing grows with those who left; closing again, and publishing to nobody, does nothing."""
+    """Closed mailboxes use no memory; closing again and publishing without listeners do nothing."""
     pubsub = MemoryPubSub()
     mailbox = pubsub.listen(1)
     with mailbox, pubsub.listen(1):

@@ -21,7 +21,7 @@ from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound
 from storage.s3 import S3Storage
 from storage.url import storage_for
 from tests.services.conftest import World
-from tests.storage.contract import StorageContract, content_of, kept, keys_of
+from tests.storage.contract import StorageContract, content_of, keys_of, stored
 
 
 class TestS3Storage(StorageContract):
@@ -34,7 +34,7 @@ async def test_a_large_file_goes_up_in_parts(storage: Storage) -> None:
     """S3's multipart upload: the memory of one part, and every byte at the end."""
     content = os.urandom(CHUNK_BYTES) * 80
 
-    key = await kept(storage, content)
+    key = await stored(storage, content)
 
     assert await storage.size_of(key) == 20 * 1024**2
     assert await content_of(storage, key, 19 * 1024**2) == content[19 * 1024**2 :]
@@ -49,7 +49,7 @@ async def test_only_its_own_prefix_is_listed(storage: Storage, url: str, tmp_pat
     for number, each in enumerate(others):
         await each.open()
         await each.identify(f"{number:032x}")
-    keys = [await kept(each, b"x") for each in (storage, *others)]
+    keys = [await stored(each, b"x") for each in (storage, *others)]
 
     assert [await keys_of(each) for each in (storage, *others)] == [{key} for key in keys]
     assert [await each.identity() for each in others] == [f"{number:032x}" for number in range(3)]
@@ -70,25 +70,25 @@ async def test_a_bucket_that_is_not_there_is_said_at_the_start(endpoint: str, ur
 async def test_a_server_that_is_gone_fails_and_nothing_is_lost(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """StorageFailed, within the time for retries; the staged file can be kept later."""
+    """StorageFailed, within the time for retries; the temp file can be kept later."""
     monkeypatch.setattr("storage.s3.TIMEOUT", timedelta(seconds=1))
     gone = S3Storage(url.split("endpoint=", maxsplit=1)[0] + "endpoint=http://127.0.0.1:9", tmp_path / "local")
     folder = tmp_path / "local" / "staging"
     folder.mkdir(parents=True)
-    staged = await gone.create_temp()
-    await staged.write(b"bytes")
+    temp = await gone.create_temp()
+    await temp.write(b"bytes")
 
     with pytest.raises(StorageFailed):
-        await gone.store(staged)
+        await gone.store(temp)
 
-    assert staged.path.read_bytes() == b"bytes"
+    assert temp.path.read_bytes() == b"bytes"
     back = S3Storage(url, tmp_path / "local")
-    assert await content_of(back, await back.store(staged)) == b"bytes"
+    assert await content_of(back, await back.store(temp)) == b"bytes"
 
 
 async def test_the_bucket_itself_gives_a_file_for_a_while(storage: Storage) -> None:
     """Without credentials of the reader's, as something to be saved; another time has another signature."""
-    key = await kept(storage, b"<script>alert(1)</script>")
+    key = await stored(storage, b"<script>alert(1)</script>")
     url = await storage.presigned(key, 60)
     assert url is not None
     async with aiohttp.ClientSession() as http, http.get(url) as response:

@@ -1,4 +1,4 @@
-"""The promises of `storage/base.py`, once; every backend runs this suite and is finished when it is green."""
+"""The contract of `storage/base.py`; every backend runs these tests."""
 
 import asyncio
 import hashlib
@@ -16,121 +16,121 @@ from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound, T
 LONG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"the end"
 
 
-async def staged_file(storage: Storage, content: bytes) -> TempFile:
-    """Stage a whole file in uneven chunks."""
-    staged = await storage.create_temp()
+async def temp_file(storage: Storage, content: bytes) -> TempFile:
+    """Writes a temporary file in uneven chunks."""
+    temp = await storage.create_temp()
     for start in range(0, len(content), 100_001):
-        await staged.write(content[start : start + 100_001])
-    return staged
+        await temp.write(content[start : start + 100_001])
+    return temp
 
 
-async def kept(storage: Storage, content: bytes) -> str:
-    """Keep a file and return its key."""
-    return await storage.store(await staged_file(storage, content))
+async def stored(storage: Storage, content: bytes) -> str:
+    """Stores a file and returns its key."""
+    return await storage.store(await temp_file(storage, content))
 
 
 async def content_of(storage: Storage, key: str, start: int = 0, end: int | None = None) -> bytes:
-    """Read a range whole."""
+    """Reads a whole range."""
     return b"".join([chunk async for chunk in storage.read(key, start, end)])
 
 
 async def put(url: str, content: bytes) -> None:
-    """As a client does, without credentials."""
+    """Uploads as a client does, without credentials."""
     async with aiohttp.ClientSession() as http, http.put(url, data=io.BytesIO(content)) as response:
         assert response.status == 200
 
 
 async def keys_of(storage: Storage) -> set[str]:
-    """List all keys, without their times."""
+    """Lists all keys without their times."""
     return {key async for key, _ in storage.keys()}  # noqa: SIM118 (no dict)
 
 
 class StorageContract:
-    """A backend's class of tests inherits this and gives a fixture `storage`, open and empty."""
+    """The test class of a backend inherits this and defines a fixture `storage`, which is open and empty."""
 
     takes_from_clients = False
 
     @pytest.mark.parametrize("content", [b"", b"a", LONG], ids=["empty", "one byte", "several chunks"])
-    async def test_what_is_kept_can_be_read(self, storage: Storage, content: bytes) -> None:
-        """Every byte comes back, in order, and the size is known."""
-        key = await kept(storage, content)
+    async def test_stored_bytes_can_be_read(self, storage: Storage, content: bytes) -> None:
+        """All bytes are returned in order, and the size is known."""
+        key = await stored(storage, content)
 
         assert await content_of(storage, key) == content
         assert await storage.size_of(key) == len(content)
 
     async def test_a_finished_file_knows_its_size_and_hash(self, storage: Storage) -> None:
-        """The hash is that of all bytes, however they were cut."""
-        staged = await staged_file(storage, LONG)
-        await staged.finish()
+        """The hash does not depend on the chunks."""
+        temp = await temp_file(storage, LONG)
+        await temp.finish()
 
-        assert (staged.byte_size, staged.sha256) == (len(LONG), hashlib.sha256(LONG).hexdigest())
-        await staged.discard()
+        assert (temp.byte_size, temp.sha256) == (len(LONG), hashlib.sha256(LONG).hexdigest())
+        await temp.discard()
 
     async def test_the_hash_is_not_known_before_the_end(self, storage: Storage) -> None:
-        """Half a hash would look like a whole one."""
-        staged = await staged_file(storage, LONG)
+        """The hash of a part would look like the hash of the file."""
+        temp = await temp_file(storage, LONG)
 
         with pytest.raises(ValueError, match="not known before the file is finished"):
-            staged.sha256  # noqa: B018 (it is the question that is refused)
-        await staged.discard()
+            temp.sha256  # noqa: B018 (it is the question that is refused)
+        await temp.discard()
 
     async def test_a_finished_file_takes_no_more_bytes(self, storage: Storage) -> None:
-        """What was hashed and brought to the disk does not change."""
-        staged = await staged_file(storage, b"whole")
-        await staged.finish()
-        await staged.finish()
+        """A finished file never changes."""
+        temp = await temp_file(storage, b"whole")
+        await temp.finish()
+        await temp.finish()
 
         with pytest.raises(StorageFailed, match="nothing can be added"):
-            await staged.write(b"more")
-        assert await content_of(storage, await storage.store(staged)) == b"whole"
+            await temp.write(b"more")
+        assert await content_of(storage, await storage.store(temp)) == b"whole"
 
-    async def test_a_file_appears_only_when_it_is_kept(self, storage: Storage) -> None:
-        """Staged bytes are no file yet."""
-        staged = await staged_file(storage, LONG)
-        await staged.finish()
+    async def test_a_file_is_listed_only_after_it_is_stored(self, storage: Storage) -> None:
+        """A temporary file is not listed."""
+        temp = await temp_file(storage, LONG)
+        await temp.finish()
         before = await keys_of(storage)
-        key = await storage.store(staged)
+        key = await storage.store(temp)
 
         assert before == set()
         assert await keys_of(storage) == {key}
 
     async def test_a_discarded_file_leaves_nothing(self, storage: Storage) -> None:
-        """Discarding twice is as good as once."""
-        staged = await staged_file(storage, LONG)
-        await staged.discard()
-        await staged.discard()
+        """A second discard does nothing."""
+        temp = await temp_file(storage, LONG)
+        await temp.discard()
+        await temp.discard()
 
-        assert not staged.path.exists()
+        assert not temp.path.exists()
         assert await keys_of(storage) == set()
 
-    async def test_a_discarded_file_cannot_be_kept(self, storage: Storage) -> None:
-        """Otherwise a key would name bytes that are gone."""
-        staged = await staged_file(storage, LONG)
-        await staged.discard()
+    async def test_a_discarded_file_cannot_be_stored(self, storage: Storage) -> None:
+        """Otherwise a key would refer to deleted bytes."""
+        temp = await temp_file(storage, LONG)
+        await temp.discard()
 
         with pytest.raises(StorageFailed):
-            await storage.store(staged)
+            await storage.store(temp)
         assert await keys_of(storage) == set()
 
-    async def test_a_file_is_kept_once(self, storage: Storage) -> None:
-        """Two keys never share their bytes: deleting one would take the other's."""
-        staged = await staged_file(storage, b"once")
-        key = await storage.store(staged)
+    async def test_a_file_is_stored_once(self, storage: Storage) -> None:
+        """Two keys never share bytes, because deleting one would delete both."""
+        temp = await temp_file(storage, b"once")
+        key = await storage.store(temp)
 
         with pytest.raises(StorageFailed):
-            await storage.store(staged)
+            await storage.store(temp)
         assert await keys_of(storage) == {key}
 
-    async def test_discarding_a_kept_file_does_nothing(self, storage: Storage) -> None:
-        """A caller may always discard at the end."""
-        staged = await staged_file(storage, b"safe")
-        key = await storage.store(staged)
-        await staged.discard()
+    async def test_discarding_a_stored_file_does_nothing(self, storage: Storage) -> None:
+        """Callers can always discard at the end."""
+        temp = await temp_file(storage, b"safe")
+        key = await storage.store(temp)
+        await temp.discard()
 
         assert await content_of(storage, key) == b"safe"
 
-    async def test_a_file_that_came_in_parts_stays_beside_what_is_kept_of_it(self, storage: Storage) -> None:
-        """As often as it is kept, until it is deleted itself; its key is young, however long ago its last part came."""
+    async def test_storing_a_partial_file_does_not_delete_it(self, storage: Storage) -> None:
+        """It can be stored again until it is deleted; the stored file gets the current time, however old its parts."""
 
         async def chunks() -> AsyncIterator[bytes]:
             yield LONG
@@ -151,8 +151,8 @@ class StorageContract:
         assert await content_of(storage, second) == LONG
 
     async def test_equal_bytes_get_different_keys(self, storage: Storage) -> None:
-        """A key is random: it tells nothing about the bytes, and nobody can guess it from them."""
-        keys = [await kept(storage, b"same") for _ in range(3)]
+        """Keys are random: they reveal nothing about the bytes and cannot be guessed."""
+        keys = [await stored(storage, b"same") for _ in range(3)]
 
         assert len(set(keys)) == 3
         assert all(map(is_key, keys))
@@ -173,37 +173,37 @@ class StorageContract:
     async def test_a_range_is_read_exactly(
         self, storage: Storage, start: int, end: int | None, expected: bytes
     ) -> None:
-        """The end is exclusive, and the last byte is the end of every range."""
-        key = await kept(storage, LONG)
+        """The end is exclusive and limited to the size."""
+        key = await stored(storage, LONG)
 
         assert await content_of(storage, key, start, end) == expected
 
     async def test_a_negative_start_is_refused(self, storage: Storage) -> None:
-        """It is the caller's mistake, and never means the last bytes."""
-        key = await kept(storage, LONG)
+        """It is an error of the caller; it never means the last bytes."""
+        key = await stored(storage, LONG)
 
         with pytest.raises(ValueError, match="must not be negative"):
             await content_of(storage, key, -1)
 
     async def test_no_chunk_is_larger_than_promised(self, storage: Storage) -> None:
-        """A reader's memory is bounded by the chunk, whatever the size of the file."""
-        key = await kept(storage, LONG)
+        """The memory of a reader does not depend on the size of the file."""
+        key = await stored(storage, LONG)
         sizes = [len(chunk) async for chunk in storage.read(key)]
 
         assert sum(sizes) == len(LONG)
         assert max(sizes) <= CHUNK_BYTES
 
-    async def test_a_reader_may_leave_early(self, storage: Storage) -> None:
-        """A client that goes away costs no open file."""
-        key = await kept(storage, LONG)
+    async def test_a_reader_can_stop_early(self, storage: Storage) -> None:
+        """A client that disconnects leaves no open file."""
+        key = await stored(storage, LONG)
         async with aclosing(storage.read(key)) as chunks:
             first = await anext(chunks)
 
         assert LONG.startswith(first)
 
     async def test_a_deleted_file_is_gone(self, storage: Storage) -> None:
-        """It is neither read, nor measured, nor listed."""
-        key = await kept(storage, LONG)
+        """It cannot be read, measured or listed."""
+        key = await stored(storage, LONG)
         await storage.delete(key)
 
         with pytest.raises(StorageNotFound):
@@ -213,9 +213,9 @@ class StorageContract:
         assert await keys_of(storage) == set()
 
     async def test_a_second_delete_does_nothing(self, storage: Storage) -> None:
-        """Whoever repeats a delete after a crash gets the same end."""
-        key = await kept(storage, LONG)
-        other = await kept(storage, LONG)
+        """A delete can be repeated after a crash."""
+        key = await stored(storage, LONG)
+        other = await stored(storage, LONG)
         await storage.delete(key)
         await storage.delete(key)
 
@@ -225,8 +225,8 @@ class StorageContract:
         "key",
         ["", "../x", "0" * 31, "0" * 33, "A" * 32, "g" * 32, "0" * 31 + "\n", "0" * 32 + "\n", "٠" * 32, "../" * 11],
     )
-    async def test_what_cannot_be_a_key_is_not_found(self, storage: Storage, key: str) -> None:
-        """A key is checked before it becomes a path; the answer is that for a key that never existed."""
+    async def test_a_malformed_key_is_not_found(self, storage: Storage, key: str) -> None:
+        """A key is validated before it becomes a path; the error is the same as for an unknown key."""
         with pytest.raises(StorageNotFound):
             await anext(storage.read(key))
         with pytest.raises(StorageNotFound):
@@ -235,32 +235,32 @@ class StorageContract:
             await storage.delete(key)
 
     async def test_keys_come_with_their_times(self, storage: Storage) -> None:
-        """The sweeper spares what is young: the time is that of the writing, in unix seconds."""
-        keys = {await kept(storage, b"x") for _ in range(20)}
+        """The sweeper spares recent files: the time is the modification time in Unix seconds."""
+        keys = {await stored(storage, b"x") for _ in range(20)}
         listed = {key: time_ async for key, time_ in storage.keys()}  # noqa: SIM118 (no dict)
 
         assert set(listed) == keys
         assert all(abs(time.time() - time_) < 60 for time_ in listed.values())
 
-    async def test_many_can_keep_at_once(self, storage: Storage) -> None:
-        """Fifty uploads at the same time do not disturb one another."""
+    async def test_many_files_can_be_stored_concurrently(self, storage: Storage) -> None:
+        """Fifty concurrent uploads do not affect each other."""
         contents = [bytes([number]) * 300_000 for number in range(50)]
-        keys = await asyncio.gather(*(kept(storage, content) for content in contents))
+        keys = await asyncio.gather(*(stored(storage, content) for content in contents))
 
         assert await asyncio.gather(*(content_of(storage, key) for key in keys)) == contents
 
     async def test_opening_again_keeps_the_files(self, storage: Storage) -> None:
-        """A restart loses nothing that was kept, and takes what was only staged."""
-        staged = await staged_file(storage, LONG)
-        key = await kept(storage, b"kept")
+        """A restart keeps stored files and deletes temporary ones."""
+        temp = await temp_file(storage, LONG)
+        key = await stored(storage, b"kept")
         await storage.open()
 
         assert await content_of(storage, key) == b"kept"
-        assert not staged.path.exists()
-        await staged.discard()
+        assert not temp.path.exists()
+        await temp.discard()
 
     async def test_a_storage_keeps_its_first_identity_until_it_gets_a_new_one(self, storage: Storage) -> None:
-        """Of many at once one stays; it outlives a restart and is no file."""
+        """Of several concurrent ones, one wins; it survives a restart and is not a file."""
         nobody = await storage.identity()
         given = await asyncio.gather(*(storage.identify(f"{number:032x}") for number in range(10)))
         await storage.open()
@@ -273,18 +273,18 @@ class StorageContract:
         assert await keys_of(storage) == set()
 
     async def test_an_open_storage_is_ready(self, storage: Storage) -> None:
-        """The check for readiness changes nothing."""
+        """The readiness check changes nothing."""
         await storage.check()
 
         assert await keys_of(storage) == set()
 
     async def test_an_open_storage_has_room(self, storage: Storage) -> None:
-        """For something; asking changes nothing."""
+        """The check changes nothing."""
         assert await storage.has_room(1)
         assert await keys_of(storage) == set()
 
-    async def test_it_takes_bytes_from_clients_or_says_that_it_does_not(self, storage: Storage) -> None:
-        """A URL for one number and a while where it does; nothing is there before somebody has put it there."""
+    async def test_direct_uploads_are_supported_or_none(self, storage: Storage) -> None:
+        """A backend with direct uploads gives a URL per number; there is no object before the upload."""
         if not self.takes_from_clients:
             assert storage.direct_uploads is None
             return
@@ -296,8 +296,8 @@ class StorageContract:
         assert [batch async for batch in storage.direct_uploads.sizes() if batch] == []
         await storage.direct_uploads.delete(7)
 
-    async def test_what_a_client_puts_is_read_once_it_is_there_and_is_no_file(self, storage: Storage) -> None:
-        """Every byte, by its number; it is neither a key nor in the way of any, and gone when it is deleted."""
+    async def test_a_direct_upload_can_be_read_and_is_not_a_file(self, storage: Storage) -> None:
+        """All bytes are returned; the object is not listed as a file, and is gone after it is deleted."""
         if storage.direct_uploads is None:
             return
         await put(await storage.direct_uploads.url_of(7, 60), LONG)

@@ -1,4 +1,4 @@
-"""The folder as a storage: the contract, and what only a folder can do or suffer."""
+"""The local storage: the contract, and behaviour that only a folder has."""
 
 import asyncio
 import errno
@@ -25,40 +25,40 @@ from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageFull, Stora
 from storage.local import LocalStorage
 from storage.reader import chunks_of
 from storage.url import storage_for
-from tests.storage.contract import StorageContract, content_of, kept, keys_of, staged_file
+from tests.storage.contract import StorageContract, content_of, keys_of, stored, temp_file
 
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> Storage:
-    """Give an open and empty folder."""
+    """An open, empty storage."""
     storage = LocalStorage(tmp_path / "root")
     await storage.open()
     return storage
 
 
-def send_writes_to(device: str, flags: int, staged: TempFile) -> None:
-    """Put another file behind the staged file's descriptor: so the kernel itself fails."""
+def send_writes_to(device: str, flags: int, temp: TempFile) -> None:
+    """Replaces the file of the descriptor, so that the kernel returns an error."""
     descriptor = os.open(device, flags)
-    os.dup2(descriptor, staged._file.fileno())
+    os.dup2(descriptor, temp._file.fileno())
     os.close(descriptor)
 
 
 class TestLocalStorage(StorageContract):
-    """The contract, by a folder."""
+    """Runs the contract with a folder."""
 
 
 async def test_the_folders_are_closed_to_others(storage: Storage, tmp_path: Path) -> None:
-    """Other accounts of the machine can neither list nor read files."""
-    await kept(storage, b"private")
+    """Other users of the machine cannot list or read files."""
+    await stored(storage, b"private")
     found = [tmp_path / "root", *(tmp_path / "root").rglob("*")]
     modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in found}
 
     assert modes == {(True, 0o700), (False, 0o600)}
 
 
-async def test_partials_of_a_former_run_are_removed(storage: Storage, tmp_path: Path) -> None:
-    """After a crash, what was on its way in is taken when the server starts; nothing else is."""
-    key = await kept(storage, b"kept")
+async def test_temporary_files_of_the_previous_run_are_deleted(storage: Storage, tmp_path: Path) -> None:
+    """After a crash, temporary files are deleted at startup, and nothing else."""
+    key = await stored(storage, b"kept")
     staging = tmp_path / "root" / "staging"
     (staging / "0123.partial").write_bytes(b"half")
     (staging / "README").write_bytes(b"the operator's own")
@@ -68,8 +68,8 @@ async def test_partials_of_a_former_run_are_removed(storage: Storage, tmp_path: 
     assert await keys_of(storage) == {key}
 
 
-async def test_strange_names_are_not_listed(storage: Storage, tmp_path: Path) -> None:
-    """The sweeper deletes what has no owner: it must not meet what Sotto did not write."""
+async def test_foreign_names_are_not_listed(storage: Storage, tmp_path: Path) -> None:
+    """The sweeper deletes files without an owner, so it must not see files that Sotto did not create."""
     (tmp_path / "root" / "files" / "ab").mkdir()
     (tmp_path / "root" / "files" / "README").write_bytes(b"")
     (tmp_path / "root" / "files" / "ab" / "notes.txt").write_bytes(b"")
@@ -81,7 +81,7 @@ async def test_strange_names_are_not_listed(storage: Storage, tmp_path: Path) ->
 async def test_a_folder_of_files_lasts_before_the_first_of_them_does(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fifty at once, all into one folder: none is renamed into it before the folder that names it is on the disk."""
+    """Fifty concurrent files in one folder: none is renamed into it before the folder itself is synced."""
     monkeypatch.setattr(local, "new_key", lambda: f"ab{secrets.token_hex(15)}")
     files, fsync = tmp_path / "root" / "files", local._fsync_folder
     empty = []
@@ -94,100 +94,100 @@ async def test_a_folder_of_files_lasts_before_the_first_of_them_does(
         fsync(folder)
 
     monkeypatch.setattr(local, "_fsync_folder", watched)
-    keys = await asyncio.gather(*(kept(storage, b"%d" % number) for number in range(50)))
+    keys = await asyncio.gather(*(stored(storage, b"%d" % number) for number in range(50)))
 
     assert empty == [[files / "ab"], [files / "ab"]]
     assert await keys_of(storage) == set(keys)
 
 
 async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
-    """A path in place of a key reads nothing, even where the path exists."""
+    """A path instead of a key reads nothing, even if the path exists."""
     (tmp_path / "x").write_bytes(b"secret")
 
     with pytest.raises(StorageNotFound):
         await content_of(storage, "../x")
 
 
-async def test_a_full_disk_is_said_while_writing(storage: Storage) -> None:
-    """ENOSPC is StorageFull; the file can only be discarded, and leaves nothing."""
-    staged = await storage.create_temp()
-    send_writes_to("/dev/full", os.O_WRONLY, staged)
+async def test_a_full_disk_is_reported_while_writing(storage: Storage) -> None:
+    """ENOSPC is StorageFull; the file can only be discarded."""
+    temp = await storage.create_temp()
+    send_writes_to("/dev/full", os.O_WRONLY, temp)
 
     with pytest.raises(StorageFull, match=r"^The bytes could not be written: No space left on device\.$"):
-        await staged.write(bytes(CHUNK_BYTES))
+        await temp.write(bytes(CHUNK_BYTES))
     with pytest.raises(StorageFailed, match="create a new one"):
-        await storage.store(staged)
-    await staged.discard()
-    assert not staged.path.exists()
+        await storage.store(temp)
+    await temp.discard()
+    assert not temp.path.exists()
     assert await keys_of(storage) == set()
 
 
-async def test_a_full_disk_is_said_at_the_end(storage: Storage) -> None:
-    """A small file reaches the disk only when it is finished: then nothing is kept."""
-    staged = await staged_file(storage, b"small")
-    send_writes_to("/dev/full", os.O_WRONLY, staged)
+async def test_a_full_disk_is_reported_at_the_end(storage: Storage) -> None:
+    """A small file is written only when it is finished; nothing is stored."""
+    temp = await temp_file(storage, b"small")
+    send_writes_to("/dev/full", os.O_WRONLY, temp)
 
     with pytest.raises(StorageFull):
-        await storage.store(staged)
+        await storage.store(temp)
     assert await keys_of(storage) == set()
-    await staged.discard()
+    await temp.discard()
 
 
 async def test_a_failed_disk_is_not_a_full_one(storage: Storage) -> None:
-    """Any other error of the system is StorageFailed, with its cause chained."""
-    staged = await storage.create_temp()
-    send_writes_to(os.devnull, os.O_RDONLY, staged)
+    """Other system errors are StorageFailed, chained to their cause."""
+    temp = await storage.create_temp()
+    send_writes_to(os.devnull, os.O_RDONLY, temp)
 
     with pytest.raises(StorageFailed) as raised:
-        await staged.write(bytes(CHUNK_BYTES))
+        await temp.write(bytes(CHUNK_BYTES))
     assert isinstance(raised.value.__cause__, OSError)
-    await staged.discard()
+    await temp.discard()
 
 
 async def test_a_short_write_goes_on(storage: Storage) -> None:
-    """The system may take fewer bytes than it was given: the rest follows, or the error is told."""
+    """After a short write, the rest is written or the error is reported."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    staged = await storage.create_temp()
+    temp = await storage.create_temp()
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (CHUNK_BYTES // 2, limits[1]))
         with pytest.raises(StorageFailed, match="File too large"):
-            await staged.write(bytes(CHUNK_BYTES))
+            await temp.write(bytes(CHUNK_BYTES))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
-    assert staged.path.stat().st_size == CHUNK_BYTES // 2
-    await staged.discard()
+    assert temp.path.stat().st_size == CHUNK_BYTES // 2
+    await temp.discard()
 
 
-async def test_a_rename_that_fails_keeps_nothing(storage: Storage, tmp_path: Path) -> None:
-    """The staged file is as it was and can be discarded."""
-    staged = await staged_file(storage, b"bytes")
+async def test_a_failed_rename_stores_nothing(storage: Storage, tmp_path: Path) -> None:
+    """The temporary file is unchanged and can be discarded."""
+    temp = await temp_file(storage, b"bytes")
     shutil.rmtree(tmp_path / "root" / "files")
 
     with pytest.raises(StorageFailed):
-        await storage.store(staged)
-    assert staged.path.read_bytes() == b"bytes"
-    await staged.discard()
-    assert not staged.path.exists()
+        await storage.store(temp)
+    assert temp.path.read_bytes() == b"bytes"
+    await temp.discard()
+    assert not temp.path.exists()
 
 
 async def test_a_cancelled_write_can_be_discarded(storage: Storage) -> None:
-    """The thread of a cancelled write goes on; the discard waits for it and takes the file."""
-    staged = await storage.create_temp()
-    task = asyncio.create_task(staged.write(bytes(64 * CHUNK_BYTES)))
+    """The thread of a cancelled write continues; the discard waits for it and deletes the file."""
+    temp = await storage.create_temp()
+    task = asyncio.create_task(temp.write(bytes(64 * CHUNK_BYTES)))
     await asyncio.sleep(0)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    await staged.discard()
+    await temp.discard()
 
-    assert not staged.path.exists()
+    assert not temp.path.exists()
     with pytest.raises(StorageFailed):
-        await staged.write(b"more")
+        await temp.write(b"more")
 
 
 async def test_a_cancelled_part_returns_after_its_thread(storage: Storage, tmp_path: Path) -> None:
-    """Or a late write would reach the descriptor of another file: a pipe that nobody reads holds the thread up."""
+    """Otherwise a late write could go to a reused descriptor. A pipe without a reader blocks the thread."""
     pipe = tmp_path / "root" / "partial" / f"{7:016x}"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -215,7 +215,7 @@ async def test_a_cancelled_part_returns_after_its_thread(storage: Storage, tmp_p
 
 
 class Held(ThreadPoolExecutor):
-    """Threads of which one call waits at a gate: the n-th."""
+    """An executor whose n-th call waits for an event."""
 
     def __init__(self, number: int) -> None:
         super().__init__(2)
@@ -233,14 +233,14 @@ class Held(ThreadPoolExecutor):
 
 
 def open_names() -> list[str]:
-    """The names of the files that this process has open."""
+    """The names of the open files of this process."""
     return [each.readlink().name for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
 
 
 @pytest.mark.parametrize("number", range(1, 6), ids=["open", "size", "start", "read", "close"])
 async def test_a_reader_that_is_cancelled_closes_its_file(storage: Storage, number: int) -> None:
-    """Whatever a thread does for it just then: a client may leave at any moment."""
-    key = await kept(storage, b"bytes")
+    """Clients can disconnect at any moment, whatever a thread is doing."""
+    key = await stored(storage, b"bytes")
     threads = Held(number)
     asyncio.get_running_loop().set_default_executor(threads)
     reading = asyncio.create_task(content_of(storage, key))
@@ -258,7 +258,7 @@ async def test_a_reader_that_is_cancelled_closes_its_file(storage: Storage, numb
 
 @pytest.mark.parametrize("number", range(1, 5), ids=["open", "read", "end", "close"])
 async def test_whoever_is_cancelled_while_they_read_a_path_closes_its_file(tmp_path: Path, number: int) -> None:
-    """The same for a file that is no stored one yet."""
+    """The same for a file that is not stored yet."""
     path = tmp_path / secrets.token_hex(8)
     path.write_bytes(b"bytes")
     threads = Held(number)
@@ -282,23 +282,23 @@ async def test_whoever_is_cancelled_while_they_read_a_path_closes_its_file(tmp_p
 
 
 async def test_a_large_file_costs_constant_memory(storage: Storage) -> None:
-    """64 MiB go through less than 2 MiB."""
+    """64 MiB need less than 2 MiB of memory."""
     chunk = bytes(64 * 1024)
-    staged = await storage.create_temp()
+    temp = await storage.create_temp()
     tracemalloc.start()
     for _ in range(1024):
-        await staged.write(chunk)
+        await temp.write(chunk)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    await staged.discard()
+    await temp.discard()
 
-    assert staged.byte_size == 64 * 1024 * 1024
+    assert temp.byte_size == 64 * 1024 * 1024
     assert peak_bytes < 2 * 1024 * 1024
 
 
-async def test_bytes_that_end_early_are_told(storage: Storage, tmp_path: Path) -> None:
-    """A file that is cut while it is read ends in an error, not in a short answer."""
-    key = await kept(storage, bytes(2 * CHUNK_BYTES))
+async def test_bytes_that_end_early_are_an_error(storage: Storage, tmp_path: Path) -> None:
+    """A file that is truncated while it is read causes an error, not a short result."""
+    key = await stored(storage, bytes(2 * CHUNK_BYTES))
     chunks = storage.read(key)
     await anext(chunks)
     os.truncate(tmp_path / "root" / "files" / key[:2] / key, CHUNK_BYTES)
@@ -308,8 +308,8 @@ async def test_bytes_that_end_early_are_told(storage: Storage, tmp_path: Path) -
 
 
 async def test_a_deleted_file_is_read_to_its_end(storage: Storage) -> None:
-    """Who began to read a file is not cut off."""
-    key = await kept(storage, bytes(2 * CHUNK_BYTES))
+    """A reader that has started is not interrupted."""
+    key = await stored(storage, bytes(2 * CHUNK_BYTES))
     chunks = storage.read(key)
     await anext(chunks)
     await storage.delete(key)
@@ -317,8 +317,8 @@ async def test_a_deleted_file_is_read_to_its_end(storage: Storage) -> None:
     assert [len(chunk) async for chunk in chunks] == [CHUNK_BYTES]
 
 
-async def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
-    """The operator reads what is wrong and where."""
+async def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
+    """The operator sees what is wrong and where."""
     (tmp_path / "root").write_bytes(b"a file where the folder should be")
 
     with pytest.raises(StorageFailed) as raised:
@@ -327,7 +327,7 @@ async def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) 
 
 
 async def test_a_storage_that_lost_its_folder_is_not_ready(storage: Storage, tmp_path: Path) -> None:
-    """A disk that was unmounted shows in the readiness."""
+    """An unmounted disk fails the readiness check."""
     shutil.rmtree(tmp_path / "root")
 
     with pytest.raises(StorageFailed, match="missing"):
@@ -335,7 +335,7 @@ async def test_a_storage_that_lost_its_folder_is_not_ready(storage: Storage, tmp
 
 
 async def test_a_disk_has_room_up_to_its_reserve(storage: Storage, tmp_path: Path) -> None:
-    """For as many bytes as are free beyond it; a folder that is gone lacks something else than room."""
+    """As many bytes as are free beyond the reserve; a missing folder is not a lack of room."""
     disk = os.statvfs(tmp_path)
     free = disk.f_bavail * disk.f_frsize
 
@@ -345,9 +345,9 @@ async def test_a_disk_has_room_up_to_its_reserve(storage: Storage, tmp_path: Pat
     assert await storage.has_room(free)
 
 
-async def test_a_missing_folder_is_a_failure_and_no_missing_file(storage: Storage, tmp_path: Path) -> None:
-    """A disk that was unmounted comes back, and with it the files: nobody is told that they are gone."""
-    key = await kept(storage, b"kept")
+async def test_a_missing_folder_is_a_failure_not_a_missing_file(storage: Storage, tmp_path: Path) -> None:
+    """The disk may only be unmounted, so files are not reported as missing."""
+    key = await stored(storage, b"kept")
     shutil.rmtree(tmp_path / "root")
 
     for work in (storage.size_of(key), content_of(storage, key), storage.partials.size_of(7)):
@@ -356,7 +356,7 @@ async def test_a_missing_folder_is_a_failure_and_no_missing_file(storage: Storag
 
 
 async def in_parts(storage: Storage, content: bytes) -> None:
-    """A part of the file 7."""
+    """Appends a part to file 7."""
 
     async def chunks() -> AsyncIterator[bytes]:
         yield content
@@ -367,7 +367,7 @@ async def in_parts(storage: Storage, content: bytes) -> None:
 async def test_a_file_in_parts_whose_fsync_failed_begins_again(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second fsync would report success for lost bytes, so there is nothing left that it could be called for."""
+    """A second fsync could report success for lost bytes, so the file is deleted."""
     await in_parts(storage, b"perhaps lost")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
@@ -385,7 +385,7 @@ async def test_a_file_in_parts_whose_fsync_failed_begins_again(
 async def test_a_file_in_parts_that_cannot_be_deleted_after_a_failed_fsync_is_not_used(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that fails once fails twice; it is deleted before anybody looks at it again."""
+    """The delete can fail too; it is repeated before the next access."""
     await in_parts(storage, b"perhaps lost")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
@@ -404,10 +404,10 @@ async def test_a_file_in_parts_that_cannot_be_deleted_after_a_failed_fsync_is_no
 
 
 @pytest.mark.parametrize("name", ["write", "close"])
-async def test_a_part_that_the_disk_did_not_take_is_forgotten_with_those_before(
+async def test_a_failed_part_deletes_the_whole_file(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """What came of a write that failed is not known; closing reports what earlier writes lost, even as a full quota."""
+    """The result of a failed write is unknown; close reports the loss of earlier writes, possibly as a full quota."""
     await in_parts(storage, b"before")
     real = os.close
 
@@ -425,13 +425,13 @@ async def test_a_part_that_the_disk_did_not_take_is_forgotten_with_those_before(
 
 
 def fail(*_: Any, **__: Any) -> None:
-    """As a broken disk does."""
+    """Fails like a broken disk."""
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.mark.parametrize("url", ["file:///srv/my%20files", "", "file://"])
 async def test_a_url_names_its_storage(url: str, tmp_path: Path) -> None:
-    """The scheme picks the backend; no path means the folder of the server's data."""
+    """The scheme selects the backend; without a path, it is the server's data folder."""
     expected = Path("/srv/my files") if "srv" in url else tmp_path
     found = storage_for(url, tmp_path)
 
@@ -441,7 +441,7 @@ async def test_a_url_names_its_storage(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://me:secret@host/x", "/srv/files", "s4://bucket"])
 def test_an_unknown_scheme_is_refused(url: str, tmp_path: Path) -> None:
-    """The sentence names the known ones, and repeats no password."""
+    """The message lists the supported schemes and repeats no password."""
     with pytest.raises(ValueError, match=r"use one of file://, s3://\.$") as raised:
         storage_for(url, tmp_path)
     assert "secret" not in str(raised.value)
@@ -449,13 +449,13 @@ def test_an_unknown_scheme_is_refused(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["file://host/x", "file:relative", "file:///a%00b"])
 def test_a_file_url_has_an_absolute_path(url: str, tmp_path: Path) -> None:
-    """Two slashes would name a machine: the likeliest slip."""
+    """With two slashes, the first part would be a host: the most likely mistake."""
     with pytest.raises(ValueError, match="three slashes"):
         storage_for(url, tmp_path)
 
 
-async def test_a_cancelled_stage_leaves_no_file(tmp_path: Path) -> None:
-    """A client that leaves while its file is being made: the thread makes it all the same, then it is taken away."""
+async def test_a_cancelled_create_leaves_no_file(tmp_path: Path) -> None:
+    """If a client disconnects while its file is created, the thread creates it anyway, and it is deleted."""
     storage = LocalStorage(tmp_path)
     await storage.open()
 
