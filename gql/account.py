@@ -52,7 +52,7 @@ class Viewer:
         description="Unread messages for a badge: without those of muted conversations and of muted people."
     )
     async def unmuted_unread_message_count(self, info: Info) -> int:
-        """As `unread_message_count`; a viewer who has muted somebody has the unread messages of groups read as well."""
+        """As `unread_message_count`; a viewer who has muted somebody reads the unread messages of groups too."""
         return await info.context.services.conversation.count_unmuted(self.viewer)
 
     @strawberry.field(description="Conversations with unread messages.")
@@ -71,13 +71,13 @@ class Viewer:
 
     @strawberry.field(description="Where the viewer is signed in, newest first.")
     async def devices(self, info: Info) -> list[Device]:
-        """At most 100, in one piece."""
+        """At most 100, not paginated."""
         rows = await info.context.services.device.list_of(self.viewer)
         return [Device.of(row, self.viewer.device_id) for row in rows]
 
     @strawberry.field(description="The viewer's API keys, newest first, without their secrets.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
-        """At most 50, in one piece."""
+        """At most 50, not paginated."""
         return [ApiKey.of(row) for row in await info.context.services.api_key.list_of(self.viewer)]
 
     @strawberry.field(description="Whom the viewer has muted, newest first.")
@@ -95,7 +95,7 @@ class Viewer:
         "query, then subscribe after it, and nothing is missed."
     )
     async def event_cursor(self, info: Info) -> EventCursor:
-        """Taken by `gql.operation.execute`; after a sign-up or sign-in in this very request, now."""
+        """Taken by `gql.operation.execute`; after a sign-up or sign-in in the same request, it is now."""
         stream = info.context.services.stream
         position, asker = info.context.event_position, info.context.viewer
         if position is None or asker is None or asker.user_id != self.viewer.user_id:

@@ -32,7 +32,7 @@ described(
     "address or user name."
 )
 class ApiKey(Node):
-    """Shown to its owner alone, and never with its secret."""
+    """Shown only to its owner, and never with its secret."""
 
     name: str = strawberry.field(description="What its owner called it.")
     scopes: list[Scope] = strawberry.field(description="What it may do.")

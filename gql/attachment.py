@@ -68,7 +68,7 @@ class Thumbnail:
 
 @strawberry.type(description="A file of a message. It is there as long as its message is.")
 class Attachment(Node):
-    """Built from an AttachmentRow; the right to see it is the right to see its message."""
+    """Built from an AttachmentRow; whoever may see the message may see it."""
 
     kind: AttachmentKind = strawberry.field(description="What it is, by its content.")
     filename: str = strawberry.field(description="The name that its sender gave it, cleaned: no path, one line.")
@@ -175,7 +175,7 @@ class AttachmentInput:
     )
 
     def to_file(self) -> AttachedFile:
-        """The received part, or the upload; which one is there, its schema has checked."""
+        """The received part or the upload; the schema ensures that there is exactly one."""
         upload_id = given(self.upload_id)
         if upload_id is not None:
             return AttachedUpload(number_of(Kind.UPLOAD, upload_id))

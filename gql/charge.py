@@ -1,4 +1,4 @@
-"""Charges: what an operation costs is counted against the rate of whoever asked for it."""
+"""Charges: the cost of an operation counts against the viewer's rate."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -10,41 +10,38 @@ from services.error import RequestError, ServerUnavailable
 from services.live.signal import Revoked
 from services.viewer import Viewer
 
-REFUSED = 20  # of a request that is refused: its estimate, its answer
+REFUSED = 20  # of a refused request: its estimate and its answer
 PER_ERROR = 5
 
 T = TypeVar("T")
 
 
 def admit_reading(context: Context, expected: int) -> float:
-    """Count what reading a document is expected to cost; raises RateLimited for those who have used up their rate.
-
-    Returns what was counted.
-    """
+    """Count the expected cost of reading a document, and return it; raises RateLimited if the rate is used up."""
     return context.services.cost.begin(context.viewer, context.remote, expected)
 
 
 def charge_reading(context: Context, counted: float, cost: int) -> None:
-    """Count what reading has cost in the place of what was counted; refuses nothing, for it has been done."""
+    """Replace the expected cost of reading by the actual one; refuses nothing, because the work is done."""
     context.services.cost.spend(context.viewer, context.remote, cost - counted)
 
 
 def charge_refusal(context: Context, errors: Sequence[object]) -> None:
-    """Count a document that is not executed, known or not: its errors are formatted each time."""
+    """Count a document that is not executed, cached or not: its errors are formatted each time."""
     context.services.cost.spend(context.viewer, context.remote, REFUSED + len(errors) * PER_ERROR)
 
 
 def charge(context: Context) -> None:
-    """Count the estimate before anything is executed; raises RateLimited."""
+    """Count the estimate before execution; raises RateLimited."""
     context.charged = context.services.cost.take(context.viewer, context.remote, context.estimated or 0)
 
 
 async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncGenerator[T, None]:
-    """Count the estimate of each event of a live stream before it is executed; wait where nothing is left.
+    """Count the estimate of each event of a live stream before it is executed; wait while the rate is used up.
 
-    A hundred streams that one message wakes are then executed one after the other, as their person's allowance grows,
-    and no more at once than there is room for.
-    The end of a session waits for nothing, and what waited beyond it is not delivered.
+    So a hundred streams that one message wakes are executed one after the other, as the person's allowance grows and
+    within the capacity of the server. The end of a session is delivered without waiting, and events that waited beyond
+    it are dropped.
     """
     costs, viewer = context.services.cost, context.signed_in()
     async with aclosing(signals):
@@ -68,14 +65,14 @@ async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncG
 
 
 def end_event(context: Context) -> None:
-    """An event has been executed, and others may be; does nothing where that is known."""
+    """An event has been executed, so others may start; a second call does nothing."""
     taken, context.taken = context.taken, 0.0
-    context.loader = None  # it holds what was loaded last, and the next event may be weeks away
+    context.loader = None  # it holds the data loaded last, and the next event may be weeks away
     context.services.cost.end_event(taken)
 
 
 async def _is_live(context: Context, viewer: Viewer) -> bool:
-    """Whether the session is still good; True as well where a busy database cannot say so."""
+    """Whether the session is still valid; also True if a busy database cannot answer."""
     try:
         await context.services.authenticator.check_live(viewer)
     except ServerUnavailable:

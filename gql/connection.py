@@ -30,7 +30,7 @@ class PageInfo:
 
 
 def page_info_of(page: Page[Item], cursor_of: Callable[[Item], str]) -> PageInfo:
-    """The page's ends, with the cursors that its edges have."""
+    """The first and last cursor of the page, equal to those of its edges."""
     return PageInfo(
         has_next_page=page.has_next,
         has_previous_page=page.has_previous,
@@ -41,7 +41,7 @@ def page_info_of(page: Page[Item], cursor_of: Callable[[Item], str]) -> PageInfo
 
 @strawberry.type
 class Edge(Generic[NodeT]):
-    """An item of a page. Each kind declares `node` again, to describe it."""
+    """An item of a page. Each subclass declares `node` again, to describe it."""
 
     cursor: str = strawberry.field(description=_CURSOR)
     node: NodeT
@@ -49,7 +49,7 @@ class Edge(Generic[NodeT]):
 
 @strawberry.type
 class LazyEdge(Generic[NodeT]):
-    """An edge of a large list: its cursor is signed only when a client asks for it."""
+    """An edge of a large list: its cursor is signed only if a client requests it."""
 
     node: NodeT
     make_cursor: strawberry.Private[Callable[[], str]]
@@ -61,7 +61,7 @@ class LazyEdge(Generic[NodeT]):
 
 @strawberry.type
 class Connection(Generic[EdgeT, NodeT]):
-    """A page with its items also bare. Each kind declares `edges` and `nodes` again, to describe them."""
+    """A page, with its items also without edges. Each subclass declares `edges` and `nodes` again, to describe them."""
 
     edges: list[EdgeT]
     nodes: list[NodeT]
@@ -71,7 +71,7 @@ class Connection(Generic[EdgeT, NodeT]):
     def of(
         cls, page: Page[Item], cursor_of: Callable[[Item], str], edge_of: Callable[[Item], EdgeT], **more: Any
     ) -> Self:
-        """A page in the order that it has; `more` are the fields that only this kind of connection has."""
+        """A page in its own order; `more` are the extra fields of this kind of connection."""
         edges = [edge_of(item) for item in page.items]
         nodes = [edge.node for edge in edges]
         return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of), **more)

@@ -1,4 +1,4 @@
-"""The context: who asks, from where, and with which services; resolvers reach it as `info.context`."""
+"""The context: the viewer, the client and the services; resolvers access it as `info.context`."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -22,17 +22,16 @@ HOW_TO_SIGN_IN = (
 
 @dataclass(slots=True)
 class Context:
-    """One per HTTP request; on a WebSocket one per operation, because loaders go stale with their operation.
+    """One per HTTP request; on a WebSocket one per operation, because its loaders must not outlive the operation.
 
-    `viewer` is None for an anonymous request: resolvers decide whether that is enough. `remote` is the client's
-    address as the server trusts it. `authorization` and `act_as` are headers as they came, `is_from_page` whether a
-    browser named the page that asks, `credentials` what was found in them or in `connection_params`; no secret ever
-    appears in a repr. `base_url` is what paths of this server are appended to;
-    `event_position` is where the viewer's log ended before the operation began, where it asks for that.
-    `operation_type` and `operation_name` are known once `prepared` is set: the document is good, execution begins.
-    `estimated` is what the operation was expected to cost, `charged` what of that was counted against its rate, `spent`
-    what it has cost; `wants_cost` is whether the client wants to be told. `taken` is the room that an event of a live
-    stream takes while it is executed (see `services.capacity`).
+    `viewer` is None for an anonymous request: resolvers decide whether they allow it. `remote` is the client's address
+    as determined by the server. `authorization` and `act_as` are headers as received, `is_from_page` is whether a
+    browser named the page that sent the request, `credentials` were found in the headers or in `connection_params`; no
+    secret ever appears in a repr. `base_url` is the prefix of this server's paths; `event_position` is the end of the
+    viewer's log before the operation, if the operation requests it. `operation_type` and `operation_name` are known
+    once `prepared` is set: the document is valid, execution begins. `estimated` is the expected cost of the operation,
+    `charged` the part counted against its rate, `spent` the actual cost; `wants_cost` is whether the response includes
+    the cost. `taken` is the capacity used by an event of a live stream during its execution (see `services.capacity`).
     """
 
     services: "Services"
@@ -59,7 +58,7 @@ class Context:
 
     @property
     def is_mutation(self) -> bool:
-        """Whether a mutation is being executed: it runs to its end, whatever becomes of the client."""
+        """Whether a mutation is being executed: it finishes even if the client leaves."""
         return self.operation_type is OperationType.MUTATION
 
     @property
@@ -67,13 +66,13 @@ class Context:
         return self.operation_type is OperationType.SUBSCRIPTION
 
     def signed_in(self) -> Viewer:
-        """The viewer; raises Unauthenticated, whose sentence says what to send."""
+        """The viewer; raises Unauthenticated, with a sentence that says what to send."""
         if self.viewer is None:
             raise Unauthenticated(f"Sign in first, then {HOW_TO_SIGN_IN}.")
         return self.viewer
 
     def for_operation(self) -> "Context":
-        """A fresh context for one operation on this socket: the same viewer, no loaders yet."""
+        """A new context for one operation on this socket: the same viewer, no loaders yet."""
         return replace(
             self,
             loader=None,

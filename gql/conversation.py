@@ -1,4 +1,4 @@
-"""Conversations: the type as one member sees it, lists of it, and the filter of the inbox."""
+"""Conversations: the type as one member sees it, lists of conversations, and the filter of the inbox."""
 
 from datetime import datetime
 from enum import Enum
@@ -42,7 +42,7 @@ described(
 
 @strawberry.enum(description="How a conversation stands that began as a message request.")
 class MessageRequestState(Enum):
-    """For the one who asks and the one who is asked."""
+    """For the requester and the requested user."""
 
     NONE = strawberry.enum_value("none", description="It began as a conversation.")
     PENDING = strawberry.enum_value(
@@ -118,14 +118,14 @@ class Conversation(Node):
 
     @classmethod
     def named(cls, view: ConversationNumber) -> "Conversation":
-        """One of which nothing is known but its id, for who asks for nothing else."""
+        """A conversation of which only the id is known, for clients that select nothing else."""
         conversation = cls.__new__(cls)
         conversation.id = encode(Kind.CONVERSATION, view.number)
         return conversation
 
     @strawberry.field(description="The members, the viewer among them.")
     def participants(self, info: Info, first: First = UNSET, after: After = UNSET) -> ParticipantConnection:
-        """Reads nothing: the members came with the conversation."""
+        """Reads nothing: the members were loaded with the conversation."""
         viewer = info.context.signed_in()
         conversations = info.context.services.conversation
         page = conversations.page_of_members(viewer, self.view.participants, PageRequest(given(first), given(after)))
@@ -166,7 +166,7 @@ class Conversation(Node):
 
     @strawberry.field(description="Who types here now, the viewer left out.")
     def typing_users(self, info: Info) -> list[User]:
-        """Reads nothing: signals of typing are kept in memory."""
+        """Reads nothing: typing signals are in memory."""
         return [User.of(person) for person in info.context.services.presence.typing_in(self.view)]
 
     @strawberry.field(description="The files of its messages, newest first.")

@@ -1,4 +1,4 @@
-"""Receipts of a message: how far it has come, computed from the read positions of the members."""
+"""Receipts of a message: its delivery status, computed from the members' read positions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ class ReceiptEdge(Edge[User]):
         "change it. Exact for 90 days, then to the hour."
     )
     async def at(self, info: Info) -> datetime:
-        """One statement for all the edges of a level."""
+        """One statement for all edges of a level."""
         row = self.view.row
         times = (await loader_of(info).receipt_times(self.message_id)).get(row.user_id)
         if self.receipt is Receipt.READ or not self.view.shows_delivery:
@@ -59,7 +59,7 @@ class ReceiptConnection:
     def of(
         cls, info: Info, message_id: int, receipt: Receipt, people: Sequence[ParticipantView], request: PageRequest
     ) -> "ReceiptConnection":
-        """A page of members whom the message has reached, by their ids; reads nothing."""
+        """A page of members who have received or read the message, by id; reads nothing."""
         viewer, conversations = info.context.signed_in(), info.context.services.conversation
         page = conversations.page_of_members(viewer, people, request)
         cursor_of = partial(conversations.participant_cursor_of, viewer)
@@ -73,7 +73,7 @@ class ReceiptConnection:
 
 
 def status_of(others: Sequence[ParticipantView], seq: int) -> DeliveryStatus:
-    """The least of what is known; SENT where nobody lets the viewer know."""
+    """The lowest known status; SENT if nobody shares theirs with the viewer."""
     known = [view for view in others if view.delivered_seq is not None or view.read_seq is not None]
     if not known:
         return DeliveryStatus.SENT

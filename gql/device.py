@@ -13,7 +13,7 @@ from models.device import DeviceRow
 
 @strawberry.type(description="A place where the viewer is signed in: one for each sign-in, gone with its session.")
 class Device(Node):
-    """Shown to its owner alone."""
+    """Shown only to its owner."""
 
     name: str | None = strawberry.field(description="What it was called at the sign-in; null where it was not.")
     is_trusted: bool = strawberry.field(
@@ -26,7 +26,7 @@ class Device(Node):
 
     @classmethod
     def of(cls, row: DeviceRow, viewer_device_id: int) -> "Device":
-        """The type for a row; `viewer_device_id` is the one that asks."""
+        """The type for a row; `viewer_device_id` is the device of the viewer."""
         return cls(
             id=encode(Kind.DEVICE, row.id),
             name=row.name,

@@ -1,4 +1,4 @@
-"""Edits: the texts that a message has had."""
+"""Edits: the former texts of a message."""
 
 from datetime import datetime
 

@@ -9,7 +9,7 @@ E = TypeVar("E", bound=type[Enum])
 
 
 def described(kind: E, name: str, description: str, values: dict[str, str]) -> E:
-    """Declares the enum under a name; raises ValueError unless `values` describes exactly its members."""
+    """Declare the enum under a name; raises ValueError unless `values` describes exactly its members."""
     if set(values) != set(kind.__members__):
         raise ValueError(f"{name}: described are {sorted(values)}, there are {sorted(kind.__members__)}")
     strawberry.enum(kind, name=name, description=description)

@@ -1,4 +1,4 @@
-"""Errors on their way out: every one gets a code, unexpected ones are masked, and the log learns no secrets."""
+"""Errors for clients: each one gets a code, unexpected ones are masked, and no secret is logged."""
 
 import re
 import secrets
@@ -28,7 +28,7 @@ WRONG_OPERATION = (CannotGetOperationTypeError, InvalidOperationTypeError, Missi
 
 @dataclass(eq=False)
 class HttpRefusal(Exception):
-    """Ends an HTTP request before GraphQL begins: a status, and the one error of the JSON body."""
+    """Ends an HTTP request before GraphQL begins: a status, and the single error of the JSON body."""
 
     status: int
     code: str
@@ -37,19 +37,19 @@ class HttpRefusal(Exception):
     extensions: Mapping[str, object] = field(default_factory=dict)
 
     def body(self) -> dict[str, object]:
-        """The response of GraphQL's shape; without `data`, because nothing was executed."""
+        """The response in GraphQL's shape; without `data`, because nothing was executed."""
         return {"errors": [{"message": self.message, "extensions": {"code": self.code, **self.extensions}}]}
 
 
 def extensions_of(error: SottoError) -> dict[str, object]:
-    """`code`, and `retryAfterSeconds` where the error knows it."""
+    """`code`, and `retryAfterSeconds` if the error has it."""
     if error.retry_after_seconds is None:
         return {"code": error.code}
     return {"code": error.code, "retryAfterSeconds": error.retry_after_seconds}
 
 
 def refusal_of(error: SottoError, status: int | None = None) -> HttpRefusal:
-    """An error that was raised before execution, with its HTTP status, unless one is given, and its headers."""
+    """A refusal for an error raised before execution; `status` defaults to the error's own."""
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1: a 401 must carry a challenge
@@ -61,7 +61,7 @@ def refusal_of(error: SottoError, status: int | None = None) -> HttpRefusal:
 def mask(error: BaseException, request_id: str | None, field_name: str | None = None) -> tuple[str, str]:
     """Log an unexpected exception under a new error id; returns the sentence for the client, and the id.
 
-    The log gets what `causes_of` may tell, and the field's name in the schema; its alias is a word of the client's.
+    The log gets the output of `causes_of` and the field's name in the schema; an alias would be the client's text.
     """
     error_id = secrets.token_hex(8)
     log.error("unexpected_error", error_id=error_id, request_id=request_id, field=field_name, causes=causes_of(error))
@@ -69,13 +69,13 @@ def mask(error: BaseException, request_id: str | None, field_name: str | None = 
 
 
 def mask_refusal(error: BaseException, request_id: str) -> HttpRefusal:
-    """An unexpected exception outside execution, logged and masked: status 500."""
+    """Log and mask an unexpected exception outside execution: status 500."""
     message, error_id = mask(error, request_id)
     return HttpRefusal(500, INTERNAL, message, {"X-Request-Id": request_id}, {"errorId": error_id})
 
 
 def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
-    """The error as the client may see it: with a code, or masked; one that was presented before comes back as it is."""
+    """The error as the client may see it: with a code, or masked; an error presented before is returned unchanged."""
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
@@ -88,7 +88,7 @@ def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
             return error  # by limit.py, or presented before
         if isinstance(error, GraphQLSyntaxError):
             return _with(error, error.message, {"code": PARSE_FAILED})
-        # Without a path it is about the request as a whole: variables that do not fit their types.
+        # Without a path it concerns the whole request: variables of a wrong type.
         if error.path is None or _is_of_argument(cause):
             return _with(error, error.message, {"code": BAD_REQUEST})
     message, error_id = mask(cause or error, request_id, _field_of(error))
@@ -96,7 +96,7 @@ def present(error: GraphQLError, request_id: str | None = None) -> GraphQLError:
 
 
 def present_all(errors: list[GraphQLError], request_id: str | None) -> None:
-    """Present the errors in place. One that is not masked is logged at the level debug."""
+    """Present the errors in place. Errors that are not masked are logged at the level debug."""
     for index, error in enumerate(errors):
         errors[index] = shown = present(error, request_id)
         code = (shown.extensions or {}).get("code")
@@ -105,24 +105,24 @@ def present_all(errors: list[GraphQLError], request_id: str | None) -> None:
 
 
 def _field_of(error: GraphQLError) -> str | None:
-    """The name that the schema gives to the field that failed; None where nothing has been executed."""
+    """The schema's name of the field that failed; None if nothing was executed."""
     nodes = error.nodes if error.path is not None else None
     return next((node.name.value for node in nodes or () if isinstance(node, FieldNode)), None)
 
 
 def _is_of_argument(cause: GraphQLError | None) -> bool:
-    """Whether graphql-core found a wrong argument while executing, e.g. a null variable: those errors name its node."""
+    """Whether graphql-core found a wrong argument during execution, e.g. a null variable: such errors name its node."""
     return (
         cause is not None and bool(cause.nodes) and not any(isinstance(node, FieldNode) for node in cause.nodes or ())
     )
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object], *, forget: bool = False) -> GraphQLError:
-    """The same place in document and answer, another text; a masked error forgets its cause."""
+    """The same locations and path, another text; a masked error drops its cause."""
     cause = None if forget else error.original_error
     presented = GraphQLError(message, path=error.path, original_error=cause, extensions=extensions)
     presented.nodes, presented.source, presented.positions = error.nodes, error.source, error.positions
-    presented.locations = error.locations  # known already: to find them takes longer than all the rest
+    presented.locations = error.locations  # known already: finding them again takes longer than all the rest
     return presented
 
 
@@ -140,7 +140,7 @@ def present_document_error(error: GraphQLError) -> GraphQLError:
 
 
 def _is_of_long_number(error: GraphQLError) -> bool:
-    """Whether Python refused to read an integer: graphql-core passes its ValueError on, as if a scalar had a bug."""
+    """Whether Python refused to parse a long integer: graphql-core passes its ValueError on, like a bug in a scalar."""
     places = [node.loc for node in error.nodes or () if node.loc is not None]
     return isinstance(error.original_error, ValueError) and any(
         _LONG_NUMBER.search(place.source.body, place.start, place.end) for place in places

@@ -194,7 +194,7 @@ def _of_message(each: ResolvedEvent, message: Message) -> "Event":
 
 
 def ephemeral_event_of(signal: Typing | PresenceChange | Revoked) -> "Event":
-    """The type for an event that is not in the log, and so has no cursor."""
+    """The type for an event that is not in the log and so has no cursor."""
     if isinstance(signal, Typing):
         return TypingChanged(
             conversation=Conversation.of(signal.conversation),

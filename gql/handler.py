@@ -1,4 +1,4 @@
-"""How a service's refusal becomes a member of a mutation's result; Strawberry calls these for whatever is raised."""
+"""Handlers: turn a service's refusal into a member of a mutation's result; called for every exception."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
@@ -33,7 +33,7 @@ ErrorT = TypeVar("ErrorT", bound=UserError)
 
 
 class RefusalHandler(strawberry.ExceptionHandler[RefusalT, ErrorT], Generic[RefusalT, ErrorT]):
-    """Shows one class of refusals as one type; without a function for it, as a code and a sentence alone."""
+    """Shows one class of refusals as one type; without a function for it, only its code and sentence."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ def _invalid_input(refusal: refusals.InvalidInput, _info: Info) -> InvalidInputE
 
 
 async def _recipients_rejected(refusal: refusals.RecipientsRejected, info: Info) -> RecipientsRejectedError:
-    """One statement for all the people."""
+    """One statement for all recipients."""
     ids = [each.user_id for each in refusal.rejections if each.user_id is not None]
     people = await info.context.services.user.find_many(info.context.signed_in(), ids)
     return RecipientsRejectedError(

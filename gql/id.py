@@ -1,4 +1,4 @@
-"""Global ids as the schema's scalar; what is in them, and why, stands in services/id.py, for the log shows them too."""
+"""Global ids as the schema's scalar; services/id.py defines their format, because logs contain them too."""
 
 import strawberry
 

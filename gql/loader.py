@@ -1,6 +1,6 @@
-"""What is loaded below the root: per level, for all parents in one call; made anew for each operation.
+"""Loaders for data below the root: one call per level, for all parents; created for each operation.
 
-Nothing is cached: a subscription's operation lives for days, and each of its events wants the truth of its moment.
+Nothing is cached: a subscription lives for days, and each of its events must show the current state.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class ConversationNumber:
-    """All that is known of a conversation of which the client asks for nothing but the id."""
+    """A conversation of which the client selects only the id: nothing else is known."""
 
     number: int
 
@@ -37,17 +37,16 @@ class ConversationNumber:
 def type_of(view: object) -> Any:
     """The object of the schema's type that shows a view of the services.
 
-    The module of each type registers it here: so fields may lead from a message to its conversation and back, and no
-    import does.
+    The module of each type registers it here, so that fields can lead from a message to its conversation and back
+    without a circular import.
     """
     raise NotImplementedError(f"No type of the schema shows {type(view).__name__}.")
 
 
 class Loader:
-    """Conversations and messages by what points at them; None where the viewer may not see them.
+    """Loads conversations and messages by what refers to them; None if the viewer may not see them.
 
-    What a level of the answer needs is loaded by one call of a service, so 50 messages cost as many SQL statements as
-    one.
+    One service call loads what a level of the answer needs, so 50 messages cost as many SQL statements as one.
     """
 
     def __init__(self, services: Services, viewer: Viewer) -> None:
@@ -62,9 +61,9 @@ class Loader:
         return cast("Conversation | None", _shown(await self._conversations.load(conversation_id)))
 
     async def conversation_of(self, message_id: int, info: Info) -> "Conversation":
-        """That of a message which the viewer sees; read only where more than its id is asked for.
+        """The conversation of a visible message; read only if more than its id is selected.
 
-        Raises NotFound for who has left between two reads.
+        Raises NotFound if the viewer left it between two reads.
         """
         number = conversation_of(message_id)
         view = ConversationNumber(number) if wants_only_id(info) else await self._conversations.load(number)
@@ -85,7 +84,7 @@ class Loader:
         return [type_of(view) for view in await self._reactions.load(message_id) or []]
 
     async def receipt_times(self, message_id: int) -> "dict[int, MessageTimesRow]":
-        """Of a message, by the ids of the people."""
+        """Receipt times of a message, by the ids of the people."""
         return await self._receipt_times.load(message_id) or {}
 
 

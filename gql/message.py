@@ -1,4 +1,4 @@
-"""Messages: the type as one member sees it, and lists of it."""
+"""Messages: the type as one member sees it, and lists of messages."""
 
 from datetime import datetime
 from enum import Enum
@@ -155,7 +155,7 @@ class Message(Node):
         return self.view.is_own and self.view.is_within(window)
 
     async def _recipients(self, info: Info) -> list[ParticipantView]:
-        """All members but the sender."""
+        """All members except the sender."""
         found = await loader_of(info).conversation(conversation_of(self.view.row.id))
         sender_id = self.view.row.sender_id
         return [each for each in found.view.participants if each.person.row.id != sender_id] if found else []

@@ -1,4 +1,4 @@
-"""Node, the interface of every type with an id, and short forms that most types use."""
+"""Node, the interface of every type with an id, and helpers that most types use."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
@@ -20,23 +20,23 @@ class Node:
 
 
 def wants_only_id(info: Info) -> bool:
-    """Whether the client selects nothing below this field but `id` and `__typename`: then nothing need be read."""
-    # The nodes themselves: Strawberry's `selected_fields` converts the whole tree, at every field that asks.
+    """Whether the client selects only `id` and `__typename` below this field, so nothing needs to be read."""
+    # The AST nodes themselves: Strawberry's `selected_fields` converts the whole tree at each call.
     sets = [node.selection_set for node in info._raw_info.field_nodes if node.selection_set]  # noqa: SLF001
     names = [each.name.value if isinstance(each, FieldNode) else "" for part in sets for each in part.selections]
     return set(names) <= {"id", "__typename"}
 
 
 def moment_of(ms: int) -> datetime:
-    """The moment that the tables keep as milliseconds since 1970."""
+    """The moment of a time in milliseconds since 1970, as stored in the tables."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def ms_of(moment: datetime) -> int:
-    """The opposite of `moment_of`; a moment without a zone is UTC."""
+    """The inverse of `moment_of`; a moment without a zone is UTC."""
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def given(value: Any) -> Any:
-    """The value, or None where the client left it out."""
+    """The value, or None if the client omitted it."""
     return None if value is strawberry.UNSET else value

@@ -1,4 +1,4 @@
-"""Preferences of a member for a conversation: mute, archive, pin; and clearing or leaving it."""
+"""A member's preferences for a conversation: mute, archive, pin; and clearing or leaving it."""
 
 from datetime import datetime
 from typing import Annotated

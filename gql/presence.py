@@ -1,4 +1,4 @@
-"""Presence and typing: types and a mutation for what is never stored."""
+"""Presence and typing: types and a mutation for state that is never stored."""
 
 from datetime import datetime
 from enum import Enum

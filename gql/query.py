@@ -53,7 +53,7 @@ class MessageSearchFilter:
 
 
 async def nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
-    """Whatever the ids name and the viewer may see, in their order; one call for each type."""
+    """The objects of the ids that the viewer may see, in their order; one call for each type."""
     viewer, services = info.context.signed_in(), info.context.services
     named = [decode(id_) for id_ in ids]
     numbers = {kind: {each[1] for each in named if each and each[0] is kind} for kind in Kind}
@@ -98,7 +98,7 @@ async def nodes(
     info: Info,
     ids: Annotated[list[strawberry.ID], strawberry.argument(description="Any ids, at most 200.")],
 ) -> list[Node | None]:
-    """A missing id is a null item, never a nulled list."""
+    """A missing id is a null item; it never nulls the list."""
     if len(ids) > MAX_NODES:
         raise BadRequest(f"`ids` holds {len(ids)} ids; at most {MAX_NODES} are allowed.")
     return await nodes_of(info, ids)

@@ -1,4 +1,4 @@
-"""Reactions: one emoji on a message, with the people who set it."""
+"""Reactions: one emoji on a message, with the people who reacted."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ class ReactionGroup:
         info: Info,
         first: Annotated[int | None, strawberry.argument(description="At most so many, 1 to 100.")] = 10,
     ) -> list[User]:
-        """Reads nothing: the people came with the group."""
+        """Reads nothing: the people were loaded with the group."""
         size = 10 if first is None else first
         if not 1 <= size <= MAX_USERS:
             raise BadRequest(f"`first` must be between 1 and {MAX_USERS}; it is {size}.")

@@ -1,4 +1,4 @@
-"""Refusals as types: what a result union holds besides its success."""
+"""Refusals as types: the members of a result union other than its success."""
 
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -86,7 +86,7 @@ _CODE = "The stable name of this refusal."
 
 @strawberry.interface(description="A refusal that a client can expect. Nothing was stored.")
 class UserError:
-    """Select `... on UserError { detail code }` to be ready for refusals that do not exist yet."""
+    """Select `... on UserError { detail code }` to be ready for refusals added later."""
 
     detail: str = strawberry.field(description=_DETAIL)
     code: UserErrorCode = strawberry.field(description=_CODE)

@@ -1,4 +1,4 @@
-"""The scalars of the schema, and how their values come in and go out."""
+"""The scalars of the schema: how their values are parsed and serialized."""
 
 import math
 import re
@@ -30,7 +30,7 @@ else:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UploadedPart:
-    """A file part of a multipart request, as it stands in the variables: JSON cannot spell one."""
+    """A file part of a multipart request, in the variables; JSON cannot contain one."""
 
     file: object
 
@@ -38,19 +38,19 @@ class UploadedPart:
         return "<file part>"
 
 
-# RFC 3339 §5.6: `date-time`, with an offset, `T` and `Z` in either case; leap seconds are not accepted.
+# RFC 3339 §5.6: `date-time` with an offset, `T` and `Z` in either case; leap seconds are not accepted.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 def serialize_date_time(value: datetime) -> str:
-    """RFC 3339 in UTC, with `Z` and three decimals, the rest cut off; raises ValueError without an offset."""
+    """RFC 3339 in UTC, with `Z` and three decimals, the rest truncated; raises ValueError without an offset."""
     if value.tzinfo is None:
         raise ValueError("a DateTime must know its offset")
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_date_time(value: object) -> datetime:
-    """The moment in UTC, to the microsecond; the offset must be given."""
+    """The moment in UTC, to the microsecond; the offset is required."""
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
         try:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
@@ -62,7 +62,7 @@ def parse_date_time(value: object) -> datetime:
 
 
 def parse_upload(value: object) -> object:
-    """The ReceivedFile behind a file part; any JSON value is refused."""
+    """The ReceivedFile of a file part; refuses any JSON value."""
     if isinstance(value, UploadedPart):
         return value.file
     raise StrawberryInputCoercionError(
@@ -72,7 +72,7 @@ def parse_upload(value: object) -> object:
 
 
 def serialize_upload(value: object) -> object:
-    """Never: files come in, and go out by their URL."""
+    """Always raises: files are only input, and the output is their URL."""
     raise TypeError(f"an Upload cannot be answered with: {type(value).__name__}")
 
 
@@ -85,14 +85,14 @@ def parse_byte_size(value: object) -> int:
 
 
 def serialize_byte_size(value: object) -> int:
-    """Raises ValueError out of range, which is a fault of the server."""
+    """Raises ValueError if out of range, which is a bug of the server."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_BYTE_SIZE:
         raise ValueError("a ByteSize is out of range")
     return value
 
 
 def parse_json(value: object) -> object:
-    """Any JSON value up to 32 levels deep; file parts and numbers beyond a double are refused."""
+    """Any JSON value up to 32 levels deep; refuses file parts and numbers too large for a double."""
     level: list[object] = [value]
     for _ in range(MAX_JSON_DEPTH + 1):
         below: list[object] = []

@@ -1,4 +1,4 @@
-"""Sending: the mutations that send one message to a conversation, or the same to several people separately."""
+"""Sending: the mutations that send one message to a conversation, or to several people separately."""
 
 from functools import partial
 from typing import Annotated
@@ -89,7 +89,7 @@ class SendPrivateMessageSuccess:
 
     @strawberry.field(description="The message as an edge of the conversation's `messages`.")
     def message_edge(self, info: Info) -> MessageEdge:
-        """For Relay's and Apollo's caches."""
+        """For the caches of Relay and Apollo."""
         viewer, messages = info.context.signed_in(), info.context.services.message
         return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, self.message.view))
 
@@ -147,7 +147,7 @@ async def send_private_message(
     viewer, services = info.context.signed_in(), info.context.services
     sent = await services.send.send(viewer, _draft_of(input))
     if sent.view is None:
-        raise NotFound("The message was sent, and is no longer yours to see.")
+        raise NotFound("The message was sent, but you can no longer see it.")
     return SendPrivateMessageSuccess(message=Message.of(sent.view), was_duplicate=sent.was_duplicate)
 
 

@@ -1,4 +1,4 @@
-"""What this server is and allows; readable without a token."""
+"""The features and limits of this server; readable without a token."""
 
 from enum import Enum
 
@@ -12,7 +12,7 @@ from services.version import VERSION
 
 @strawberry.enum(description="What a server may or may not do, as its operator has set it. More will come.")
 class ServerFeature(Enum):
-    """One for each switch, and for what not every version has."""
+    """One value for each switch, and for features that not every version has."""
 
     SIGN_UP = strawberry.enum_value("sign_up", description="People can make accounts with `signUp`.")
     SELF_CONVERSATIONS = strawberry.enum_value("self", description="People can write to themselves.")

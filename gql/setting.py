@@ -33,7 +33,7 @@ described(
 
 @strawberry.type(description="Who may write to the viewer, and what the viewer lets others know.")
 class MessagingSettings:
-    """Built from Settings: what holds now, whether chosen or the server's default."""
+    """Built from Settings: the current value, whether the viewer's or the server's default."""
 
     accept_messages_from: Audience = strawberry.field(
         description="Who may open a conversation with the viewer. Whoever was written to may always answer."

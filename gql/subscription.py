@@ -1,4 +1,4 @@
-"""The root Subscription: live, from the log, as the viewer may see it at the moment of delivery."""
+"""The root Subscription: live events from the log, as the viewer may see them at the time of delivery."""
 
 from strawberry.tools import create_type
 

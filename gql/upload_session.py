@@ -1,4 +1,4 @@
-"""Uploads: begun here, then sent in parts over tus 1.0 or put into the storage whole, and attached by their id."""
+"""Uploads: created here, then sent in parts over tus 1.0 or as a whole to the storage, and attached by id."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""People: the type User, lists of it, and the reference by which a client names somebody."""
+"""People: the type User, lists of it, and the reference by which a client names a user."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,1 +1,1 @@
-"""Documents: read within their limits, validated and estimated before anything of them is executed."""
+"""Documents: parsed within limits, validated and estimated before execution."""

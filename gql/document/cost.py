@@ -1,6 +1,6 @@
-"""What an operation costs, known before it is executed: its fields, multiplied by the lengths of the lists above them.
+"""The cost of an operation, estimated before execution: its fields, multiplied by the lengths of the lists around them.
 
-The unit is about one resolved field, ten microseconds; what reads from the database weighs more.
+The unit is about one resolved field, ten microseconds; fields that read from the database weigh more.
 """
 
 from dataclasses import dataclass, field
@@ -28,28 +28,28 @@ from graphql import (
 from gql.document.length import Length, Lengths, PageLength, Variables
 from gql.document.survey import SATURATED
 
-LOADED = 5  # a field whose value is loaded, for all objects of a level at once
-PAGED = 20  # one that reads a page of its own for each object
+LOADED = 5  # a field whose value is loaded at once for all objects of a level
+PAGED = 20  # a field that reads a separate page for each object
 WRITTEN = 50  # a root field of a mutation
-ITEM = 3  # an object of a list, before anything of it is asked for
-MERGED = 32  # nodes of one field that are carried along for the price of one more
+ITEM = 3  # an object of a list, without its fields
+MERGED = 32  # nodes of one field that are processed for the price of one more
 
-MOST_VISITS = 20_000  # selections that the estimate looks at before it calls a document too complex
+MOST_VISITS = 20_000  # selections that the estimate visits before it calls a document too complex
 
 
 @dataclass(slots=True)
 class _Part:
-    """One field: what it weighs, and how often what stands below it is executed."""
+    """One field: its weight, and how often its sub-fields are executed."""
 
     name: str
     weight: float
     below: "_Level | None" = None
-    length: Length | PageLength | None = None  # of the list that it is
-    page: PageLength | None = None  # of the lists in the object that it is
-    is_of_page: bool = False  # a list as long as the page that the field above it asks for
+    length: Length | PageLength | None = None  # length of its own list
+    page: PageLength | None = None  # length of the lists in its object
+    is_of_page: bool = False  # a list as long as the page of the field above
 
     def cost(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[float, float]:
-        """What it costs once, and what for each item of the page above it."""
+        """Its cost once, and for each item of the page above it."""
         if self.below is None:
             return self.weight, 0.0
         fixed, each = costs[id(self.below)]
@@ -63,13 +63,13 @@ class _Part:
 
 @dataclass(slots=True)
 class _Level:
-    """Selection sets merged: the fields of an object type, or of an abstract one the levels of its object types."""
+    """Merged selection sets: the fields of an object type, or for an abstract type the levels of its object types."""
 
     parts: list[_Part] = field(default_factory=list)
     choices: list["_Level"] = field(default_factory=list)
 
     def cost(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[float, float]:
-        """The sum of the parts and the dearest choice: once, and for each item of the page above."""
+        """The sum of the parts and the most expensive choice: once, and for each item of the page above."""
         parts = [part.cost(costs, variables) for part in self.parts]
         choices = [costs[id(choice)] for choice in self.choices]
         fixed = sum(own for own, _ in parts) + max((own for own, _ in choices), default=0.0)
@@ -79,18 +79,18 @@ class _Level:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an operation will cost, and the path of the page or list on which most of it is spent."""
+    """The estimated cost of an operation, and the path of the page or list that causes most of it."""
 
     cost: int
     path: tuple[str, ...]
 
 
 class CostModel:
-    """The cost of one operation as a function of its variables; for a document that is valid.
+    """The cost of one operation as a function of its variables; for valid documents.
 
-    Selection sets that execution merges are merged here, so that what is executed once is counted once; each group of
-    them is looked at once for a type, however often fragments bring it up. Of types that exclude each other the
-    dearest counts. What `@skip` and `@include` may bring is counted.
+    Selection sets that execution merges are merged here, so each execution is counted once. Each group of them is
+    visited once per type, however many fragments lead to it. Among types that exclude each other the most expensive one
+    counts. Fields with `@skip` or `@include` always count.
     """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
@@ -102,7 +102,7 @@ class CostModel:
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
         self._levels: dict[tuple[str, frozenset[int]], _Level] = {}
-        self._order: list[_Level] = []  # what stands below comes first
+        self._order: list[_Level] = []  # the nested levels come first
         root = schema.get_root_type(operation.operation)
         assert root is not None
         self._root = self._level_of(root, [operation.selection_set])
@@ -110,11 +110,11 @@ class CostModel:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the whole document was looked at; else nothing is known of it but that it is too complex."""
+        """Whether the whole document was visited; otherwise it is only known to be too complex."""
         return self.visited <= MOST_VISITS
 
     def estimate(self, variables: Variables | None) -> Estimate:
-        """The cost with these variables, as they came."""
+        """The cost with these variables, as the client sent them."""
         if not self.is_complete:
             return Estimate(SATURATED, ())
         return self._fixed or self._estimate(variables or {})
@@ -126,9 +126,9 @@ class CostModel:
         return Estimate(round(costs[id(self._root)][0]), self._dearest(costs, variables))
 
     def _dearest(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[str, ...]:
-        """The deepest page or list that holds most of the cost; where none does, the dearest of the outermost."""
+        """The deepest page or list that causes most of the cost; if none does, the most expensive outermost one."""
         most = costs[id(self._root)][0] / 2
-        level, times, length = self._root, 1.0, 1.0  # how often the level is executed, and the page above it is long
+        level, times, length = self._root, 1.0, 1.0  # executions of the level, length of the page above
         path: tuple[str, ...] = ()
         dearest: tuple[str, ...] = ()
         while True:
@@ -166,7 +166,7 @@ class CostModel:
         fields: dict[str, list[FieldNode]] = {}
         seen: set[str] = set()
         queue = list(group)
-        for selection_set in queue:  # grows while it is walked
+        for selection_set in queue:  # grows during the loop
             self.visited += len(selection_set.selections)
             if not self.is_complete:
                 return {}
@@ -206,14 +206,14 @@ class CostModel:
 
 
 def _total(cost: tuple[float, float], length: float) -> float:
-    """Of what costs so much once, and so much for each item of a page of this length."""
+    """The total of a cost that arises once and one that arises for each item of a page of this length."""
     once, each = cost
     return once + each * length
 
 
 @cache
 def weights_of(schema: GraphQLSchema) -> dict[tuple[str, str], int]:
-    """What one execution of a field costs, by type and field; 1 for those that are not named."""
+    """The cost of executing a field once, by type and field; 1 if not listed."""
     return {
         (named.name, name): WRITTEN if named is schema.mutation_type else PAGED if "first" in each.args else LOADED
         for named in schema.type_map.values()

@@ -1,4 +1,4 @@
-"""Documents: read within their limits, validated and estimated once, and remembered."""
+"""Documents: parsed within limits, validated and estimated once, and cached."""
 
 import asyncio
 import sys
@@ -30,15 +30,15 @@ from gql.document.source import DocumentText
 from gql.document.survey import LimitExceeded, QueryLimits, check_values
 
 CACHE_BYTES = 32 * 1024 * 1024
-BYTES_PER_TOKEN = 600  # what a parsed document holds; measured with tracemalloc: 560 for `{a a a …}`, fewer for others
-SHORT = 200  # characters of a document that is read at once; the dearest of them takes 10 ms
-MOST_MODELS = 4  # of one document; each may hold as much as a fifth of what the document does
-MAX_ERRORS = 101  # where graphql-core's `validate` stops
-BYTES_PER_LINE = 8  # where errors are to name it
+BYTES_PER_TOKEN = 600  # memory of a parsed document; measured with tracemalloc: 560 for `{a a a …}`, less for others
+SHORT = 200  # characters of a document that is parsed on the event loop; this takes 10 ms at most
+MOST_MODELS = 4  # of one document; each may take a fifth of the document's memory
+MAX_ERRORS = 101  # the number at which graphql-core's `validate` stops
+BYTES_PER_LINE = 8  # for the locations of errors
 BYTES_PER_ERROR = 2_000  # measured in the same way, with the sentence that suggests a name
-COST_PER_TOKEN = 4  # of a document that is read: 40 µs
-CHARACTERS_PER_TOKEN = 5  # of an ordinary document, for what is expected before it is read
-UNREAD = 500  # of one that cannot be: what is parsed until then
+COST_PER_TOKEN = 4  # of a parsed and validated document: 40 µs
+CHARACTERS_PER_TOKEN = 5  # of an ordinary document, for the estimate before parsing
+UNREAD = 500  # of a document that fails to parse: for the part that was parsed
 
 _DEFAULT = QueryLimits()
 
@@ -46,8 +46,8 @@ Rules = tuple[type[ASTValidationRule], ...]
 
 
 def check_size(text: str, limits: QueryLimits = _DEFAULT) -> None:
-    """Raise GraphQLError when the document has too many bytes (UTF-8); transports call it before they parse."""
-    # A character has at least one byte, so a text that is far too long is never encoded.
+    """Raise GraphQLError if the document has too many bytes (UTF-8); transports call it before they parse."""
+    # A character has at least one byte, so a text that is far too long need not be encoded.
     found = len(text) if len(text) > limits.document_bytes else len(text.encode(errors="surrogatepass"))
     if found > limits.document_bytes:
         raise LimitExceeded("Bytes of the document", found, limits.document_bytes)
@@ -67,14 +67,14 @@ def read(text: str, limits: QueryLimits = _DEFAULT) -> DocumentNode:
         if "nested too deeply" in error.message:
             raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
         raise
-    except RecursionError:  # the stack was deep already: `parse` of graphql-core says the same
+    except RecursionError:  # the stack was already deep; `parse` of graphql-core raises the same error
         raise LimitExceeded("Nesting of the document", f"over {MAX_NESTING_DEPTH}", MAX_NESTING_DEPTH) from None
     finally:
         _unlink(first)
 
 
 def _unlink(token: Token | None) -> None:
-    """Part the tokens, which hold each other both ways: only a collector's pause of 50 ms would free them."""
+    """Unlink the tokens, which refer to each other: freeing them by garbage collection would take a pause of 50 ms."""
     while token is not None:
         following = token.next
         token.next = token.prev = None
@@ -83,7 +83,7 @@ def _unlink(token: Token | None) -> None:
 
 @dataclass(slots=True)
 class Reading:
-    """A document as it was read: parsed or refused, and what validation said of it."""
+    """The result of reading a document: parsed or refused, and the errors that validation found."""
 
     document: DocumentNode | None
     refusal: GraphQLError | None
@@ -93,11 +93,11 @@ class Reading:
     _models: dict[tuple[GraphQLSchema, str | None], CostModel] = field(default_factory=dict)
 
     def is_validated(self, schema: GraphQLSchema, rules: Rules) -> bool:
-        """Whether `errors` has its answer already."""
+        """Whether `errors` is cached already."""
         return self.document is None or (schema, rules) in self._errors
 
     def errors(self, schema: GraphQLSchema, rules: Rules) -> list[GraphQLError]:
-        """Return the refusal, or what validation says, found once for a schema and rules; the list is the caller's."""
+        """Return the refusal or the validation errors, found once per schema and rules, in a new list."""
         if self.document is None:
             return [self.refusal] if self.refusal else []
         found = self._errors.get((schema, rules))
@@ -108,11 +108,11 @@ class Reading:
 
     @property
     def cost(self) -> int:
-        """What reading it took, in the unit of cost.py: the parser and the rules see each token many times."""
+        """The cost of reading it, in the unit of cost.py: the parser and the rules visit each token many times."""
         return UNREAD if self.document is None else self.document.token_count * COST_PER_TOKEN
 
     def cost_model(self, schema: GraphQLSchema, name: str | None) -> CostModel | None:
-        """Return what the operation of this name costs, or the first; the document must have been found valid."""
+        """Return the cost model of the operation of this name, or of the first; the document must be valid."""
         found = self._models.get((schema, name))
         if found is None and self.document is not None:
             operation = self._operation(name)
@@ -123,7 +123,7 @@ class Reading:
         return found
 
     def introspection_key(self, name: str | None) -> str | None:
-        """Return what the operation asks if that is introspection alone; found once."""
+        """Return the key of the operation if it is pure introspection; computed once."""
         if name not in self._introspections:
             operation = self._operation(name)
             self._introspections[name] = key_of(self.document, operation) if self.document and operation else None
@@ -136,16 +136,16 @@ class Reading:
 
 
 def _without_frames(error: GraphQLError) -> GraphQLError:
-    """Take from an error what would keep the parser or the rules alive with it, in a cycle."""
+    """Remove the traceback of an error: it would keep the parser or the rules in memory, in a cycle."""
     error.__context__ = None
     return error.with_traceback(None)
 
 
 class DocumentCache:
-    """Documents by their text; the least recently used make room.
+    """Documents by their text, least recently used first out.
 
-    Bounded by the memory that they may hold, not by their number: 2,000 tokens are a megabyte of nodes, so a number
-    that suits ordinary documents would let anybody fill a hundred megabytes. Refusals are kept as well.
+    The limit is memory, not a number of documents: 2,000 tokens are a megabyte of nodes, so a number that suits
+    ordinary documents would let anybody fill a hundred megabytes. Refusals are cached too.
     """
 
     def __init__(self, limits: QueryLimits, limit_bytes: int = CACHE_BYTES) -> None:
@@ -172,11 +172,11 @@ class DocumentCache:
         name: str | None = None,
         reader: Reader = Reader(),  # noqa: B008 -- frozen
     ) -> Reading:
-        """Return what `get` would, validated; a long document that is not known is read in a thread.
+        """Return what `get` would, validated; a long document that is not cached is read in a thread.
 
-        The thread reads one document at a time, and one that many clients send at once is read once. Reading takes
-        time that grows with the text, up to some 200 ms of it, which the event loop shares instead of waiting for it.
-        Raises ServerUnavailable where too many documents wait for that.
+        The thread reads one document at a time; one that many clients send at once is read once. Reading takes up to
+        about 200 ms, depending on the length, during which the event loop continues. Raises ServerUnavailable if too
+        many documents are waiting.
         """
         known = self._readings.get(text)
         if len(text) <= SHORT or len(text) > self._limits.document_bytes:
@@ -198,9 +198,9 @@ class DocumentCache:
         return await queue.run(read_aside, reader)
 
     def get(self, text: str, variables: object = None) -> Reading:
-        """Return the reading of this text; one with too many bytes is refused anew each time and never kept.
+        """Return the reading of this text. One with too many bytes is refused anew each time and never cached.
 
-        So are variables with too many values, whatever the text.
+        The same holds for variables with too many values, whatever the text.
         """
         try:
             check_values(variables, self._limits)

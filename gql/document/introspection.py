@@ -1,4 +1,4 @@
-"""Introspection: its answers are kept, since they are the same for everybody for as long as the process lives."""
+"""Introspection: its answers are cached, because they are the same for everybody until the process ends."""
 
 from collections import OrderedDict
 
@@ -16,14 +16,14 @@ from graphql import (
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 MOST_BYTES = 8 * 1024 * 1024
-MOST_TOKENS = 1_000  # of a document whose answer is kept; that of the tools has 200
-COST = 20  # of an answer that is kept: the document is known, the bytes are
+MOST_TOKENS = 1_000  # of a document whose answer is cached; that of the tools has 200
+COST = 20  # of a cached answer: neither the document nor the answer is computed again
 
 _INTROSPECTION = frozenset({"__schema", "__type", "__typename"})
 
 
 def is_one_of(type_: object, _info: object) -> bool | None:
-    """`__Type.isOneOf`: null for all but input objects (GraphQL §4.2.2), lists and non-null types among them.
+    """`__Type.isOneOf`: null for all but input objects (GraphQL §4.2.2), so also for lists and non-null types.
 
     Strawberry's own resolver reads `extensions`, which those two lack, and fails.
     """
@@ -34,9 +34,9 @@ def is_one_of(type_: object, _info: object) -> bool | None:
 
 
 def key_of(document: DocumentNode, operation: OperationDefinitionNode) -> str | None:
-    """What the operation asks, whatever it is called and however it is laid out; None unless it is all introspection.
+    """What the operation requests, whatever its name and layout; None unless it is pure introspection.
 
-    One with variables is executed each time: only they would tell its answers apart.
+    One with variables is executed each time: its answer depends on them.
     """
     selections = operation.selection_set.selections
     if (
@@ -52,7 +52,7 @@ def key_of(document: DocumentNode, operation: OperationDefinitionNode) -> str | 
 
 
 class IntrospectionCache:
-    """Encoded answers by what was asked; the least recently used make room."""
+    """Encoded answers by their key, least recently used first out."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, bytes] = OrderedDict()
@@ -67,7 +67,7 @@ class IntrospectionCache:
         return ExecutionResult(data=orjson.Fragment(content))  # type: ignore[arg-type]
 
     def put(self, key: str, result: ExecutionResult) -> None:
-        """Keep an answer without errors, unless it is so long that most others would have to make room."""
+        """Cache an answer without errors, unless it is so long that it would displace most others."""
         if result.errors or key in self._answers:
             return
         content = orjson.dumps(result.data)

@@ -1,4 +1,4 @@
-"""How long lists will be: by their page sizes, else by what is usual."""
+"""The expected lengths of lists: their page sizes, otherwise the usual length."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ from services.page import DEFAULT_SIZE, MAX_SIZE
 Variables = Mapping[str, Any]
 
 MOST_VALUES = 1_000.0  # of a list of ids; resolvers refuse more than 200
-OTHERWISE = 5.0  # of a list that nothing is known about
+OTHERWISE = 5.0  # of a list with no usual length
 NOT_GIVEN = -1.0  # instead of a size
 
-# Usual lengths, not the longest: a page where every message has ten files is dearer than its estimate, and its own
-# budget ends it where it must. A test wants a line for every list of objects that has no page size.
+# Usual lengths, not maximums: a page where every message has ten files costs more than its estimate, and its budget
+# ends it if necessary. A test requires a line for every list of objects without a page size.
 USUAL = {
     "Message.attachments": 2.0,
     "Message.recipients": 4.0,
@@ -49,9 +49,9 @@ USUAL = {
     "SendPrivateMessageToEachSuccess.outcomes": 10.0,
 }
 
-PEOPLE = float(Limits().max_recipients + 1)  # of a conversation, its viewer among them
+PEOPLE = float(Limits().max_recipients + 1)  # of a conversation, including its viewer
 
-# Pages that end earlier than their size.
+# Pages that are usually shorter than their size.
 SHORT = {
     "Conversation.participants": PEOPLE,
     "Message.seenBy": PEOPLE,
@@ -63,9 +63,9 @@ SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A number, or what a variable says: a number, or as many as its list has.
+    """A number, or the value of a variable: a number, or the length of its list.
 
-    `number` where the variable is left out, `otherwise` where it is null: that takes the place of its default.
+    `number` applies if the variable is omitted, `otherwise` if it is null, which overrides its default.
     """
 
     number: float
@@ -74,7 +74,7 @@ class Length:
     otherwise: float = OTHERWISE
 
     def of(self, variables: Variables) -> float:
-        """The length, with the variables as they came; what is no length at all is refused when it is executed."""
+        """The length with these variables, as the client sent them; execution refuses values that are no length."""
         value = variables.get(self.variable) if self.variable is not None else None
         if value is None and self.variable in variables:
             return min(self.otherwise, self.most)
@@ -87,13 +87,13 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class PageLength:
-    """What `first` or `last` says, whichever is given; the usual size where neither is."""
+    """The value of `first` or `last`, whichever is given; the usual size if neither is."""
 
     sizes: tuple[Length, ...]
     most: float
 
     def of(self, variables: Variables) -> float:
-        """The length, with the variables as they came."""
+        """The length with these variables, as the client sent them."""
         size = max((each.of(variables) for each in self.sizes), default=NOT_GIVEN)
         return min(DEFAULT_SIZE if size == NOT_GIVEN else size, self.most)
 
@@ -108,7 +108,7 @@ class Lengths:
         self._pages = _pages_of(schema)
 
     def of(self, parent: GraphQLObjectType, definition: GraphQLField, node: FieldNode) -> Length | PageLength | None:
-        """The length of a list; None for what is none, and for one that is as long as the page above it."""
+        """The length of a list; None for other fields, and for a list as long as the page above it."""
         usual = self._usual.get(f"{parent.name}.{node.name.value}")
         if not is_list_type(get_nullable_type(definition.type)):
             return None if usual is None else Length(usual, most=usual)
@@ -129,7 +129,7 @@ class Lengths:
         return Length(OTHERWISE) if usual is None else Length(usual, most=usual)
 
     def page_of(self, parent: GraphQLObjectType, definition: GraphQLField, node: FieldNode) -> PageLength | None:
-        """How long the lists are in what this field gives; None where it gives no page."""
+        """The length of the lists in the object of this field; None if it is no page."""
         is_list = is_list_type(get_nullable_type(definition.type))
         return self._size_of(parent, node) if "first" in definition.args and not is_list else None
 
@@ -138,7 +138,7 @@ class Lengths:
         return parent.name in self._pages and is_list_type(get_nullable_type(definition.type))
 
     def _size_of(self, parent: GraphQLObjectType, node: FieldNode) -> PageLength:
-        """What `first` or `last` says; one that is not given leaves the default."""
+        """The value of `first` or `last`; the default if omitted."""
         sizes = [each.value for each in node.arguments or () if each.name.value in {"first", "last"}]
         most = SHORT.get(f"{parent.name}.{node.name.value}", float(MAX_SIZE))
         return PageLength(tuple(self._length_of(size, NOT_GIVEN) for size in sizes), most)
@@ -158,7 +158,7 @@ class Lengths:
 
 @cache
 def _pages_of(schema: GraphQLSchema) -> frozenset[str]:
-    """The types that hold a page: what fields with a page size give, unless they are lists themselves."""
+    """The page types: those of fields with a page size, unless the fields are lists themselves."""
     return frozenset(
         get_named_type(definition.type).name
         for named in schema.type_map.values()
@@ -170,7 +170,7 @@ def _pages_of(schema: GraphQLSchema) -> frozenset[str]:
 
 @cache
 def _usual_of(schema: GraphQLSchema) -> dict[str, float]:
-    """`USUAL`, and for introspection what is true of this schema on average."""
+    """`USUAL`, and for introspection the average of this schema."""
     types = list(schema.type_map.values())
     count = len(types)
     objects = [each for each in types if isinstance(each, GraphQLObjectType | GraphQLInterfaceType)]
@@ -187,6 +187,6 @@ def _usual_of(schema: GraphQLSchema) -> dict[str, float]:
         "__Type.enumValues": sum(len(each.values) for each in enums) / count,
         "__Type.interfaces": sum(len(each.interfaces) for each in objects) / count,
         "__Type.possibleTypes": sum(len(each.types) for each in types if hasattr(each, "types")) / count,
-        "__Type.ofType": 0.5,  # a NonNull of a named type has one below it, a list two or three
+        "__Type.ofType": 0.5,  # a NonNull of a named type has one level below it, a list two or three
         "__Field.args": sum(len(each.args) for each in fields) / max(1, len(fields)),
     }

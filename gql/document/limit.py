@@ -1,4 +1,4 @@
-"""The limits of a document: the rule that runs before graphql-core's own, and the extension that keeps them."""
+"""The limits of a document: the rule that runs before graphql-core's own, and the extension that enforces them."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -41,34 +41,34 @@ _DEFAULT = QueryLimits()
 
 
 class Limit(ASTValidationRule):
-    """The rule, to be first in the list: it decides at the document's door, before any other rule has seen a field.
+    """The rule, to be first in the list: it decides on entering the document, before any other rule visits a field.
 
-    It stands once, as a class, because a class made per request would never be found in a cache again.
+    It is one class, because a class created per request would never be found in a cache again.
     """
 
     limits: ClassVar[QueryLimits] = _DEFAULT
 
     def enter_document(self, node: DocumentNode, *_args: Any) -> None:
-        """Raise past a limit; whatever the other rules would have said about the document stays unsaid."""
+        """Raise if a limit is exceeded; then no other rule runs."""
         try:
             Survey(node, self.limits).check()
         except LimitExceeded as error:
-            # The class that graphql-core's `validate` catches; it visits nothing more then.
+            # graphql-core's `validate` catches this class and visits nothing more.
             raise ValidationAbortedError(error.message, error.nodes, extensions=error.extensions) from None
 
 
 @cache
 def limit_rule(limits: QueryLimits = _DEFAULT) -> type[Limit]:
-    """Return the one rule class for these limits."""
+    """Return the rule class for these limits; always the same one."""
     return Limit if limits == _DEFAULT else type("Limit", (Limit,), {"limits": limits})
 
 
 class DocumentLimit(SchemaExtension):
-    """Reads, limits and validates a document, each once for as long as the cache remembers it.
+    """Reads, limits and validates a document, once while it is cached.
 
-    It does the work of ParserCache and ValidationCache, which cannot refuse: an error raised by a `parsing` hook
-    leaves `Schema.stream` as an exception, and with it the socket. So a document that cannot be read is replaced by an
-    empty one, and its refusal goes the way of every validation error.
+    It replaces ParserCache and ValidationCache, which cannot refuse: an error raised by a `parsing` hook leaves
+    `Schema.stream` as an exception and closes the socket. So a document that cannot be read is replaced by an empty
+    one, and its refusal becomes a validation error.
     """
 
     def __init__(self, rule: type[Limit], documents: DocumentCache) -> None:
@@ -78,15 +78,15 @@ class DocumentLimit(SchemaExtension):
         self._reading: Reading | None = None
 
     def on_operation(self) -> Iterator[None]:
-        """Put the rule before all others; it keeps its place when other extensions add theirs."""
+        """Put the rule before all others; it stays first when other extensions add theirs."""
         context = self.execution_context
         context.validation_rules = _with_limits(self._rule, context.validation_rules)  # type: ignore[arg-type]  # a class is hashable
         yield
 
     async def prepare(self) -> None:
-        """Read a long document before `on_parse` needs it, without holding the event loop; others wait for that.
+        """Read a long document before `on_parse` needs it, without blocking the event loop.
 
-        Raises RateLimited before that for those who have used up their rate; a document that is known costs nothing.
+        Raises RateLimited first if the viewer's rate is used up; a cached document costs nothing.
         """
         context, asker = self.execution_context, self.execution_context.context
         if not context.query or context.graphql_document is not None:
@@ -113,7 +113,7 @@ class DocumentLimit(SchemaExtension):
         return self._reading
 
     def on_parse(self) -> Iterator[None]:
-        """Take the document from the cache; a missing text is left to Strawberry, which has its own error for it."""
+        """Take the document from the cache; Strawberry has its own error for a missing text."""
         context = self.execution_context
         if context.query and context.graphql_document is None:
             self._reading = self._reading or self._documents.get(context.query, context.variables)
@@ -121,7 +121,7 @@ class DocumentLimit(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Answer from the cache; the rules are part of the question."""
+        """Answer from the cache, by document and rules."""
         context = self.execution_context
         if self._reading is not None and context.pre_execution_errors is None:
             schema = context.schema._schema  # noqa: SLF001
@@ -130,7 +130,7 @@ class DocumentLimit(SchemaExtension):
         yield
 
     def _too_dear(self, schema: GraphQLSchema) -> list[GraphQLError]:
-        """Estimate the operation; returns the refusal of one that costs too much."""
+        """Estimate the operation; returns the refusal if it costs too much."""
         context, limit = self.execution_context, self._rule.limits.cost
         model = self._reading.cost_model(schema, context.operation_name) if self._reading else None
         if model is None:
@@ -146,7 +146,7 @@ class DocumentLimit(SchemaExtension):
 
 @cache
 def _with_limits(rule: type[Limit], rules: Rules) -> Rules:
-    """The rule in front, and ours in the place of the one that compares pairs."""
+    """The rules with ours first, and with MergeableFields instead of the rule that compares pairs."""
     is_slow = OverlappingFieldsCanBeMergedRule
     return (rule, *(MergeableFields if each is is_slow else each for each in rules))
 
@@ -157,7 +157,7 @@ def _reader_of(context: Context) -> Reader:
 
 
 def _empty_document(operation_name: str | None) -> DocumentNode:
-    """A query of that name, so that the search for the operation does not fail before the refusal is answered."""
+    """A query of that name, so that the search for the operation succeeds and the refusal is returned."""
     operation = OperationDefinitionNode(
         operation=OperationType.QUERY,
         name=NameNode(value=operation_name) if operation_name is not None else None,
@@ -167,9 +167,9 @@ def _empty_document(operation_name: str | None) -> DocumentNode:
 
 
 def limit_extensions(limits: QueryLimits = _DEFAULT) -> list[Callable[[], SchemaExtension]]:
-    """Return the extensions for `strawberry.Schema(extensions=[*limit_extensions(), …])`, with a cache of their own.
+    """Return the extensions for `strawberry.Schema(extensions=[*limit_extensions(), …])`, with their own cache.
 
-    Every other extension that touches parsing or validation rules comes after them. Call it once for a schema.
+    Every other extension that affects parsing or validation rules must come after them. Call it once per schema.
     """
     rule, documents = limit_rule(limits), DocumentCache(limits)
     return [lambda: DocumentLimit(rule, documents)]

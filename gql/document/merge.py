@@ -1,4 +1,4 @@
-"""The proof that the fields of a document merge: linear where graphql-core compares every pair of them."""
+"""The proof that the fields of a document merge: linear, while graphql-core compares every pair of them."""
 
 from typing import Any, cast
 
@@ -20,20 +20,20 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
 
-MOST_VISITS = 20_000  # selections that the proof looks at before it gives up; a second of graphql-core, 10 ms of ours
+MOST_VISITS = 20_000  # selections that the proof visits before it gives up; a second of graphql-core, 10 ms of ours
 
-# What graphql-core may spend on a document that is not proved, in its own unit: about 60 ms, where its default of
-# 500,000 is up to 700. It reads this attribute of its module whenever a validation begins.
+# graphql-core's limit for documents without a proof, in its own unit: about 60 ms; its default of 500,000 takes
+# up to 700. It reads this attribute of its module at the start of every validation.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 _Scoped = tuple[SelectionSetNode, GraphQLCompositeType]
 
 
 class MergeableFields(OverlappingFieldsCanBeMergedRule):
-    """graphql-core's rule, asked only about documents that `MergeProof` does not settle.
+    """graphql-core's rule, used only for documents that `MergeProof` cannot prove.
 
-    Its comparisons are quadratic in the fields of one response name: two hundred colocated fragments that all select
-    `id` cost it 170 ms, and the proof one.
+    Its comparisons are quadratic in the fields of one response name: two hundred fragments that all select `id` take
+    170 ms, and the proof takes one.
     """
 
     def __init__(self, context: ValidationContext) -> None:
@@ -41,7 +41,7 @@ class MergeableFields(OverlappingFieldsCanBeMergedRule):
         self._is_proved = MergeProof(context.schema, context.document).holds()
 
     def enter_selection_set(self, selection_set: SelectionSetNode, _key: Any, parent: Any, *_args: Any) -> None:
-        """Compare, where nothing is proved; raises ValidationAbortedError when that takes too much."""
+        """Compare if there is no proof; raises ValidationAbortedError if that takes too long."""
         if self._is_proved:
             return
         try:
@@ -52,11 +52,11 @@ class MergeableFields(OverlappingFieldsCanBeMergedRule):
 
 
 class MergeProof:
-    """Shows that fields of one response name are the same field with the same arguments, of the same type.
+    """Proves that fields of one response name are the same field with the same arguments, of the same type.
 
-    That is stricter than the specification (§5.3.2), which lets fields differ on types that exclude each other: where
-    it does not hold nothing is said. Selection sets that execution would merge are looked at together, and every such
-    group once, however often the document reaches it.
+    That is stricter than the specification (§5.3.2), which lets fields differ on types that exclude each other; then
+    nothing is proved. Selection sets that execution would merge are visited together, and each such group once, however
+    often the document reaches it.
     """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
@@ -69,7 +69,7 @@ class MergeProof:
         self._seen: set[frozenset[int]] = set()
 
     def holds(self) -> bool:
-        """Whether it is shown of all operations; fragments that none of them spreads are invalid by another rule."""
+        """Whether it is proved for all operations; another rule rejects fragments that no operation spreads."""
         for definition in self._document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 root = self._schema.get_root_type(definition.operation)
@@ -92,11 +92,11 @@ class MergeProof:
         return True
 
     def _merged(self, group: list[_Scoped]) -> list[list[_Scoped]] | None:
-        """Merge selection sets; returns those below, by response name, or None where it cannot be shown."""
+        """Merge selection sets; returns the nested ones by response name, or None if there is no proof."""
         found: dict[str, tuple[object, list[_Scoped]]] = {}
         spread: set[str] = set()
         queue = list(group)
-        for selection_set, parent in queue:  # grows while it is walked
+        for selection_set, parent in queue:  # grows during the loop
             self.visited += len(selection_set.selections)
             if self.visited > MOST_VISITS:
                 return None
@@ -114,7 +114,7 @@ class MergeProof:
     def _add(
         self, node: FieldNode, parent: GraphQLCompositeType, found: dict[str, tuple[object, list[_Scoped]]]
     ) -> bool:
-        """Note a field under its response name; returns whether it is the same as those already there."""
+        """Add a field under its response name; returns whether it equals those already there."""
         definition = self._schema.get_field(parent, node.name.value)
         if definition is None:
             return False
@@ -128,7 +128,7 @@ class MergeProof:
         return known == identity
 
     def _inside(self, selection: object, parent: GraphQLCompositeType, spread: set[str]) -> _Scoped | None:
-        """What a fragment holds, and the type that it is about; None where either is not known."""
+        """The selections of a fragment, and its type; None if either is unknown."""
         fragment: InlineFragmentNode | FragmentDefinitionNode | None
         if isinstance(selection, FragmentSpreadNode):
             spread.add(selection.name.value)
@@ -143,7 +143,7 @@ class MergeProof:
 
 
 def _arguments_of(node: FieldNode) -> frozenset[tuple[str, str]]:
-    """The arguments as they are written; other spellings of the same value are left to graphql-core."""
+    """The arguments as written; other spellings of the same value are left to graphql-core."""
     return frozenset(
         (each.name.value, each.loc.source.body[each.value.loc.start : each.value.loc.end])
         if each.loc and each.value.loc

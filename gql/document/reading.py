@@ -1,4 +1,4 @@
-"""The queue of documents that wait to be read: people before strangers, and each in their turn."""
+"""The queue of documents to be read: signed-in people first, and fairly among them."""
 
 import asyncio
 import heapq
@@ -26,10 +26,10 @@ class Reader:
 
 
 class ReadingQueue:
-    """Lets one document at a time be read, which takes up to 200 ms, in a thread beside the event loop.
+    """Reads one document at a time, up to 200 ms each, in a thread outside the event loop.
 
-    Strangers go last; of the others whoever has fewest waiting goes first, so a hundred documents of one person keep
-    another's from being read for no longer than one of them.
+    Anonymous clients come last. Among the others, the one with the fewest waiting documents comes first, so a hundred
+    documents of one person delay another person's by at most one document.
     """
 
     def __init__(self, thread: Executor) -> None:
@@ -40,7 +40,7 @@ class ReadingQueue:
         self._numbers = itertools.count()
 
     async def run(self, work: Callable[[], T], reader: Reader) -> T:
-        """Call this in the thread when its turn has come; raises ServerUnavailable where too many wait."""
+        """Run this in the thread, in turn; raises ServerUnavailable if too many are waiting."""
         if self._is_busy:
             await self._wait(reader)
         self._is_busy = True
@@ -69,7 +69,7 @@ class ReadingQueue:
                 del self._waiting_of[reader.key]
 
     def _pass_on(self) -> None:
-        """Let the next one in; nobody who comes meanwhile goes before."""
+        """Start the next one; a document that arrives meanwhile cannot overtake it."""
         self._is_busy = False
         while self._waiting:
             *_, turn = heapq.heappop(self._waiting)

@@ -1,4 +1,4 @@
-"""The text of a document, which finds lines and columns quickly: each error of an answer names some."""
+"""The text of a document, with fast look-up of lines and columns: every error in a response names some."""
 
 import re
 from array import array
@@ -11,10 +11,10 @@ _LINE_END = re.compile(r"\r\n|[\n\r]")
 
 
 class DocumentText(Source):
-    """A source that knows where its lines begin, from the first question on.
+    """A source that indexes its lines at the first look-up.
 
-    graphql-core goes through the whole text for each error: a hundred errors at the end of 90,000 empty lines took 1.5
-    seconds of the event loop, at each request.
+    graphql-core scans the whole text for each error: a hundred errors after 90,000 empty lines took 1.5 seconds of the
+    event loop, at each request.
     """
 
     _lines: "tuple[array[int], array[int]] | None" = None
@@ -25,7 +25,7 @@ class DocumentText(Source):
             ends = [match.span() for match in _LINE_END.finditer(self.body)]
             self._lines = array("I", (start for start, _ in ends)), array("I", (end for _, end in ends))
         line_ends, line_starts = self._lines
-        line = bisect_left(line_ends, position)  # line ends before it
+        line = bisect_left(line_ends, position)  # ends of the lines before it
         return SourceLocation(line + 1, position + 1 - (line_starts[line - 1] if line else 0))
 
 
@@ -33,5 +33,5 @@ def _get_locations(locations: list[tuple[Source, int]]) -> list[SourceLocation]:
     return [source.get_location(start) for source, start in locations]
 
 
-# For errors of several nodes graphql-core goes through the text itself, without asking the source.
+# For errors of several nodes graphql-core scans the text itself, without using the source.
 location.get_locations = _get_locations  # type: ignore[assignment]

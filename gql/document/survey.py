@@ -1,4 +1,4 @@
-"""The measure of a document: what it asks for once its fragments are expanded, found in linear time."""
+"""The size of a document with its fragments expanded, measured in linear time."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from graphql import (
 )
 
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
-MOST_NAMES = 20  # of a path that is shown
+MOST_NAMES = 20  # characters of a path that are shown
 SATURATED = 1_000_000  # counts stop here: twenty fragments that double are a million fields already
 
 _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode
@@ -22,15 +22,15 @@ _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one document may ask for; a figure is the highest that is accepted. Why: docs/decisions/limit.md.
+    """What one document may request; each figure is the highest accepted. Why: docs/decisions/limit.md.
 
     `selections` (fields, spreads and inline fragments) are counted in each definition, its fragments expanded. `depth`
     counts nested fields; below `__schema` and `__type`, `introspection_depth` counts instead. `root_fields` are the
-    response names of an operation. `once` names root fields of which a document may have one each. `values` counts
-    what stands in the variables, at any depth: coercion and resolvers work through all of it.
+    response names of an operation. `once` names root fields that a document may have once each. `values` counts the
+    values in the variables, at any depth: coercion and resolvers process all of it.
 
-    `cost` bounds what an operation is estimated to cost, `executed_cost` what it costs when lists turn out longer,
-    both in the unit of gql/document/cost.py, and `response_bytes` its answer, about.
+    `cost` limits the estimate of an operation, `executed_cost` its actual cost if lists are longer than estimated, both
+    in the unit of gql/document/cost.py; `response_bytes` limits the approximate size of its answer.
     """
 
     document_bytes: int = 100_000
@@ -51,7 +51,7 @@ class QueryLimits:
 
 
 class LimitExceeded(GraphQLError):
-    """A limit that a request exceeds: the sentence names what is counted, the figure found and the highest."""
+    """A request exceeds a limit; the sentence names what is counted, the figure found and the highest accepted."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class LimitExceeded(GraphQLError):
 
 
 class TooDear(LimitExceeded):
-    """An operation whose estimated cost exceeds the limit; it names the page or list that costs most."""
+    """The estimated cost of an operation exceeds the limit; names the page or list that costs most."""
 
     def __init__(self, cost: int, limit: int, path: tuple[str, ...]) -> None:
         super().__init__("Cost of the operation", cost, limit)
@@ -81,7 +81,7 @@ class TooDear(LimitExceeded):
 
 @dataclass(slots=True)
 class _Definition:
-    """An operation or fragment: first its own figures, then, when `expanded`, with those of its fragments."""
+    """An operation or fragment: first its own figures, then, if `expanded`, with those of its fragments."""
 
     node: _DefinitionNode
     selections: int = 0
@@ -92,7 +92,7 @@ class _Definition:
     is_expanded: bool = False
 
     def deepen(self, depth: int, introspection_depth: int) -> None:
-        """Note a field at this depth, which is introspection's wherever that one is not 0."""
+        """Record a field at this depth; it belongs to introspection unless `introspection_depth` is 0."""
         if introspection_depth:
             self.introspection_depth = max(self.introspection_depth, introspection_depth)
         else:
@@ -100,11 +100,11 @@ class _Definition:
 
 
 class Survey:
-    """One walk over a document, then one over the roots of its expansion, which the first has found to be small.
+    """One walk over a document, then one over the expanded roots, which the first has found to be small.
 
-    `visited` counts the selections looked at: those written once, and then for each operation at most those again. A
-    spread that closes a cycle is passed over, because graphql-core names it better; so are spreads of unknown
-    fragments. Of two fragments with one name the last counts, as there.
+    `visited` counts the selections visited: each once, and then for each operation at most as many again. A spread that
+    closes a cycle is skipped, because graphql-core has a better message for it; so are spreads of unknown fragments. Of
+    two fragments with one name the last counts, as in graphql-core.
     """
 
     def __init__(self, document: DocumentNode, limits: QueryLimits) -> None:
@@ -170,7 +170,7 @@ class Survey:
                     stack.append((inner, below, below_introspection))
 
     def _expand(self, definition: _Definition) -> None:
-        """Add the figures of the fragments, each expanded once; the recursion is bounded by `limits.fragments`."""
+        """Add the figures of the fragments, each expanded once; `limits.fragments` limits the recursion."""
         if definition.is_expanded:
             return
         definition.is_open = True
@@ -217,7 +217,7 @@ class Survey:
         fields: dict[str, list[FieldNode]] = {}
         seen: set[str] = set()
         queue = [root]
-        for selection_set in queue:  # grows while it is walked
+        for selection_set in queue:  # grows during the loop
             for selection in selection_set.selections:
                 self.visited += 1
                 if isinstance(selection, FieldNode):
@@ -233,7 +233,7 @@ class Survey:
 
 
 def check_values(variables: object, limits: QueryLimits) -> None:
-    """Raise LimitExceeded when the variables hold too many values; stops counting there."""
+    """Raise LimitExceeded if the variables hold too many values; stops counting there."""
     found, stack = 0, [variables]
     while stack:
         value = stack.pop()

@@ -88,7 +88,7 @@ class MultipartRequest:
         while (head := await reader.next_part()) is not None:
             targets = places.pop(head.name, None)
             if targets is None:
-                raise malformed(f"The part {head.name[:64]!r} is not in `map`, or came before.")
+                raise malformed(f"The part {head.name[:64]!r} is not in `map`, or was sent before.")
             await self._fill(targets, head, reader)
         if places:
             raise malformed(f"`map` names parts that were not sent: {', '.join(sorted(places))[:200]}.")
