@@ -17,7 +17,7 @@ from services.account.key_ring import Fetch
 from services.cost import CostService
 from services.cursor import Signer
 from services.file.attachment import AttachmentService
-from services.file.inspection import Reception
+from services.file.inspection import FileInspector
 from services.file.picture import PictureDecoder
 from services.file.storage_link import StorageLink
 from services.file.storage_sweep import StorageSweeper
@@ -126,9 +126,9 @@ class Services:
         message = MessageService(database, user, signer)
         conversation = ConversationService(database, user, message, signer)
         pictures = PictureDecoder()
-        reception = Reception(storage, pictures, limits)
-        attachment = AttachmentService(database, storage, signer, reception, limits)
-        upload = UploadService(database, storage, attachment, reception, limits)
+        inspector = FileInspector(storage, pictures, limits)
+        attachment = AttachmentService(database, storage, signer, inspector, limits)
+        upload = UploadService(database, storage, attachment, inspector, limits)
         thumbnailer = Thumbnailer(database, storage, pictures)
         setting = SettingService(database, user.policy)
         presence = PresenceService(database, pubsub, user, conversation, setting, limits)

@@ -22,7 +22,7 @@ from services.error import (
 )
 from services.file.attached_upload import attach, refuse_lost_bytes, upload_rejection
 from services.file.file import Download, ReceivedFile, ResolvedFile, StoredFiles
-from services.file.inspection import Reception, storage_rejection
+from services.file.inspection import FileInspector, storage_rejection
 from services.file.media_type import AttachmentKind
 from services.file.picture import Picture
 from services.file.stored_file import whole_copies
@@ -47,12 +47,12 @@ class AttachmentService:
     """The way of a file: receive, check, store, attach (services/file/attached_upload.py), download."""
 
     def __init__(
-        self, database: GuardedDatabase, storage: Storage, signer: Signer, reception: Reception, limits: Limits
+        self, database: GuardedDatabase, storage: Storage, signer: Signer, inspector: FileInspector, limits: Limits
     ) -> None:
         self._database = database
         self._storage = storage
         self._signer = signer
-        self._reception = reception
+        self._inspector = inspector
         self._limits = limits
         self._uploads = RateLimiter(limits.upload_rate_per_minute, "files")
 
@@ -62,16 +62,16 @@ class AttachmentService:
         self._uploads.take(viewer.user_id)
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
-        """See `Reception.receive`."""
-        return await self._reception.receive(chunks, filename)
+        """See `FileInspector.receive`."""
+        return await self._inspector.receive(chunks, filename)
 
     async def copy(self, received: ReceivedFile) -> ReceivedFile:
-        """See `Reception.copy`."""
-        return await self._reception.copy(received)
+        """See `FileInspector.copy`."""
+        return await self._inspector.copy(received)
 
     async def discard(self, received: ReceivedFile) -> None:
-        """See `Reception.discard`."""
-        await self._reception.discard(received)
+        """See `FileInspector.discard`."""
+        await self._inspector.discard(received)
 
     async def store(self, viewer: Viewer, files: Sequence[ResolvedFile]) -> StoredFiles:
         """Checks the files and puts received bytes into the storage; the transaction that sends them puts their rows.
@@ -103,9 +103,9 @@ class AttachmentService:
         for index, file in enumerate(await refuse_lost_bytes(self._storage, files)):
             picture = None
             if isinstance(file, ReceivedFile):
-                picture = await self._reception.prove(file)
+                picture = await self._inspector.prove(file)
                 if file.rejection is not None:
-                    rejections.append(self._reception.rejection_of(index, file))
+                    rejections.append(self._inspector.rejection_of(index, file))
             elif file.rejection is not None:
                 rejections.append(upload_rejection(index, file))
             pictures.append(picture)
@@ -218,12 +218,12 @@ class AttachmentService:
 
     async def store_bytes(self, index: int, received: ReceivedFile) -> str:
         """Puts the bytes into the storage; returns their key. Raises AttachmentsRejected."""
-        assert received.staged is not None
+        assert received.temp_file is not None
         try:
-            return await self._storage.store(received.staged)
+            return await self._storage.store(received.temp_file)
         except StorageError as error:
             received.rejection = storage_rejection(error)
-            raise AttachmentsRejected([self._reception.rejection_of(index, received)]) from error
+            raise AttachmentsRejected([self._inspector.rejection_of(index, received)]) from error
 
     def row_of(self, owner_id: int, received: ReceivedFile, storage_key: str, picture: Picture | None) -> NewUploadRow:
         """The row of a file whose bytes are stored."""

@@ -11,9 +11,9 @@ from services.credential_status import credential_status_of
 from services.error import AttachmentsRejected, NotFound, OutcomeUnclear
 from services.file.attached_upload import number_of
 from services.file.attachment import AttachmentService, put_uploads
-from services.file.direct_upload import IncomingFiles
+from services.file.direct_upload import DirectUploadFetcher
 from services.file.file import ReceivedFile
-from services.file.inspection import Reception
+from services.file.inspection import FileInspector
 from services.file.picture import Picture
 from services.guard import GuardedDatabase
 from services.rejection import AttachmentRejectionReason as Reason
@@ -29,14 +29,14 @@ class Completion:
         database: GuardedDatabase,
         storage: Storage,
         files: AttachmentService,
-        reception: Reception,
-        incoming: IncomingFiles,
+        inspector: FileInspector,
+        direct_uploads: DirectUploadFetcher,
     ) -> None:
         self._database = database
         self._storage = storage
         self._files = files
-        self._reception = reception
-        self._incoming = incoming
+        self._inspector = inspector
+        self._direct_uploads = direct_uploads
 
     async def finish(self, viewer: Viewer, session: UploadSessionRow, whole: TempFile) -> None:
         """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
@@ -53,23 +53,23 @@ class Completion:
             if received.rejection is not None:
                 await self._fail(session, received)
         except BaseException:
-            await self._reception.discard(received)
+            await self._inspector.discard(received)
             raise
         await _to_the_end(self._keep(viewer, session, received, picture))
 
     async def clear(self, id_: int) -> None:
         """Forgets the bytes of an upload that is at its end, wherever they wait."""
         await self._storage.partials.delete(id_)
-        await self._incoming.forget(id_)
+        await self._direct_uploads.forget(id_)
 
     async def _judge(self, session: UploadSessionRow, received: ReceivedFile) -> Picture | None:
         """Sets `rejection` where the file is not what was said, or not accepted."""
-        assert received.staged is not None
-        if session.sha256 is not None and received.staged.sha256 != session.sha256.hex():
+        assert received.temp_file is not None
+        if session.sha256 is not None and received.temp_file.sha256 != session.sha256.hex():
             received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
         else:
-            await self._reception.inspect(received)
-        picture = await self._reception.prove(received)
+            await self._inspector.inspect(received)
+        picture = await self._inspector.prove(received)
         if session.thumbnail_for is not None and picture is None and received.rejection is None:
             received.rejection = (Reason.TYPE_NOT_ALLOWED, "A thumbnail must be a picture.")
         return picture
@@ -80,7 +80,7 @@ class Completion:
         try:
             key = await self._files.store_bytes(0, received)
         except BaseException:
-            await self._reception.discard(received)
+            await self._inspector.discard(received)
             raise
         row = self._files.row_of(viewer.user_id, received, key, picture)._replace(
             id=session.id, thumbnail_for=session.thumbnail_for, expires_at=session.expires_at
@@ -104,11 +104,11 @@ class Completion:
 
     async def _fail(self, session: UploadSessionRow, received: ReceivedFile) -> None:
         """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
-        rejection = self._reception.rejection_of(0, received)
+        rejection = self._inspector.rejection_of(0, received)
         if not rejection.is_retryable:
             failure = number_of(rejection.reason)
             await self._database.write(lambda tx: tx.run(sessions.FAIL, id=session.id, failure=failure))
-            await self._reception.discard(received)
+            await self._inspector.discard(received)
             await self.clear(session.id)
         raise AttachmentsRejected([rejection])
 

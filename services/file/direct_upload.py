@@ -1,4 +1,4 @@
-"""Incoming files: their uploaders put them into the bucket themselves, past this server, which then fetches them."""
+"""Direct uploads: their uploaders put them into the bucket themselves, past this server, which then fetches them."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, suppress
@@ -30,8 +30,8 @@ _PREFIX = "incoming/"
 URL_SECONDS = 3600  # in which the PUT must begin; whoever is later asks for another URL
 
 
-class IncomingFiles:
-    """What lies in the bucket is believed in nothing: fetched, it goes the way of every other upload."""
+class DirectUploadFetcher:
+    """Objects in the bucket are not trusted: once fetched, they pass the same checks as every other upload."""
 
     def __init__(self, database: GuardedDatabase, storage: Storage, limits: Limits) -> None:
         self._database = database
@@ -85,16 +85,16 @@ class IncomingFiles:
         return self._storage.direct_uploads if self._limits.presigned_uploads else None
 
     async def _stage(self, objects: "DirectUploads", session: UploadSessionRow) -> TempFile:
-        staged = await self._storage.create_temp()
+        temp_file = await self._storage.create_temp()
         try:
             async with aclosing(objects.read(session.id, session.byte_size)) as chunks:
                 async for chunk in chunks:
-                    await staged.write(chunk)
-            await staged.finish()
+                    await temp_file.write(chunk)
+            await temp_file.finish()
         except BaseException:
-            await staged.discard()
+            await temp_file.discard()
             raise
-        return staged
+        return temp_file
 
 
 class DirectUploadPart:

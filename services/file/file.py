@@ -16,7 +16,7 @@ class ReceivedFile:
     """A part of a request, on the disk and in nobody's message yet; `rejection` says why it cannot be attached."""
 
     filename: str
-    staged: TempFile | None = None
+    temp_file: TempFile | None = None
     byte_size: int = 0
     sha256: str = ""
     mime_type: str = media_type.OCTET_STREAM

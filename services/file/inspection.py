@@ -1,4 +1,4 @@
-"""Reception: bytes on their way in; what they are is found out here, and what must not be passed on is taken away."""
+"""File inspection: finds out what a received file is by its bytes, and removes what must not be passed on."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ from storage.base import Storage, StorageError, StorageFull
 from storage.reader import chunks_of
 
 
-class Reception:
-    """Says of a file what it is, by its bytes; nobody asks what the client claims."""
+class FileInspector:
+    """Decides what a file is by its bytes alone; what the client claims has no influence."""
 
     def __init__(self, storage: Storage, pictures: PictureDecoder, limits: Limits) -> None:
         self._storage = storage
@@ -44,36 +44,36 @@ class Reception:
 
     async def copy(self, received: ReceivedFile) -> ReceivedFile:
         """The same bytes in a file of their own, which is stored or discarded by itself; `rejection` says why not."""
-        if received.staged is None:
+        if received.temp_file is None:
             return replace(received)
         try:
-            async with aclosing(chunks_of(received.staged.path)) as chunks:
+            async with aclosing(chunks_of(received.temp_file.path)) as chunks:
                 return await self.receive(chunks, received.filename)
         except OSError:
-            return replace(received, staged=None, rejection=_not_read(received))
+            return replace(received, temp_file=None, rejection=_not_read(received))
 
     async def discard(self, received: ReceivedFile) -> None:
         """Lets go of what was received; after a send kept it, and a second time, this does nothing."""
-        if received.staged is not None:
-            staged, received.staged = received.staged, None
-            await staged.discard()
+        if received.temp_file is not None:
+            temp_file, received.temp_file = received.temp_file, None
+            await temp_file.discard()
 
     async def inspect(self, received: ReceivedFile) -> None:
         """Finishes a file whose bytes are there, and names its type; sets `rejection` where it cannot be attached."""
-        assert received.staged is not None
+        assert received.temp_file is not None
         if not received.byte_size:
             received.rejection = (Reason.EMPTY, f"`{received.filename}` is empty.")
             return
         try:
-            await received.staged.finish()
-            received.mime_type = await asyncio.to_thread(media_type.detect, received.staged.path)
+            await received.temp_file.finish()
+            received.mime_type = await asyncio.to_thread(media_type.detect, received.temp_file.path)
         except StorageError as error:
             received.rejection = storage_rejection(error)
             return
         except OSError:
             received.rejection = _not_read(received)
             return
-        received.sha256 = received.staged.sha256
+        received.sha256 = received.temp_file.sha256
         allowed = self._limits.allowed_mime_types
         if allowed and received.mime_type not in allowed:
             detail = f"`{received.filename}` is {received.mime_type} by its content, which is not accepted here."
@@ -84,16 +84,16 @@ class Reception:
 
         None for what is no picture, or was rejected: then `rejection` says why.
         """
-        if received.rejection is not None or received.staged is None:
+        if received.rejection is not None or received.temp_file is None:
             return None
         if received.kind in {AttachmentKind.VIDEO, AttachmentKind.AUDIO}:
-            found = await duration_of(received.staged.path, received.mime_type)
+            found = await duration_of(received.temp_file.path, received.mime_type)
             received.duration_ms = received.duration_ms if found is None else found
-            received.frame = await frame_of(received.staged.path, received.mime_type)
+            received.frame = await frame_of(received.temp_file.path, received.mime_type)
         if received.kind is not AttachmentKind.IMAGE:
             return None
         try:
-            picture = await self._pictures.decode(received.staged.path, received.mime_type)
+            picture = await self._pictures.decode(received.temp_file.path, received.mime_type)
             await self._clean(received)
         except UnsafePicture as error:
             received.rejection = (Reason.UNSAFE, f"`{received.filename}`: {error.reason}")
@@ -121,8 +121,8 @@ class Reception:
 
     async def _clean(self, received: ReceivedFile) -> None:
         """What others download has no metadata: the bytes, their size and their hash are those of the cleaned file."""
-        assert received.staged is not None
-        async with self._pictures.cleaned(received.staged.path, received.mime_type) as chunks:
+        assert received.temp_file is not None
+        async with self._pictures.cleaned(received.temp_file.path, received.mime_type) as chunks:
             if chunks is None:
                 return
             cleaned = await self._storage.create_temp()
@@ -133,25 +133,25 @@ class Reception:
             except BaseException:
                 await cleaned.discard()
                 raise
-        await received.staged.discard()
-        received.staged, received.byte_size, received.sha256 = cleaned, cleaned.byte_size, cleaned.sha256
+        await received.temp_file.discard()
+        received.temp_file, received.byte_size, received.sha256 = cleaned, cleaned.byte_size, cleaned.sha256
 
     async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
         limit = self._limits.max_attachment_bytes
         try:
-            received.staged = await self._storage.create_temp()
+            received.temp_file = await self._storage.create_temp()
         except StorageError as error:
             received.rejection = storage_rejection(error)
         async for chunk in chunks:
             received.byte_size += len(chunk)
             if received.rejection is None and received.byte_size > limit:
                 received.rejection = (Reason.TOO_LARGE, f"`{received.filename}` is larger than {limit} bytes.")
-            if received.rejection is None and received.staged is not None:
+            if received.rejection is None and received.temp_file is not None:
                 try:
-                    await received.staged.write(chunk)
+                    await received.temp_file.write(chunk)
                 except StorageError as error:
                     received.rejection = storage_rejection(error)
-            elif received.staged is not None:
+            elif received.temp_file is not None:
                 await self.discard(received)
 
 

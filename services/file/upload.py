@@ -16,9 +16,9 @@ from models.upload_session import UploadSessionRow
 from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound, RateLimited, ServerUnavailable
 from services.file.attachment import AttachmentService, check_quota
 from services.file.completion import Completion
-from services.file.direct_upload import IncomingFiles
+from services.file.direct_upload import DirectUploadFetcher
 from services.file.exclusive_task import ExclusiveTasks, Superseded
-from services.file.inspection import Reception
+from services.file.inspection import FileInspector
 from services.file.partial_sweep import PartialFilePart
 from services.file.quarantine import StoragePart
 from services.file.upload_session import (
@@ -56,11 +56,11 @@ class UploadService:
         database: GuardedDatabase,
         storage: Storage,
         files: AttachmentService,
-        reception: Reception,
+        inspector: FileInspector,
         limits: Limits,
     ) -> None:
-        self._incoming = IncomingFiles(database, storage, limits)
-        self._completion = Completion(database, storage, files, reception, self._incoming)
+        self._direct_uploads = DirectUploadFetcher(database, storage, limits)
+        self._completion = Completion(database, storage, files, inspector, self._direct_uploads)
         self._database = database
         self._storage = storage
         self._files = files
@@ -137,16 +137,17 @@ class UploadService:
         return await self._run_exclusive(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
 
     async def direct_url(self, viewer: Viewer, view: UploadView) -> str | None:
-        """Where the storage itself takes the file; see `IncomingFiles.url_of`."""
+        """Where the storage itself takes the file; see `DirectUploadFetcher.url_of`."""
         viewer.check(Right.SEND)
-        return await self._incoming.url_of(view)
+        return await self._direct_uploads.url_of(view)
 
     async def complete(self, viewer: Viewer, id_: int) -> UploadView:
         """Fetches what its uploader has put into the storage, and ends the upload as its last part would.
 
         What had come in parts gives way to it. Who asks again meanwhile, or later, gets the same. Raises NotFound;
         AttachmentsRejected: for what the file turned out to be, for good, and otherwise with the upload as it was (see
-        `IncomingFiles.fetch`); Conflict where a part that came meanwhile, or a cancellation, has ended it; RateLimited.
+        `DirectUploadFetcher.fetch`); Conflict where a part that came meanwhile, or a cancellation, has ended it;
+        RateLimited.
         """
         viewer.check(Right.SEND)
         self._completions.take(viewer.user_id)
@@ -188,7 +189,7 @@ class UploadService:
     @property
     def parts(self) -> tuple[StoragePart, ...]:
         """What of the storage belongs to uploads that are on their way."""
-        direct = self._incoming.part
+        direct = self._direct_uploads.part
         partial_files = PartialFilePart(self._storage.partials, self._tasks)
         return (partial_files,) if direct is None else (partial_files, direct)
 
@@ -244,7 +245,7 @@ class UploadService:
             if (await self._view_of(session)).received_bytes == session.byte_size:
                 await self._finish(viewer, session)  # the server stopped before it could
             else:
-                await self._completion.finish(viewer, session, await self._incoming.fetch(session))
+                await self._completion.finish(viewer, session, await self._direct_uploads.fetch(session))
             session = await self._open(viewer, id_)
         if isinstance(session, UploadSessionRow) or session.state is UploadState.EXPIRED:
             raise NotFound(_NONE)

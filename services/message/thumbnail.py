@@ -62,29 +62,29 @@ class Thumbnailer:
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
         """From a copy on the local disk, wherever the bytes are."""
-        staged = await self._storage.create_temp()
+        temp_file = await self._storage.create_temp()
         try:
-            await self._copy(row, staged)
-            return await self._pictures.shrink(staged.path, row.mime_type)
+            await self._copy(row, temp_file)
+            return await self._pictures.shrink(temp_file.path, row.mime_type)
         except (UnsafePicture, StorageNotFound) as error:
             log.warning("no thumbnail", cause=type(error).__name__)
             return None
         finally:
-            await staged.discard()
+            await temp_file.discard()
 
-    async def _copy(self, row: AttachmentRow, staged: TempFile) -> None:
+    async def _copy(self, row: AttachmentRow, temp_file: TempFile) -> None:
         async with aclosing(self._storage.read(row.storage_key)) as chunks:
             async for chunk in chunks:
-                await staged.write(chunk)
-        await staged.finish()
+                await temp_file.write(chunk)
+        await temp_file.finish()
 
     async def _keep(self, small: SmallPicture) -> str:
-        staged = await self._storage.create_temp()
+        temp_file = await self._storage.create_temp()
         try:
-            await staged.write(small.content)
-            return await self._storage.store(staged)
+            await temp_file.write(small.content)
+            return await self._storage.store(temp_file)
         except BaseException:
-            await staged.discard()
+            await temp_file.discard()
             raise
 
 

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from tests.flow.client import Person, running
-from tests.s3.test_incoming import COMPLETE, CREATE, NODE
+from tests.s3.test_direct_upload import COMPLETE, CREATE, NODE
 from tests.storage.contract import put
 
 CONTENT = b"The tide is out. " * 600_000  # two requests to the bucket: more than 8 MiB

@@ -91,7 +91,7 @@ class World:
         files = sum(path.is_file() for folder in kept for path in folder.rglob("*"))
         return await self.services.database.read(rows_of), files
 
-    def staged(self) -> list[Path]:
+    def temp_files(self) -> list[Path]:
         """Files on their way in."""
         return list((self.folder / "files" / "staging").iterdir())
 

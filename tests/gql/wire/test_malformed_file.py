@@ -87,7 +87,7 @@ async def test_a_file_that_is_not_taken_has_its_reason(
     """A typed refusal that names the file; nothing is kept."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
-    site.services.attachment._reception._limits = Limits(allowed_mime_types=PRESETS["default"])
+    site.services.attachment._inspector._limits = Limits(allowed_mime_types=PRESETS["default"])
     before = await site.stored()
     data = io.BytesIO(filed('; filename="a.png"', "Content-Type: image/png\r\n", content))
 

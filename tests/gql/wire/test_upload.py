@@ -232,7 +232,7 @@ async def test_a_form_of_a_foreign_page_is_refused(site: Site) -> None:
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing(site: Site) -> None:
-    """The staged file is taken away."""
+    """The temp file is taken away."""
     alice = await site.token_of("alice")
     before = await site.stored()
     _, writer = await asyncio.open_connection("127.0.0.1", int(site.url.rsplit(":", 1)[1]))
@@ -282,7 +282,7 @@ async def test_a_large_file_costs_constant_memory(site: Site) -> None:
     alice = await site.token_of("alice")
     await site.token_of("bob")
     site.view._upload_limits = replace(site.view._upload_limits, request_bytes=65 << 20)
-    site.services.attachment._reception._limits = Limits(
+    site.services.attachment._inspector._limits = Limits(
         max_attachment_bytes=64 << 20, allowed_mime_types=PRESETS["any"]
     )
     chunk = secrets.token_bytes(1 << 16)

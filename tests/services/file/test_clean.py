@@ -210,7 +210,7 @@ async def test_nobody_gets_a_camera_s_words_with_a_message(world: World) -> None
     assert await world.services.message.find_many(carol, [sent.message_id]) == {}
     await refuses_bytes(world, carol, after)
     assert (file.width, file.height, file.byte_size) == (80, 160, len(kept))
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def refuses_bytes(world: World, stranger: Viewer, file: AttachmentRow) -> None:

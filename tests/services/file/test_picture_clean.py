@@ -737,7 +737,7 @@ BROKEN = (OSError, SyntaxError, ValueError, IndexError, picture_worker.Refused)
 
 
 def passed_here(path: Path, mime_type: str) -> bytes | None:
-    """Do what the reception does with a file, without the processes; None for one that is refused."""
+    """Do what the inspector does with a file, without the processes; None for one that is refused."""
     with tolerant():
         try:
             picture_worker.decode(str(path), mime_type)

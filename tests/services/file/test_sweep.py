@@ -32,7 +32,7 @@ HOUR = 3600
 DAY = 86_400_000
 
 
-async def stage(world: World, viewer: Viewer) -> tuple[int, str]:
+async def pending_upload(world: World, viewer: Viewer) -> tuple[int, str]:
     """A file whose bytes and row are stored and that no message has claimed: an upload that waits to be sent."""
     [row] = await put_pending(world, viewer, [await world.file(b"left behind")])
     return row.id, row.storage_key
@@ -53,8 +53,8 @@ def kept_files(world: World) -> list[Path]:
 async def put_orphan(world: World, content: bytes = b"orphan") -> str:
     """The key of bytes that no row names: what a crash after the bytes leaves."""
     received = await world.file(content)
-    assert received.staged is not None
-    return await world.services.storage.store(received.staged)
+    assert received.temp_file is not None
+    return await world.services.storage.store(received.temp_file)
 
 
 def make_old(path: Path, seconds: float) -> None:
@@ -81,11 +81,13 @@ async def sweep_in(world: World, monkeypatch: pytest.MonkeyPatch, ms: int) -> Sw
     return counted[0]
 
 
-async def test_a_staged_file_goes_after_its_time_and_not_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pending_upload_goes_after_its_time_and_not_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """24 h for the row; its bytes wait in the quarantine for seven days more, as all do that no row names."""
     (alice,) = await world.people("alice")
     before = await world.stored()
-    await stage(world, alice)
+    await pending_upload(world, alice)
     make_old(kept_files(world)[0], HOUR + 60)
     counts = [await sweep_in(world, monkeypatch, 0)]
     assert (await world.stored())[0]["upload"] == 1
@@ -167,7 +169,7 @@ async def test_sessions_and_events_past_their_time_go(world: World, monkeypatch:
 async def test_twenty_claims_of_one_file_and_one_wins(world: World) -> None:
     """One conditional UPDATE whose row count is the answer."""
     (alice,) = await world.people("alice")
-    upload_id, _ = await stage(world, alice)
+    upload_id, _ = await pending_upload(world, alice)
 
     def claim(tx: Transaction, message: int) -> int:
         return tx.run(attachments.CLAIM, message=message, owner=alice.user_id, ids=id_list([upload_id]), now=0)
@@ -180,7 +182,7 @@ async def test_twenty_claims_of_one_file_and_one_wins(world: World) -> None:
 async def test_a_file_is_its_uploaders_to_claim(world: World) -> None:
     """Nobody attaches what somebody else has sent up."""
     alice, bob = await world.people("alice", "bob")
-    upload_id, _ = await stage(world, alice)
+    upload_id, _ = await pending_upload(world, alice)
 
     def claim(tx: Transaction) -> int:
         return tx.run(attachments.CLAIM, message=1, owner=bob.user_id, ids=id_list([upload_id]), now=0)
@@ -198,11 +200,11 @@ async def test_a_storage_that_fails_refuses_the_send_and_nothing_stays(
     files = [await world.file(b"x", name) for name in ("a.txt", "b.txt", "c.txt")]
     keep, calls = world.services.storage.store, []
 
-    async def fail_second(staged: Any) -> str:
-        calls.append(staged)
+    async def fail_second(temp_file: Any) -> str:
+        calls.append(temp_file)
         if len(calls) == 2:
             raise error
-        return await keep(staged)
+        return await keep(temp_file)
 
     monkeypatch.setattr(world.services.storage, "store", fail_second)
 
@@ -214,7 +216,7 @@ async def test_a_storage_that_fails_refuses_the_send_and_nothing_stays(
     (rejection,) = caught.value.rejections
     assert (rejection.index, rejection.reason.name, rejection.is_retryable) == (1, "STORAGE_FAILED", True)
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def test_a_refusal_inside_the_transaction_takes_the_files_back(
@@ -239,7 +241,7 @@ async def test_a_refusal_inside_the_transaction_takes_the_files_back(
 
     await world.services.database.write(lambda tx: tx.run(users.SET_STATE, id=bob.user_id, state=users.ACTIVE))
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def test_a_fault_in_any_statement_of_a_send_undoes_all_of_it(world: World) -> None:
@@ -273,7 +275,7 @@ async def test_a_fault_in_any_statement_of_a_send_undoes_all_of_it(world: World)
 
         assert isinstance(caught.value.__cause__, sqlite3.IntegrityError), (verb, table)
         assert await world.stored() == before, (verb, table)
-        assert world.staged() == []
+        assert world.temp_files() == []
 
     assert await attempt() & ((1 << 27) - 1) == 1
 
@@ -288,7 +290,7 @@ async def test_a_part_that_breaks_off_leaves_nothing(world: World) -> None:
     with pytest.raises(ConnectionResetError):
         await world.services.attachment.receive(chunks(), "a.bin")
 
-    assert world.staged() == []
+    assert world.temp_files() == []
     assert kept_files(world) == []
 
 
@@ -302,11 +304,11 @@ async def test_a_send_that_is_cancelled_while_its_files_are_stored_leaves_neithe
     keep, begun = world.services.storage.store, asyncio.Event()
     kept: list[str] = []
 
-    async def slow_keep(staged: TempFile) -> str:
+    async def slow_keep(temp_file: TempFile) -> str:
         if kept:
             begun.set()
             await asyncio.sleep(5)
-        kept.append(await keep(staged))
+        kept.append(await keep(temp_file))
         return kept[-1]
 
     monkeypatch.setattr(world.services.storage, "store", slow_keep)
@@ -409,7 +411,7 @@ async def test_a_part_of_a_round_that_fails_keeps_no_other_from_its_turn(
     alice, _bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob")
     await world.services.deletion.delete_for_everyone(alice, id_)
-    await stage(world, alice)
+    await pending_upload(world, alice)
     await put_orphan(world)
     for path in kept_files(world):
         make_old(path, HOUR + 60)

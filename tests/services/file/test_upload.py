@@ -425,8 +425,8 @@ async def test_a_write_that_is_refused_costs_no_byte_of_the_upload(
     keep = world.services.storage.store
     left: list[int] = []  # files, the partial one among them, as a crash would find them
 
-    async def keep_and_sign_out(staged: TempFile) -> str:
-        key = await keep(staged)
+    async def keep_and_sign_out(temp_file: TempFile) -> str:
+        key = await keep(temp_file)
         left.append((await world.stored())[1])
         await world.services.account.sign_out(alice, everywhere=True)
         return key
@@ -445,7 +445,7 @@ async def test_a_write_that_is_refused_costs_no_byte_of_the_upload(
 
     assert view is not None
     assert (view.state, view.received_bytes, left) == (UploadState.UPLOADING, len(content), [2])
-    assert ((await world.stored())[1], world.staged()) == (1, [])
+    assert ((await world.stored())[1], world.temp_files()) == (1, [])
     assert (await world.services.upload.offset(alice, id_)).received_bytes == len(content)
     row = await world.services.database.read(row_of, alice, id_)
     kept = b"".join([chunk async for chunk in world.services.storage.read(row.storage_key)])
@@ -466,7 +466,7 @@ async def test_a_storage_that_fails_costs_no_byte_of_the_upload(world: World, mo
         patch.setattr(world.services.storage, "store", fail)
         with pytest.raises(AttachmentsRejected) as caught:
             await append(world, alice, id_, 0, content)
-    left = ((await world.stored())[1], world.staged())
+    left = ((await world.stored())[1], world.temp_files())
 
     assert [(each.reason.name, each.is_retryable) for each in caught.value.rejections] == [("STORAGE_FAILED", True)]
     assert left == (1, [])
@@ -482,11 +482,11 @@ class SlowKeep:
         self.is_open = asyncio.Event()
         keep = world.services.storage.store
 
-        async def held(staged: TempFile) -> str:
+        async def held(temp_file: TempFile) -> str:
             self.calls += 1
             self.is_reached.set()
             await self.is_open.wait()
-            return await keep(staged)
+            return await keep(temp_file)
 
         monkeypatch.setattr(world.services.storage, "store", held)
 
@@ -548,13 +548,13 @@ async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(
     alice, bob = await world.people("alice", "bob")
     view = await send(world, alice, await uploaded(world, alice))
     path = world.services.attachment.url_path(bob, view.attachments[0], 60, inline=False)
-    staged = await world.services.storage.create_temp()
-    await staged.write(png())
-    received = ReceivedFile("sea.png", staged, staged.byte_size)
+    temp_file = await world.services.storage.create_temp()
+    await temp_file.write(png())
+    received = ReceivedFile("sea.png", temp_file, temp_file.byte_size)
     id_ = await begun(world, alice)
     shutil.rmtree(world.folder / "files")
 
-    await world.services.attachment._reception.inspect(received)
+    await world.services.attachment._inspector.inspect(received)
     download = await world.services.attachment.open(path.removeprefix("/files/"))
     for work in (
         anext(world.services.attachment.read(download, 0, 1)),
@@ -574,13 +574,13 @@ async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(
 async def test_a_file_that_cannot_be_copied_is_no_bug(world: World) -> None:
     """For the second place of one part of a multipart request: STORAGE_FAILED."""
     received = await world.file(b"notes")
-    assert received.staged is not None
-    received.staged.path.unlink()
+    assert received.temp_file is not None
+    received.temp_file.path.unlink()
 
     copied = await world.services.attachment.copy(received)
 
     assert copied.rejection is not None
-    assert (copied.rejection[0].name, copied.staged) == ("STORAGE_FAILED", None)
+    assert (copied.rejection[0].name, copied.temp_file) == ("STORAGE_FAILED", None)
     await world.services.attachment.discard(received)
 
 
@@ -646,7 +646,7 @@ async def test_an_upload_that_is_cancelled_while_it_is_kept_is_gone(
         [result] = await asyncio.gather(old, return_exceptions=True)
 
     assert isinstance(result, NotFound | AttachmentsRejected)
-    assert (await world.stored(), world.staged()) == (before, [])
+    assert (await world.stored(), world.temp_files()) == (before, [])
 
 
 async def test_a_key_that_only_reads_uploads_nothing(world: World) -> None:
@@ -938,9 +938,9 @@ async def test_a_thumbnail_whose_message_is_deleted_meanwhile_is_not_kept(
     keep = world.services.storage.store
     kept: list[str] = []
 
-    async def delete_and_keep(staged: TempFile) -> str:
+    async def delete_and_keep(temp_file: TempFile) -> str:
         await world.services.deletion.delete_for_everyone(alice, view.row.id)
-        kept.append(await keep(staged))
+        kept.append(await keep(temp_file))
         return kept[0]
 
     monkeypatch.setattr(world.services.storage, "store", delete_and_keep)
@@ -949,7 +949,7 @@ async def test_a_thumbnail_whose_message_is_deleted_meanwhile_is_not_kept(
 
     assert len(kept) == 1
     assert (await world.stored())[1] == 0
-    assert world.staged() == []
+    assert world.temp_files() == []
     assert "MESSAGE_UPDATED" not in await kinds_after(world, bob, n)
 
 
@@ -967,7 +967,7 @@ async def test_a_thumbnail_waits_for_a_storage_that_fails(world: World, monkeypa
         with pytest.raises(StorageFailed):
             await world.services.sweeper.shrink()
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
     await world.services.sweeper.shrink()
 
     [after] = (await world.services.message.find_many(alice, [view.row.id]))[view.row.id].attachments

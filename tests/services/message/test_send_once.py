@@ -106,7 +106,7 @@ async def test_other_files_under_the_same_key_are_a_conflict(world: World) -> No
         await world.services.attachment.discard(received)
 
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def test_a_key_belongs_to_its_sender(world: World) -> None:

@@ -91,7 +91,7 @@ async def test_twenty_sends_at_once_with_files_and_one_key_keep_one_set(world: W
     rows, files = await world.stored()
     assert len({each.message_id for each in sent}) == 1
     assert (rows["message"], rows["attachment"], rows["upload"], files) == (1, 2, 2, 2)
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def test_twenty_at_once_with_one_key_and_different_texts_are_one_and_nineteen_conflicts(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_a_bad_file_is_sent_to_none_of_each(world: World) -> None:
 
     assert [(each.index, each.reason.name) for each in caught.value.rejections] == [(0, "EMPTY")]
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
 
 
 async def test_each_of_several_gets_the_files_in_their_order(world: World) -> None:

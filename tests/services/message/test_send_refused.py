@@ -32,7 +32,7 @@ async def refused(world: World, viewer: Viewer, draft: Draft) -> Refusal:
         assert isinstance(each, ReceivedFile)
         await world.services.attachment.discard(each)
     assert await world.stored() == before
-    assert world.staged() == []
+    assert world.temp_files() == []
     return caught.value
 
 

@@ -29,7 +29,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
 from services.viewer import Right, Viewer
-from storage import direct_upload as incoming_module
+from storage import direct_upload as direct_upload_module
 from storage.base import Storage, StorageFailed
 from storage.direct_upload import DirectUploads
 from storage.s3 import S3Storage
@@ -108,7 +108,7 @@ async def has_been_put(world: World, viewer: Viewer, content: bytes = TEXT, **fo
     return view.id
 
 
-async def incoming(world: World) -> dict[int, int]:
+async def direct_uploads_of(world: World) -> dict[int, int]:
     """What lies in the bucket and is nobody's file."""
     objects = world.services.storage.direct_uploads
     assert objects is not None
@@ -144,7 +144,7 @@ async def test_a_file_goes_past_the_server_and_is_checked_all_the_same(world: Wo
     assert (ready.state, ready.received_bytes, ready.expires_at) == (UploadState.READY, len(TEXT), view.expires_at)
     assert (file.filename, file.byte_size, file.sha256) == ("tide.txt", 1700, hashlib.sha256(TEXT).digest())
     assert await content_of(world.services.storage, file.storage_key) == TEXT
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
     assert (await stored(world))[2] == 0
 
 
@@ -192,7 +192,7 @@ async def test_too_little_is_not_fetched(world: World, gate: Gate, size: int, ex
     before = await stored(world)
 
     assert await refusal(world, alice, view.id) == (expected, True)
-    assert (gate.reads, await stored(world), await incoming(world)) == (0, before, {view.id: left})
+    assert (gate.reads, await stored(world), await direct_uploads_of(world)) == (0, before, {view.id: left})
     gate.is_open.set()
     await put(await url_of(world, alice, view), TEXT)
     assert (await world.services.upload.complete(alice, view.id)).state is UploadState.READY
@@ -206,7 +206,7 @@ async def test_too_much_is_deleted_and_not_read(world: World, gate: Gate) -> Non
     before = await stored(world)
 
     assert await refusal(world, alice, view.id) == ("TOO_LARGE", False)
-    assert (gate.reads, await stored(world), await incoming(world)) == (0, before, {})
+    assert (gate.reads, await stored(world), await direct_uploads_of(world)) == (0, before, {})
     gate.is_open.set()
     await put(await url_of(world, alice, view), TEXT)
     assert (await world.services.upload.complete(alice, view.id)).state is UploadState.READY
@@ -237,7 +237,7 @@ async def test_what_a_file_turns_out_to_be_is_said_for_good(
 
     rows, *files = await stored(world)
     assert {**rows, "content": 0} == {**before[0], "content": 0}
-    assert (files, await incoming(world)) == ([set(), 0], {})
+    assert (files, await direct_uploads_of(world)) == ([set(), 0], {})
     view = await world.services.upload.find(alice, id_)
     assert view is not None
     assert view.state is UploadState.FAILED
@@ -291,16 +291,16 @@ async def test_the_bucket_of_another_database_is_refused_and_left_as_it_is(
     alice, _ = await world.people("alice", "bob")
     await world.send(alice, "bob", files=[await world.file(TEXT)])
     await has_been_put(world, alice)
-    before = await keys_of(storage), await incoming(world)
+    before = await keys_of(storage), await direct_uploads_of(world)
 
     with pytest.raises(StorageMismatch, match="belongs to another database"):
         await Services.open(GuardedDatabase(tmp_path / "other.db", MemoryPubSub()), storage, Limits())
-    assert (await keys_of(storage), await incoming(world)) == before
+    assert (await keys_of(storage), await direct_uploads_of(world)) == before
 
 
 async def test_a_file_larger_than_one_request_comes_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """In requests of so many bytes, one after the other."""
-    monkeypatch.setattr(incoming_module, "READ_BYTES", 300_000)
+    monkeypatch.setattr(direct_upload_module, "READ_BYTES", 300_000)
     alice, _ = await world.people("alice", "bob")
     content = os.urandom(1_000_001)
     id_ = await has_been_put(world, alice, content, sha256=hashlib.sha256(content).hexdigest())
@@ -310,7 +310,7 @@ async def test_a_file_larger_than_one_request_comes_whole(world: World, monkeypa
 
 async def test_bytes_of_two_objects_never_come_together(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one of the same size, put while the first is read, ends the reading."""
-    monkeypatch.setattr(incoming_module, "READ_BYTES", 1000)
+    monkeypatch.setattr(direct_upload_module, "READ_BYTES", 1000)
     assert storage.direct_uploads is not None
     url = await storage.direct_uploads.url_of(7, 60)
     await put(url, b"a" * 3000)
@@ -383,11 +383,11 @@ async def test_who_asks_twice_waits_for_the_same_and_later_gets_it_too(world: Wo
 async def sweep_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
     """What lies in the bucket after a sweep, and after one a quarantine later."""
     await world.services.sweeper.sweep()
-    left = [await incoming(world)]
+    left = [await direct_uploads_of(world)]
     then = now_ms() + world.services.limits.quarantine_seconds * 1000
     monkeypatch.setattr("services.file.quarantine.now_ms", lambda: then)
     await world.services.sweeper.sweep()
-    return [*left, await incoming(world)]
+    return [*left, await direct_uploads_of(world)]
 
 
 async def test_a_url_used_again_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,7 +441,7 @@ async def test_what_no_file_may_be_as_large_as_is_not_kept_in_the_quarantine(mak
     await put(url, b"x" * 2001)
     await world.services.sweeper.sweep()
 
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
     assert (await world.services.database.read(rows_of))["quarantine"] == 0
 
 
@@ -454,11 +454,11 @@ async def test_the_sweep_takes_what_is_larger_than_was_said_and_what_failed(worl
     await put(urls[1], TEXT)
     await refusal(world, alice, other.id)
     await put(urls[1], TEXT)
-    left = await incoming(world)
+    left = await direct_uploads_of(world)
     await world.services.sweeper.sweep()
 
     assert left == {view.id: 2 * len(TEXT), other.id: len(TEXT)}
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
 
 
 async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
@@ -480,7 +480,7 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
     with monkeypatch.context() as patch, capture_logs() as lines:
         patch.setattr(DirectUploads, "delete", refuse)
         await world.services.sweeper.sweep()
-    left = await incoming(world)
+    left = await direct_uploads_of(world)
     await world.services.sweeper.sweep()
 
     assert sorted(left) == stuck
@@ -489,7 +489,7 @@ async def test_an_object_that_cannot_be_deleted_holds_up_no_other(
         ("not deleted", "The object could not be deleted: locked.", None),
         ("storage swept", None, 2),
     ]
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
 
 
 async def test_objects_are_swept_when_the_operator_has_turned_it_off(
@@ -499,7 +499,7 @@ async def test_objects_are_swept_when_the_operator_has_turned_it_off(
     world = await make_world()
     (alice,) = await world.people("alice")
     id_ = await has_been_put(world, alice)
-    monkeypatch.setattr(world.services.upload._incoming, "_limits", Limits(presigned_uploads=False))
+    monkeypatch.setattr(world.services.upload._direct_uploads, "_limits", Limits(presigned_uploads=False))
     view = await world.services.upload.find(alice, id_)
 
     assert view is not None
@@ -522,7 +522,7 @@ async def test_a_cancelled_upload_is_gone_from_the_bucket(world: World, gate: Ga
         [result] = await asyncio.gather(running, return_exceptions=True)
 
     assert isinstance(result, Conflict)
-    assert (await stored(world), await incoming(world)) == (before, {})
+    assert (await stored(world), await direct_uploads_of(world)) == (before, {})
 
 
 async def test_a_part_that_comes_meanwhile_goes_on(world: World, gate: Gate) -> None:
@@ -539,7 +539,7 @@ async def test_a_part_that_comes_meanwhile_goes_on(world: World, gate: Gate) -> 
 
     assert isinstance(result, Conflict)
     assert (end, file) == (1700, b"y" * 1700)
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
 
 
 async def test_a_fetch_ends_a_part_that_is_on_its_way(world: World) -> None:
@@ -591,7 +591,7 @@ async def test_many_ways_at_once_make_one_file(world: World, monkeypatch: pytest
 
     rows, keys, local = await stored(world)
     assert (rows["upload"], rows["upload_session"], keys, local) == (0, 0, set(), 0)
-    assert await incoming(world) == {}
+    assert await direct_uploads_of(world) == {}
 
 
 async def test_a_server_that_stops_in_the_middle_has_half_of_nothing(world: World, gate: Gate) -> None:
@@ -608,7 +608,7 @@ async def test_a_server_that_stops_in_the_middle_has_half_of_nothing(world: Worl
     view = await world.services.upload.find(alice, id_)
     assert view is not None
     assert (view.state, view.received_bytes) == (UploadState.PENDING, 0)
-    assert (await stored(world), await incoming(world)) == (before, {id_: len(TEXT)})
+    assert (await stored(world), await direct_uploads_of(world)) == (before, {id_: len(TEXT)})
     assert not world.services.upload._tasks.keys
     gate.is_open.set()
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
@@ -646,7 +646,7 @@ async def test_a_bucket_that_goes_before_the_file_is_kept_leaves_nothing(
         answer = await refusal(world, alice, id_)
 
     assert (answer, gate.reads) == (("STORAGE_FAILED", True), 1)
-    assert (await stored(world), await incoming(world)) == (before, {id_: len(TEXT)})
+    assert (await stored(world), await direct_uploads_of(world)) == (before, {id_: len(TEXT)})
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
 
 
@@ -663,7 +663,7 @@ async def test_a_disk_that_is_full_takes_nothing(world: World, monkeypatch: pyte
         answer = await refusal(world, alice, id_)
 
     assert answer == ("STORAGE_FAILED", True)
-    assert (await stored(world), await incoming(world)) == (before, {id_: len(TEXT)})
+    assert (await stored(world), await direct_uploads_of(world)) == (before, {id_: len(TEXT)})
     assert (await world.services.upload.complete(alice, id_)).state is UploadState.READY
 
 
