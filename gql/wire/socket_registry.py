@@ -50,7 +50,7 @@ class SocketRegistry:
         self._open: set[OpenSocket] = set()
         self._checking: asyncio.Task[None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
-        authenticator.on_end.append(self._check_user)
+        authenticator.on_invalidate.append(self._check_user)
 
     def __len__(self) -> int:
         return len(self._open)

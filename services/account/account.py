@@ -167,7 +167,7 @@ class AccountService:
 
         ended = await self._database.write(end)
         only = None if everywhere else [viewer.session]
-        self._authenticator.end(viewer.user_id, RevocationReason.SIGNED_OUT, only)
+        self._authenticator.invalidate(viewer.user_id, RevocationReason.SIGNED_OUT, sessions=only)
         return ended
 
     async def change_password(self, viewer: Viewer, current: str, new: str) -> int:
@@ -193,7 +193,7 @@ class AccountService:
 
         ended = await self._database.write(change)
         audit.note("password changed", viewer.user_id)
-        self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, but=viewer.session)
+        self._authenticator.invalidate(viewer.user_id, RevocationReason.TOKEN_REVOKED, except_session=viewer.session)
         return ended
 
     async def set_password(self, username: str, password: str) -> None:
@@ -209,7 +209,7 @@ class AccountService:
             _begin_anew(tx, user_id)
             return user_id
 
-        self._authenticator.end(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
+        self._authenticator.invalidate(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
 
     async def set_state(self, username: str, state: int) -> None:
         """Suspends, restores or deactivates somebody, which ends what they have open; raises NotFound.
@@ -234,7 +234,7 @@ class AccountService:
             users.DEACTIVATED: RevocationReason.ACCOUNT_DEACTIVATED,
         }
         audit.note("account state changed", user_id, state=state)
-        self._authenticator.end(user_id, reasons.get(state))
+        self._authenticator.invalidate(user_id, reasons.get(state))
 
     async def _open_session(
         self, user_id: int, device_name: str | None, known: str | None = None, *, is_vouched_for: bool = False
@@ -260,7 +260,7 @@ class AccountService:
 
         device_id, is_trusted, ended = await self._database.write(write)
         if ended:
-            self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=ended)
+            self._authenticator.invalidate(user_id, RevocationReason.TOKEN_REVOKED, sessions=ended)
         viewer = session_viewer(self._limits, user_id, session, expires_at, device_id, is_trusted)
         self._authenticator.remember(token, viewer)
         return SignedIn(token, viewer)

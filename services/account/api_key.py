@@ -69,7 +69,7 @@ class ApiKeyService:
 
         hashes = await self._database.write(write)
         audit.note("key revoked", viewer.user_id, key_id=id_)
-        self._authenticator.end(viewer.user_id, RevocationReason.TOKEN_REVOKED, only=hashes)
+        self._authenticator.invalidate(viewer.user_id, RevocationReason.TOKEN_REVOKED, sessions=hashes)
 
     def rows_of(self, tx: Transaction, username: str) -> list[ApiKeyRow]:
         """Somebody's keys, for the operator; runs inside a transaction and raises NotFound."""
@@ -83,7 +83,7 @@ class ApiKeyService:
             return user_id, _delete(tx, user_id, id_)
 
         user_id, hashes = await self._database.write(write)
-        self._authenticator.end(user_id, RevocationReason.TOKEN_REVOKED, only=hashes)
+        self._authenticator.invalidate(user_id, RevocationReason.TOKEN_REVOKED, sessions=hashes)
 
     def check(self, name: str, scopes: Scope, expires_at: int | None) -> None:
         """Raises InvalidInput with everything that is wrong."""

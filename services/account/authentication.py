@@ -62,8 +62,8 @@ class Authenticator:
         self._known: OrderedDict[_Shown, Viewer] = OrderedDict()
         self._fresh: OrderedDict[tuple[bytes, int], _Fresh] = OrderedDict()
         self._reasons: OrderedDict[bytes, RevocationReason] = OrderedDict()
-        self._endings = 0
-        self.on_end: list[Callable[[int], None]] = []  # called with the user of whom something ended
+        self._invalidations = 0
+        self.on_invalidate: list[Callable[[int], None]] = []  # called with the user whose credentials are to be checked
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         """Who shows these; None only for none at all.
@@ -86,9 +86,9 @@ class Authenticator:
             self._known.move_to_end(shown)
             return known
         for _ in range(LOOKS):
-            endings = self._endings
+            invalidations = self._invalidations
             viewer = await self._look(credentials, session)
-            if endings == self._endings:  # else what was read may have ended since
+            if invalidations == self._invalidations:  # else what was read may have ended since
                 self._known[shown] = viewer
                 self._trust(viewer, viewer.expires_at)
                 break
@@ -107,9 +107,9 @@ class Authenticator:
         """When the viewer's credential expires, in ms since 1970; raises as `authenticate` does when it has ended."""
         if (fresh := self._find_fresh(viewer)) is not None:
             return fresh.expires_at
-        endings = self._endings
+        invalidations = self._invalidations
         expires_at = (await self._renew(viewer)).expires_at
-        if endings == self._endings:
+        if invalidations == self._invalidations:
             self._trust(viewer, expires_at)
         return expires_at
 
@@ -118,21 +118,22 @@ class Authenticator:
         self._known[hashlib.sha256(token.encode()).digest(), None, None] = viewer
         self._trust(viewer, viewer.expires_at)
 
-    def end(
+    def invalidate(
         self,
         user_id: int,
         reason: RevocationReason | None,
-        only: Collection[bytes] | None = None,
-        but: bytes | None = None,
+        *,
+        sessions: Collection[bytes] | None = None,
+        except_session: bytes | None = None,
     ) -> None:
-        """Called when credentials of somebody ended, for a reason, or for None are worth another look.
+        """Forget cached credentials of a user, all or these `sessions`, and have their streams and sockets check anew.
 
-        That is all, or `only` these, or all `but` one. Their live streams and sockets look at once.
+        `reason` is why they have ended; None where they may still be valid.
         """
-        self._endings += 1
+        self._invalidations += 1
         for key, fresh in list(self._fresh.items()):
             session = key[0]
-            is_meant = (only is None or session in only) and session != but
+            is_meant = (sessions is None or session in sessions) and session != except_session
             if user_id in (key[1], fresh.owner_id) and is_meant:
                 del self._fresh[key]
                 if reason is not None:
@@ -140,8 +141,8 @@ class Authenticator:
         while len(self._reasons) > MOST_KNOWN:
             self._reasons.popitem(last=False)
         self._pubsub.publish([Hint(user_id, 0)])
-        for tell in self.on_end:
-            tell(user_id)
+        for check in self.on_invalidate:
+            check(user_id)
 
     def _find_fresh(self, viewer: Viewer) -> _Fresh | None:
         fresh = self._fresh.get((viewer.session, viewer.user_id))

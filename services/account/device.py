@@ -56,7 +56,7 @@ class DeviceService:
 
         row = await self._database.write(write)
         audit.note("device trusted", viewer.user_id, device_id=id_)
-        self._authenticator.end(viewer.user_id, None)
+        self._authenticator.invalidate(viewer.user_id, None)
         return row
 
     async def trust_all(self, username: str) -> int:
@@ -75,7 +75,7 @@ class DeviceService:
         user_id, ids = await self._database.write(write)
         for id_ in ids:
             audit.note("device trusted", user_id, device_id=id_, by="operator")
-        self._authenticator.end(user_id, None)
+        self._authenticator.invalidate(user_id, None)
         return len(ids)
 
     async def revoke(self, viewer: Viewer, id_: int) -> None:
@@ -91,7 +91,7 @@ class DeviceService:
 
         tokens = await self._database.write(write)
         audit.note("device revoked", viewer.user_id, device_id=id_)
-        self._authenticator.end(viewer.user_id, RevocationReason.DEVICE_REVOKED, only=tokens)
+        self._authenticator.invalidate(viewer.user_id, RevocationReason.DEVICE_REVOKED, sessions=tokens)
 
 
 def _find(tx: Transaction, viewer: Viewer, ids: list[int]) -> dict[int, DeviceRow]:

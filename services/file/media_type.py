@@ -1,4 +1,4 @@
-"""What a file is, told by its bytes alone: neither its name nor what the client declared has a say."""
+"""The type of a file, determined by its bytes alone, never by its name or by what the client declared."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""What a zip file holds, told by the names in its central directory: nothing is ever unpacked."""
+"""The type of a zip file, determined by the names in its central directory: nothing is ever unpacked."""
 
 import os
 import struct

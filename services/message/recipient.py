@@ -1,4 +1,4 @@
-"""Recipients: who of those addressed cannot be written to, and what the sender is told."""
+"""Recipients: who of those addressed cannot be written to, and the rejection that the sender gets."""
 
 from collections.abc import Sequence
 

@@ -37,18 +37,18 @@ class Outcome:
     rejection: RecipientRejection | None = None
 
     def to_json(self) -> list[object]:
-        """What is kept under an idempotency key."""
+        """What is stored under an idempotency key."""
         rejection = self.rejection
-        said = None if rejection is None else [rejection.reason.value, rejection.detail, rejection.user_id]
-        return [self.index, self.message_id, said]
+        parts = None if rejection is None else [rejection.reason.value, rejection.detail, rejection.user_id]
+        return [self.index, self.message_id, parts]
 
     @classmethod
-    def from_json(cls, kept: list[Any]) -> "Outcome":
+    def from_json(cls, stored: list[Any]) -> "Outcome":
         """The opposite of `to_json`."""
-        index, message_id, said = kept
-        if said is None:
+        index, message_id, parts = stored
+        if parts is None:
             return cls(index, message_id)
-        reason, detail, user_id = said
+        reason, detail, user_id = parts
         return cls(index, rejection=RecipientRejection(index, RecipientRejectionReason(reason), detail, user_id))
 
 

@@ -152,7 +152,7 @@ async def test_last_use_is_written_once_in_five_minutes(world: World, monkeypatc
     began, used = now_ms(), []
     for later in (0, 299_000, 301_000):
         monkeypatch.setattr("services.account.authentication.now_ms", lambda later=later: began + later)
-        world.services.authenticator.end(alice.user_id, None)
+        world.services.authenticator.invalidate(alice.user_id, None)
         await through(world, secret)
         [row] = await world.services.api_key.list_of(alice)
         used.append(row.last_used_at)

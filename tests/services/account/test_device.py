@@ -176,11 +176,11 @@ async def test_the_others_are_told_of_a_new_device(make_world: MakeWorld, trust:
     (carol,) = await world.people("carol")
 
     cursor = world.services.stream.cursor_of(first.viewer, START)
-    [told] = (await world.services.stream.page_after(first.viewer, cursor, None)).items
+    [event] = (await world.services.stream.page_after(first.viewer, cursor, None)).items
 
-    assert told.kind is EventKind.DEVICE_ADDED
-    assert told.device is not None
-    assert (told.device.id, told.device.name, told.device.is_trusted) == (second.viewer.device_id, "Phone", 0)
+    assert event.kind is EventKind.DEVICE_ADDED
+    assert event.device is not None
+    assert (event.device.id, event.device.name, event.device.is_trusted) == (second.viewer.device_id, "Phone", 0)
     assert (await world.services.stream.position(carol)).n == 0
 
 

@@ -34,8 +34,8 @@ async def test_a_report_keeps_the_message_and_its_context_as_the_reporter_saw_th
     assert [(row.body, row.filenames) for row in rows] == [
         ("1", "[]"), ("2", "[]"), ("4", "[]"), (None, '["evil.txt"]'),
     ]  # fmt: skip
-    told = await world.services.stream.page_after(alice, world.services.stream.cursor_of(alice, n), 200)
-    assert "USER_BLOCKED" not in [each.kind.name for each in told.items]
+    events = await world.services.stream.page_after(alice, world.services.stream.cursor_of(alice, n), 200)
+    assert "USER_BLOCKED" not in [each.kind.name for each in events.items]
     blocked = await world.services.block.page_of(bob, PageRequest())
     assert [person.row.username for person, _at in blocked.items] == ["alice"]
 

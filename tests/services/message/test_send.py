@@ -111,13 +111,13 @@ async def test_somebody_named_twice_counts_once_in_whatever_ways(make_world: Mak
 
     n = await world.services.stream.position(bob)
     id_ = await world.send(alice, users=ways, client_message_id="k")
-    told = await kinds_after(world, bob, n)
+    events = await kinds_after(world, bob, n)
     again = [await world.send(alice, users=some, client_message_id="k") for some in (ways[:1], ways[2:4])]
     each = await world.services.send.send_to_each(alice, Draft(text="Hello", users=ways))
     views = [await world.services.conversation.find_with(alice, people) for people in (ways, named("bob"))]
     groups = [await world.send(alice, users=[*some, *named("carol")]) for some in (ways, ways[4:])]
 
-    assert told == ["CONVERSATION_CREATED", "MESSAGE_CREATED"]
+    assert events == ["CONVERSATION_CREATED", "MESSAGE_CREATED"]
     assert again == [id_, id_]
     assert [(outcome.index, outcome.message_id) for outcome in each] == [(index, id_ + 1) for index in range(6)]
     assert [view and (view.row.id, view.row.last_seq) for view in views] == [(id_ >> 27, 2)] * 2
