@@ -62,7 +62,7 @@ class DirectUploadFetcher:
             raise _rejected(session, Reason.NOT_READY, "This server takes the bytes itself: send them to `uploadUrl`.")
         try:
             await _check_size(objects, session)
-            return await self._stage(objects, session)
+            return await self._download(objects, session)
         except StorageNotFound:
             raise _nothing(session) from None
         except StorageError as error:
@@ -84,7 +84,7 @@ class DirectUploadFetcher:
     def _objects(self) -> "DirectUploads | None":
         return self._storage.direct_uploads if self._limits.presigned_uploads else None
 
-    async def _stage(self, objects: "DirectUploads", session: UploadSessionRow) -> TempFile:
+    async def _download(self, objects: "DirectUploads", session: UploadSessionRow) -> TempFile:
         temp_file = await self._storage.create_temp()
         try:
             async with aclosing(objects.read(session.id, session.byte_size)) as chunks:
