@@ -1,4 +1,4 @@
-"""The application: its addresses, and what every answer has, whatever it is an answer to."""
+"""The application: its routes, and the headers of every response."""
 
 import shutil
 import sqlite3
@@ -52,7 +52,7 @@ WITHOUT_SETTING = {
 
 @pytest.fixture
 def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
-    """A server on a free port with the settings named, and a client of it."""
+    """A server on a free port with these settings, and a client."""
     monkeypatch.chdir(tmp_path)
 
     @asynccontextmanager
@@ -65,7 +65,7 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
 
 
 async def code_of(response: aiohttp.ClientResponse) -> str:
-    """The code of a refusal in GraphQL's shape."""
+    """The code of an error in the shape of GraphQL."""
     assert response.content_type == "application/json"
     [error] = (await response.json())["errors"]
     assert set(error) == {"message", "extensions"}
@@ -86,8 +86,8 @@ async def code_of(response: aiohttp.ClientResponse) -> str:
         ("/nothing", 404),
     ],
 )
-async def test_every_answer_forbids_guessing_and_tells_no_version(serving: Serving, path: str, status: int) -> None:
-    """Brief of the room: nosniff, no-referrer and no `Server` header on every answer."""
+async def test_every_response_has_security_headers_and_no_version(serving: Serving, path: str, status: int) -> None:
+    """nosniff, no-referrer and no `Server` header on every response."""
     async with serving() as (_, http), http.get(path, allow_redirects=False) as response:
         assert response.status == status
         assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -96,7 +96,7 @@ async def test_every_answer_forbids_guessing_and_tells_no_version(serving: Servi
 
 
 async def test_the_first_page_leads_to_graphiql_or_says_where_the_api_is(serving: Serving) -> None:
-    """GraphiQL at /graphql, unless the operator turned it off."""
+    """GraphiQL is at /graphql unless it is disabled."""
     async with serving(chat_page=False) as (_, http):
         async with http.get("/", allow_redirects=False) as response:
             assert response.headers["Location"] == "/graphql"
@@ -120,7 +120,7 @@ async def test_the_schema_can_be_read_as_text(serving: Serving) -> None:
 
 
 async def test_one_setting_hides_the_schema(serving: Serving) -> None:
-    """It turns off introspection and the file alike."""
+    """It disables introspection and the file."""
     async with serving(introspection=False) as (_, http):
         async with http.get("/schema.graphql") as response:
             assert response.status == 404
@@ -136,7 +136,7 @@ READY = {"status": "ok", "reasons": [], "limited": []}
 
 
 async def test_a_server_that_works_is_live_and_ready(serving: Serving) -> None:
-    """`/healthz` and `/readyz` are asked by machines, and never kept by caches."""
+    """`/healthz` and `/readyz` are for machines and never cached."""
     async with serving() as (_, http):
         for path, expected in (("/healthz", {"status": "ok"}), ("/readyz", READY)):
             async with http.get(path) as response:
@@ -146,7 +146,7 @@ async def test_a_server_that_works_is_live_and_ready(serving: Serving) -> None:
 
 
 async def test_a_server_without_its_storage_is_live_and_not_ready(serving: Serving, tmp_path: Path) -> None:
-    """503 with the reason: whoever balances the load sends requests elsewhere, and nobody kills the process."""
+    """503 with the reason: load balancers send requests elsewhere, and the process is not killed."""
     async with serving() as (_, http):
         shutil.rmtree(tmp_path / "data" / "files" / "staging")
         async with http.get("/readyz") as response:
@@ -161,7 +161,7 @@ async def test_a_server_without_its_storage_is_live_and_not_ready(serving: Servi
 async def test_a_server_without_its_database_is_live_and_not_ready(
     serving: Serving, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is looked at, not only what SQLite remembers of it; nobody's message is acknowledged into nowhere."""
+    """The check opens the file instead of trusting the open connection, so no message is acknowledged and lost."""
     monkeypatch.setattr("server.readiness.PAUSE_SECONDS", 0.0)
     path = tmp_path / "data" / "sotto.db"
     async with serving() as (_, http):
@@ -191,7 +191,7 @@ async def test_a_server_without_its_database_is_live_and_not_ready(
 async def test_a_database_that_another_program_holds_is_not_ready(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer comes though the database hangs, and with the same patience for whoever asks meanwhile."""
+    """The check responds although the database hangs, and concurrent requests share the timeout."""
     monkeypatch.setattr("server.readiness.PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr("server.readiness.PAUSE_SECONDS", 0.0)
     async with serving() as (_, http):
@@ -210,10 +210,10 @@ async def test_a_database_that_another_program_holds_is_not_ready(
     assert after == (200, READY)
 
 
-async def test_a_server_without_room_for_files_starts_and_is_ready_and_says_so(
+async def test_a_server_without_room_for_files_starts_and_is_limited(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Full is not failed: texts, reading and deleting go on."""
+    """A full disk is a limitation, not a failure: sending texts, reading and deleting still work."""
     full = SimpleNamespace(f_blocks=1 << 20, f_frsize=4096, f_bavail=1)
     monkeypatch.setattr("os.fstatvfs", lambda _descriptor: full)
     async with serving() as (_, http), http.get("/readyz") as response:
@@ -224,8 +224,8 @@ async def test_a_server_without_room_for_files_starts_and_is_ready_and_says_so(
     assert answer["limited"][0].endswith("Files are refused; sending texts, reading and deleting still work.")
 
 
-async def test_readiness_is_looked_at_once_a_second_however_many_ask(serving: Serving) -> None:
-    """A page that everybody may ask for costs the disk one write at most."""
+async def test_readiness_is_checked_at_most_once_a_second(serving: Serving) -> None:
+    """A public URL costs at most one write per second."""
     async with serving() as (running, http):
         for _ in range(20):
             async with http.get("/readyz") as response:
@@ -238,7 +238,7 @@ async def test_readiness_is_looked_at_once_a_second_however_many_ask(serving: Se
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/schema.graphql", "/files/token", "/files/token/name.png"])
-async def test_another_method_is_refused_and_told_the_right_ones(serving: Serving, method: str, path: str) -> None:
+async def test_another_method_is_405_with_the_allowed_ones(serving: Serving, method: str, path: str) -> None:
     """RFC 9110, section 15.5.6: a 405 names what is allowed."""
     async with serving() as (_, http), http.request(method, path) as response:
         assert response.status == 405
@@ -247,7 +247,7 @@ async def test_another_method_is_refused_and_told_the_right_ones(serving: Servin
 
 
 async def test_a_request_that_is_too_large_is_refused_in_graphqls_shape(serving: Serving) -> None:
-    """`max_json_bytes` bounds the body, whether its length was announced or not."""
+    """`max_json_bytes` limits the body with and without Content-Length."""
 
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(100):
@@ -262,7 +262,7 @@ async def test_a_request_that_is_too_large_is_refused_in_graphqls_shape(serving:
 
 
 async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug is masked outside, and whole in the log."""
+    """The error is masked in the response and complete in the log."""
 
     async def explode(token: str) -> None:
         raise RuntimeError("the secret words")
@@ -282,7 +282,7 @@ async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: py
 
 
 async def test_the_log_has_a_line_for_each_request_and_no_secret(serving: Serving) -> None:
-    """Method, path, status, time; never the token of a file, a query, or a line of the client's making."""
+    """Method, path, status and time; never the token of a file, a query, or anything else from the client."""
     async with serving() as (running, http):
         with capture_logs() as logs:
             for path in ("/files/secret", "/files/secret/name.png", "/healthz?secret=1", "/a%0Ab", "/"):
@@ -301,7 +301,7 @@ async def test_the_log_has_a_line_for_each_request_and_no_secret(serving: Servin
 
 
 async def test_the_log_line_and_the_answer_name_the_same_request(serving: Serving) -> None:
-    """So that an operator finds what a client reports."""
+    """The operator can find a request that a client reports."""
     async with serving() as (_, http):
         with capture_logs() as logs:
             async with http.get("/graphql?query={__typename}") as response:
@@ -311,15 +311,15 @@ async def test_the_log_line_and_the_answer_name_the_same_request(serving: Servin
 
 
 async def preflight(http: aiohttp.ClientSession, origin: str) -> tuple[int, dict[str, str]]:
-    """What a browser asks before a page of another origin may send JSON with a token."""
+    """The preflight request for JSON with a token from another origin."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     async with http.options("/graphql", headers=asked) as response:
         found = {name: value for name, value in response.headers.items() if name.startswith("Access-Control")}
         return response.status, found
 
 
-async def test_a_page_of_an_allowed_origin_may_call(serving: Serving) -> None:
-    """`allowed_origins`: the preflight passes with our headers; cookies are never asked for."""
+async def test_a_page_of_an_allowed_origin_can_call(serving: Serving) -> None:
+    """`allowed_origins`: the preflight allows our headers, but not cookies."""
     async with serving(allowed_origins=FRIEND) as (_, http):
         status, headers = await preflight(http, FRIEND)
         async with http.get("/healthz", headers={"Origin": FRIEND}) as response:
@@ -367,8 +367,8 @@ def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.
     assert {SETTING_OF.get(name, name) for name in limits} <= set(Settings.model_fields)
 
 
-async def test_what_is_no_page_may_run_and_frame_nothing(serving: Serving) -> None:
-    """Answers of the API are data: whatever a browser is made to show of them, nothing in it runs."""
+async def test_responses_of_the_api_cannot_run_or_frame_anything(serving: Serving) -> None:
+    """Responses of the API are data: browsers execute nothing in them."""
     async with serving() as (_, http):
         for path in ("/graphql?query={__typename}", "/healthz", "/nothing", "/schema.graphql"):
             async with http.get(path) as response:
@@ -378,9 +378,7 @@ async def test_what_is_no_page_may_run_and_frame_nothing(serving: Serving) -> No
 
 
 @pytest.mark.parametrize(("url", "expected"), [("https://chat.example.org", "max-age=31536000"), ("", None)])
-async def test_browsers_are_held_to_https_where_clients_come_by_it(
-    serving: Serving, url: str, expected: str | None
-) -> None:
-    """RFC 6797: the header is sent where `public_url` says so, and nowhere else."""
+async def test_hsts_is_sent_with_an_https_url(serving: Serving, url: str, expected: str | None) -> None:
+    """RFC 6797: the header is sent only with an https `public_url`."""
     async with serving(public_url=url) as (_, http), http.get("/healthz") as response:
         assert response.headers.get("Strict-Transport-Security") == expected

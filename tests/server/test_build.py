@@ -1,4 +1,4 @@
-"""`./sotto explorer`: what it makes, and what it says where it cannot. Node and npm are programs of the test."""
+"""`./sotto explorer`: its build and its errors. Node and npm are replaced by scripts of the test."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ esac
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """The explorer's folder with an older build."""
+    """The explorer's folder with a previous build."""
     folder = tmp_path / "explorer"
     (folder / "dist").mkdir(parents=True)
     (folder / "dist" / "index.html").write_text("older")
@@ -29,7 +29,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **programs: str) -> Path:
-    """A PATH with these programs first, or with nothing but a shell's where there are none."""
+    """A PATH with these programs first, or with only the shell if there are none."""
     folder = tmp_path / "bin"
     folder.mkdir(exist_ok=True)
     for name, script in programs.items():
@@ -55,10 +55,10 @@ def test_a_build_takes_the_place_of_the_last(
 
 
 @pytest.mark.parametrize("version", ["v18.20.4", "v20.18.3", "v21.7.3", "v22.11.0", "nonsense"])
-def test_a_node_that_is_too_old_is_said(
+def test_an_unsupported_node_is_an_error(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    """Those that Vite does not run on; nothing is installed."""
+    """Versions that Vite does not support; nothing is installed."""
     put(tmp_path, monkeypatch, node=f"echo {version}", npm=BUILDS)
 
     with pytest.raises(BuildError, match=f"Node {version} is not supported: install Node 20.19 or newer"):
@@ -67,10 +67,10 @@ def test_a_node_that_is_too_old_is_said(
 
 
 @pytest.mark.parametrize("step", ["ci", "run"])
-def test_a_build_that_fails_leaves_the_last_one_and_says_why(
+def test_a_failed_build_keeps_the_previous_one_and_says_why(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """One line, with the program's own first word of an error."""
+    """One line with the first error of the program."""
     script = (
         f'{BUILDS}\n[ "$1" = {step} ] && {{ echo notice >&2; echo "npm error network is down" >&2; exit 1; }}\nexit 0'
     )
@@ -87,7 +87,7 @@ def test_a_build_that_fails_leaves_the_last_one_and_says_why(
 
 
 def test_without_node_the_command_is_one_line_and_status_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The way out, and no traceback."""
+    """It says what to do, without a traceback."""
     folder = put(tmp_path, monkeypatch)
     command = [sys.executable, "-m", "server", "explorer"]
     done = subprocess.run(command, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
@@ -98,7 +98,7 @@ def test_without_node_the_command_is_one_line_and_status_2(tmp_path: Path, monke
 
 
 def test_the_banner_names_the_command_where_it_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where it has been done, and not where it cannot be."""
+    """Not if it has been built, and not if it cannot be."""
     dist = tmp_path / "dist"
     monkeypatch.setattr(banner, "EXPLORER", dist)
     put(tmp_path, monkeypatch)

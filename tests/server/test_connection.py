@@ -1,4 +1,4 @@
-"""Below the application: bytes that are no good HTTP, and clients that take their time."""
+"""HTTP connections: malformed requests and slow clients."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ def post(
     host: bytes = b"Host: x\r\n",
     length: bytes | None = None,
 ) -> bytes:
-    """A request that would be good; `length` is the Content-Length as it stands in its line, empty for none."""
+    """A valid request; `length` is the value of Content-Length, empty for none."""
     size = b"%d" % len(body) if length is None else length
     lengths = b"Content-Length: " + size + b"\r\n" if size else b""
     return line + b"\r\n" + host + b"Content-Type: application/json\r\n" + lengths + more + b"\r\n" + body
@@ -40,12 +40,12 @@ def get(line: bytes = b"GET / HTTP/1.1", more: bytes = b"") -> bytes:
 
 
 def chunked(body: bytes, more: bytes = CHUNKED) -> bytes:
-    """A request with this transfer coding."""
+    """A request with this Transfer-Encoding."""
     return post(more, body, length=b"")
 
 
 def whole(body: bytes) -> bytes:
-    """One chunk and the last one."""
+    """One chunk and the terminating chunk."""
     return b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
 
 
@@ -141,14 +141,14 @@ UNUSUAL = {
 
 @pytest.fixture
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """A server on a free port, with nobody in it."""
+    """A server on a free port, without users."""
     monkeypatch.chdir(tmp_path)
     async with listening(load_settings(port=0, data=tmp_path / "data", body_timeout_seconds=1)) as found:
         yield found
 
 
 async def opened(running: Running) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection."""
+    """An open connection."""
     return await asyncio.open_connection("127.0.0.1", int(running.url.rsplit(":", 1)[1]))
 
 
@@ -171,7 +171,7 @@ async def answer_to(running: Running, request: bytes) -> tuple[int, dict[str, st
 
 
 async def users_in(running: Running) -> int:
-    """How many people there are."""
+    """The number of users."""
 
     def count(tx: Transaction) -> int:
         found: int = tx.database.connection().execute('SELECT count(*) FROM "user"').fetchone()[0]
@@ -183,7 +183,7 @@ async def users_in(running: Running) -> int:
 async def check_refused(
     running: Running, request: bytes, caplog: pytest.LogCaptureFixture
 ) -> tuple[int, dict[str, str], bool]:
-    """One JSON error with a code; nothing executed, nothing quoted, no traceback."""
+    """The response is a JSON error with a code; nothing is executed, quoted or logged with a traceback."""
     with capture_logs() as logs, caplog.at_level(logging.DEBUG):
         status, headers, body, is_last = await answer_to(running, request)
 
@@ -201,17 +201,17 @@ async def check_refused(
 
 
 @pytest.mark.parametrize("name", NO_HTTP)
-async def test_what_is_no_http_is_told_so_and_cut_off(
+async def test_malformed_http_is_refused_and_closed(
     running: Running, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """RFC 9112 §2.2, §6.1, §6.3: 400 and the end, since nobody can tell where the next request begins."""
+    """RFC 9112 §2.2, §6.1, §6.3: 400 and close, because the start of the next request is unknown."""
     status, _, is_last = await check_refused(running, NO_HTTP[name], caplog)
 
     assert (status, is_last) == (400, True)
 
 
 @pytest.mark.parametrize("name", TOO_LONG)
-async def test_a_head_that_is_too_long_is_431(running: Running, name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_headers_that_are_too_long_are_431(running: Running, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """RFC 6585 §5."""
     status, _, is_last = await check_refused(running, TOO_LONG[name], caplog)
 
@@ -219,10 +219,8 @@ async def test_a_head_that_is_too_long_is_431(running: Running, name: str, caplo
 
 
 @pytest.mark.parametrize("name", NOT_FOR_US)
-async def test_what_is_http_but_not_for_us_is_refused(
-    running: Running, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """With the status that says why; compressed bodies are never unpacked, so a bomb costs nothing."""
+async def test_unsupported_http_is_refused(running: Running, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With the appropriate status; compressed bodies are never decompressed, so bombs have no effect."""
     expected, request = NOT_FOR_US[name]
 
     status, _, _ = await check_refused(running, request, caplog)
@@ -231,8 +229,8 @@ async def test_what_is_http_but_not_for_us_is_refused(
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-async def test_what_is_unusual_and_allowed_is_served(running: Running, name: str) -> None:
-    """RFC 9112 §3.2.2 (absolute form), §6.1 (chunks of HTTP/1.0), RFC 9110 §7.8 (an upgrade may be ignored)."""
+async def test_unusual_valid_http_is_served(running: Running, name: str) -> None:
+    """RFC 9112 §3.2.2 (absolute form), §6.1 (chunks in HTTP/1.0), RFC 9110 §7.8 (an upgrade can be ignored)."""
     status, _, body, _ = await answer_to(running, UNUSUAL[name])
 
     assert status == 200
@@ -241,8 +239,8 @@ async def test_what_is_unusual_and_allowed_is_served(running: Running, name: str
 
 
 @pytest.mark.parametrize("name", ["two lengths", "a length and chunks", "chunked twice", "a chunk that is longer"])
-async def test_a_request_behind_a_broken_one_is_never_executed(running: Running, name: str) -> None:
-    """Request smuggling: what follows a request of unknown length may be part of it."""
+async def test_a_request_after_a_malformed_one_is_never_executed(running: Running, name: str) -> None:
+    """Request smuggling: bytes after a request of unknown length may be part of it."""
     status, _, _, is_last = await answer_to(running, NO_HTTP[name] + post())
 
     assert (status, is_last) == (400, True)
@@ -267,10 +265,10 @@ async def test_pipelined_requests_are_answered_in_their_order(running: Running) 
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nA: "])
-async def test_a_connection_that_brings_no_request_is_closed(
+async def test_a_connection_without_a_request_is_closed(
     running: Running, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a head, or none: a handful of silent clients must not use up the sockets."""
+    """With partial headers or none: silent clients must not exhaust the sockets."""
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
     reader, writer = await opened(running)
     writer.write(sent)
@@ -282,7 +280,7 @@ async def test_a_connection_that_brings_no_request_is_closed(
 
 @pytest.mark.parametrize("more", [b"Content-Length: 1000\r\n", CHUNKED])
 async def test_a_body_that_stops_coming_is_408(running: Running, more: bytes) -> None:
-    """A byte now and then does not help: the deadline is that of the whole body."""
+    """The deadline applies to the whole body, so sending a byte now and then does not help."""
     reader, writer = await opened(running)
     writer.write(post(more, b"", length=b""))
     dribble = asyncio.create_task(_dribble(writer, b"1\r\nx\r\n" if more == CHUNKED else b"x"))
@@ -329,7 +327,7 @@ DECIDED = {
 async def test_a_refusal_that_the_headers_decide_comes_before_the_body_is_asked_for(
     running: Running, what: str
 ) -> None:
-    """RFC 9110 §10.1.1: the client sends nothing of a body that nobody would read, and the connection ends."""
+    """RFC 9110 §10.1.1: the client does not send a body that nothing would read, and the connection is closed."""
     expected, request = DECIDED[what]
     reader, writer = await opened(running)
     async with asyncio.timeout(5):
@@ -343,7 +341,7 @@ async def test_a_refusal_that_the_headers_decide_comes_before_the_body_is_asked_
 
 @pytest.mark.parametrize("line", [b"POST /graphql HTTP/1.1", b"POST /graphql HTTP/1.0"], ids=["1.1", "1.0"])
 async def test_a_body_that_is_wanted_is_asked_for_once(running: Running, line: bytes) -> None:
-    """Of HTTP/1.1 alone: older clients do not know what it means."""
+    """Only in HTTP/1.1: older clients do not know 100 Continue."""
     reader, writer = await opened(running)
     body = b'{"query": "{ __typename }"}'
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""GraphiQL at /graphql: our build under its policy, Strawberry's page where there is none, and nothing beside them."""
+"""GraphiQL at /graphql: our build, or Strawberry's page if there is none, and their policies."""
 
 import base64
 import gzip
@@ -21,7 +21,7 @@ SCRIPT = "// a made-up build\n" * 50_000  # more than what is held in memory: th
 
 @pytest.fixture
 def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small build, as `./sotto explorer` leaves it."""
+    """A small build like that of `./sotto explorer`."""
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE)
@@ -38,7 +38,7 @@ def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_page_comes_with_a_policy_that_lets_no_other_host_in(serving: Serving, dist: Path) -> None:
-    """Issue 7: strict, and Trusted Types; a new build is seen at once."""
+    """Issue 7: strict, with Trusted Types; a new build is served immediately."""
     async with serving() as (_, http), http.get("/graphql", headers=HTML) as response:
         assert (response.status, response.content_type) == (200, "text/html")
         assert await response.text() == PAGE
@@ -47,8 +47,8 @@ async def test_the_page_comes_with_a_policy_that_lets_no_other_host_in(serving: 
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_policy_says_what_it_is_meant_to() -> None:
-    """Styles alone may be inline; scripts, workers and connections are the server's own."""
+def test_the_policy_is_the_expected_one() -> None:
+    """Only styles can be inline; scripts, workers and connections are limited to the server."""
     policy = {name: rest for name, _, rest in (each.strip().partition(" ") for each in EXPLORER_POLICY.split(";"))}
 
     assert [name for name in policy if "unsafe" in policy[name]] == ["style-src"]
@@ -58,8 +58,8 @@ def test_the_policy_says_what_it_is_meant_to() -> None:
     assert not {"http", "blob", "*"} & {part for rest in policy.values() for part in rest.replace(":", " ").split()}
 
 
-async def test_an_asset_is_kept_for_ever_and_comes_compressed(serving: Serving, dist: Path) -> None:
-    """Its name changes with its content; who accepts gzip is sent what the build compressed."""
+async def test_an_asset_is_immutable_and_compressed(serving: Serving, dist: Path) -> None:
+    """Its name changes with its content; clients that accept gzip get the file compressed by the build."""
     async with serving() as (_, http):
         async with http.get("/explorer/assets/index-abc.js", headers={"Accept-Encoding": "gzip"}) as response:
             assert (response.status, response.content_type) == (200, "text/javascript")
@@ -96,7 +96,7 @@ async def test_nothing_beside_the_assets_can_be_asked_for(serving: Serving, dist
 async def test_a_link_with_an_operation_is_shown_to_browsers_and_answered_to_programs(
     serving: Serving, dist: Path
 ) -> None:
-    """The page opens a tab with it; nothing runs that nobody has read."""
+    """The page opens the operation in a tab and does not run it."""
     link = "/graphql?query={__typename}&variables={}&operationName="
     async with serving() as (_, http):
         async with http.get(link, headers=HTML) as response:
@@ -106,8 +106,8 @@ async def test_a_link_with_an_operation_is_shown_to_browsers_and_answered_to_pro
 
 
 @pytest.mark.usefixtures("nothing")
-async def test_without_a_build_strawberrys_page_says_how_to_make_one(serving: Serving) -> None:
-    """No asset of ours is promised."""
+async def test_without_a_build_strawberrys_page_says_how_to_build(serving: Serving) -> None:
+    """It refers to no asset of our build."""
     async with serving() as (_, http):
         async with http.get("/graphql", headers=HTML) as response:
             text = await response.text()
@@ -121,7 +121,7 @@ async def test_without_a_build_strawberrys_page_says_how_to_make_one(serving: Se
 
 @pytest.mark.usefixtures("nothing")
 async def test_strawberrys_page_runs_the_files_that_it_names_and_nothing_else(serving: Serving) -> None:
-    """unpkg.com gives what anybody has published: its files are named one by one, and each is held to a checksum."""
+    """unpkg.com serves any published package, so the policy lists each file, and each has a checksum."""
     async with serving() as (_, http), http.get("/graphql", headers=HTML) as response:
         text, header = await response.text(), response.headers["Content-Security-Policy"]
     policy = {name: rest.split() for name, _, rest in (each.strip().partition(" ") for each in header.split(";"))}
@@ -139,8 +139,8 @@ async def test_strawberrys_page_runs_the_files_that_it_names_and_nothing_else(se
     assert all(policy[name] == ["'none'"] for name in ("default-src", "base-uri", "form-action", "frame-ancestors"))
 
 
-async def test_pages_are_told_of_an_explorer_where_it_is_built_and_served(serving: Serving, dist: Path) -> None:
-    """The chat page links to it, and a tab opened there takes the session along."""
+async def test_pages_link_to_our_build(serving: Serving, dist: Path) -> None:
+    """The chat page links to it, and shares its session."""
     async with serving() as (_, http), http.get("/page.json") as response:
         assert await response.json() == {"explorer": True, "demo": None}
     async with serving(explorer=False) as (_, http), http.get("/page.json") as response:
@@ -148,15 +148,15 @@ async def test_pages_are_told_of_an_explorer_where_it_is_built_and_served(servin
 
 
 @pytest.mark.usefixtures("nothing")
-async def test_pages_are_told_of_no_explorer_where_the_scripts_of_others_run(serving: Serving) -> None:
-    """Strawberry's page is none that a session is led to."""
+async def test_pages_do_not_link_to_scripts_from_a_cdn(serving: Serving) -> None:
+    """The chat page does not link to Strawberry's page."""
     async with serving() as (_, http), http.get("/page.json") as response:
         assert await response.json() == {"explorer": False, "demo": None}
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/explorer/assets/index-abc.js"])
 async def test_one_setting_turns_it_off(serving: Serving, dist: Path, path: str) -> None:
-    """Page and assets alike."""
+    """The page and the assets."""
     async with serving(explorer=False) as (_, http), http.get(path, headers=HTML) as response:
         assert response.status == 404
         assert "error" in await response.text()

@@ -1,4 +1,4 @@
-"""Downloads: who may have a file, in which pieces, and under headers that keep a hostile one harmless."""
+"""Downloads: access, ranges, and headers that keep hostile files harmless."""
 
 import asyncio
 import hashlib
@@ -42,7 +42,7 @@ class House:
     files: Path
 
     async def send(self, content: bytes, filename: str) -> AttachmentRow:
-        """Alice sends bob a file; the row that he sees."""
+        """Alice sends bob a file; returns the row that he sees."""
         services = self.running.services
 
         async def once() -> AsyncIterator[bytes]:
@@ -56,17 +56,17 @@ class House:
         return message.attachments[0]
 
     def path(self, row: AttachmentRow, *, inline: bool = True, seconds: int = 300) -> str:
-        """Bob's path of the file."""
+        """The path of Bob's URL of the file."""
         return self.running.services.attachment.url_path(self.bob, row, seconds, inline=inline)
 
-    def kept(self, row: AttachmentRow) -> Path:
-        """Where its bytes lie."""
+    def stored_path(self, row: AttachmentRow) -> Path:
+        """The path of its bytes on the disk."""
         return self.files / "files" / row.storage_key[:2] / row.storage_key
 
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """A server of its own for each test."""
+    """A new server for each test."""
     monkeypatch.chdir(tmp_path)
     async with house_of(load_settings(port=0, data=tmp_path / "data", attachment_types="any")) as found:
         yield found
@@ -82,14 +82,14 @@ async def house_of(settings: Settings) -> AsyncIterator[House]:
 
 
 def png() -> bytes:
-    """A real picture."""
+    """A valid image."""
     out = io.BytesIO()
     Image.new("RGB", (8, 6), (200, 30, 60)).save(out, "PNG")
     return out.getvalue()
 
 
 async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House) -> None:
-    """The headers of a download, exactly."""
+    """The exact headers of a download."""
     content = png()
     row = await house.send(content, "map.png")
 
@@ -115,7 +115,7 @@ async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House)
 
 @pytest.mark.parametrize("origins", ["https://app.example.org", "loopback"])
 async def test_pages_of_other_origins_show_pictures_where_any_is_allowed(tmp_path: Path, origins: str) -> None:
-    """Fetch §3.7: a browser would block an `<img>` of a subdomain too; the URL is signed for its viewer."""
+    """Fetch §3.7: otherwise browsers block an `<img>` even on a subdomain; the URL is signed for its viewer."""
     async with house_of(load_settings(data=tmp_path, port=0, allowed_origins=origins)) as house:
         row = await house.send(png(), "map.png")
         policies = {}
@@ -142,7 +142,7 @@ async def test_pages_of_other_origins_show_pictures_where_any_is_allowed(tmp_pat
 async def test_anything_but_a_picture_that_is_asked_for_inline_is_saved(
     house: House, content: bytes, filename: str, inline: bool
 ) -> None:
-    """Inline only what was decoded; everything else `attachment`."""
+    """Only decoded images are inline; everything else is `attachment`."""
     row = await house.send(content, filename)
 
     async with house.http.get(house.path(row, inline=inline)) as response:
@@ -163,15 +163,15 @@ async def test_anything_but_a_picture_that_is_asked_for_inline_is_saved(
         ("a\r\nX: y.txt", "filename=\"a__X: y.txt\"; filename*=UTF-8''a%0D%0AX%3A%20y.txt"),
     ],
 )
-def test_a_file_name_is_given_in_both_forms(filename: str, expected: str) -> None:
-    """RFC 6266, section 4.3 and appendix D: an ASCII name without quotes and escapes, and the name itself."""
+def test_a_file_name_is_sent_in_both_forms(filename: str, expected: str) -> None:
+    """RFC 6266, section 4.3 and appendix D: an ASCII name without quotes and escapes, and the full name."""
     row = AttachmentRow(1, 0, "key", 5, filename, "text/plain", 1, bytes(32), *(None,) * 4, 1, *(None,) * 4)
 
     assert headers_of(Download(row, is_inline=False))["Content-Disposition"] == f"attachment; {expected}"
 
 
-async def test_a_file_name_may_follow_the_token(house: House) -> None:
-    """For people and programs that look at the end of an address; it is not read."""
+async def test_a_file_name_can_follow_the_token(house: House) -> None:
+    """For people and programs that look at extensions; it is ignored."""
     row = await house.send(TEXT, "notes.txt")
 
     async with house.http.get(f"{house.path(row)}/anything at all.txt") as response:
@@ -202,8 +202,8 @@ async def test_head_tells_all_but_the_bytes(house: House) -> None:
         ("bytes=0-99999999999999999999999999", 0, 100),
     ],
 )
-async def test_a_part_is_sent_as_such(house: House, asked: str, start: int, end: int) -> None:
-    """RFC 9110, section 14: 206 with its place in the whole."""
+async def test_a_range_is_sent_as_206(house: House, asked: str, start: int, end: int) -> None:
+    """RFC 9110, section 14: 206 with Content-Range."""
     path = house.path(await house.send(TEXT, "notes.txt"))
 
     async with house.http.get(path, headers={"Range": asked}) as response:
@@ -214,7 +214,7 @@ async def test_a_part_is_sent_as_such(house: House, asked: str, start: int, end:
 
 
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=100-200", "bytes=99999999999999999999999999-", "bytes=-0"])
-async def test_a_part_behind_the_end_is_refused_with_the_size(house: House, asked: str) -> None:
+async def test_a_range_after_the_end_is_416_with_the_size(house: House, asked: str) -> None:
     """RFC 9110, section 15.5.17: 416."""
     path = house.path(await house.send(TEXT, "notes.txt"))
 
@@ -228,7 +228,7 @@ async def test_a_part_behind_the_end_is_refused_with_the_size(house: House, aske
     "asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1", "bytes=١-٢"]
 )
 async def test_a_range_that_is_not_understood_is_ignored(house: House, asked: str) -> None:
-    """RFC 9110, section 14.2: the whole file; several ranges among them."""
+    """RFC 9110, section 14.2: the whole file is sent, also for several ranges."""
     path = house.path(await house.send(TEXT, "notes.txt"))
 
     async with house.http.get(path, headers={"Range": asked}) as response:
@@ -236,8 +236,8 @@ async def test_a_range_that_is_not_understood_is_ignored(house: House, asked: st
         assert await response.read() == TEXT
 
 
-async def test_a_part_of_another_version_is_not_sent(house: House) -> None:
-    """RFC 9110, section 13.1.5: `If-Range` with our tag gives the part; with another, or with a date, the whole."""
+async def test_a_range_of_another_version_is_not_sent(house: House) -> None:
+    """RFC 9110, section 13.1.5: `If-Range` with our ETag gives the range; with another or a date, the whole file."""
     path = house.path(await house.send(TEXT, "notes.txt"))
     etag = f'"{hashlib.sha256(TEXT).hexdigest()}"'
 
@@ -252,7 +252,7 @@ async def test_a_part_of_another_version_is_not_sent(house: House) -> None:
 
 
 async def test_what_the_client_has_is_not_sent_again(house: House) -> None:
-    """RFC 9110, section 13.1.2: `If-None-Match` compares weakly, takes lists and `*`."""
+    """RFC 9110, section 13.1.2: `If-None-Match` compares weakly and accepts lists and `*`."""
     path = house.path(await house.send(TEXT, "notes.txt"))
     etag = f'"{hashlib.sha256(TEXT).hexdigest()}"'
 
@@ -266,7 +266,7 @@ async def test_what_the_client_has_is_not_sent_again(house: House) -> None:
 
 
 async def status_of(house: House, path: str) -> int:
-    """The status of a download; a refusal is a 404 that says the same for every reason."""
+    """The status of a download; a refusal is a 404 that does not depend on the reason."""
     async with house.http.get(path) as response:
         if response.status != 200:
             body = {"errors": [{"message": "There is no such file.", "extensions": {"code": "NOT_FOUND"}}]}
@@ -274,8 +274,8 @@ async def status_of(house: House, path: str) -> int:
         return response.status
 
 
-async def test_a_token_that_was_changed_opens_nothing(house: House) -> None:
-    """Each bit of a token is signed; a third person cannot make one."""
+async def test_a_changed_token_is_refused(house: House) -> None:
+    """Every bit of a token is signed; others cannot create one."""
     path = house.path(await house.send(TEXT, "notes.txt"))
     token = path.removeprefix("/files/")
 
@@ -286,8 +286,8 @@ async def test_a_token_that_was_changed_opens_nothing(house: House) -> None:
         assert await status_of(house, f"/files/{other}") == 404
 
 
-async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signed for minutes."""
+async def test_a_url_expires(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs are valid for minutes."""
     path = house.path(await house.send(TEXT, "notes.txt"), seconds=300)
     assert await status_of(house, path) == 200
 
@@ -297,8 +297,8 @@ async def test_a_url_ends_when_its_time_is_over(house: House, monkeypatch: pytes
     assert await status_of(house, path) == 404
 
 
-async def test_the_right_to_see_a_file_is_asked_each_time(house: House) -> None:
-    """A good URL of an account that was suspended meanwhile opens nothing: 404, never 403."""
+async def test_access_is_checked_for_each_request(house: House) -> None:
+    """The URL of an account that was suspended meanwhile is a 404, never 403."""
     path = house.path(await house.send(TEXT, "notes.txt"))
     assert await status_of(house, path) == 200
 
@@ -309,7 +309,7 @@ async def test_the_right_to_see_a_file_is_asked_each_time(house: House) -> None:
 
 
 async def test_a_stranger_cannot_open_a_file_with_a_token_of_their_own(house: House) -> None:
-    """The message is not theirs to see: a URL that the server would sign for them opens nothing."""
+    """They cannot see the message, so even a URL signed for them is refused."""
     row = await house.send(TEXT, "notes.txt")
     carol = (await house.running.services.account.sign_up(SignUp("carol", "pass of carol"))).viewer
 
@@ -319,25 +319,25 @@ async def test_a_stranger_cannot_open_a_file_with_a_token_of_their_own(house: Ho
 
 
 async def test_bytes_that_are_gone_are_not_found(house: House) -> None:
-    """Before the headers went out there is still a status to say so."""
+    """Before the headers are sent, the status can still say so."""
     row = await house.send(TEXT, "notes.txt")
-    house.kept(row).unlink()
+    house.stored_path(row).unlink()
 
     assert await status_of(house, house.path(row)) == 404
 
 
-async def test_half_a_file_never_looks_whole(house: House) -> None:
-    """Bytes that end early on the disk cut the connection: no padding, no error text inside the file."""
+async def test_a_truncated_file_never_looks_complete(house: House) -> None:
+    """If the bytes end early, the connection is closed, without padding or an error text in the file."""
     row = await house.send(os.urandom(1_000_000), "large.bin")
-    os.truncate(house.kept(row), 600_000)
+    os.truncate(house.stored_path(row), 600_000)
 
     with pytest.raises(aiohttp.ClientError):
         async with house.http.get(house.path(row)) as response:
             await response.read()
 
 
-async def test_a_storage_that_fails_is_no_bug_of_ours(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 and when to try again, and no traceback: a disk that gives an error."""
+async def test_a_failing_storage_is_503(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk error is 503 with Retry-After, without a traceback."""
     row = await house.send(TEXT, "notes.txt")
 
     async def failing(*_arguments: object) -> AsyncIterator[bytes]:
@@ -353,34 +353,34 @@ async def test_a_storage_that_fails_is_no_bug_of_ours(house: House, monkeypatch:
 
 
 async def test_a_client_that_does_not_read_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds a descriptor for the time-out, and no longer."""
+    """It holds a descriptor no longer than the timeout."""
     monkeypatch.setattr(file, "SEND_SECONDS", 0.2)
     row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
-    kept = house.kept(row)
+    stored_path = house.stored_path(row)
 
     port = int(house.running.url.rsplit(":", 1)[1])
     _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(f"GET {house.path(row)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     async with asyncio.timeout(5):
-        while kept not in _open_files():
+        while stored_path not in _open_files():
             await asyncio.sleep(0.01)
-        while kept in _open_files():
+        while stored_path in _open_files():
             await asyncio.sleep(0.02)
     writer.close()
 
 
-async def test_a_client_that_leaves_closes_the_file(house: House) -> None:
-    """A download that nobody reads holds no descriptor."""
+async def test_a_client_that_disconnects_closes_the_file(house: House) -> None:
+    """An aborted download holds no descriptor."""
     row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
-    kept = house.kept(row)
+    stored_path = house.stored_path(row)
 
     async with house.http.get(house.path(row)) as response:
         await response.content.readany()
-        assert kept in _open_files()
+        assert stored_path in _open_files()
         response.close()
 
     async with asyncio.timeout(5):
-        while kept in _open_files():
+        while stored_path in _open_files():
             await asyncio.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Fetching keys: from a real server, which may be slow, endless or elsewhere."""
+"""Fetching keys from a real server, which can be slow, malformed or endless."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ LARGE = 10 << 20
 
 
 class Host:
-    """An issuer on this machine: `hits` are the paths that were asked for."""
+    """An issuer on this machine; `hits` are the requested paths."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -23,7 +23,7 @@ class Host:
         self.headers: list[dict[str, str]] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Each path is one way to answer."""
+        """Each path is a different response."""
         self.hits.append(request.path)
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         ways = {
@@ -44,7 +44,7 @@ class Host:
         return ways.get(request.path) or web.Response(status=404, body=KEYS)
 
     async def drip(self, request: web.Request) -> web.StreamResponse:
-        """A byte now and then, without an end."""
+        """Sends a byte now and then, forever."""
         self.hits.append(request.path)
         response = web.StreamResponse()
         await response.prepare(request)
@@ -53,7 +53,7 @@ class Host:
             await asyncio.sleep(0.02)
 
     async def endless(self, request: web.Request) -> web.StreamResponse:
-        """Too much by a little, and then silence where the rest of ten megabytes should come."""
+        """Exceeds the limit slightly, then stops sending."""
         self.hits.append(request.path)
         response = web.StreamResponse(headers={"Content-Length": str(LARGE)})
         await response.prepare(request)
@@ -62,13 +62,13 @@ class Host:
         return response
 
     async def silent(self, request: web.Request) -> web.StreamResponse:
-        """Not even a status."""
+        """Sends nothing."""
         self.hits.append(request.path)
         await asyncio.Event().wait()
         return web.Response()
 
     async def short(self, request: web.Request) -> web.StreamResponse:
-        """Hangs up in the middle."""
+        """Closes the connection in the middle."""
         self.hits.append(request.path)
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -80,7 +80,7 @@ class Host:
 
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
-    """Listens on a port that the system chose."""
+    """Listens on a free port."""
     host, app = Host(), web.Application()
     for name in ("drip", "endless", "silent", "short"):
         app.router.add_get(f"/{name}", getattr(host, name))
@@ -93,8 +93,8 @@ async def host() -> AsyncIterator[Host]:
     await runner.cleanup()
 
 
-async def test_the_content_is_given_as_it_came(host: Host) -> None:
-    """Byte for byte; who asks says what they want, and that they want it as it is."""
+async def test_the_content_is_returned_unchanged(host: Host) -> None:
+    """Byte for byte; the request has Accept and Accept-Encoding: identity."""
     assert await fetch_keys(host.url + "/good") == KEYS
     assert host.headers[0]["accept"] == "application/json"
     assert host.headers[0]["accept-encoding"] == "identity"
@@ -102,13 +102,13 @@ async def test_the_content_is_given_as_it_came(host: Host) -> None:
 
 
 @pytest.mark.parametrize(("path", "size"), [("/empty", 0), ("/whole", 262_144)])
-async def test_an_answer_may_have_any_size_up_to_256_kib(host: Host, path: str, size: int) -> None:
-    """The bound is inclusive; what an empty one means is for others to say."""
+async def test_a_response_can_have_any_size_up_to_256_kib(host: Host, path: str, size: int) -> None:
+    """The limit is inclusive; an empty response is returned too."""
     assert len(await fetch_keys(host.url + path)) == size
 
 
-async def test_what_is_packed_is_not_unpacked(host: Host) -> None:
-    """A small answer cannot become a large one."""
+async def test_a_compressed_response_is_not_decompressed(host: Host) -> None:
+    """A compressed response cannot exceed the limit."""
     assert await fetch_keys(host.url + "/zipped") == b"\x1f\x8b no gzip"
 
 
@@ -122,8 +122,8 @@ async def test_what_is_packed_is_not_unpacked(host: Host) -> None:
         *((f"/{status}", f"status {status}") for status in (301, 302, 303, 307, 308)),
     ],
 )
-async def test_what_is_not_200_is_no_answer(host: Host, path: str, words: str) -> None:
-    """Whatever it holds; and a redirection is not followed, for the operator named this URL and no other."""
+async def test_any_status_but_200_is_an_error(host: Host, path: str, words: str) -> None:
+    """Whatever its body is; redirects are not followed, because the operator configured this URL."""
     with pytest.raises(FetchError) as refused:
         await fetch_keys(host.url + path)
 
@@ -132,8 +132,8 @@ async def test_what_is_not_200_is_no_answer(host: Host, path: str, words: str) -
 
 
 @pytest.mark.parametrize("path", ["/over", "/large", "/endless"])
-async def test_an_answer_that_is_too_large_is_refused(host: Host, path: str) -> None:
-    """As soon as that is known: nobody waits for the rest of ten megabytes, and nobody keeps them."""
+async def test_a_large_response_is_refused(host: Host, path: str) -> None:
+    """As soon as the limit is exceeded: the rest is not read or stored."""
     async with asyncio.timeout(jwks.FETCH_SECONDS - 1):
         with pytest.raises(FetchError) as refused:
             await fetch_keys(host.url + path)
@@ -142,8 +142,8 @@ async def test_an_answer_that_is_too_large_is_refused(host: Host, path: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/drip", "/silent"])
-async def test_an_answer_that_takes_its_time_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """The time is for the whole, however often a byte comes."""
+async def test_a_slow_response_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The timeout is for the whole response, even if bytes keep arriving."""
     monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.3)
     started = asyncio.get_running_loop().time()
 
@@ -155,8 +155,8 @@ async def test_an_answer_that_takes_its_time_is_refused(host: Host, monkeypatch:
     assert host.hits == [path]
 
 
-async def test_an_answer_that_breaks_off_is_refused(host: Host) -> None:
-    """Half a list of keys is none."""
+async def test_a_truncated_response_is_refused(host: Host) -> None:
+    """A partial list of keys is not used."""
     with pytest.raises(FetchError):
         await fetch_keys(host.url + "/short")
 
@@ -164,7 +164,7 @@ async def test_an_answer_that_breaks_off_is_refused(host: Host) -> None:
 
 
 async def test_where_nobody_listens_nothing_is_fetched() -> None:
-    """The text holds the class of the error, and neither the address nor words of the system's."""
+    """The message has the class of the error, without the address and the text of the system."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         with pytest.raises(FetchError) as refused:
@@ -176,7 +176,7 @@ async def test_where_nobody_listens_nothing_is_fetched() -> None:
 @pytest.mark.parametrize(
     "content", [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, b"\x16\x03\x01", b""]
 )
-async def test_what_is_no_http_is_refused(content: bytes) -> None:
+async def test_a_response_that_is_not_http_is_refused(content: bytes) -> None:
     """Whatever listens there."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,7 +195,7 @@ async def test_what_is_no_http_is_refused(content: bytes) -> None:
     ["", "host", "/jwks", "http://", "ftp://127.0.0.1/", "file:///etc/passwd", "http://[::1", "http://127.0.0.1:99999/",
      "http://a..b/", "http://" + "a" * 64 + ".invalid/"],
 )  # fmt: skip
-async def test_what_is_no_url_is_refused(url: str) -> None:
-    """Settings are checked before; this is for what they let through."""
+async def test_an_invalid_url_is_refused(url: str) -> None:
+    """The settings reject most of these before."""
     with pytest.raises(FetchError):
         await fetch_keys(url)

@@ -1,4 +1,4 @@
-"""The log: which lines there are, what stands in them, and that nothing of a client's does."""
+"""The log: its entries and fields, and that they contain no client data."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ BAD_TOKEN = f"Bearer sot_{CANARY}"
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """A client that has canaries in all of its headers; an origin with a path is none, and not logged."""
+    """A client with canaries in all headers; a malformed origin is not logged."""
     headers = {
         "Origin": f"https://elsewhere.example/{CANARY}",
         "User-Agent": CANARY,
@@ -60,12 +60,12 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def requests_in(recorder: Recorder) -> bytes:
-    """What the log says of requests and streams: the sweep of the storage goes on beside them."""
+    """The entries of requests and streams, without those of the storage sweep."""
     return b"\n".join(line for line in recorder.lines if json.loads(line)["event"] != "storage swept")
 
 
 def lines_of(log: bytes) -> list[dict[str, Any]]:
-    """The log, read; fails for a line that is no JSON object with its documented keys."""
+    """The parsed log; fails for lines that are not JSON objects with the documented keys."""
     lines = [json.loads(line) for line in log.splitlines()]
     for line in lines:
         assert set(line) == ALWAYS | KEYS[line["event"]]
@@ -73,14 +73,14 @@ def lines_of(log: bytes) -> list[dict[str, Any]]:
 
 
 async def sign_up(server: Server, http: aiohttp.ClientSession, name: str) -> Person:
-    """Somebody with a canary for a password."""
+    """Signs up a user with a canary as password."""
     body = {"query": SIGN_UP, "variables": {"input": {"username": name, "password": f"{CANARY} {name}"}}}
     async with http.post(server.graphql, json=body) as response:
         return Person(server, http, (await response.json())["data"]["signUp"]["token"])
 
 
 async def ask_in_every_way(person: Person) -> None:
-    """Requests that are refused, each with a canary where a client's words go."""
+    """Sends requests that are refused, each with canaries."""
     http, url = person.http, person.server.graphql
     bodies: list[Any] = [
         {"query": f'{{ {CANARY}(x: "{CANARY}") }}'},
@@ -107,7 +107,7 @@ async def ask_in_every_way(person: Person) -> None:
 
 
 async def speak_no_http(server: Server) -> None:
-    """A method, a header, a length that are none."""
+    """Sends a malformed method, header and length."""
     host, port = server.url.removeprefix("http://").split(":")
     for head in (f"{CANARY.upper()} / HTTP/1.1", f"GET /{CANARY}", f"GET / HTTP/1.1\r\nContent-Length: {CANARY}"):
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -117,7 +117,7 @@ async def speak_no_http(server: Server) -> None:
 
 
 async def use_sockets(person: Person) -> None:
-    """A good one with two operations of which one is none, one with a bad token, and one that breaks the protocol."""
+    """Opens sockets: with a valid and an invalid operation, with a bad token, and with a protocol violation."""
     payload = {"authorization": f"Bearer {person.token}", CANARY: CANARY}
     init: list[dict[str, Any]] = [{"type": "connection_init", "payload": payload}]
     good = [{"id": CANARY, "type": "subscribe", "payload": {"query": HEAR}}]
@@ -134,8 +134,8 @@ async def use_sockets(person: Person) -> None:
                 await socket.receive(timeout=5)
 
 
-async def test_a_server_writes_json_and_no_word_of_a_client(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    """Issue 2: one JSON object per line; never query text, variables, bodies, tokens. Canaries stand in all of them."""
+async def test_a_server_logs_json_without_client_data(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """Issue 2: one JSON object per line, without queries, variables, bodies and tokens, which all contain canaries."""
     async with running("serve", data=tmp_path) as server:
         alice, bob = [await sign_up(server, http, name) for name in ("alice", "bob")]
         draft = {"to": {"users": [{"username": "bob"}, {"username": CANARY}]}, "clientMessageId": CANARY}
@@ -160,8 +160,8 @@ async def test_a_server_writes_json_and_no_word_of_a_client(tmp_path: Path, http
     }
 
 
-async def test_a_request_has_a_line_with_who_and_what(site: Running, http: aiohttp.ClientSession) -> None:
-    """Method, path, status, time, request id, user, name and kind of the operation; nobody is null, like no name."""
+async def test_a_request_is_logged_with_user_and_operation(site: Running, http: aiohttp.ClientSession) -> None:
+    """Method, path, status, time, request ID, user, name and kind of the operation; null without a user or a name."""
     server = Server(None, site.url, 0)  # type: ignore[arg-type]
     alice = await sign_up(server, http, "alice")
     with capture_logs() as captured:
@@ -187,10 +187,10 @@ async def test_a_request_has_a_line_with_who_and_what(site: Running, http: aioht
     assert all(each["method"] == "POST" and each["path"] == "/graphql" and each["ms"] >= 0 for each in logs)
 
 
-async def test_a_socket_has_lines_for_its_ends_and_for_its_operations(
+async def test_a_socket_is_logged_with_its_operations(
     site: Running, http: aiohttp.ClientSession, recorder: Recorder
 ) -> None:
-    """An operation has the socket's request id and a number; what lasts has a line when it starts, too."""
+    """Operations have the socket's request ID and a number; subscriptions are also logged at the start."""
     server = Server(None, site.url, 0)  # type: ignore[arg-type]
     alice = await sign_up(server, http, "alice")
     my_id = (await alice.query("{ viewer { user { id } } }"))["viewer"]["user"]["id"]
@@ -231,10 +231,10 @@ async def test_a_socket_has_lines_for_its_ends_and_for_its_operations(
     assert [(line["status"], line["request_id"]) for line in lines if line["event"] == "request"] == [(101, socket_id)]
 
 
-async def test_a_client_that_leaves_has_a_line_without_a_status(
+async def test_a_client_that_disconnects_is_logged_without_a_status(
     site: Running, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was a request all the same."""
+    """It is logged too."""
     begun = asyncio.Event()
 
     async def wait(token: object) -> None:
@@ -258,7 +258,7 @@ async def test_a_client_that_leaves_has_a_line_without_a_status(
 async def test_an_unexpected_error_is_in_the_log_once_with_its_stack(
     site: Running, http: aiohttp.ClientSession, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Masked outside, and found again by the id that the client was told; without its words."""
+    """Masked in the response, and found by the ID in the response; without its message."""
 
     async def break_down(*_arguments: object) -> None:
         raise LookupError(f"SELECT {CANARY} FROM user") from OSError(28, CANARY, CANARY)

@@ -1,4 +1,4 @@
-"""The log's form, and what others write into it: libraries, warnings, exceptions that nobody caught."""
+"""The format of the log, and entries from libraries, warnings and uncaught exceptions."""
 
 import json
 import os
@@ -56,8 +56,8 @@ fail()
 """
 
 
-def test_what_others_write_becomes_lines_of_ours(tmp_path: Path) -> None:
-    """Loggers of libraries, warnings, and exceptions that nobody caught: where they come from, and constants alone."""
+def test_entries_of_libraries_have_our_format(tmp_path: Path) -> None:
+    """Library loggers, warnings and uncaught exceptions are logged with their place and constants only."""
     (tmp_path / "hooks.py").write_text(HOOKS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "hooks.py"], cwd=tmp_path, env=environment, capture_output=True, check=False)
@@ -86,8 +86,8 @@ def test_what_others_write_becomes_lines_of_ours(tmp_path: Path) -> None:
             assert cause["stack"][-1].endswith("fail")
 
 
-def test_the_words_of_an_exception_are_logged_where_they_are_ours() -> None:
-    """Errors of database and storage promise a text that is safe; a refusal's sentence is for the client."""
+def test_messages_of_our_own_exceptions_are_logged() -> None:
+    """Messages of database and storage errors are safe; those of refusals are for the client."""
     with pytest.raises(StorageFull) as full, failing_as("The bytes could not be written"):
         raise OSError(28, "No space left on device", CANARY)
     group = ExceptionGroup(CANARY, [NotFound(CANARY), ValueError(CANARY)])
@@ -104,16 +104,16 @@ def test_the_words_of_an_exception_are_logged_where_they_are_ours() -> None:
 
 
 @pytest.mark.parametrize("value", ["half \ud83d", 1 << 80, {1}, ValueError, float("nan")])
-def test_a_value_that_is_no_json_does_not_lose_the_line(value: object) -> None:
-    """A log that raises would fail the request that it is about."""
+def test_a_value_that_is_not_json_is_logged(value: object) -> None:
+    """An exception in the log would fail the request."""
     line = as_json(None, "info", {"event": "odd", "value": value})
 
     assert json.loads(line)["event"] == "odd"
     assert b"\n" not in line
 
 
-def test_a_log_that_nobody_reads_stops_nothing() -> None:
-    """`./sotto serve 2>&1 | head`: the pipe is gone, the server is not."""
+def test_a_closed_log_does_not_stop_the_server() -> None:
+    """`./sotto serve 2>&1 | head`: the server continues after the pipe is closed."""
     reading, writing = os.pipe()
     sink = Sink(writing)
     sink.msg(b"first")
@@ -125,8 +125,8 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
     sink.msg(b"third")
 
 
-def test_a_person_reads_stacks_below_the_line() -> None:
-    """On a terminal; the same words as in JSON."""
+def test_stacks_are_below_the_entry_in_text() -> None:
+    """On a terminal, with the same contents as in JSON."""
     with pytest.raises(LookupError) as raised:
         raise LookupError(CANARY)
     event: Any = {"event": "unexpected_error", "error_id": "e1", "causes": causes_of(raised.value)}
@@ -137,5 +137,5 @@ def test_a_person_reads_stacks_below_the_line() -> None:
     assert "unexpected_error" in first
     assert "error_id=e1" in first
     assert title == "builtins.LookupError"
-    assert stack[-1].endswith("test_a_person_reads_stacks_below_the_line")
+    assert stack[-1].endswith("test_stacks_are_below_the_entry_in_text")
     assert CANARY not in event

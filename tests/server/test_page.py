@@ -1,4 +1,4 @@
-"""The pages for people: what is served of them, under which policy, and nothing beside them."""
+"""The chat page: its files and policy."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ KINDS = {
 
 
 async def test_the_chat_page_comes_with_a_policy_that_lets_nothing_else_in(serving: Serving) -> None:
-    """Issue 7: a strict Content-Security-Policy and no request to any other host."""
+    """Issue 7: a strict Content-Security-Policy and no requests to other hosts."""
     async with serving() as (_, http), http.get("/", headers={"Accept": "text/html"}) as response:
         assert (response.status, response.content_type) == (200, "text/html")
         assert response.headers["Content-Security-Policy"] == CHAT_POLICY
@@ -66,7 +66,7 @@ async def test_the_page_can_be_turned_off(serving: Serving) -> None:
 
 
 def test_a_file_that_came_later_is_not_served(tmp_path: Path) -> None:
-    """What is listed at the start is all there is: a link that somebody puts there afterwards leads nowhere."""
+    """Files are listed at startup: a link created later is not served."""
     folder = Folder(tmp_path, CHAT_POLICY)
     (tmp_path / "late.js").write_text("")
 

@@ -1,4 +1,4 @@
-"""The process: how it starts, what keeps it from starting, and how it ends."""
+"""The process: startup, startup errors and shutdown."""
 
 import asyncio
 import os
@@ -23,20 +23,20 @@ mutation ($input: SignUpInput!) { signUp(input: $input) { __typename ... on Sign
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """A client's connections."""
+    """An HTTP client."""
     async with aiohttp.ClientSession() as session:
         yield session
 
 
 async def sign_up(server: Server, http: aiohttp.ClientSession, username: str) -> Person:
-    """A new person, signed in."""
+    """Signs up a new user."""
     body = {"query": SIGN_UP, "variables": {"input": {"username": username, "password": "pass of " + username}}}
     async with http.post(server.graphql, json=body) as response:
         return Person(server, http, (await response.json())["data"]["signUp"]["token"])
 
 
 async def frozen_socket(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket whose client answers nothing, not even a close frame."""
+    """A WebSocket whose client never responds, not even to a close frame."""
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
@@ -49,7 +49,7 @@ async def frozen_socket(server: Server) -> tuple[asyncio.StreamReader, asyncio.S
 
 
 async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    """`serve` needs nothing; it says where everything is."""
+    """`serve` needs no preparation; it prints its URLs."""
     async with running("serve", data=tmp_path / "new" / "data", start=executed) as server:
         async with http.get(f"{server.url}/readyz") as response:
             assert response.status == 200
@@ -81,8 +81,10 @@ async def test_a_signal_ends_a_server_with_live_subscriptions(
     assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1001)
 
 
-async def test_a_client_that_does_not_say_goodbye_holds_up_nobody(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    """A socket whose other side is frozen never answers the close: the process ends within 5 s all the same."""
+async def test_a_client_that_ignores_the_close_does_not_delay_the_shutdown(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """A frozen client never responds to the close; the process still exits within 5 s."""
     async with running("serve", data=tmp_path) as server:
         bob = await sign_up(server, http, "bob")
         async with bob.hearing():
@@ -95,8 +97,8 @@ async def test_a_client_that_does_not_say_goodbye_holds_up_nobody(tmp_path: Path
             writer.close()
 
 
-async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
-    """Whoever presses Ctrl-C twice does not want to wait for an upload that has stopped half-way."""
+async def test_a_second_signal_kills_the_process(tmp_path: Path) -> None:
+    """After a second Ctrl-C, the process does not wait for a stalled upload."""
     async with running("serve", data=tmp_path) as server:
         host, port = server.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
@@ -115,8 +117,8 @@ async def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
         writer.close()
 
 
-async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, http: aiohttp.ClientSession) -> None:
-    """A message whose answer came is heard by who connects to the next process with the cursor of before."""
+async def test_acknowledged_messages_survive_a_restart(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    """An acknowledged message is delivered by the next process to a client with the previous cursor."""
     async with running("serve", data=tmp_path) as server:
         alice, bob = [await sign_up(server, http, name) for name in ("alice", "bob")]
         cursor = await bob.cursor()
@@ -127,7 +129,7 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path, ht
 
 
 async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    """A lock file; the operator reads one line with the way out."""
+    """A lock file prevents it; the error is one line that says what to do."""
     async with running("serve", data=tmp_path / "data"):
         status, out, err = await finished("serve", "--port", "0", "--data", str(tmp_path / "data"), folder=tmp_path)
 
@@ -139,7 +141,7 @@ async def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) ->
 
 
 async def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
-    """Exit status 2, the port, and the flag that chooses another."""
+    """Exit status 2, with the port and the flag for another one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         status, out, err = await finished("serve", "--port", port, "--data", str(tmp_path / "data"), folder=tmp_path)
@@ -159,10 +161,10 @@ async def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
         (("demo", "--host", "0.0.0.0"), {}, "127.0.0.1"),
     ],
 )
-async def test_a_mistake_is_a_line_and_no_traceback(
+async def test_an_error_is_one_line_without_a_traceback(
     tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], expected: str
 ) -> None:
-    """Errors of operation are one line with the way out, exit status 2; nothing was made."""
+    """Operational errors are one line that says what to do, with exit status 2; nothing is created."""
     status, out, err = await finished(*arguments, folder=tmp_path, environment=environment)
 
     assert (status, out) == (2, "")
@@ -172,8 +174,8 @@ async def test_a_mistake_is_a_line_and_no_traceback(
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - a blocking look is fine here
 
 
-async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
-    """The path of a file is no folder."""
+async def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
+    """The path is that of a file."""
     (tmp_path / "file").touch()
     for arguments in (("serve", "--port", "0"), ("user", "list")):
         path = str(tmp_path / "file")
@@ -199,8 +201,8 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-async def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Only `serve` and `demo` make one: the others name what is not there, and the way out."""
+async def test_a_mistyped_folder_is_not_created(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Only `serve` and `demo` create it; other commands report the missing database and what to do."""
     status, out, err = await finished(*arguments, "--data", "dtaa", folder=tmp_path)
 
     assert (status, out) == (2, "")
@@ -212,14 +214,14 @@ async def test_a_folder_that_was_mistyped_is_not_made(tmp_path: Path, arguments:
 
 
 async def test_the_schema_is_printed_as_it_is_committed(tmp_path: Path) -> None:
-    """`./sotto schema > schema.graphql` is what mends the snapshot."""
+    """`./sotto schema > schema.graphql` updates the committed schema."""
     from gql.wire.schema import schema_text  # noqa: PLC0415 - only one test pays for the schema
 
     assert await finished("schema", start=executed, folder=tmp_path) == (0, schema_text(), "")
 
 
 async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
-    """A URL may hold a password: that it is set is all that is shown."""
+    """A URL can contain a password, so only "(set)" is shown."""
     status, out, _ = await finished(
         "config",
         start=executed,
@@ -233,7 +235,7 @@ async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
 
 
 async def test_malformed_http_is_refused_without_a_traceback(tmp_path: Path) -> None:
-    """400 for what is no HTTP, on a connection that is closed; one line of the log at most, without its bytes."""
+    """400, and the connection is closed; at most one log entry, without the bytes."""
     async with running("serve", data=tmp_path) as server:
         host, port = server.url.removeprefix("http://").split(":")
         for request in (b"NO-HTTP secret\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: secret\r\n\r\n"):
@@ -247,7 +249,7 @@ async def test_malformed_http_is_refused_without_a_traceback(tmp_path: Path) -> 
 
 
 def test_an_error_from_opening_a_database_says_what_to_do() -> None:
-    """What is missing cannot be the right one."""
+    """The advice fits the error."""
     missing, foreign = (
         advice_for(DatabaseMissing("sotto.db is missing")),
         advice_for(LogForeign("sotto.db-wal is foreign")),

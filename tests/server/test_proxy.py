@@ -1,4 +1,4 @@
-"""Proxies: a client's address is believed only where a trusted proxy says it."""
+"""The client's address comes only from trusted proxies."""
 
 import ipaddress
 
@@ -12,7 +12,7 @@ TRUSTED = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "::1", "2001:db
 
 
 class Transport:
-    """A connection from an address."""
+    """A transport with this peer address."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -23,7 +23,7 @@ class Transport:
 
 
 def seen(peer: str, *headers: str, trusted: object = TRUSTED) -> str:
-    """What the server takes for the client's address."""
+    """The address of the client, as determined by the server."""
     lines = CIMultiDict([("X-Forwarded-For", each) for each in headers])
     request = make_mocked_request("GET", "/", headers=lines, transport=Transport(peer))
     return remote_of(request, trusted)  # type: ignore[arg-type]
@@ -49,13 +49,13 @@ def seen(peer: str, *headers: str, trusted: object = TRUSTED) -> str:
         ("10.0.0.1", ("1" * 5000,), "10.0.0.1"),
     ],
 )
-def test_the_last_address_that_is_no_proxy_is_the_clients(peer: str, headers: tuple[str, ...], expected: str) -> None:
-    """Read from the right: what stands left of it anybody may have written."""
+def test_the_last_address_that_is_not_a_proxy_is_the_client(peer: str, headers: tuple[str, ...], expected: str) -> None:
+    """Read from the right: entries further left can be forged."""
     assert seen(peer, *headers) == expected
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "fe80::1%eth0", ""])
-def test_nobody_else_says_where_a_client_is(peer: str) -> None:
-    """Who is no trusted proxy is the client."""
+def test_other_peers_cannot_state_an_address(peer: str) -> None:
+    """A peer that is not a trusted proxy is the client."""
     assert seen(peer, "203.0.113.9") == peer
     assert seen("10.0.0.1", "203.0.113.9", trusted=[]) == "10.0.0.1"

@@ -1,4 +1,4 @@
-"""tus 1.0 over HTTP: what the protocol says, what breaks off and goes on, and what is refused."""
+"""tus 1.0 over HTTP: the protocol, interruptions and errors."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ TEXT = b"The tide is out. " * 100
 
 
 class Tus:
-    """An upload of somebody's."""
+    """An upload of a user."""
 
     def __init__(self, site_: Site, token: str) -> None:
         self.site = site_
@@ -35,11 +35,11 @@ class Tus:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The bearer."""
+        """The headers with the token."""
         return {"Authorization": f"Bearer {self.token}"}
 
     async def create(self, content: bytes = TEXT, **form: Any) -> Any:
-        """The result of the mutation."""
+        """The result of `createUpload`."""
         given = {"filename": "tide.txt", "byteSize": len(content), **form}
         _, answer = await self.site.post({"query": CREATE, "variables": {"input": given}}, self.token)
         result = answer["data"]["createUpload"]
@@ -48,7 +48,7 @@ class Tus:
         return result
 
     async def ask(self, method: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body; `headers` with an underscore for each hyphen, an empty one takes away."""
+        """Status, headers and body; keyword arguments are headers with underscores, an empty value removes one."""
         every = {**(PATCH if method == "PATCH" else TUS), **self.headers}
         every |= {name.replace("_", "-"): value for name, value in headers.items()}
         every = {name: value for name, value in every.items() if value}
@@ -56,12 +56,12 @@ class Tus:
             return response.status, dict(response.headers), await response.read()
 
     async def patch(self, offset: int, body: bytes, **headers: str) -> tuple[int, str | None]:
-        """Status, and where the next part begins."""
+        """Status and offset of the next part."""
         status, found, _ = await self.ask("PATCH", body, Upload_Offset=str(offset), **headers)
         return status, found.get("Upload-Offset")
 
     async def offset(self) -> int:
-        """By HEAD."""
+        """The offset, by HEAD."""
         status, headers, _ = await self.ask("HEAD")
         assert status == 200
         return int(headers["Upload-Offset"])
@@ -69,12 +69,12 @@ class Tus:
 
 @pytest.fixture
 async def tus(site: Site) -> Tus:  # noqa: F811
-    """Of alice."""
+    """An upload of alice."""
     return Tus(site, await site.token_of("alice"))
 
 
-async def test_what_is_spoken_is_told(tus: Tus) -> None:
-    """OPTIONS needs no bearer; every answer names the version."""
+async def test_options_lists_the_capabilities(tus: Tus) -> None:
+    """OPTIONS needs no token; every response has the version."""
     await tus.create()
     status, headers, _ = await tus.ask("OPTIONS", Authorization="")
 
@@ -86,7 +86,7 @@ async def test_what_is_spoken_is_told(tus: Tus) -> None:
 
 
 async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
-    """HEAD says where; PATCH answers with where the next part begins; `node` shows the same."""
+    """HEAD and PATCH return the offset of the next part; `node` shows the same."""
     created = await tus.create(sha256=hashlib.sha256(TEXT).hexdigest())
     bob = await tus.site.token_of("bob")
     offsets = [await tus.offset(), await tus.patch(0, TEXT[:1000]), await tus.offset()]
@@ -137,10 +137,8 @@ async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
         ("PUT", {}, 405),
     ],
 )
-async def test_what_breaks_the_protocol_is_refused(
-    tus: Tus, method: str, headers: dict[str, str], expected: int
-) -> None:
-    """With the protocol's status and one JSON error; not a byte is kept."""
+async def test_protocol_violations_are_refused(tus: Tus, method: str, headers: dict[str, str], expected: int) -> None:
+    """With the status of the protocol and a JSON error; no byte is stored."""
     await tus.create()
     before = await tus.site.stored()
     headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}
@@ -156,7 +154,7 @@ async def test_what_breaks_the_protocol_is_refused(
 
 
 async def test_a_stranger_finds_nothing(tus: Tus) -> None:
-    """Somebody else's upload, one that never was, and no id at all: one answer."""
+    """Another user's upload, an unknown one and a malformed ID get the same response."""
     await tus.create()
     await tus.patch(0, TEXT[:10])
     mallory, other = Tus(tus.site, await tus.site.token_of("mallory")), tus.url.rsplit("/", 1)[0]
@@ -173,8 +171,8 @@ async def test_a_stranger_finds_nothing(tus: Tus) -> None:
     assert await tus.offset() == 10
 
 
-async def test_a_file_that_is_not_what_was_said_is_refused_at_its_last_byte(tus: Tus) -> None:
-    """422 with the reason's name, then and whenever it is asked again."""
+async def test_a_file_that_fails_inspection_is_refused_at_its_last_byte(tus: Tus) -> None:
+    """422 with the name of the reason, also for later requests."""
     await tus.create(sha256="0" * 64)
     status, _, body = await tus.ask("PATCH", TEXT, Upload_Offset="0")
 
@@ -185,7 +183,7 @@ async def test_a_file_that_is_not_what_was_said_is_refused_at_its_last_byte(tus:
 
 
 async def test_a_checksum_guards_a_part(tus: Tus) -> None:
-    """tus 1.0, checksum: the part is forgotten, and can be sent again."""
+    """tus 1.0, checksum: the part is dropped and can be sent again."""
     await tus.create()
     good = "sha256 " + base64.b64encode(hashlib.sha256(TEXT[:100]).digest()).decode()
 
@@ -194,8 +192,8 @@ async def test_a_checksum_guards_a_part(tus: Tus) -> None:
     assert await tus.patch(0, TEXT[:100], Upload_Checksum=good) == (204, "100")
 
 
-async def test_more_than_was_said_is_413(tus: Tus) -> None:
-    """And nothing of it is kept."""
+async def test_more_than_declared_is_413(tus: Tus) -> None:
+    """Nothing of the part is stored."""
     await tus.create()
 
     assert (await tus.patch(0, TEXT + b"x"))[0] == 413
@@ -203,7 +201,7 @@ async def test_more_than_was_said_is_413(tus: Tus) -> None:
 
 
 async def test_a_cancelled_upload_is_gone(tus: Tus) -> None:
-    """By DELETE as by `cancelUpload`."""
+    """By DELETE and by `cancelUpload`."""
     await tus.create()
     await tus.patch(0, TEXT[:100])
 
@@ -212,8 +210,8 @@ async def test_a_cancelled_upload_is_gone(tus: Tus) -> None:
     assert (await tus.site.stored())["files"] == 0
 
 
-async def test_a_page_of_an_allowed_origin_may_upload(tus: Tus) -> None:
-    """A browser asks first, and may read what the protocol answers by headers."""
+async def test_a_page_of_an_allowed_origin_can_upload(tus: Tus) -> None:
+    """The preflight succeeds, and the headers of the protocol are exposed."""
     await tus.create()
     origin = "https://app.example.org"
     ask = {
@@ -231,7 +229,7 @@ async def test_a_page_of_an_allowed_origin_may_upload(tus: Tus) -> None:
 
 
 async def cut(tus: Tus, offset: int, content: bytes, seconds: float) -> int:
-    """A part whose connection is lost in the middle, so long after its bytes went out; returns where it goes on."""
+    """Sends a part and drops the connection after a pause; returns the offset to resume at."""
     host, port = tus.url.split("/")[2].split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     head = "".join(f"{name}: {value}\r\n" for name, value in {**PATCH, **tus.headers}.items())
@@ -250,8 +248,8 @@ async def cut(tus: Tus, offset: int, content: bytes, seconds: float) -> int:
     return found
 
 
-async def test_ten_cuts_at_random_places_lose_no_byte(tus: Tus) -> None:
-    """What the server had read before a cut is kept: HEAD says how much, and the file is whole at the end."""
+async def test_ten_interruptions_lose_no_byte(tus: Tus) -> None:
+    """Bytes received before an interruption are kept: HEAD returns the offset, and the file is complete in the end."""
     content = random.Random(5).randbytes(300_000)
     await tus.create(content, filename="data.bin", sha256=hashlib.sha256(content).hexdigest())
     places = sorted(random.Random(6).sample(range(1, len(content)), 10))
@@ -270,7 +268,7 @@ async def test_ten_cuts_at_random_places_lose_no_byte(tus: Tus) -> None:
 
 
 async def test_a_restart_in_the_middle_loses_no_byte(tmp_path: Path) -> None:
-    """The bytes wait in a file; the address and the offset are the same afterwards."""
+    """The bytes are in a file; the URL and the offset are unchanged."""
     content = random.Random(7).randbytes(100_000).hex().encode()
     form = {"filename": "data.txt", "byteSize": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     async with aiohttp.ClientSession() as http:

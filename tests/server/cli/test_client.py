@@ -1,4 +1,4 @@
-"""The shell's client at a server: the type that it gives to a message."""
+"""The client of `./sotto send`: the type of its messages."""
 
 import io
 import wave
@@ -23,7 +23,7 @@ FILES = {
 
 
 def write_files(folder: Path) -> None:
-    """Of every kind, by their content: the names say nothing."""
+    """Files of every kind, identified by content, not by name."""
     for name, color in (("a.png", "navy"), ("b.png", "teal")):
         out = io.BytesIO()
         Image.new("RGB", (40, 30), color).save(out, "PNG")
@@ -41,7 +41,7 @@ def write_files(folder: Path) -> None:
 async def test_every_message_has_the_type_that_the_server_wants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_type_required: str
 ) -> None:
-    """None is refused, and pictures stay pictures; with files of another kind they do unless a type has to be said."""
+    """Messages are accepted, and images stay images, also beside other files unless the server requires a type."""
     monkeypatch.setenv("SOTTO_REQUIRE_TYPE", is_type_required)
     write_files(tmp_path)
     kinds: dict[str, tuple[MessageKind, list[MessageKind]]] = {}

@@ -1,4 +1,4 @@
-"""The demo: people to play with, a first conversation, a bot that answers, and a banner whose request works."""
+"""The demo: its users, conversations, bot and banner."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ PEOPLE = ("alice", "bob", "carol")
 
 @asynccontextmanager
 async def demo(data: Path) -> AsyncIterator[tuple[Running, Demo, str]]:
-    """A demo on a free port; with the token of alice that its banner shows."""
+    """A demo on a free port, with the token of alice from its banner."""
     async with listening(load_settings(port=0, data=data)) as running:
         demo = Demo(running.services)
         token = await demo.start()
@@ -47,12 +47,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def sign_in(running: Running, username: str, password: str = "demo") -> Viewer:
-    """A session of their own."""
+    """A new session."""
     return (await running.services.account.sign_in(username, password, None, username)).viewer
 
 
 async def send(running: Running, viewer: Viewer, text: str, *usernames: str) -> int:
-    """A message to them, by user name; returns its conversation."""
+    """Sends a message by user name; returns its conversation."""
     users = [Reference(ReferenceKind.USERNAME, username) for username in usernames]
     draft = Draft(text=text, users=users, expected_kind=MessageKind.TEXT)
     sent = await running.services.send.send(viewer, draft)
@@ -60,13 +60,13 @@ async def send(running: Running, viewer: Viewer, text: str, *usernames: str) -> 
 
 
 async def texts_of(running: Running, viewer: Viewer, conversation_id: int) -> list[tuple[str, str | None]]:
-    """Who said what in a conversation, oldest first."""
+    """Senders and texts of a conversation, oldest first."""
     page = await running.services.message.page_of(viewer, conversation_id, PageRequest())
     return [(each.sender.row.username if each.sender else "", each.row.body) for each in page.items]
 
 
 async def inbox_of(running: Running, viewer: Viewer) -> dict[tuple[str, ...], list[tuple[str, int]]]:
-    """All that somebody sees: by members, each message's sender and number of files."""
+    """All messages that a user sees: by members, each message's sender and number of files."""
     found = {}
     page = await running.services.conversation.page_of(viewer, ConversationFilter(), PageRequest())
     for conversation in page.items:
@@ -81,7 +81,7 @@ async def inbox_of(running: Running, viewer: Viewer) -> dict[tuple[str, ...], li
 async def test_three_people_have_a_first_conversation_with_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_type_required: str
 ) -> None:
-    """Issue 2, item 7: alice and bob write to each other, carol to bob, and bob to both of them."""
+    """Issue 2, item 7: alice and bob write to each other, carol to bob, and bob to both."""
     monkeypatch.setenv("SOTTO_REQUIRE_TYPE", is_type_required)
     async with demo(tmp_path / "data") as (running, _, _):
         alice, bob, carol = [await sign_in(running, name) for name in PEOPLE]
@@ -104,8 +104,8 @@ async def test_a_restart_adds_nothing(tmp_path: Path) -> None:
     assert seen[0] == seen[1]
 
 
-async def test_echo_answers_whoever_writes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same text, once; not in groups, and not to itself; also where a message needs its type."""
+async def test_echo_answers_every_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same text, once; not in groups and not to itself; also if the server requires a type."""
     monkeypatch.setenv("SOTTO_REQUIRE_TYPE", "true")
     async with demo(tmp_path / "data") as (running, _, _):
         alice = await sign_in(running, "alice")
@@ -121,7 +121,7 @@ async def test_echo_answers_whoever_writes_to_it(tmp_path: Path, monkeypatch: py
 
 
 async def test_echo_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be answered is left, and what came meanwhile is not."""
+    """A message that cannot be answered is skipped; later ones are answered."""
     async with demo(tmp_path / "data") as (running, bot, _):
         alice = await sign_in(running, "alice")
         answer = bot._answer
@@ -146,7 +146,7 @@ async def test_echo_goes_on_after_a_failure(tmp_path: Path, monkeypatch: pytest.
 
 
 async def test_nobody_signs_in_as_the_bot(tmp_path: Path) -> None:
-    """Its password is made anew at each start and kept nowhere."""
+    """Its password is new at each start and never stored."""
     query = 'mutation { signIn(input: {username: "echo", password: "demo"}) { __typename } }'
     async with (
         demo(tmp_path / "data") as (running, _, _),
@@ -156,10 +156,10 @@ async def test_nobody_signs_in_as_the_bot(tmp_path: Path) -> None:
         assert await response.json() == {"data": {"signIn": {"__typename": "InvalidCredentialsError"}}}
 
 
-async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One ready curl; here its arguments are sent by another client.
+async def test_the_request_of_the_banner_works_without_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curl command of the banner; its arguments are sent by another client here.
 
-    After a restart too, with devices that must be trusted; and who tries the demo has a first device still.
+    It also works after a restart with trusted devices required; and users of the demo can still trust a first device.
     """
     monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
     async with demo(tmp_path / "data") as (running, _, _):
@@ -180,7 +180,7 @@ async def test_the_request_of_the_banner_works_as_it_stands(tmp_path: Path, monk
 
 @pytest.mark.parametrize("served", [True, False])
 def test_the_addresses_of_the_banner_are_those_that_are_served(served: bool) -> None:
-    """What was turned off is not promised; plain text of 100 columns."""
+    """Disabled addresses are not listed; plain text of at most 100 columns."""
     settings = load_settings(explorer=served, introspection=served, chat_page=served)
 
     text = banner.addresses("http://127.0.0.1:8000", settings)
@@ -193,7 +193,7 @@ def test_the_addresses_of_the_banner_are_those_that_are_served(served: bool) -> 
 
 
 def test_the_demo_allows_pages_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A front end under development is served on a port of its own; what the settings allow stays allowed."""
+    """A front end under development has another port; origins of the settings stay allowed."""
     seen: list[Settings] = []
 
     async def serve(settings: Settings, _announced: object) -> None:

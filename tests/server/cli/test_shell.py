@@ -1,4 +1,4 @@
-"""`./sotto send` and `./sotto listen`: the shell's two verbs, against a running demo."""
+"""`./sotto send` and `./sotto listen` with a running demo."""
 
 import asyncio
 import tempfile
@@ -25,7 +25,7 @@ from tests.flow.program import Process, finished, started
 
 @asynccontextmanager
 async def listening(*arguments: str) -> AsyncIterator[tuple[Process, asyncio.StreamReader, BinaryIO]]:
-    """`./sotto listen …`, what it prints, and what it complains of."""
+    """Runs `./sotto listen …`; its output and errors."""
     with tempfile.TemporaryFile() as complaints:
         async with started("listen", *arguments, stderr=complaints.fileno()) as process:
             assert process.stdout is not None
@@ -33,7 +33,7 @@ async def listening(*arguments: str) -> AsyncIterator[tuple[Process, asyncio.Str
 
 
 async def knock(person: Person, heard: asyncio.StreamReader) -> None:
-    """Writes to bob until he hears it: whoever listens hears nothing of before."""
+    """Sends to bob until he receives a message: a listener gets only new ones."""
     async with asyncio.timeout(20):
         while True:
             await person.send("Knock", to={"users": [{"username": "bob"}]})
@@ -43,7 +43,7 @@ async def knock(person: Person, heard: asyncio.StreamReader) -> None:
 
 
 async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> None:
-    """As alice to bob, who listens and saves: the bytes arrive, under their names, and never over another file."""
+    """Alice sends to bob, who saves the files: the bytes are correct, and no file is overwritten."""
     data, folder = tmp_path / "data", tmp_path / "in"
     folder.mkdir()
     (tmp_path / "tide.txt").write_bytes(b"The tide is out. " * 50_000)
@@ -66,8 +66,8 @@ async def test_a_message_with_files_goes_from_shell_to_shell(tmp_path: Path) -> 
     assert len(list(folder.iterdir())) == 2
 
 
-async def test_who_listens_comes_back_after_a_restart_and_misses_nothing(tmp_path: Path) -> None:
-    """What was sent before the line was there again comes too, once."""
+async def test_a_listener_reconnects_after_a_restart_and_misses_nothing(tmp_path: Path) -> None:
+    """Messages sent during the restart arrive too, once."""
     data = tmp_path / "data"
     async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
         async with running("demo", data=data) as server:
@@ -100,7 +100,7 @@ REFUSED = {
 }
 
 
-async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
+async def test_an_error_is_one_line(tmp_path: Path) -> None:
     """Exit status 2, and no traceback."""
     data = tmp_path / "data"
     async with running("demo", data=data) as server:
@@ -115,7 +115,7 @@ async def test_what_is_refused_is_a_line(tmp_path: Path) -> None:
 
 
 async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
-    """With the way out."""
+    """And what to do."""
     status, said, complaint = await finished("send", "--as", "alice", "bob", "hi", "--data", str(tmp_path))
 
     assert (status, said) == (2, "")
@@ -124,7 +124,7 @@ async def test_without_a_server_it_says_so(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def another_program(answer: str = "<html>Hello</html>") -> AsyncIterator[tuple[int, list[str]]]:
-    """Something else that listens here, by its port; and what it was sent."""
+    """Another program that listens on a port; and what it received."""
     received: list[str] = []
 
     async def handle(request: web.Request) -> web.Response:
@@ -145,7 +145,7 @@ async def another_program(answer: str = "<html>Hello</html>") -> AsyncIterator[t
 async def test_a_program_on_the_port_of_the_settings_gets_no_token(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server says where it listens. `--url` goes before it, and no GraphQL answer is a line for a person."""
+    """The server tells its address. `--url` overrides it; a response that is not GraphQL is a one-line error."""
     monkeypatch.chdir(tmp_path)
     async with another_program() as (port, received):
         settings = load_settings(port=port, data=tmp_path / "data")
@@ -163,7 +163,7 @@ async def test_a_program_on_the_port_of_the_settings_gets_no_token(
 
 
 async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of a version that does not say it: the way out is named, and no session is opened."""
+    """A server of an older version does not tell it: the error says what to do, and no session is opened."""
     monkeypatch.chdir(tmp_path)
     control = Control(tmp_path / "data" / "sotto.db", {}, None)
     async with another_program() as (port, received):
@@ -180,8 +180,8 @@ async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("answer", ["<html>", "[]", "{}", '{"data": null}', '{"errors": [1]}', '{"errors": "no"}'])
-async def test_an_answer_that_is_not_graphql_is_refused_in_words(answer: str) -> None:
-    """Whatever stands in its place."""
+async def test_a_response_that_is_not_graphql_is_an_error(answer: str) -> None:
+    """Whatever the response is."""
     async with another_program(answer) as (port, _), Client(f"http://127.0.0.1:{port}", "token") as client:
         with pytest.raises(ClientError, match="did not return a GraphQL response"):
             await client.ask("{ __typename }")
@@ -191,13 +191,13 @@ async def test_an_answer_that_is_not_graphql_is_refused_in_words(answer: str) ->
     ("host", "url"),
     [("127.0.0.1", "http://127.0.0.1:1"), ("0.0.0.0", "http://127.0.0.1:1"), ("::", "http://[::1]:1"), ("::1", "http://[::1]:1")],
 )  # fmt: skip
-def test_an_address_can_be_dialled(host: str, url: str) -> None:
-    """Every address of this machine is reached by the loopback; IPv6 stands in brackets."""
+def test_an_address_can_be_connected_to(host: str, url: str) -> None:
+    """Wildcard addresses are replaced by loopback; IPv6 is in brackets."""
     assert processes._url_of(host, 1) == url
 
 
 async def test_a_send_without_a_name_says_how_to_call_it() -> None:
-    """One argument is a name, so that `send "hi there"` has no text; no server is asked."""
+    """A single argument is a name, so `send "hi there"` has no text; no request is sent."""
     status, out, complaint = await finished("send", "--as", "alice", "hi there", text="")
 
     assert (status, out) == (2, "")

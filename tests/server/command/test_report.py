@@ -1,4 +1,4 @@
-"""`./sotto report`: what was reported, with what was said before it, and what the operator did about it."""
+"""`./sotto report`: list, save and resolve reports."""
 
 import asyncio
 import re
@@ -24,19 +24,19 @@ ALICE = Reference(ReferenceKind.USERNAME, "alice")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it, and a server's folder."""
+    """A working directory without settings, and the data folder of a server."""
     monkeypatch.chdir(tmp_path)
     put_tables(tmp_path / "data" / "sotto.db")
     return tmp_path
 
 
 def report(*arguments: str) -> Result:
-    """`./sotto report …` on ./data."""
+    """Runs `./sotto report …` on ./data."""
     return CliRunner().invoke(cli, ["report", *arguments, "--data", "data"])
 
 
 async def emptied(texts: int = 1) -> str:
-    """Alice sends a file, edits what she wrote, so often, and deletes it; bob reports it; the id that he was given."""
+    """Alice sends a file, edits the message and deletes it; bob reports it. Returns the ID of the report."""
     services = await open_services(load_settings(data=Path("data")))
     try:
         people = {
@@ -57,12 +57,12 @@ async def emptied(texts: int = 1) -> str:
 
 
 async def one(content: bytes) -> AsyncIterator[bytes]:
-    """A part."""
+    """A chunk."""
     yield content
 
 
 async def reported() -> str:
-    """Bob reports alice's third message of four, and she takes it back; the id that he was given."""
+    """Bob reports alice's third message of four, and she deletes it. Returns the ID of the report."""
     services = await open_services(load_settings(data=Path("data")))
     try:
         people = {
@@ -81,7 +81,7 @@ async def reported() -> str:
 
 
 def test_a_report_shows_the_message_and_what_came_before_it_and_can_be_closed() -> None:
-    """The copies stay though the message is gone, and cannot steer the terminal; closed it is out of the list."""
+    """The copies remain although the message is deleted, without control characters; a closed report is not listed."""
     id_ = asyncio.run(reported())
 
     result = report("list")
@@ -101,7 +101,7 @@ def test_a_report_shows_the_message_and_what_came_before_it_and_can_be_closed() 
 @pytest.mark.parametrize("id_", ["", "nonsense", "cgAAAAAAAAAB"])
 @pytest.mark.parametrize("command", ["resolve", "save"])
 def test_what_is_no_open_report_cannot_be_closed_or_saved(folder: Path, command: str, id_: str) -> None:
-    """One line and status 2."""
+    """One line and exit status 2."""
     result = report(command, id_, *(["here"] if command == "save" else []))
 
     assert result.exit_code == 2
@@ -110,7 +110,7 @@ def test_what_is_no_open_report_cannot_be_closed_or_saved(folder: Path, command:
 
 
 def test_a_report_shows_what_was_deleted_and_every_text_it_had() -> None:
-    """The last text, those before it, and that it was deleted; of many the first three, and how many more there are."""
+    """The last text, the previous ones, and that it was deleted; the first three of many, and the number of others."""
     asyncio.run(emptied(texts=6))
 
     lines = report("list").stdout.splitlines()[1:]
@@ -121,8 +121,8 @@ def test_a_report_shows_what_was_deleted_and_every_text_it_had() -> None:
     ]  # fmt: skip
 
 
-def test_a_report_is_saved_whole_with_its_files(folder: Path) -> None:
-    """Into a new folder, for the operator alone; closed, it can no longer be, and its copies are gone."""
+def test_a_complete_report_is_saved_with_its_files(folder: Path) -> None:
+    """To a new folder that only the operator can read; a closed report cannot be saved, and its copies are deleted."""
     id_ = asyncio.run(emptied(texts=6))
 
     result = report("save", id_, "evidence")
@@ -145,7 +145,7 @@ def test_a_report_is_saved_whole_with_its_files(folder: Path) -> None:
 
 
 def test_a_list_ends_where_it_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the number of reports that are left; texts are cut, and one report is always shown."""
+    """With the number of remaining reports; texts are shortened, and at least one report is shown."""
     asyncio.run(emptied())
     asyncio.run(reported_again(3))
     monkeypatch.setattr("server.command.report.MOST_CHARACTERS", 300)
@@ -158,7 +158,7 @@ def test_a_list_ends_where_it_would_be_too_long(monkeypatch: pytest.MonkeyPatch)
 
 
 async def reported_again(times: int) -> None:
-    """Alice reports bob's answer, so often."""
+    """Alice reports bob's reply several times."""
     services = await open_services(load_settings(data=Path("data")))
     try:
         people = [

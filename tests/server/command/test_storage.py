@@ -1,4 +1,4 @@
-"""`./sotto storage`: the operator lets a database have files that were another one's."""
+"""`./sotto storage`: the operator links the storage of another database."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.template import put_tables
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it, and two folders that share the files of the first."""
+    """A working directory without settings, and two data folders that share the files of the first."""
     monkeypatch.chdir(tmp_path)
     for name in ("data", "other"):
         (tmp_path / name).mkdir(mode=0o700)
@@ -26,12 +26,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sotto(*arguments: str, data: str = "data") -> Result:
-    """`./sotto … --data …`."""
+    """Runs `./sotto … --data …`."""
     return CliRunner().invoke(cli, [*arguments, "--data", data])
 
 
-async def test_a_storage_of_another_database_is_one_line_with_the_way_out(folder: Path) -> None:
-    """Exit status 2, nothing changed: whatever opens the services says the same."""
+async def test_a_storage_of_another_database_is_a_one_line_error(folder: Path) -> None:
+    """Exit status 2, and nothing is changed; the same for every command that opens the services."""
     before = (folder / "data" / "files" / "identity").read_text()
 
     result = await asyncio.to_thread(sotto, "user", "list", data="other")
@@ -46,8 +46,8 @@ async def test_a_storage_of_another_database_is_one_line_with_the_way_out(folder
     assert (folder / "data" / "files" / "identity").read_text() == before
 
 
-def test_a_storage_that_was_adopted_is_the_other_ones_alone(folder: Path) -> None:
-    """And can be taken back in the same way."""
+def test_an_adopted_storage_belongs_to_one_database(folder: Path) -> None:
+    """It can be taken back in the same way."""
     result = sotto("storage", "adopt", data="other")
 
     assert result.stdout.splitlines() == [

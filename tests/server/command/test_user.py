@@ -1,4 +1,4 @@
-"""`./sotto user`: accounts made, listed and given other passwords by the operator."""
+"""`./sotto user` and `./sotto key`: the operator manages accounts and keys."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.template import put_tables
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it, and a server's folder."""
+    """A working directory without settings, and the data folder of a server."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir(mode=0o700)
     put_tables(tmp_path / "data" / "sotto.db")
@@ -23,17 +23,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def user(*arguments: str, password: str = "") -> Result:
-    """`./sotto user …` on ./data; the password comes from standard input."""
+    """Runs `./sotto user …` on ./data; the password comes from standard input."""
     return CliRunner().invoke(cli, ["user", *arguments, "--data", "data"], input=f"{password}\n")
 
 
 def add(username: str, *options: str, password: str = "correct horse") -> Result:
-    """`./sotto user add`."""
+    """Runs `./sotto user add`."""
     return user("add", username, *options, "--password-stdin", password=password)
 
 
 def test_an_account_is_made_and_listed() -> None:
-    """By user name, without case; a bot is marked."""
+    """Sorted by user name, case-insensitive; a bot is marked."""
     assert add("dora", "--display-name", "Dora D.", "--email", "dora@example.org").exit_code == 0
     assert add("Carl", "--bot").exit_code == 0
 
@@ -47,7 +47,7 @@ def test_an_account_is_made_and_listed() -> None:
 
 
 def test_the_password_is_asked_for_twice_when_it_is_not_piped() -> None:
-    """It is never an argument, where other people of the machine could read it."""
+    """It is never an argument, which other users of the machine could read."""
     result = CliRunner().invoke(cli, ["user", "add", "dora", "--data", "data"], input="correct horse\ncorrect horse\n")
 
     assert result.exit_code == 0
@@ -77,7 +77,7 @@ def test_a_form_that_breaks_a_rule_makes_nothing(
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
-    """User names are unique without case."""
+    """User names are unique, case-insensitive."""
     add("dora")
 
     result = add("DORA")
@@ -87,8 +87,8 @@ def test_a_name_that_is_taken_is_refused() -> None:
     assert len(user("list").stdout.splitlines()) == 1
 
 
-def test_the_password_of_nobody_cannot_be_changed() -> None:
-    """Unlike a sign-in, the operator is told that there is no such person."""
+def test_the_password_of_an_unknown_user_cannot_be_changed() -> None:
+    """Unlike a sign-in, the operator sees that the user does not exist."""
     result = user("password", "nobody", "--password-stdin", password="correct horse")
 
     assert result.exit_code == 2
@@ -97,14 +97,14 @@ def test_the_password_of_nobody_cannot_be_changed() -> None:
 
 
 async def signed_in(url: str, username: str, password: str) -> str:
-    """What a sign-in answers: its type."""
+    """The result type of a sign-in."""
     body = {"query": SIGN_IN, "variables": {"input": {"username": username, "password": password}}}
     async with aiohttp.ClientSession() as http, http.post(f"{url}/graphql", json=body) as response:
         return str((await response.json())["data"]["signIn"]["__typename"])
 
 
-async def test_another_password_ends_the_sessions_of_the_first(folder: Path) -> None:
-    """The old one is worth nothing any more, and neither are the tokens that it bought."""
+async def test_a_new_password_ends_the_sessions(folder: Path) -> None:
+    """The old password and its sessions no longer work."""
     await asyncio.to_thread(add, "dora")
     async with running("serve", data=folder / "data") as server, aiohttp.ClientSession() as http:
         dora = await Person.sign_in(server, http, "dora", "correct horse")
@@ -120,7 +120,7 @@ async def test_another_password_ends_the_sessions_of_the_first(folder: Path) -> 
 
 
 async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
-    """By the control socket in its folder: the operator need not stop anything, and people come in at once."""
+    """Through the control socket in its folder: without a restart, and with immediate effect."""
     async with running("serve", data=folder / "data") as server:
         made = await asyncio.to_thread(add, "dora")
         refused = await asyncio.to_thread(add, "dora")
@@ -137,7 +137,7 @@ async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
 
 
 async def test_a_command_for_a_server_that_runs_does_not_import_the_services(folder: Path) -> None:
-    """The operator would wait half a second longer for what the server does anyway."""
+    """Importing them would take half a second longer."""
     async with running("serve", data=folder / "data"):
         status, said, imported = await finished(
             *("user", "list", "--data", str(folder / "data")),
@@ -163,8 +163,8 @@ async def test_a_socket_that_a_killed_server_has_left_is_no_server(folder: Path)
     assert (made.exit_code, made.stdout.splitlines()[-1]) == (0, "dora can sign in now.")
 
 
-async def test_a_server_that_hangs_up_may_have_done_it(folder: Path) -> None:
-    """So the command is not run again, on the folder: one line says that there is no answer."""
+async def test_a_server_that_closes_the_connection_may_have_run_the_command(folder: Path) -> None:
+    """So the command is not repeated on the folder; the error says that there was no response."""
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
@@ -180,12 +180,12 @@ async def test_a_server_that_hangs_up_may_have_done_it(folder: Path) -> None:
 
 
 def key(*arguments: str) -> Result:
-    """`./sotto key …` on ./data."""
+    """Runs `./sotto key …` on ./data."""
     return CliRunner().invoke(cli, ["key", *arguments, "--data", "data"])
 
 
 async def status_of(url: str, **headers: str) -> tuple[int, object]:
-    """Who somebody is, over HTTP: the status, and the user name or the code of the refusal."""
+    """The status of a query for the own user, and the user name or the error code."""
     query = {"query": "{ viewer { user { username } } }"}
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     async with aiohttp.ClientSession() as http, http.post(f"{url}/graphql", json=query, headers=names) as response:
@@ -196,7 +196,7 @@ async def status_of(url: str, **headers: str) -> tuple[int, object]:
 
 
 async def test_the_operator_suspends_and_restores_while_the_server_runs(folder: Path) -> None:
-    """At once, with the session as it was; deactivated, it is gone for good."""
+    """Immediately, and a restored session works again; after a deactivation it does not."""
     async with running("serve", data=folder / "data") as server, aiohttp.ClientSession() as http:
         await asyncio.to_thread(add, "dora")
         dora = await Person.sign_in(server, http, "dora", "correct horse")
@@ -213,7 +213,7 @@ async def test_the_operator_suspends_and_restores_while_the_server_runs(folder: 
 
 
 async def test_the_operator_makes_the_hosts_key(folder: Path) -> None:
-    """With power over others, which nobody gives themselves; shown once, listed without its secret, ended at once."""
+    """With the scope to act for others, which users cannot grant; shown once, and revoked immediately."""
     async with running("serve", data=folder / "data") as server:
         for name in ("host", "dora"):
             await asyncio.to_thread(add, name)
@@ -244,8 +244,8 @@ async def test_the_operator_makes_the_hosts_key(folder: Path) -> None:
         (("revoke", "dora", "x"), "no such API key"),
     ],
 )
-def test_a_key_that_cannot_be_made_is_a_line(arguments: tuple[str, ...], expected: str) -> None:
-    """And exit status 2."""
+def test_a_key_that_cannot_be_created_is_one_line(arguments: tuple[str, ...], expected: str) -> None:
+    """With exit status 2."""
     add("dora")
 
     result = key(*arguments)
@@ -254,10 +254,8 @@ def test_a_key_that_cannot_be_made_is_a_line(arguments: tuple[str, ...], expecte
     assert expected in result.stderr
 
 
-async def test_who_lost_every_trusted_device_is_let_in_by_the_operator(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`./sotto user trust`: what waits of theirs is trusted at once, and of nobody else."""
+async def test_the_operator_trusts_the_devices_of_a_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`./sotto user trust` trusts all devices of the user immediately, and no others."""
     monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
     for name in ("dora", "carl"):
         await asyncio.to_thread(add, name)
@@ -277,7 +275,7 @@ async def test_who_lost_every_trusted_device_is_let_in_by_the_operator(
 
 
 async def may_read(person: Person) -> str:
-    """Nothing, or the code of the refusal."""
+    """None, or the error code."""
     query = {"query": "{ conversations { totalCount } }"}
     async with person.http.post(person.server.graphql, json=query, headers=person.headers) as response:
         errors = (await response.json()).get("errors")

@@ -12,8 +12,8 @@ from server.manual.range_text import range_text
 from server.setting.settings import Settings
 
 
-def test_a_page_that_drifted_is_written_anew_and_the_others_are_left(tmp_path: Path) -> None:
-    """The second time there is nothing to do."""
+def test_only_outdated_pages_are_rewritten(tmp_path: Path) -> None:
+    """A second run changes nothing."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "README.md", tmp_path)
     drifted = tmp_path / "docs" / "limits.md"
@@ -25,7 +25,7 @@ def test_a_page_that_drifted_is_written_anew_and_the_others_are_left(tmp_path: P
 
 
 def test_a_mark_with_an_unknown_name_is_an_error() -> None:
-    """Better than a table that stays as it was for ever."""
+    """Otherwise the table would never be updated."""
     with pytest.raises(KeyError, match="no such table"):
         fill("<!-- table: no such table; made by ./sotto manual -->\nold\n<!-- end of table -->")
 
@@ -43,7 +43,7 @@ def test_a_mark_with_an_unknown_name_is_an_error() -> None:
     ],
 )
 def test_the_range_text_is_what_the_setting_accepts(name: str, words: str) -> None:
-    """From the type, not from memory."""
+    """It is derived from the type."""
     assert range_text(name, Settings.model_fields[name]) == words
 
 
@@ -54,7 +54,7 @@ def test_a_type_of_setting_without_a_text_is_an_error() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """In the README, in docs/ or in CONTRIBUTING.md, as one types it."""
+    """In the README, docs/ or CONTRIBUTING.md."""
     text = "".join(page.read_text(encoding="utf-8") for page in [*pages(), ROOT / "CONTRIBUTING.md"])
     names = [str(each.name or each.callback.__name__) for each in cli.registered_commands if each.callback]
     for group in cli.registered_groups:

@@ -1,4 +1,4 @@
-"""Issuers as settings: what is refused at the start, and tokens for development."""
+"""Issuers in the settings: validation, and tokens for development."""
 
 import base64
 import json
@@ -21,13 +21,13 @@ KEYS = {"issuer": "https://host.example.org", "audience": "sotto", "jwks_url": "
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with no settings in it."""
+    """A working directory without settings."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def load(monkeypatch: pytest.MonkeyPatch, value: object) -> Any:
-    """From the environment."""
+    """Loads settings from the environment."""
     monkeypatch.setenv("SOTTO_ISSUERS", value if isinstance(value, str) else json.dumps(value))
     return load_settings()
 
@@ -58,7 +58,7 @@ def load(monkeypatch: pytest.MonkeyPatch, value: object) -> Any:
 def test_what_could_let_a_stranger_in_does_not_start(
     monkeypatch: pytest.MonkeyPatch, value: object, expected: str
 ) -> None:
-    """One line, which never holds the secret."""
+    """The error is one line without the secret."""
     with pytest.raises(SettingsError) as caught:
         load(monkeypatch, value)
 
@@ -71,8 +71,8 @@ def test_what_could_let_a_stranger_in_does_not_start(
     "value", [GOOD, [GOOD], [KEYS], [{**KEYS, "jwks_url": "http://127.0.0.1:8080/jwks"}],
               [{**GOOD, "prefix": "a:"}, {**KEYS, "issuer": "b", "prefix": "b:"}]],
 )  # fmt: skip
-def test_issuers_are_taken(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
-    """One or several; and then people do not sign up by themselves unless the operator says so as well."""
+def test_issuers_are_accepted(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
+    """One or several; then sign-up is off unless the operator enables it explicitly."""
     settings = load(monkeypatch, value)
 
     assert settings.issuers[0].issuer == "https://host.example.org"
@@ -82,7 +82,7 @@ def test_issuers_are_taken(monkeypatch: pytest.MonkeyPatch, value: object) -> No
     assert load_settings().may_sign_up
 
 
-def test_issuers_stand_in_the_file_as_well(folder: Path) -> None:
+def test_issuers_can_be_in_the_file(folder: Path) -> None:
     """`[[issuers]]` of sotto.toml."""
     lines = "\n".join(f'{key} = "{value}"' for key, value in GOOD.items())
     (folder / "sotto.toml").write_text(f"[[issuers]]\n{lines}\n", encoding="utf-8")
@@ -90,8 +90,8 @@ def test_issuers_stand_in_the_file_as_well(folder: Path) -> None:
     assert [each.issuer for each in load_settings().issuers] == [GOOD["issuer"]]
 
 
-async def test_a_token_for_development_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`./sotto token alice`: as the host application would make it."""
+async def test_a_token_for_development_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`./sotto token alice` prints a token like one from the host application."""
     settings = load(monkeypatch, [{**GOOD, "prefix": "host:"}])
 
     result = CliRunner().invoke(cli, ["token", "alice", "--name", "Alice A."])
@@ -114,7 +114,7 @@ async def test_a_token_for_development_is_good(monkeypatch: pytest.MonkeyPatch) 
 def test_without_a_secret_there_is_no_token(
     monkeypatch: pytest.MonkeyPatch, value: object, arguments: tuple[str, ...], expected: str
 ) -> None:
-    """One line with the way out; the example in it is one that works."""
+    """The error is one line that says what to do; its example works."""
     load(monkeypatch, value)
 
     result = CliRunner().invoke(cli, ["token", "alice", *arguments])
@@ -136,8 +136,8 @@ def test_the_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in result.output
 
 
-def test_a_good_token_is_said_to_be_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`./sotto token --check`: whose it is and how long, from an argument or from stdin."""
+def test_a_valid_token_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`./sotto token --check` shows the user and the expiry; the token is an argument or on stdin."""
     load(monkeypatch, [{**GOOD, "prefix": "host:"}])
     token = CliRunner().invoke(cli, ["token", "al\nice", "--name", "Alice A."]).stdout.strip()
     del_sub = CliRunner().invoke(cli, ["token", "--check", token])
@@ -167,10 +167,10 @@ def test_a_good_token_is_said_to_be_good(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"max_life_seconds": 60}, "exp: must come after iat, and at most 60 seconds (`max_life_seconds`)"),
     ],
 )
-def test_an_operator_is_told_why_a_token_is_refused(
+def test_the_check_says_why_a_token_is_refused(
     monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], expected: str
 ) -> None:
-    """One line that names the claim or the key, and nothing of the token."""
+    """One line names the claim or the key, and quotes nothing from the token."""
     load(monkeypatch, [GOOD])
     token = CliRunner().invoke(cli, ["token", "alice"]).stdout.strip()
     load(monkeypatch, [{**GOOD, **changed}])
@@ -184,7 +184,7 @@ def test_an_operator_is_told_why_a_token_is_refused(
 
 
 def test_without_issuers_or_keys_there_is_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line says what is missing; an address of keys that does not answer is named."""
+    """The error says what is missing; it names a URL of keys that does not respond."""
     load(monkeypatch, [GOOD])
     token = CliRunner().invoke(cli, ["token", "alice"]).stdout.strip()
     load(monkeypatch, [])

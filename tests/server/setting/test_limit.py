@@ -1,4 +1,4 @@
-"""Limits: the services' defaults are the operator's."""
+"""The defaults of limits and settings are the same."""
 
 from dataclasses import replace
 
@@ -8,7 +8,6 @@ from services.file.media_type import PRESETS
 from services.limit import Limits
 
 
-def test_a_limit_that_nobody_set_is_the_same_for_both() -> None:
-    """What the services do where nothing is said is what the manual says; but for types of files,
-    of which the services know no list."""
+def test_limits_and_settings_have_the_same_defaults() -> None:
+    """Except for the list of file types, which the services do not have."""
     assert limits_of(load_settings()) == replace(Limits(), allowed_mime_types=PRESETS["default"])

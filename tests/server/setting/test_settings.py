@@ -1,4 +1,4 @@
-"""The settings: which place wins, what is refused, and in which words."""
+"""The settings: precedence, validation and error messages."""
 
 import os
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def problems(**flags: object) -> list[str]:
-    """Load settings that are wrong, and return what the operator reads."""
+    """Loads invalid settings; returns the error messages."""
     with pytest.raises(SettingsError) as caught:
         load_settings(**flags)
     assert str(caught.value) == "\n".join(caught.value.problems)
@@ -36,7 +36,7 @@ def problems(**flags: object) -> list[str]:
 
 
 def test_without_any_setting_the_defaults_hold() -> None:
-    """`./sotto serve` needs nothing to be set."""
+    """`./sotto serve` works without any setting."""
     settings = load_settings()
 
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8000, Path("data"))
@@ -56,7 +56,7 @@ def test_without_any_setting_the_defaults_hold() -> None:
     assert (settings.log_format, settings.log_level) == ("auto", "info")
 
 
-def test_each_place_outranks_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_source_overrides_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Flag > environment > `.env` > `sotto.toml` > default."""
     (folder / "sotto.toml").write_text("port = 1\nmax_recipients = 2\nmax_attachments = 3\nhost = 'toml'\n")
     (folder / ".env").write_text("SOTTO_PORT=4\nSOTTO_MAX_RECIPIENTS=5\nSOTTO_MAX_ATTACHMENTS=6\n")
@@ -71,7 +71,7 @@ def test_each_place_outranks_the_next(folder: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("place", ["environment", ".env", "sotto.toml", "flag"])
 def test_urls_have_names_without_a_prefix(place: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Platforms set DATABASE_URL by themselves."""
+    """Hosting platforms set DATABASE_URL."""
     flags: dict[str, object] = {}
     match place:
         case "environment":
@@ -87,7 +87,7 @@ def test_urls_have_names_without_a_prefix(place: str, folder: Path, monkeypatch:
 
 
 def test_a_flag_that_is_none_was_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line declares every flag with None, and False is a value."""
+    """None is the default of every flag; False is a value."""
     monkeypatch.setenv("SOTTO_PORT", "7")
 
     settings = load_settings(port=None, sign_up=False)
@@ -129,7 +129,7 @@ def test_an_empty_variable_is_unset(folder: Path, monkeypatch: pytest.MonkeyPatc
 def test_an_unknown_name_is_an_error_with_the_nearest_one(
     place: str, name: str, sentence: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A misspelt setting that is silently ignored is a server that is not the one meant."""
+    """A misspelt setting must not be ignored silently."""
     flags: dict[str, object] = {}
     match place:
         case "environment":
@@ -144,16 +144,16 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(
     assert problems(**flags) == [sentence]
 
 
-def test_names_that_are_not_ours_are_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`.env` serves other programs too; SOTTO_PYTHON is the start script's."""
+def test_names_of_other_programs_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`.env` can have variables of other programs; SOTTO_PYTHON belongs to the start script."""
     (folder / ".env").write_text("COMPOSE_PROJECT_NAME=chat\nPORT=1\nSOTTO_PYTHON=python3\n")
     monkeypatch.setenv("SOTTO_PYTHON", "/usr/bin/python3")
 
     assert load_settings().port == 8000
 
 
-def test_all_problems_are_told_at_once_with_their_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody should have to start a server five times to learn of five mistakes."""
+def test_all_problems_are_reported_together_with_their_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise five mistakes would need five starts."""
     (folder / "sotto.toml").write_text("max_recipients = 0\nunknown_thing = 1\n")
     (folder / ".env").write_text("SOTTO_SIGN_UP=maybe\n")
     monkeypatch.setenv("SOTTO_PORT", "70000")
@@ -188,8 +188,8 @@ def test_sizes_are_plain_or_have_a_unit(written: object, size_bytes: int) -> Non
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "0MiB", "1 potato"])
-def test_a_size_that_is_none_is_refused(size: str) -> None:
-    """A limit of nothing would refuse everything."""
+def test_an_invalid_size_is_refused(size: str) -> None:
+    """A limit of zero would refuse everything."""
     assert len(problems(max_attachment_bytes=size)) == 1
 
 
@@ -206,8 +206,8 @@ def test_a_size_that_is_none_is_refused(size: str) -> None:
         ("event_retention_seconds", 1, 36_500 * DAY_SECONDS),
     ],
 )
-def test_numbers_have_bounds(name: str, lowest: int, highest: int | None) -> None:
-    """0 turns a rate off and lets the system pick a port; elsewhere it makes no sense."""
+def test_numbers_have_a_range(name: str, lowest: int, highest: int | None) -> None:
+    """0 disables a rate limit and picks a free port; elsewhere it is invalid."""
     assert getattr(load_settings(**{name: lowest}), name) == lowest
     assert len(problems(**{name: lowest - 1})) == 1
     if highest is not None:
@@ -216,7 +216,7 @@ def test_numbers_have_bounds(name: str, lowest: int, highest: int | None) -> Non
 
 
 def test_origins_are_a_list_or_separated_by_commas(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both places give the same; browsers send the host in lower case."""
+    """Both sources accept them; browsers send the host in lower case."""
     expected = ("https://a.example", "http://localhost:3000")
     (folder / "sotto.toml").write_text('allowed_origins = ["https://a.example", "http://localhost:3000"]\n')
     assert load_settings().allowed_origins == expected
@@ -234,7 +234,7 @@ def test_origins_are_a_list_or_separated_by_commas(folder: Path, monkeypatch: py
     ["*", "a.example", "https://a.example/", "https://a.example/x", "ftp://a.example", "https://u:hunter2@a.example"],
 )
 def test_an_origin_is_exact(origin: str) -> None:
-    """A path, a wildcard or a user never equals what a browser sends, so it would only look as if it worked."""
+    """A path, a wildcard or a user never matches what a browser sends."""
     (problem,) = problems(allowed_origins=f"https://fine.example,{origin}")
 
     assert problem.startswith("--allowed-origins (flag): each must be scheme://host[:port] and nothing else")
@@ -297,12 +297,12 @@ def test_an_origin_is_exact(origin: str) -> None:
     ],
 )
 def test_a_url_of_another_kind_is_refused_without_its_password(name: str, url: str, sentence: str) -> None:
-    """A terminal and a log are read by more people than a URL is meant for."""
+    """Terminals and logs are read by more people than may see a password."""
     assert problems(**{name: url}) == [f"--{name.replace('_', '-')} (flag): {sentence}"]
 
 
 def test_the_urls_that_are_known_are_accepted() -> None:
-    """Three slashes and a path: relative for sqlite, as SQLAlchemy has it, absolute for files."""
+    """Three slashes and a path: relative for sqlite, as in SQLAlchemy, absolute for files."""
     settings = load_settings(
         database_url="sqlite:///var/my%20chat.db",
         storage_url="file:///srv/files",
@@ -316,7 +316,7 @@ def test_the_urls_that_are_known_are_accepted() -> None:
 
 
 def test_the_data_folder_moves_database_and_files() -> None:
-    """One setting places all that must be backed up."""
+    """One setting moves everything that must be backed up."""
     settings = load_settings(data="/srv/sotto")
 
     assert (settings.database_path, settings.files_path) == (Path("/srv/sotto/sotto.db"), Path("/srv/sotto/files"))
@@ -344,22 +344,22 @@ def _folder_toml(folder: Path) -> str:
 
 @pytest.mark.parametrize("spoil", [_break_toml, _latin_toml, _latin_dotenv, _folder_toml])
 def test_a_file_that_cannot_be_read_is_one_line(spoil: Callable[[Path], str], folder: Path) -> None:
-    """The rest is told as well, and nothing is a traceback."""
+    """Other problems are reported too, without a traceback."""
     sentence = spoil(folder)
 
     assert problems(port=-1) == [sentence, "--port (flag): should be greater than or equal to 0; found '-1'."]
 
 
 def test_settings_do_not_change() -> None:
-    """What the server started with is what `./sotto config` shows."""
+    """The settings are frozen."""
     settings = load_settings()
 
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1
 
 
-def test_words_are_read_without_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LOG_LEVEL=INFO is what people write."""
+def test_words_are_case_insensitive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example LOG_LEVEL=INFO."""
     monkeypatch.setenv("SOTTO_LOG_LEVEL", "WARNING")
     monkeypatch.setenv("SOTTO_SIGN_UP", "No")
 
@@ -369,7 +369,7 @@ def test_words_are_read_without_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The table of docs/configure.md is made of these lines, and its test compares."""
+    """The table of docs/configure.md is generated from these rows."""
     lines = describe_settings()
 
     assert [line.name for line in lines] == list(Settings.model_fields)
@@ -383,7 +383,7 @@ def test_every_setting_is_described() -> None:
 
 
 def test_every_described_default_can_be_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever copies a line of the table into `.env` gets what the table says."""
+    """Every default in the table is valid in `.env` and has the same effect."""
     words = {"issuers", "trusted_proxies", "storage_url", "pubsub_url", "public_url", "allowed_origins", "database_url"}
     for line in describe_settings():
         if line.name not in words:
@@ -392,8 +392,8 @@ def test_every_described_default_can_be_written_out(monkeypatch: pytest.MonkeyPa
     assert load_settings() == Settings.model_construct()
 
 
-def test_every_bound_of_a_document_is_a_setting() -> None:
-    """A bound that a client of the operator's meets must not need a patch."""
+def test_every_limit_of_a_document_is_a_setting() -> None:
+    """Every limit of documents can be changed by a setting."""
     names = [name for name in QuerySettings.model_fields if not name.endswith("_per_minute")]
     numbers = {name: number for number, name in enumerate(names, 51)}
 
