@@ -1,4 +1,4 @@
-"""Changes of a message: what an edit, a delete and a reaction ask first, and who gets their events."""
+"""Changes of a message: the checks before an edit, a deletion or a reaction, and the recipients of its events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from services.transaction import WriteTransaction
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The message that is to be changed, with the conversation as the viewer has it.
+    """The message to change, with the conversation as the viewer has it.
 
-    `visible_to` are the members who see the message, and `recipients` those of them who get events of it: nothing comes
-    to who has declined, unless they changed it themselves.
+    `visible_to` are the members who see the message, and `recipients` those of them who get its events: a member who
+    has declined the conversation gets none, unless they made the change.
     """
 
     row: MessageRow
@@ -34,12 +34,12 @@ class Subject:
     recipients: frozenset[int]
 
     def append_update(self, tx: WriteTransaction, change: Change) -> None:
-        """For the recipients alone: an entry of a log that is left out later would still wake a stream."""
+        """Appends an event for the recipients only: an entry that delivery leaves out would still wake a stream."""
         tx.events.append(self.recipients, EventKind.MESSAGE_UPDATED, self.row.id, detail=change)
 
 
 def hide(tx: WriteTransaction, subject: Subject, user_ids: Iterable[int]) -> None:
-    """From these people the message is gone, for good: it no longer counts as unread, and an event removes it."""
+    """Permanently hides the message from these people: it no longer counts as unread, and they get an event."""
     people = sorted(set(user_ids))
     for user_id in people:
         tx.run(hidden.PUT, user=user_id, message=subject.row.id)
@@ -50,7 +50,7 @@ def hide(tx: WriteTransaction, subject: Subject, user_ids: Iterable[int]) -> Non
 
 
 def forget_unread(tx: Transaction, subject: Subject, user_ids: Iterable[int]) -> None:
-    """One less to read for those of the people who had not come to it yet."""
+    """Lowers the unread count of those people who had not read the message."""
     row = subject.row
     others = [user_id for user_id in user_ids if user_id != row.sender_id]
     if others and row.deleted_at is None:
@@ -59,7 +59,7 @@ def forget_unread(tx: Transaction, subject: Subject, user_ids: Iterable[int]) ->
 
 
 def get_subject(tx: Transaction, viewer_id: int, id_: int) -> Subject:
-    """Raises NotFound for what the viewer cannot see, and for what never was, in the same words."""
+    """Raises NotFound, with the same sentence, if the message does not exist or the viewer cannot see it."""
     row = messages.find_visible(tx, viewer_id, [id_]).get(id_)
     if row is None:
         raise NotFound("There is no such message.")
@@ -83,34 +83,34 @@ def visible_to_of(tx: Transaction, id_: int, rows: Sequence[MemberRow]) -> froze
 
 
 def recipients_of(rows: Sequence[MemberRow], visible_to: frozenset[int]) -> frozenset[int]:
-    """Those of these people to whom events of the conversation come: all members but those who have declined it."""
+    """Those of `visible_to` who get events of the conversation: all members except those who have declined it."""
     return visible_to - {each.user_id for each in rows if each.request_state == RequestState.DECLINED}
 
 
 def check_own(subject: Subject, viewer_id: int, action: str) -> None:
-    """Raises PermissionDenied for a message of somebody else."""
+    """Raises PermissionDenied if somebody else sent the message."""
     if subject.row.sender_id != viewer_id:
         raise PermissionDenied(f"Only the sender of a message can {action} it.")
 
 
 def check_not_deleted(subject: Subject, action: str) -> None:
-    """Raises PermissionDenied for a message that was deleted for everyone."""
+    """Raises PermissionDenied if the message was deleted for everyone."""
     if subject.row.deleted_at is not None:
         raise PermissionDenied(f"This message was deleted, so you can no longer {action} it.")
 
 
 def check_window(subject: Subject, now: int, window_seconds: int, action: str) -> None:
-    """Raises TooLate past the window, in seconds since the message was sent; 0 is no limit. `now` in ms since 1970."""
+    """Raises TooLate if more than `window_seconds` have passed since sending; 0: no limit. `now` in ms since 1970."""
     if window_seconds and now - subject.row.created_at > window_seconds * 1000:
         raise TooLate(f"A message can be {action} within {window_seconds} seconds of sending it.", window_seconds)
 
 
 def check_reach(tx: Transaction, users: UserService, subject: Subject, viewer_id: int) -> None:
-    """Raises PermissionDenied where the viewer could not write to the other one of a direct conversation now.
+    """Raises PermissionDenied if the viewer could not send a message here now: a change reaches people as one does.
 
-    Of a group: where an audience that is asked for every message excludes the viewer, but for those who were asked into
-    it and answer for themselves. A change reaches them as a message does, so what stands in the way of one stands in
-    the way of the other.
+    In a direct conversation, that is if the viewer cannot write to the other person. In a group, if the operator has
+    audiences checked for every message and a member's audience excludes the viewer; members who joined by a request
+    are not checked, because they answer the request themselves.
     """
     is_direct = subject.conversation.kind == ConversationKind.DIRECT
     if not is_direct and not users.policy.for_each_send:
@@ -119,6 +119,8 @@ def check_reach(tx: Transaction, users: UserService, subject: Subject, viewer_id
     agreed = {row.user_id for row in rows if not is_direct and row.request_state != RequestState.NONE}
     others = users.load(tx, viewer_id, subject.member_ids - agreed - {viewer_id}).values()
     if any(each.exclusion for each in others):
-        raise PermissionDenied("Not everybody here accepts messages from you at the moment, and changes are like them.")
+        raise PermissionDenied(
+            "Somebody here does not accept messages from you at the moment, so you cannot change any."
+        )
     if is_direct and not (others and all(each.row.is_active and not each.is_blocked for each in others)):
-        raise PermissionDenied("This person cannot be written to at the moment, and sees no changes either.")
+        raise PermissionDenied("This person cannot receive messages or changes from you at the moment.")

@@ -1,4 +1,4 @@
-"""Consent: in a group each member answers for themselves, and gets little of it until they do."""
+"""Consent: each member of a group answers their own request, and gets only a few messages until they accept."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
@@ -17,10 +17,10 @@ from services.transaction import WriteTransaction
 
 
 def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> frozenset[int]:
-    """The members of a group to whom its messages do not come now.
+    """The members of a group who do not get its messages now.
 
-    Who has declined gets none, who has not answered as many as a request may hold, over all that the same person asked
-    of them. What was withheld is there once they accept.
+    A member who has declined gets none. A member who has not answered gets as many as a request may hold, counted over
+    all requests of the same person to them. When they accept, they get the messages that were withheld.
     """
     found = list(rows)
     full = _full(tx, policy, found)
@@ -28,14 +28,14 @@ def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) ->
 
 
 def reaches_nobody(tx: Transaction, policy: Policy, viewer_id: int, rows: Iterable[MemberRow]) -> bool:
-    """Whether a message of the viewer to a group would come to nobody; reads nothing where somebody has agreed."""
+    """Whether nobody would get a message of the viewer to a group; makes no query if somebody has accepted it."""
     return bool(groups_reaching_nobody(tx, policy, viewer_id, [list(rows)]))
 
 
 def groups_reaching_nobody(
     tx: Transaction, policy: Policy, viewer_id: int, groups: Iterable[Sequence[MemberRow]]
 ) -> frozenset[int]:
-    """The ids of the groups in which a message of the viewer would come to nobody; one statement at most."""
+    """The ids of the groups in which nobody would get a message of the viewer; at most one statement."""
     others = [[row for row in rows if row.user_id != viewer_id] for rows in groups]
     asked = [rows for rows in others if rows and all(row.request_state in UNANSWERED_STATES for row in rows)]
     full = _full(tx, policy, [row for rows in asked for row in rows])
@@ -43,13 +43,13 @@ def groups_reaching_nobody(
 
 
 def requesters_of(viewer_id: int, members: Mapping[int, Iterable[MemberRow]]) -> dict[int, int]:
-    """Who asked the viewer, by conversation; nobody may know of others whether they were asked."""
+    """The requester by conversation, for the viewer's own requests only: those of other members are private."""
     mine = [row for rows in members.values() for row in rows if row.user_id == viewer_id]
     return {row.conversation_id: row.requester_id for row in mine if row.requester_id is not None}
 
 
 def _full(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> set[tuple[int, int]]:
-    """The conversations and members who have not answered, and to whom no more may be asked; one statement at most."""
+    """The (conversation, member) pairs whose unanswered request holds no more messages; at most one statement."""
     ids = {row.conversation_id for row in rows if row.request_state == RequestState.PENDING}
     found = tx.all(requests.WAITING, ids=id_list(sorted(ids))) if ids else []
     return {(row.conversation_id, row.user_id) for row in found if row.messages >= policy.request_messages}
@@ -60,9 +60,10 @@ def _is_withheld(row: MemberRow, full: Container[tuple[int, int]]) -> bool:
 
 
 def accept(tx: WriteTransaction, user_id: int, conversation_id: int, *, is_group: bool) -> bool:
-    """Whether there was a request to this member, who agrees to it: in a direct conversation for both of the two.
+    """Accepts the request to this member; returns whether there was one.
 
-    In a group with what was withheld from them, after which their devices load it anew.
+    A direct conversation is then accepted for both people. In a group the member gets the messages that were withheld
+    from them, and an event that makes their devices load the conversation again.
     """
     if not is_group:
         return bool(tx.run(members.ACCEPT, conversation=conversation_id, user=user_id))
@@ -74,7 +75,7 @@ def accept(tx: WriteTransaction, user_id: int, conversation_id: int, *, is_group
 
 
 def _release(tx: Transaction, user_id: int, conversation_id: int) -> bool:
-    """Gives a member who has agreed to be there what was withheld from them; whether there was anything."""
+    """Shows a member who has accepted the group the messages withheld from them; returns whether there were any."""
     after, before = message_id(conversation_id, 0), message_id(conversation_id + 1, 0)
     if not tx.run(hidden.RELEASE, user=user_id, after=after, before=before):
         return False

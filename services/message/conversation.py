@@ -1,4 +1,4 @@
-"""Conversations as a member sees them: the inbox, one by id or by its people, what waits to be read."""
+"""Conversations as a member sees them: the inbox, one by id or by its members, unread counts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,11 @@ _ALL_KINDS = (1, 2, 3, 4)
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation whole: its members by user id, and its newest message that the viewer may see.
+    """A conversation with its members, by user id, and the newest message that the viewer may see.
 
-    `reaches_nobody` for a group whose other members have not agreed to it, and get no more of it until they do.
-    `requested_by` is who asked the viewer, also once the viewer has answered, and where they have left the group.
+    `reaches_nobody` is set for a group whose other members have not accepted it and get no more messages until they
+    do. `requested_by` is the person who sent the viewer the request, even after the viewer has answered or that person
+    has left the group.
     """
 
     row: ConversationRow
@@ -44,23 +45,23 @@ class ConversationView:
 
     @property
     def others(self) -> list[ParticipantView]:
-        """All but the viewer."""
+        """All members except the viewer."""
         return [each for each in self.participants if each.person.row.id != self.viewer_id]
 
     @property
     def is_unread(self) -> bool:
-        """Whether something waits to be read, or the viewer has marked it so."""
+        """Whether it has unread messages, or the viewer has marked it as unread."""
         return bool(self.row.unread or self.row.is_marked_unread)
 
     @property
     def muted_until(self) -> int | None:
-        """When the viewer wants to be called again, in ms since 1970, FOR_GOOD for never; None where not muted."""
+        """When the mute ends, in ms since 1970, or FOR_GOOD if it does not; None if not muted."""
         return self.row.muted_until if self.row.muted_until > now_ms() else None
 
     @property
     def is_reachable(self) -> bool:
-        """Whether the viewer's changes reach the others: nobody excludes the viewer, and no block and no account that
-        is closed stands between the two of a direct conversation.
+        """Whether the viewer's changes reach the others: no audience excludes the viewer, and in a direct conversation
+        neither has blocked the other and the other account is active.
         """
         if exclusions_of(self.row, self.others):
             return False
@@ -69,10 +70,10 @@ class ConversationView:
 
     @property
     def send_restriction(self) -> Eligibility | None:
-        """What stands in the way of writing here; None where nothing does.
+        """Why the viewer cannot write here; None if they can.
 
-        A group is open to its members as long as one of the others gets its messages, and none of those whose
-        audience is asked for every message excludes the viewer.
+        A member can write to a group if at least one other member gets its messages and no audience that is checked
+        for every message excludes them.
         """
         if self.row.kind == ConversationKind.GROUP:
             if self.reaches_nobody:
@@ -84,7 +85,7 @@ class ConversationView:
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which conversations of the inbox; every condition must hold."""
+    """Conditions on conversations of the inbox, all of which must hold."""
 
     kind: ConversationKind | None = None
     unread_only: bool = False
@@ -94,7 +95,7 @@ class ConversationFilter:
 
 
 class ConversationService:
-    """Reads conversations, each of which is its members' alone."""
+    """Reads conversations; only members can read one."""
 
     def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, signer: Signer) -> None:
         self._database = database
@@ -103,11 +104,11 @@ class ConversationService:
         self._signer = signer
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
-        """Those of the ids that exist and have the viewer as a member."""
+        """The conversations with these ids that the viewer is a member of."""
         return await self._database.read_for(viewer, self.load_by_id, viewer.user_id, list(ids))
 
     async def find(self, viewer: Viewer, id_: int) -> ConversationView | None:
-        """The conversation, or None also where the viewer is no member."""
+        """The conversation; None if it does not exist or the viewer is not a member."""
         return (await self.find_many(viewer, [id_])).get(id_)
 
     async def find_with(self, viewer: Viewer, references: Sequence[Reference]) -> ConversationView | None:
@@ -115,7 +116,7 @@ class ConversationService:
         return await self._database.read_for(viewer, self._find_with, viewer.user_id, references)
 
     async def find_directs(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, ConversationView]:
-        """The direct conversation with each of these people, by user id, where there is one."""
+        """The existing direct conversations with these people, by user id."""
         return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids))
 
     async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
@@ -132,21 +133,21 @@ class ConversationService:
         return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
 
     async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
-        """How many conversations the filter lets through."""
+        """The number of conversations that match the filter."""
         return await self._database.read_for(viewer, self._count, viewer.user_id, wanted)
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
-        """What waits for the viewer in all."""
+        """The viewer's unread counts over all conversations."""
         row = await self._database.read_for(viewer, lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
         assert row is not None
         return row
 
     async def count_unmuted(self, viewer: Viewer) -> int:
-        """How many messages wait for the viewer, without muted conversations and without muted people's messages."""
+        """The number of unread messages, without those of muted conversations and muted people."""
         return await self._database.read_for(viewer, messages.count_unmuted_unread, viewer.user_id, now_ms())
 
     async def count_requests(self, viewer: Viewer) -> int:
-        """How many conversations wait for the viewer's answer."""
+        """The number of requests that the viewer has not answered."""
         return await self._database.read_for(viewer, lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
 
     async def page_of_attachments(
@@ -162,7 +163,7 @@ class ConversationService:
     def page_of_members(
         self, viewer: Viewer, members: Sequence[ParticipantView], request: PageRequest
     ) -> Page[ParticipantView]:
-        """A page of members that were loaded, by their ids; reads nothing. Raises BadRequest and CursorInvalid."""
+        """A page of members that are already loaded, by id; does not query. Raises BadRequest and CursorInvalid."""
         request.check()
         after = -1 if request.after is None else self._signer.verify("participant", viewer.user_id, request.after, 1)[0]
         left = [each for each in members if each.person.row.id > after]
@@ -181,7 +182,7 @@ class ConversationService:
         return self._signer.sign("attachment", viewer.user_id, row.message_id, row.position)
 
     def load_by_id(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, ConversationView]:
-        """Those of the ids that have the viewer as a member; runs inside a transaction."""
+        """The conversations with these ids that the viewer is a member of; runs inside a transaction."""
         rows = tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(ids))
         return {view.row.id: view for view in self.load(tx, viewer_id, rows)}
 
@@ -251,7 +252,7 @@ class ConversationService:
         return 0 if params is None else tx.value(conversations.inbox_count(**_flags(wanted)), **params)
 
     def _params(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> dict[str, int] | None:
-        """None where the filter names nobody who exists."""
+        """The query's parameters; None if the filter names a person who does not exist."""
         params = {"viewer": viewer_id, "archived": int(wanted.archived)}
         if wanted.kind is not None:
             params["kind"] = int(wanted.kind)
@@ -275,7 +276,7 @@ class ConversationService:
         if member is None:
             raise NotFound("There is no such conversation.")
         newest = (message_id(conversation_id, member.last_seq), MAX_INTEGER)
-        before, position = min(after or newest, newest)  # a cursor of another conversation reaches into no third one
+        before, position = min(after or newest, newest)  # also bounds a cursor of another conversation
         rows = tx.all(
             attachments.IN_CONVERSATION,
             viewer=viewer_id,

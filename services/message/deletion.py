@@ -1,4 +1,4 @@
-"""Deletes: of a message for oneself, or for everyone: without a trace at first, later with a tombstone."""
+"""Deletions of messages: for oneself, or for everyone, which leaves no trace at first and a tombstone later."""
 
 from collections.abc import Iterable
 
@@ -26,14 +26,16 @@ from storage.base import Storage, StorageError
 
 _log = structlog.get_logger("sotto.deletion")
 
-FILE_BATCH = 20  # messages, before the storage is asked again whether there is room
+FILE_BATCH = 20  # messages between two checks of the storage for room
 
 
 class DeletionService:
-    """What a member deletes for themselves leaves the others'; what its sender deletes for everyone is gone.
+    """Deletes messages, for one member or for everyone.
 
-    For a while it can be reported by whoever had it, and nobody can read it. Its files are put aside with it only while
-    the storage has room for a file as large as one may be: where it has not, deleting makes room at once.
+    Deleting for oneself hides the message from that member only. Deleting for everyone removes it, apart from a copy
+    for reports, which nobody can read. The members who had the message can report it within the report window. Files
+    are kept with the copy only if the storage still has room for one file of the maximum size; otherwise they are
+    deleted at once.
     """
 
     def __init__(self, database: GuardedDatabase, storage: Storage, messages: MessageService, limits: Limits) -> None:
@@ -43,17 +45,21 @@ class DeletionService:
         self._limits = limits
 
     async def delete_for_me(self, viewer: Viewer, id_: int) -> None:
-        """Hides the message from the viewer, on all of their devices, for good. Raises NotFound."""
+        """Permanently hides the message from the viewer, on all of their devices. Raises NotFound."""
         await self._database.write_for(viewer, _hide, viewer.user_id, id_)
 
     async def delete_for_everyone(self, viewer: Viewer, id_: int) -> MessageView | None:
-        """Takes the message from all; returns its tombstone, None where no trace is left (SelfCommunity: 60 s).
+        """Removes the message for all members; returns its tombstone, or None if it leaves no trace.
 
-        1. the row, or its text, with files, reactions and former texts, which are put aside as long as the message can
-        be reported (see `sweep`), files only where there is room or a report shows them; 2. after the commit the bytes
-        that no other message has. A crash in between leaves bytes without an owner, for the sweeper; their URLs are
-        dead before.
-        Raises NotFound, PermissionDenied for what is not one's own, TooLate past the operator's window.
+        SelfCommunity: a message deleted within 60 s of sending leaves no trace.
+
+        1. Checks whether the storage has room for one file of the maximum size. 2. In one transaction, deletes the row
+        or its text, with its files, reactions and earlier texts. Copies the message and its earlier texts for reports
+        until the report window ends (see `sweep`), and its files only if there is room or an open report shows them.
+        3. After the commit, deletes the bytes that no other row refers to. A crash between 2 and 3 leaves bytes
+        without an owner, which the sweeper deletes; their URLs have already stopped working.
+
+        Raises NotFound, PermissionDenied if the viewer is not the sender, TooLate after the operator's window.
         """
         has_room = await self._storage.has_room(self._limits.max_attachment_bytes)
         view, keys = await self._database.write_for(viewer, self._delete, viewer.user_id, id_, has_room=has_room)
@@ -61,9 +67,9 @@ class DeletionService:
         return view
 
     async def sweep(self) -> None:
-        """Forgets what was deleted, once nobody can report it and no open report shows it. Row before bytes.
+        """Deletes the copies that can no longer be reported and that no open report shows. Rows first, then bytes.
 
-        Files go before their time, the oldest first, while the storage has no room; the texts stay.
+        If the storage has no room, deletes files early, the oldest first; the texts stay.
         """
         before = now_ms() - self._limits.report_window_seconds * 1000
         count = 1
@@ -73,7 +79,7 @@ class DeletionService:
         await self._make_room()
 
     async def _make_room(self) -> None:
-        """Stops where the storage deletes nothing: files that can be reported are not given up in vain."""
+        """Stops when deleting frees nothing, so that no more reportable files are lost for no gain."""
         messages = files = 0
         while not await self._storage.has_room(self._limits.max_attachment_bytes):
             count, keys = await self._database.write(_forget_files)
@@ -85,13 +91,13 @@ class DeletionService:
             _log.warning("deleted files not kept", messages=messages, files=files)
 
     async def _delete_bytes(self, keys: Iterable[str]) -> int:
-        """Returns of how many files the bytes are gone."""
+        """Returns the number of files whose bytes were deleted."""
         deleted = 0
         for key in keys:
             try:
                 await self._storage.delete(key)
                 deleted += 1
-            except StorageError as error:  # the sweeper will
+            except StorageError as error:  # the sweeper deletes them later
                 _log.warning("bytes not deleted", cause=type(error).__name__)
         return deleted
 
@@ -106,9 +112,9 @@ class DeletionService:
         forget_unread(tx, subject, subject.visible_to - {viewer_id})
         had_by = subject.visible_to if self._limits.report_window_seconds else frozenset[int]()
         is_reported = tx.value(reports.SHOWING, message=id_) is not None
-        is_kept = is_reported or bool(self._limits.report_window_seconds)
-        keeps_files = is_reported or (is_kept and has_room)
-        keys = _take_content(tx, subject, tx.at, had_by, is_kept=is_kept, keeps_files=keeps_files)
+        retains_text = is_reported or bool(self._limits.report_window_seconds)
+        retains_files = is_reported or (retains_text and has_room)
+        keys = _delete_content(tx, subject, tx.at, had_by, retains_text=retains_text, retains_files=retains_files)
         is_silent = tx.at - subject.row.created_at < self._limits.silent_delete_window_seconds * 1000
         if is_silent:
             tx.run(messages.DELETE, id=id_)
@@ -125,33 +131,34 @@ def _hide(tx: WriteTransaction, viewer_id: int, id_: int) -> None:
     hide(tx, get_subject(tx, viewer_id, id_), [viewer_id])
 
 
-def _take_content(
-    tx: Transaction, subject: Subject, at: int, had_by: frozenset[int], *, is_kept: bool, keeps_files: bool
+def _delete_content(
+    tx: Transaction, subject: Subject, at: int, had_by: frozenset[int], *, retains_text: bool, retains_files: bool
 ) -> list[str]:
-    """Reactions, former texts, files, the entry of the search index; returns the keys of bytes that nobody has now.
+    """Deletes reactions, earlier texts, files and the search index entry; returns the keys of bytes without a row.
 
-    With `is_kept` texts, and with `keeps_files` files, are put aside, for reports alone; these people may make one.
+    `retains_text` keeps the texts, and `retains_files` the files, for reports only. `had_by` are those who may report
+    it.
     """
     id_ = subject.row.id
     tx.run(reaction.DELETE_ALL, message=id_)
     job.reindex(tx, id_, subject.row.body, None)
     files = attachments.of_messages(tx, [id_]).get(id_, ())
     tx.run(attachments.DELETE, message=id_)
-    if is_kept:
+    if retains_text:
         deletions.put(tx, subject.row, at, had_by)
     else:
         tx.run(edits.DELETE, message=id_)
-    if keeps_files:
+    if retains_files:
         for file in files:
-            kept = {name: getattr(file, name) for name in DeletedFileRow._fields}
-            tx.run(deletions.PUT_FILE, **kept)
+            values = {name: getattr(file, name) for name in DeletedFileRow._fields}
+            tx.run(deletions.PUT_FILE, **values)
     else:
         tx.run(attachments.DELETE_UPLOADS, message=id_)
     return attachments.unused(tx, {key for row in files for key in (row.storage_key, row.thumbnail_key) if key})
 
 
 def _forget_expired(tx: Transaction, before: int) -> tuple[int, list[str]]:
-    """Forgets a batch of what was deleted before a time; returns its size and keys of bytes that nobody has now."""
+    """Deletes a batch of copies made before `before` (ms); returns its size and the keys of bytes without a row."""
     ids = tx.values(deletions.EXPIRED, before=before)
     keys: set[str] = set()
     for id_, files in deletions.files_of(tx, ids).items():
@@ -159,14 +166,14 @@ def _forget_expired(tx: Transaction, before: int) -> tuple[int, list[str]]:
     present = set(tx.values(messages.PRESENT, ids=id_list(ids)))
     for id_ in ids:
         deletions.forget(tx, id_)
-        if id_ not in present:  # else some lost it to an edit, and others have it
+        if id_ not in present:  # if still present: an edit hid it from some, others still see it
             tx.run(edits.DELETE, message=id_)
             tx.run(attachments.DELETE_UPLOADS, message=id_)
     return len(ids), attachments.unused(tx, keys)
 
 
 def _forget_files(tx: Transaction) -> tuple[int, list[str]]:
-    """Forgets the files of a few deleted messages; returns of how many, and the keys of bytes that nobody has now."""
+    """Deletes the files of a batch of deleted messages; returns its size and the keys of bytes without a row."""
     ids = tx.values(deletions.WITH_FILES, before=now_ms() + 1, count=FILE_BATCH)
     keys = {file.storage_key for files in deletions.files_of(tx, ids).values() for file in files}
     for id_ in ids:
@@ -176,7 +183,7 @@ def _forget_files(tx: Transaction) -> tuple[int, list[str]]:
 
 
 def _fall_back(tx: WriteTransaction, subject: Subject) -> None:
-    """No trace: the conversation ends, for each member, where it ended before; one that began so is gone."""
+    """Puts each member's conversation back to the newest message that they still see; removes one that has none."""
     conversation_id = subject.conversation.id
     for user_id in sorted(subject.visible_to):
         newest = tx.value(messages.NEWEST, viewer=user_id, ids=id_list([conversation_of(subject.row.id)]))

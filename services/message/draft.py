@@ -1,4 +1,4 @@
-"""Drafts: what a sender asks for, checked as far as that needs no reading."""
+"""Drafts: a message before it is sent, and the checks that need no query."""
 
 import hashlib
 import json
@@ -19,10 +19,10 @@ from services.text import is_blank, text_issues
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as its sender wrote it. Exactly one of `users` and `conversation_id` says where it goes.
+    """A message as its sender wrote it. Exactly one of `users` and `conversation_id` is set.
 
-    `expected_kind` is what the client believes the message to be: it is checked, and FILE asks for every file to go as
-    a file. A reference to something that cannot exist (a malformed id) is -1.
+    `expected_kind` is the kind that the client expects; it is checked, and FILE sends every attachment as a plain
+    file. A malformed id is -1, which no row has.
     """
 
     text: str | None = None
@@ -38,11 +38,11 @@ class Draft:
 
     @property
     def is_as_file(self) -> bool:
-        """Whether its files are to be saved and not shown, whatever they are (MongoDB chat: `type: file`)."""
+        """Whether its files are offered for download and never displayed inline (MongoDB chat: `type: file`)."""
         return bool(self.files) and self.expected_kind is MessageKind.FILE
 
     def kind_with(self, files: Iterable[ResolvedFile]) -> MessageKind:
-        """TEXT without files; the kind of the files where all are alike; FILE where they differ or go as files."""
+        """TEXT without files; the files' kind if all have the same; FILE if they differ or are sent as files."""
         kinds = {KIND_NUMBERS[file.kind] for file in files}
         if not kinds:
             return MessageKind.TEXT
@@ -52,14 +52,14 @@ class Draft:
 
     @property
     def metadata_json(self) -> str | None:
-        """Compact JSON, or None; the draft has been checked."""
+        """Compact JSON, or None; the draft must have been checked."""
         return None if self.metadata is None else orjson.dumps(self.metadata).decode()
 
     def request_hash(self, people: Sequence[Person | None], contents: Sequence[tuple[str, str]]) -> bytes:
-        """What makes a repeated request the same: its place, text, files by name and hash, reply and metadata.
+        """The hash by which a retry is recognized: of destination, text, files by name and hash, reply and metadata.
 
-        People count by who they are, not by how or in which order they are named; `type` does not count, for it adds
-        no content.
+        People are compared by id, whatever reference names them and in whatever order. `type` is left out because it
+        adds no content.
         """
         if self.users is None:
             place: object = self.conversation_id
@@ -75,13 +75,13 @@ class Draft:
         )
         try:
             text = json.dumps(request, sort_keys=True)  # ASCII: takes any text
-        except RecursionError:  # metadata nested so deep was never stored: the same as no request
+        except RecursionError:  # metadata nested this deep is never stored, so it equals no request
             return b""
         return hashlib.sha256(text.encode()).digest()
 
 
 def check_draft(draft: Draft, kind: MessageKind, limits: Limits) -> None:
-    """Raises InvalidInput with every issue that needs no reading to find; `kind` is that of the content."""
+    """Raises InvalidInput with every issue that can be found without a query; `kind` is that of the content."""
     issues = [*_content_issues(draft, limits), *_type_issues(draft, kind, limits), *_place_issues(draft, limits)]
     issues += _key_issues(draft, limits) + _metadata_issues(draft, limits)
     if issues:
@@ -91,12 +91,12 @@ def check_draft(draft: Draft, kind: MessageKind, limits: Limits) -> None:
 def _content_issues(draft: Draft, limits: Limits) -> list[Issue]:
     issues = []
     if len(draft.files) > limits.max_attachments:
-        detail = f"{len(draft.files)} files are too many; at most {limits.max_attachments} go with a message."
+        detail = f"{len(draft.files)} files are too many; a message has at most {limits.max_attachments}."
         issues.append(Issue(("attachments",), IssueReason.TOO_MANY, detail, limits.max_attachments))
     blank = draft.text is None or is_blank(draft.text)
     if blank and (limits.require_text or not draft.files):  # SelfCommunity: text only when there is no file
         wanted = "needs text" if limits.require_text else "needs text or at least one attachment"
-        issues.append(Issue(("text",), IssueReason.EMPTY, f"A message {wanted}; nothing visible was written."))
+        issues.append(Issue(("text",), IssueReason.EMPTY, f"A message {wanted}; this one has no visible character."))
     if draft.text is not None:
         issues += text_issues(draft.text, limits)
     return issues
@@ -105,12 +105,12 @@ def _content_issues(draft: Draft, limits: Limits) -> list[Issue]:
 def _type_issues(draft: Draft, kind: MessageKind, limits: Limits) -> list[Issue]:
     is_given = draft.is_system_expected or draft.expected_kind is not None
     if not is_given and limits.require_type:
-        detail = f"This server wants a `type` with every message; for this one it is {kind.name}."
+        detail = f"This server requires a `type` with every message; for this one it is {kind.name}."
         return [Issue(("type",), IssueReason.REQUIRED, detail)]
     if not is_given or draft.expected_kind is kind:
         return []
     # MongoDB chat: the type is checked against the content
-    detail = f"The content makes this a message of type {kind.name}; `type` says otherwise."
+    detail = f"The content makes this a message of type {kind.name}; `type` must be the same."
     return [Issue(("type",), IssueReason.MISMATCH, detail)]
 
 
@@ -144,7 +144,7 @@ def _metadata_issues(draft: Draft, limits: Limits) -> list[Issue]:
     try:
         size = len(orjson.dumps(draft.metadata))
     except (TypeError, ValueError):
-        return [Issue(path, IssueReason.MALFORMED, "`metadata` is not JSON that can be stored.")]
+        return [Issue(path, IssueReason.MALFORMED, "`metadata` cannot be stored as JSON.")]
     if size > limits.max_metadata_bytes:
         limit = limits.max_metadata_bytes
         return [Issue(path, IssueReason.TOO_LONG, f"`metadata` takes {size} bytes as JSON; at most {limit}.", limit)]

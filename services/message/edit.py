@@ -1,4 +1,4 @@
-"""Edits: another text for a message, with the former ones kept."""
+"""Edits: replace the text of a message and keep its earlier texts."""
 
 from models import deletion as deletions
 from models import edit as edits
@@ -24,7 +24,7 @@ from services.viewer import Viewer
 
 
 class EditService:
-    """Edits by the sender; every member can read what a message said before."""
+    """Edits messages of the viewer; every member who sees a message can read its earlier texts."""
 
     def __init__(
         self,
@@ -41,19 +41,19 @@ class EditService:
         self._limits = limits
 
     async def edit(self, viewer: Viewer, id_: int, text: str, expected_revision: int | None) -> MessageView:
-        """Gives the message another text; the same text changes nothing.
+        """Replaces the text of the message; the same text changes nothing.
 
-        Raises InvalidInput, NotFound, PermissionDenied (not one's own, deleted, out of reach), TooLate, and Conflict
-        where the message is not at the expected revision: somebody's other device was faster.
+        Raises InvalidInput, NotFound, PermissionDenied (not the sender, deleted, or the sender could not write now),
+        TooLate, and Conflict if the message is not at the expected revision: another device edited it first.
         """
         if issues := text_issues(text, self._limits):
             raise InvalidInput(issues)
         return await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
 
     async def page_of(self, viewer: Viewer, id_: int, request: PageRequest) -> Page[EditRow]:
-        """Every text of the message, oldest first, the one that stands last; none once it is deleted.
+        """Every text of the message, oldest first, the current one last; none if it is deleted.
 
-        Raises BadRequest, CursorInvalid, and NotFound for what the viewer cannot see.
+        Raises BadRequest, CursorInvalid, and NotFound if the viewer cannot see the message.
         """
         request.check()
         after = 0 if request.after is None else self._signer.verify("edit", viewer.user_id, request.after, 1)[0]
@@ -85,11 +85,11 @@ class EditService:
         return self._messages.load_visible(tx, viewer_id, [id_])[id_]
 
     def _hide_from_blockers(self, tx: WriteTransaction, subject: Subject, viewer_id: int) -> None:
-        """In a group nothing that is written during a block reaches the blocker, as an edit either; what they had they
-        can report.
+        """Hides the edited message from members who have blocked the sender: in a group, nothing written during a
+        block reaches the blocker. They can still report the text that they had.
         """
         blockers = set(tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)))
-        for user_id in blockers - subject.visible_to:  # nor once they accept the request for which it was withheld
+        for user_id in blockers - subject.visible_to:  # stays hidden even if they accept the request
             tx.run(hidden.PUT, user=user_id, message=subject.row.id)
         blockers &= subject.visible_to
         if blockers and self._limits.report_window_seconds:
@@ -97,12 +97,14 @@ class EditService:
         hide(tx, subject, blockers)
 
     def _body_of(self, subject: Subject, text: str) -> str | None:
-        """None where a message with files is left without a text."""
+        """The text to store; None if the text is blank and the message has files."""
         if not is_blank(text):
             return text
         if subject.row.attachments and not self._limits.require_text:
             return None
-        raise InvalidInput([Issue(("text",), IssueReason.EMPTY, "Nothing visible was written; delete it instead.")])
+        raise InvalidInput(
+            [Issue(("text",), IssueReason.EMPTY, "The text has no visible character; delete the message instead.")]
+        )
 
 
 def _page(tx: Transaction, viewer_id: int, id_: int, after: int, size: int) -> Page[EditRow]:

@@ -1,4 +1,4 @@
-"""Messages as a viewer sees them: one by id, a page of a conversation, what a search finds."""
+"""Messages as a viewer sees them: one by id, a page of a conversation, search results."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[\w]+", re.UNICODE)
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message whole: with its sender and its files; `sender` is None once the account is gone."""
+    """A message with its sender and its files; `sender` is None if the account no longer exists."""
 
     row: MessageRow
     sender: Person | None
@@ -33,7 +33,7 @@ class MessageView:
     is_own: bool = False
 
     def is_within(self, window_seconds: int) -> bool:
-        """Whether it stands, and was sent less than so many seconds ago; 0 is no limit."""
+        """Whether it is not deleted and was sent at most `window_seconds` ago; 0 means no limit."""
         age = now_ms() - self.row.created_at
         return self.row.deleted_at is None and (not window_seconds or age <= window_seconds * 1000)
 
@@ -49,7 +49,7 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class SearchFilter:
-    """What a found message must be besides; times are ms since 1970, both exclusive."""
+    """Further conditions on the messages found; times are in ms since 1970, both exclusive."""
 
     conversation_id: int | None = None
     sender: Reference | None = None
@@ -67,24 +67,24 @@ class MessageService:
         self._signer = signer
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
-        """Those of the messages that exist and that the viewer may see."""
+        """The messages with these ids that exist and that the viewer may see."""
         return await self._database.read_for(viewer, self.load_visible, viewer.user_id, list(ids))
 
     async def find(self, viewer: Viewer, id_: int) -> MessageView | None:
-        """The message, or None also where it is not the viewer's to see."""
+        """The message; None if it does not exist or the viewer may not see it."""
         return (await self.find_many(viewer, [id_])).get(id_)
 
     async def page_of(
         self, viewer: Viewer, conversation_id: int, request: PageRequest, around: int | None = None
     ) -> Page[MessageView]:
-        """Messages of a conversation, oldest first. Without `first` or `after`: the newest ones.
+        """Messages of a conversation, oldest first; the newest ones without `first` and `after`.
 
-        `around` asks for the message of that id in the middle of its neighbours. Raises BadRequest, CursorInvalid, and
-        NotFound where the viewer is no member or `around` is not theirs to see.
+        `around` is a message id: the page has that message in its middle. Raises BadRequest, CursorInvalid, and
+        NotFound if the viewer is not a member or `around` is outside the messages that they have.
         """
         request.check()
         if around is not None and (request.after is not None or request.before is not None):
-            raise BadRequest("`around` goes with `first` or `last` alone, not with a cursor.")
+            raise BadRequest("`around` can be combined with `first` or `last`, but not with a cursor.")
         after, before = (
             None if cursor is None else self._signer.verify("message", viewer.user_id, cursor, 1)[0]
             for cursor in (request.after, request.before)
@@ -96,10 +96,10 @@ class MessageService:
     async def search(
         self, viewer: Viewer, query: str, wanted: SearchFilter, first: int | None, after: str | None
     ) -> Page[MessageView]:
-        """The viewer's messages that hold every word of `query` (the last may be a beginning), newest first.
+        """The viewer's messages that contain every word of `query` (the last may be a prefix), newest first.
 
-        A single letter is no beginning: it would be looked up in nearly every message. Raises BadRequest where the
-        query has no word, RateLimited. A message is found within about a second of being sent.
+        A single letter is not a prefix: it would match nearly every message. A message can be found about a second
+        after it was sent. Raises BadRequest if the query has no word, and RateLimited.
         """
         PageRequest(first=first).check()
         viewer.check(Right.READ)
@@ -123,12 +123,12 @@ class MessageService:
         return self._signer.sign("found", viewer.user_id, view.row.created_at, view.row.id)
 
     def load_visible(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageView]:
-        """Those of the ids that the viewer may see; runs inside a transaction."""
+        """The messages with these ids that the viewer may see; runs inside a transaction."""
         rows = messages.find_visible(tx, viewer_id, ids)
         return {view.row.id: view for view in self.load(tx, viewer_id, list(rows.values()))}
 
     def load(self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow]) -> list[MessageView]:
-        """Senders and files for a whole page, one statement each; the caller has checked the right to see them."""
+        """Loads senders and files for a whole page, in one statement each; the caller has checked access."""
         if not rows:
             return []
         senders = self._users.load(tx, viewer_id, {row.sender_id for row in rows})

@@ -1,4 +1,4 @@
-"""Participants: the members of a conversation, and what the viewer may know of how far each has read."""
+"""Participants: the members of a conversation, and how far each has read, as far as the viewer may see it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from services.person.user import Person
 
 @dataclass(frozen=True, slots=True)
 class ParticipantView:
-    """A member with their place in the conversation.
+    """A member with their positions in the conversation.
 
-    The positions are None where this person, or the viewer, keeps them private, or where one has blocked the other.
-    Without `shows_delivery` a message counts as delivered once it was read, and from then on.
+    The positions are None if this person or the viewer keeps them private, or if one has blocked the other. Without
+    `shows_delivery`, a message counts as delivered when it is read.
     """
 
     person: Person
@@ -27,7 +27,7 @@ class ParticipantView:
 def participants_of(
     mine: ConversationRow, me: Person | None, members: Sequence[tuple[Person, MemberRow]]
 ) -> list[ParticipantView]:
-    """The members with the positions that the viewer may know; none passes while somebody waits for an answer."""
+    """The members with the positions that the viewer may see; a member with an open request shares and sees none."""
     is_open = mine.request_state in OPEN_STATES
     views = []
     for person, row in members:
@@ -45,7 +45,7 @@ def participants_of(
 
 
 def exclusions_of(mine: ConversationRow, others: Sequence[ParticipantView]) -> list[Eligibility]:
-    """What keeps the viewer from writing although they are a member; who was asked into a group has answered for it."""
+    """The audiences that exclude the viewer, though a member; skips members who were asked into the group."""
     is_group = mine.kind == ConversationKind.GROUP
     asked = [each for each in others if not is_group or each.row.request_state == RequestState.NONE]
     return [each.person.exclusion for each in asked if each.person.exclusion]

@@ -1,4 +1,4 @@
-"""Preferences: how a member wants to have a conversation, and how they take their leave of it."""
+"""Preferences: a member's mute, archive and pin of a conversation; clearing it, and leaving a group."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 _WHY_STAY = {
-    RequestState.PENDING: "This group is waiting for your answer: decline it, and you will hear nothing more of it.",
-    RequestState.DECLINED: "You have declined this group and hear nothing more of it; accept it to leave it.",
+    RequestState.PENDING: "This group is waiting for your answer: decline it to get no more messages from it.",
+    RequestState.DECLINED: "You have declined this group and get no messages from it; accept it to leave it.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PreferenceChange:
-    """What is to be different; None leaves it as it is. `muted_until` in ms since 1970; alone it mutes."""
+    """The fields to change; None leaves a field as it is. `muted_until` is in ms since 1970; given alone, it mutes."""
 
     is_muted: bool | None = None
     muted_until: int | None = None
@@ -37,31 +37,32 @@ class PreferenceChange:
 
 
 class PreferenceService:
-    """Each of these concerns the viewer alone; the other members notice nothing but a leave."""
+    """Changes preferences, which concern the viewer only; the other members get an event only of a leave."""
 
     def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
         self._conversations = conversations
 
     async def prefer(self, viewer: Viewer, conversation_id: int, change: PreferenceChange) -> ConversationView:
-        """Mutes, archives, pins. Raises NotFound, and InvalidInput for a mute that ends in the past, or does not begin.
+        """Mutes, archives or pins the conversation.
 
-        An archived conversation comes back with its next message, unless it is muted then.
+        The next message takes the conversation out of the archive, unless it is muted at that time. Raises NotFound,
+        and InvalidInput for a mute that ends in the past, or for `muted_until` with `is_muted` false.
         """
         return await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
 
     async def clear(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> ConversationView:
-        """Empties the conversation for the viewer, up to a message or whole; the next message brings it back.
+        """Clears the conversation for the viewer, up to a message or completely; the next message shows it again.
 
         Raises NotFound.
         """
         return await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
 
     async def leave(self, viewer: Viewer, conversation_id: int) -> None:
-        """Leaves a group for good: the viewer sees no more of it, also not what was there before.
+        """Leaves a group permanently: the viewer no longer sees any of it, including earlier messages.
 
-        The same people can make a new group, without the old one's messages. Raises NotFound, and PermissionDenied for
-        a conversation that is no group, and for a request, which is declined instead.
+        The same people can create a new group, without the old one's messages. Raises NotFound, and PermissionDenied
+        if the conversation is not a group, or is a request, which must be declined instead.
         """
         await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id)
 
@@ -113,7 +114,9 @@ def _leave(tx: WriteTransaction, viewer_id: int, conversation_id: int) -> None:
     mine = _get(tx, viewer_id, conversation_id)
     if mine.kind != ConversationKind.GROUP:
         raise PermissionDenied("Only a group can be left; clear this conversation, or block the other person.")
-    if mine.request_state in _WHY_STAY:  # with the row the decline would be gone, and they could be asked again
+    if (
+        mine.request_state in _WHY_STAY
+    ):  # deleting the row would also delete the decline, so that a new request could come
         raise PermissionDenied(_WHY_STAY[RequestState(mine.request_state)])
     tx.run(members.DELETE, user=viewer_id, conversation=mine.id)
     tx.run(receipts.DELETE_OF, user=viewer_id, conversation=mine.id)
@@ -138,7 +141,7 @@ def _issues_of(change: PreferenceChange, now: int) -> list[Issue]:
     if change.is_muted is False:
         return [Issue(path, IssueReason.MISMATCH, "`isMuted` is false: leave `mutedUntil` out.")]
     if change.muted_until <= now:
-        return [Issue(path, IssueReason.OUT_OF_RANGE, "A mute ends in the future.")]
+        return [Issue(path, IssueReason.OUT_OF_RANGE, "`mutedUntil` must be in the future.")]
     return []
 
 

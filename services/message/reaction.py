@@ -24,7 +24,7 @@ MAX_EMOJI_LENGTH = 32  # code points; the longest of Unicode's list has 10
 
 @dataclass(frozen=True, slots=True)
 class ReactionGroup:
-    """One emoji on a message and the people who set it, the first of them first."""
+    """One emoji on a message and the people who set it, in the order in which they did."""
 
     emoji: str
     people: list[Person]
@@ -32,7 +32,7 @@ class ReactionGroup:
 
 
 class ReactionService:
-    """Whoever can see a message and write to its conversation can react to it."""
+    """Sets and removes reactions; a viewer who sees a message and can write to its conversation can react to it."""
 
     def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, limits: Limits) -> None:
         self._database = database
@@ -41,17 +41,19 @@ class ReactionService:
         self._limits = limits
 
     async def react(self, viewer: Viewer, id_: int, emoji: str, *, is_set: bool) -> MessageView:
-        """Sets or takes back the viewer's emoji; what is so already stays so, without an event.
+        """Sets or removes the viewer's emoji; appends no event if nothing changes.
 
-        Raises InvalidInput for what is no emoji or one too many, NotFound, PermissionDenied for a deleted message and
-        where the viewer could not write.
+        Raises InvalidInput if `emoji` is not one emoji or exceeds the limit of different emoji, NotFound, and
+        PermissionDenied if the message is deleted or the viewer cannot write to the conversation.
         """
         if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
-            raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one emoji, as Unicode has it.")])
+            raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one Unicode emoji.")])
         return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, list[ReactionGroup]]:
-        """The reactions to messages, the oldest emoji first, in two statements; none in foreign conversations."""
+        """The reactions to messages, the oldest emoji first, in two statements; none for messages that the viewer
+        cannot see.
+        """
         return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
 
     def _react(self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool) -> MessageView:

@@ -1,4 +1,4 @@
-"""Receipts: how far a message has come, as one position for each member and not as a row for each message."""
+"""Receipts: delivered and read, stored as one position per member and not as one row per message."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -21,21 +21,21 @@ from services.message.conversation import ConversationService, ConversationView
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
-EXACT_MS = 90 * 86_400_000  # older times are kept to the hour
+EXACT_MS = 90 * 86_400_000  # older times are accurate to the hour
 MERGE_MS = 86_400_000
 MERGE_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The conversation as it stands after a mark, and how many messages wait for the viewer in all."""
+    """The conversation after a mark, and the viewer's total number of unread messages."""
 
     conversation: ConversationView
     unread_messages: int
 
 
 class ReceiptService:
-    """Moves positions. What others see only goes forward; what is unread to oneself may be set back."""
+    """Moves positions. Receipts that others see only move forward; a viewer's own read marker may move back."""
 
     def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
@@ -43,15 +43,17 @@ class ReceiptService:
         self._merged_at = 0
 
     async def times_of(self, viewer: Viewer, message_ids: Iterable[int]) -> dict[int, dict[int, MessageTimesRow]]:
-        """When each of these messages reached each member and was first read, by message and person.
+        """When each message was delivered to and first read by each member, by message id and user id.
 
-        Later marks do not change it. Whose times the viewer may know, `participants_of` says.
+        Later marks do not change these times. `participants_of` decides whose times the viewer may see.
         """
         return await self._database.read_for(viewer, receipts.times_of, viewer.user_id, set(message_ids))
 
     async def merge(self) -> None:
-        """Of moves more than 90 days ago in the same hour, leaves the last: the table grows with hours of reading and
-        not with messages. Once a day; to be called more often.
+        """Deletes all but the last move of each hour, for moves more than 90 days old.
+
+        The table therefore grows with the hours in which people read and not with the messages. Does nothing if less
+        than a day has passed since the last run, so it may be called more often.
         """
         now = now_ms()
         if now - self._merged_at < MERGE_MS:
@@ -63,23 +65,23 @@ class ReceiptService:
             if unused:
                 await self._database.write(_delete, unused)
             last = rows[-1]
-            # the last one is looked at again beside the one that follows it
+            # the next batch begins with the last row, to compare it with the row that follows
             key = last[:4] if len(rows) < MERGE_BATCH else (*last[:3], last.seq - 1)
             await asyncio.sleep(0)
         self._merged_at = now
 
     async def acknowledge(self, viewer: Viewer, conversation_id: int, up_to_id: int) -> Marked:
-        """All messages up to this one have reached the viewer. Raises NotFound."""
+        """Marks all messages up to this one as delivered to the viewer. Raises NotFound."""
         return await self._mark(viewer, conversation_id, up_to_id, _deliver)
 
     async def mark_read(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> Marked:
-        """All messages up to this one, or up to the newest for None, were read. Raises NotFound."""
+        """Marks all messages up to this one, or for None up to the newest, as read. Raises NotFound."""
         return await self._mark(viewer, conversation_id, up_to_id, _read)
 
     async def mark_unread(self, viewer: Viewer, conversation_id: int, from_id: int | None) -> Marked:
-        """This message and all after it are unread again to the viewer; None flags the conversation alone.
+        """Marks this message and all later ones as unread for the viewer; None only flags the conversation.
 
-        Others get no event: their receipts stay. Raises NotFound.
+        Other members get no event, and the receipts that they see do not change. Raises NotFound.
         """
         return await self._mark(viewer, conversation_id, from_id, _unread)
 
@@ -129,7 +131,7 @@ def _read(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int 
 
 def _unread(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int | None) -> None:
     seen = mine.seen_seq if seq is None else min(mine.seen_seq, seq - 1)
-    is_listed = mine.last_seq > mine.floor_seq  # nothing to come back to in an empty one
+    is_listed = mine.last_seq > mine.floor_seq  # an empty conversation is not flagged
     _see(tx, viewer_id, mine, seen, is_marked=is_listed)
 
 
@@ -145,7 +147,7 @@ def _see(
     is_marked: bool,
     has_moved: bool = False,
 ) -> None:
-    """Set what the viewer has seen, and count anew what they have not; their other devices get an event of a change."""
+    """Sets the viewer's seen position and recounts their unread messages; a change appends an event for the viewer."""
     after = message_id(mine.id, max(seen, mine.floor_seq))
     before = message_id(mine.id, mine.last_seq) + 1
     unread = tx.value(messages.COUNT_UNREAD, viewer=viewer_id, after=after, before=before)
@@ -156,10 +158,10 @@ def _see(
 
 
 def record_receipt(tx: WriteTransaction, viewer_id: int, conversation_id: int, seq: int, receipt: Receipt) -> None:
-    """Stores when a position moved, with an event for those who may learn of it now, and nobody else: an entry that is
-    left out later would still move a cursor.
+    """Stores the time at which a position moved, and appends an event for those who may see it now.
 
-    Who may know of it is asked again when it is delivered.
+    Nobody else gets an entry: one that delivery leaves out would still move their cursor. Delivery checks again who
+    may see it.
     """
     tx.run(receipts.PUT, conversation=conversation_id, user=viewer_id, kind=int(receipt), seq=seq, at=tx.at)
     learning = contacts.LEARNING_READ if receipt is Receipt.READ else contacts.LEARNING_DELIVERY

@@ -1,4 +1,4 @@
-"""Recipients: who of those addressed cannot be written to, and the rejection that the sender gets."""
+"""Recipients: which of them cannot receive a message, and the rejection that the sender gets."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ _REASONS = {
 def rejection_of(
     index: int, reference: Reference, person: Person | None, eligibility: Eligibility | None = None
 ) -> RecipientRejection | None:
-    """What stands in the way of one recipient; a plain function without effects, so that it can run twice.
+    """The rejection of one recipient, or None; has no side effects, so that it can run twice.
 
-    `eligibility` is that of the person alone, unless another is given.
+    Without `eligibility`, that of a direct message counts.
     """
     if person is None:
         return RecipientRejection(index, Reason.NOT_FOUND, not_found(reference))
@@ -31,7 +31,7 @@ def rejection_of(
 
 
 def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejection:
-    """In the words for what stands in the way."""
+    """The rejection, with reason and sentence, for this eligibility."""
     reason, detail = _REASONS[found]
     if found is Eligibility.NOT_ACCEPTING and person.is_unanswered:
         reason, detail = Reason.REQUEST_PENDING, "{name} has not yet answered your request."
@@ -41,14 +41,14 @@ def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejec
 def rejections_of(
     policy: Policy, viewer_id: int, references: Sequence[Reference], people: Sequence[Person | None], *, is_new: bool
 ) -> list[RecipientRejection]:
-    """Every offender, in the order in which they were named; `is_new` when the conversation is yet to be made."""
+    """All rejections, in the order of `references`; `is_new` if the conversation does not exist yet."""
     ids = {person.row.id for person in people if person}
     is_group = len(ids - {viewer_id}) > 1
     found = []
     for index, (reference, person) in enumerate(zip(references, people, strict=True)):
         eligibility = None
         if person is not None and person.row.id == viewer_id and len(ids) > 1:
-            detail = "You are part of the conversation anyway; leave yourself out of the recipients."
+            detail = "You are always part of the conversation; leave yourself out of the recipients."
             found.append(RecipientRejection(index, Reason.SELF, detail, viewer_id))
             continue
         if person is not None and is_group:

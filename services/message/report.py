@@ -1,4 +1,4 @@
-"""Reports: a message and what was said before it, as they were sent, for the operator, who reads nothing else."""
+"""Reports: copies of a message and the messages before it, as sent; the operator can read no other messages."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -30,7 +30,7 @@ MAX_COMMENT_LENGTH = 1000
 
 
 class ReportReason(IntEnum):
-    """What is wrong with it."""
+    """Why the message is reported."""
 
     SPAM = 0
     HARASSMENT = 1
@@ -42,7 +42,7 @@ class ReportReason(IntEnum):
 
 
 class ReportService:
-    """Takes reports; `./sotto report` lists and resolves them. The one who is reported is not told."""
+    """Accepts reports; `./sotto report` lists and resolves them. The reported person gets no event."""
 
     def __init__(self, database: GuardedDatabase, limits: Limits) -> None:
         self._database = database
@@ -52,11 +52,11 @@ class ReportService:
     async def report(
         self, viewer: Viewer, id_: int, reason: ReportReason, comment: str | None, preceding: int, *, block: bool
     ) -> int:
-        """Copies the message and up to `preceding` before it, as the viewer had them; returns the report's id.
+        """Copies the message and up to `preceding` earlier ones, as the viewer had them; returns the report's id.
 
-        With all former texts and files, and though they were deleted for everyone since, within the operator's window.
-        What is copied stays until the report is closed, whatever becomes of the messages. `block` blocks the sender as
-        well. Raises InvalidInput (one's own message, counts, comment), NotFound, RateLimited.
+        The copy includes all earlier texts and files, and messages that were deleted for everyone within the report
+        window. It stays until the report is closed, even if the messages are deleted. `block` also blocks the sender.
+        Raises InvalidInput (the viewer's own message, `preceding`, comment), NotFound, RateLimited.
         """
         viewer.check(Right.WRITE)
         if issues := self._issues_of(comment, preceding):
@@ -104,10 +104,10 @@ class ReportService:
 
 
 def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since: int) -> list[DeletedRow | MessageRow]:
-    """The message and those before it, oldest first, as they were for the viewer, who need not see them any more.
+    """The message and those before it, oldest first, as the viewer had them, even if they can no longer see them.
 
-    What was deleted for everyone at `since` or later is whole. Raises NotFound for what the viewer never had, and for
-    what is gone.
+    Messages that were deleted for everyone at `since` (ms) or later are complete. Raises NotFound if the viewer never
+    had the message, or if it no longer exists.
     """
     place = conversation_of(id_)
     mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([place]))
@@ -125,7 +125,7 @@ def _copy(tx: Transaction, report_id: int, rows: Sequence[DeletedRow | MessageRo
     ids = [row.id for row in rows]
     filenames = {id_: [each.filename for each in files] for id_, files in attachments.of_messages(tx, ids).items()}
     filenames |= {id_: [each.filename for each in files] for id_, files in deletions.files_of(tx, ids).items()}
-    present = set(tx.values(messages.PRESENT, ids=id_list(ids)))  # some of which the viewer may have lost to an edit
+    present = set(tx.values(messages.PRESENT, ids=id_list(ids)))  # an edit may have hidden some of them from the viewer
     for row in rows:
         tx.run(
             reports.PUT_MESSAGE,
@@ -141,9 +141,10 @@ def _copy(tx: Transaction, report_id: int, rows: Sequence[DeletedRow | MessageRo
 
 
 def resolve(tx: Transaction, report_id: int, resolution: str) -> None:
-    """Closes a report with what the operator did about it; its copies go, and with the next sweep what it had kept.
+    """Closes a report with the operator's resolution and deletes its copies of the messages.
 
-    Raises NotFound where no open one has this id.
+    The next sweep deletes the deleted messages that were retained only for this report. Raises NotFound if no open
+    report has this id.
     """
     if not tx.run(reports.RESOLVE, id=report_id, at=now_ms(), resolution=resolution):
         raise NotFound("There is no open report with this id.")

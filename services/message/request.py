@@ -1,4 +1,4 @@
-"""Message requests: a first message from outside of the audience waits until its recipient answers."""
+"""Message requests: a first message from outside the recipient's audience waits for the recipient's answer."""
 
 from models import conversation as conversations
 from models import member as members
@@ -17,26 +17,27 @@ from services.viewer import Viewer
 
 
 class RequestService:
-    """Answers requests; an event tells the sender of an acceptance, none of a refusal."""
+    """Answers requests. The sender gets an event if it is accepted, and none if it is declined."""
 
     def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
         self._database = database
         self._conversations = conversations
 
     async def accept(self, viewer: Viewer, conversation_id: int) -> ConversationView:
-        """From here on it is a conversation like any other; one that was declined can still be accepted.
+        """Turns the request into an ordinary conversation; a declined request can still be accepted.
 
-        In a group the viewer answers for themselves alone.
+        In a group the viewer answers only for themselves.
 
-        Raises NotFound, and Conflict where there is no request to answer.
+        Raises NotFound, and Conflict if there is no request to answer.
         """
         return await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
 
     async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> None:
-        """The conversation leaves the viewer's lists; who asked can neither write to them any more nor make a group.
+        """Removes the conversation from the viewer's lists.
 
-        In a group the others go on, and the viewer hears nothing more of it. `block` blocks who asked. Raises NotFound,
-        and Conflict where no request waits.
+        The requester can no longer write to the viewer or create a group with them. A group goes on without the
+        viewer, who gets no more messages or events from it. `block` also blocks the requester. Raises NotFound, and
+        Conflict if no request is pending.
         """
         await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
 
@@ -58,7 +59,7 @@ class RequestService:
 
 
 def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: tuple[RequestState, ...]) -> ConversationRow:
-    """The conversation, in which the viewer is asked."""
+    """Returns the conversation; raises NotFound, and Conflict if the viewer's request state is not one of `wanted`."""
     mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
     if mine is None:
         raise NotFound("There is no such conversation.")

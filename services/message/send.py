@@ -32,15 +32,15 @@ from services.viewer import Right, Viewer
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a send answers: the message, new or (a duplicate) the one that the first call stored."""
+    """The result of a send: the new message, or for a duplicate the one that the first call stored."""
 
     message_id: int
     was_duplicate: bool
-    view: MessageView | None  # None for a duplicate that its sender can no longer see
+    view: MessageView | None  # None for a duplicate that the sender can no longer see
 
 
 class SendService:
-    """The main job."""
+    """Sends messages."""
 
     def __init__(
         self,
@@ -60,12 +60,14 @@ class SendService:
     async def send(self, viewer: Viewer, draft: Draft) -> Sent:
         """Sends one message to one person, to the group of exactly these people, or into a conversation.
 
-        1. rate; 2. idempotency: a retry answers with the first result, even if blocked since; 3. input, all issues;
-        4. recipients, all offenders; 5. files, all offenders; 6. bytes into the storage; 7. one transaction that asks 2
-        and 4 again and then stores everything or nothing, the rows of the files among it; 8. after its commit, hints.
+        1. Counts the call against the rate. 2. Looks up the idempotency key: a retry gets the first result, even if
+        the sender has been blocked since. 3. Checks the input and reports all issues. 4. Checks the recipients and
+        reports all rejections. 5. Checks the files and reports all rejections. 6. Writes the bytes to the storage.
+        7. In one transaction, repeats 2 and 4, then stores everything, including the file rows, or nothing.
+        8. Publishes hints after the commit.
 
-        A crash before 7 leaves files without an owner, for the sweeper. One after 7 loses the answer: the sender asks
-        again with the same `clientMessageId` and gets it.
+        A crash before 7 leaves files without an owner, which the sweeper deletes. A crash after 7 loses the answer:
+        the sender repeats the call with the same `clientMessageId` and gets it.
         """
         written = await self._send(viewer, draft)
         outcome = written.outcomes[0]
@@ -75,8 +77,8 @@ class SendService:
     async def send_to_each(self, viewer: Viewer, draft: Draft) -> list[Outcome]:
         """Sends the same content to each person separately, in their direct conversations; see `send` for the steps.
 
-        A recipient who cannot be written to is an outcome of their own and does not keep the others from getting the
-        message. Somebody named twice gets one message, which both outcomes show.
+        A rejected recipient gets an outcome with the rejection; the others still get the message. A person who is
+        named twice gets one message, which both outcomes contain.
         """
         return (await self._send(viewer, replace(draft, users_path=("recipients",)), is_for_each=True)).outcomes
 
@@ -96,14 +98,14 @@ class SendService:
         return written
 
     def _check(self, tx: Transaction, viewer_id: int, draft: Draft, is_for_each: bool) -> SendChecks | Written:
-        """All that can be refused before a byte is stored, in the order of `send`; or what the first call answered.
+        """Makes the checks that precede storing bytes, in the order of `send`; or returns the first call's result.
 
         Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
         """
         checks = SendChecks(
             self._users, viewer_id, draft, resolve_files(tx, viewer_id, draft.files), is_for_each=is_for_each
         )
-        # More people than can be named were never sent to under any key: they are not looked up.
+        # A list longer than the limit was never stored under any key, so it is not looked up.
         if len(draft.users or ()) <= self._limits.max_recipients and (replay := checks.find_replay(tx)) is not None:
             return self._with_views(tx, viewer_id, replay)
         check_draft(draft, checks.kind, self._limits)
@@ -111,7 +113,7 @@ class SendService:
         return checks
 
     def _store(self, tx: WriteTransaction, checks: SendChecks, files: StoredFiles) -> Written:
-        """Stores everything or nothing; inside `Database.write` block and send are ordered by the same lock."""
+        """Stores everything or nothing; runs inside `Database.write`, whose lock orders sends and blocks."""
         if (replay := checks.find_replay(tx)) is not None:
             return self._with_views(tx, checks.viewer_id, replace(replay, unused_keys=files.new_keys))
         recipients = checks.get_recipients(tx)
@@ -127,19 +129,19 @@ class SendService:
         unused = self._files.attach(
             tx, checks.viewer_id, list(sent.values()), files, are_as_files=checks.draft.is_as_file
         )
-        if checks.key and sent:  # a refusal of all leaves no row
+        if checks.key and sent:  # no row if every recipient was rejected
             result = orjson.dumps([each.to_json() for each in outcomes]).decode()
             hash_ = checks.request_hash(recipients.people)
             tx.run(idempotency.PUT, key=checks.key, user=checks.viewer_id, request_hash=hash_, result=result, at=tx.at)
         return self._with_views(tx, checks.viewer_id, Written(outcomes, unused_keys=unused))
 
     def _with_views(self, tx: Transaction, viewer_id: int, written: Written) -> Written:
-        """The answer is loaded where the message is stored: a read after the commit could fail, and deny it."""
+        """Loads the answer in the same transaction: a read after the commit could fail although the send succeeded."""
         return replace(written, views=self._messages.load_visible(tx, viewer_id, written.message_ids))
 
 
 def _conversation_with(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> int:
-    """Found or made by its unique key; all of a new one's members get an event of it."""
+    """Finds or creates the conversation by its unique key; all members of a new one get an event."""
     conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, tx.at, checks.viewer_id, to.asked)
     if is_new:
         tx.events.append(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
@@ -147,7 +149,7 @@ def _conversation_with(tx: WriteTransaction, checks: SendChecks, to: Addressees)
 
 
 def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> int:
-    """The message, everybody's positions, one event for each member, the job for the search index."""
+    """Stores the message, all members' positions, one event per member and the job for the search index."""
     draft, sender_id = checks.draft, checks.viewer_id
     conversation_id = to.conversation_id or _conversation_with(tx, checks, to)
     seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
@@ -165,7 +167,7 @@ def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> in
         client_message_id=draft.client_message_id,
         metadata=draft.metadata_json,
     )
-    # In a group whoever has blocked the sender never gets the message, not even once the block is lifted.
+    # In a group a member who has blocked the sender never gets the message, even after unblocking them.
     blockers = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
     for user_id in blockers:
         tx.run(hidden.PUT, user=user_id, message=id_)
@@ -182,7 +184,7 @@ def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> in
 def _advance(
     tx: WriteTransaction, conversation_id: int, sender_id: int, seq: int, to: Addressees, unreached: frozenset[int]
 ) -> None:
-    """Whoever writes has read what was there before, and answers a request by it."""
+    """Moves the members' positions. Sending marks all earlier messages as read and accepts a pending request."""
     if accept(tx, sender_id, conversation_id, is_group=to.is_group):
         tx.events.append(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
     if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=tx.at):

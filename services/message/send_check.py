@@ -1,4 +1,4 @@
-"""The checks of a send: what is asked early, for a quick refusal, and again in the transaction that stores it."""
+"""The checks of a send: made early, for a quick refusal, and again in the transaction that stores the message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,26 +25,26 @@ from services.person.policy import Eligibility
 from services.person.user import Person, Reference, ReferenceKind, UserService
 from services.rejection import RecipientRejection, RecipientRejectionReason
 
-_KEY_OF_EACH = "each\x1f"  # no printable clientMessageId begins so: the two mutations have keys of their own
+_KEY_OF_EACH = "each\x1f"  # no valid clientMessageId starts with this, so the keys of the two mutations differ
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one recipient of `send_to_each`; exactly one of the two is set."""
+    """The result for one recipient of `send_to_each`; exactly one of `message_id` and `rejection` is set."""
 
     index: int
     message_id: int | None = None
     rejection: RecipientRejection | None = None
 
     def to_json(self) -> list[object]:
-        """What is stored under an idempotency key."""
+        """The form stored under an idempotency key."""
         rejection = self.rejection
         parts = None if rejection is None else [rejection.reason.value, rejection.detail, rejection.user_id]
         return [self.index, self.message_id, parts]
 
     @classmethod
     def from_json(cls, stored: list[Any]) -> "Outcome":
-        """The opposite of `to_json`."""
+        """The inverse of `to_json`."""
         index, message_id, parts = stored
         if parts is None:
             return cls(index, message_id)
@@ -54,10 +54,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Addressees:
-    """The members of the conversation that a message goes to, the viewer among them; its id where it is there yet.
+    """All members of the conversation that a message goes to, including the viewer; its id if it already exists.
 
-    A new conversation waits for the answer of those who are `asked`. Those in `withheld` are members of a group to whom
-    its messages do not come now.
+    Members in `asked` get a new conversation as a request. Members in `withheld` do not get the group's messages now.
     """
 
     member_ids: frozenset[int]
@@ -69,9 +68,9 @@ class Addressees:
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Where a send goes: to one conversation, or to each person, or why one of these gets nothing.
+    """The targets of a send: one conversation, or each person separately; a rejection for a person who gets nothing.
 
-    `people` are those whom the draft names, in order.
+    `people` are the people that the draft names, in order.
     """
 
     people: Sequence[Person | None]
@@ -80,24 +79,23 @@ class Recipients:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a send has stored, or what the first call under its key had."""
+    """What a send has stored, or the result of the first call with its key."""
 
     outcomes: list[Outcome]
     was_duplicate: bool = False
-    unused_keys: Sequence[str] = ()  # of bytes that were stored for it, and that no row needs
+    unused_keys: Sequence[str] = ()  # of bytes stored for this send that no row refers to
     views: Mapping[int, MessageView] = field(default_factory=dict)
 
     @property
     def message_ids(self) -> list[int]:
-        """The messages that there are now."""
+        """The ids of the messages that were stored."""
         return [outcome.message_id for outcome in self.outcomes if outcome.message_id is not None]
 
 
 class SendChecks:
-    """What a viewer wants to send, and the questions to the database that come before it; `is_for_each` separately to
-    each of the people.
+    """What a viewer wants to send, and the checks against the database; `is_for_each` sends to each person separately.
 
-    They are asked twice: early, for a quick refusal, and in the transaction that stores it, where the answer counts.
+    The checks run twice: early, for a quick refusal, and in the transaction that stores the message, which decides.
     """
 
     def __init__(
@@ -109,23 +107,23 @@ class SendChecks:
         self.files = files
         self._is_for_each = is_for_each
         self.kind = draft.kind_with(files)  # what the message will be
-        # As they came: a picture is cleaned later, and a retry brings the same bytes as the first call.
+        # The hashes of the received bytes: pictures are cleaned later, and a retry sends the same bytes again.
         self._contents = [(file.filename, file.sha256) for file in files]
 
     @property
     def key(self) -> str | None:
-        """The idempotency key; None where the client gave none that could have been stored."""
+        """The idempotency key; None if the client gave none, or an invalid one, which is never stored."""
         key = self.draft.client_message_id
         if not key or len(key) > 1024 or not key.isprintable():
             return None
         return _KEY_OF_EACH + key if self._is_for_each else key
 
     def request_hash(self, people: Sequence[Person | None]) -> bytes:
-        """What makes a repeated request the same; see `Draft.request_hash`."""
+        """The hash by which a retry is recognized; see `Draft.request_hash`."""
         return self.draft.request_hash(people, self._contents)
 
     def find_replay(self, tx: Transaction) -> Written | None:
-        """What the first call under this key answered; raises IdempotencyConflict where it asked for something else."""
+        """The result of the first call with this key; raises IdempotencyConflict if its request was different."""
         row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id) if self.key else None
         if row is None:
             return None
@@ -136,10 +134,10 @@ class SendChecks:
         return Written(outcomes, was_duplicate=True)
 
     def get_recipients(self, tx: Transaction) -> Recipients:
-        """Who will get the message, or each message.
+        """The recipients of the message, or of each message.
 
-        Raises NotFound for a conversation, or a message to reply to, that the viewer cannot see; RecipientsRejected,
-        but of a send to each, where a rejection is the outcome of one of them.
+        Raises NotFound if the viewer cannot see the conversation or the message to reply to. Raises RecipientsRejected,
+        except for a send to each, where a rejection is that recipient's outcome.
         """
         people = self._resolve(tx)
         if self._is_for_each:
@@ -152,7 +150,7 @@ class SendChecks:
         return self._users.resolve(tx, self.viewer_id, self.draft.users or ())
 
     def _check_each(self, people: Sequence[Person | None]) -> list[Addressees | RecipientRejection]:
-        """Somebody who was named twice has equal addressees, which get one message."""
+        """A person who is named twice has equal targets, which get one message."""
         named = zip(self.draft.users or (), people, strict=True)
         return [self._target_of(index, reference, person) for index, (reference, person) in enumerate(named)]
 
@@ -170,7 +168,7 @@ class SendChecks:
         rows = members.members_of(tx, [mine.id])[mine.id]
         found = frozenset(each.user_id for each in rows)
         is_group = mine.kind == ConversationKind.GROUP
-        if not is_group:  # in a group a block does not silence the others
+        if not is_group:  # in a group a block does not stop messages to the others
             self._check_peer(tx, found)
         self._check_reply(tx, mine.id)
         withheld = self._withheld(tx, rows) if is_group else frozenset[int]()
@@ -194,14 +192,14 @@ class SendChecks:
         return Addressees(ids, conversation_id, asked, is_group=is_group)
 
     def _is_asked(self, person: Person, *, is_group: bool) -> bool:
-        """Whether a first message has to wait for this person's answer."""
+        """Whether a first message to this person is a request."""
         eligibility = person.eligibility
         if is_group:
             eligibility = self._users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
         return eligibility is Eligibility.ALLOWED_AS_REQUEST
 
     def _withheld(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int] = ()) -> frozenset[int]:
-        """Of a group; raises RecipientsRejected where the message would come to nobody, until somebody agrees to it."""
+        """The group's members who do not get its messages now; raises RecipientsRejected if no other member does."""
         policy = self._users.policy
         if policy.for_each_send:
             self._check_audiences(tx, rows, named)
@@ -221,9 +219,10 @@ class SendChecks:
             raise RecipientsRejected([rejection])
 
     def _check_audiences(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int]) -> None:
-        """Of each member of a group, where the operator wants them asked for every message; raises RecipientsRejected.
+        """Checks each member's audience in a group, if the operator wants it for every message.
 
-        Who was asked has answered for it. Offenders come with their places among the `named`, or in the order of ids.
+        Members who joined by a request are not checked: they answer the request. Raises RecipientsRejected with each
+        member's index in `named`, or in the order of ids without it.
         """
         asked = [row.user_id for row in rows if row.request_state == RequestState.NONE]
         people = self._users.load(tx, self.viewer_id, sorted({*asked} - {self.viewer_id}))

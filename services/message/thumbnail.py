@@ -1,4 +1,4 @@
-"""Thumbnails: made after the send, by a job that survives a restart, with an event when they are there."""
+"""Thumbnails: made after the send by a job that survives a restart; an event follows when they are ready."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -24,7 +24,7 @@ log = structlog.get_logger("sotto.thumbnail")
 
 
 class Thumbnailer:
-    """One message after another; what fails is FAILED, and the picture itself is as good as before."""
+    """Makes thumbnails, one message after another; one that cannot be made is FAILED, and the picture stays usable."""
 
     def __init__(self, database: GuardedDatabase, storage: Storage, pictures: PictureDecoder) -> None:
         self._database = database
@@ -32,26 +32,26 @@ class Thumbnailer:
         self._pictures = pictures
 
     async def work(self) -> None:
-        """Makes what waits. A storage that fails, or a busy server, is tried again: the job is deleted last."""
+        """Runs the pending jobs. A job is deleted last, so it is retried if the storage fails or the server is busy."""
         kind = int(JobKind.MAKE_THUMBNAILS)
         while waiting := await self._database.read(lambda tx: tx.all(job.NEXT, kind=kind, count=10)):
             for n, message_id in waiting:
                 try:
                     await self._make(n, message_id)
                 except (SottoError, StorageError, OSError):
-                    raise  # for a while
-                except Exception as error:  # noqa: BLE001 - or one message would hold up all the others for ever
+                    raise  # temporary: the next round retries
+                except Exception as error:  # noqa: BLE001 - one message must not stop all the others
                     log.warning("thumbnails failed", causes=causes_of(error))
                     await self._give_up(n, message_id)
 
     async def _make(self, n: int, message_id: int) -> None:
-        """1. bytes of the thumbnails; 2. rows, events and the end of the job, together."""
+        """1. Stores the bytes of the thumbnails. 2. In one transaction, stores rows and events and deletes the job."""
         files = await self._database.read(lambda tx: attachments.of_messages(tx, [message_id]).get(message_id, []))
         made: list[tuple[AttachmentRow, SmallPicture | None, str | None]] = []
         for row in files:
             if row.state == FileState.PROCESSING:
                 small = await self._shrink(row)
-                made.append((row, small, None if small is None else await self._keep(small)))
+                made.append((row, small, None if small is None else await self._store_bytes(small)))
         for key in await self._database.write(_store, n, message_id, made):
             await self._storage.delete(key)
 
@@ -61,7 +61,7 @@ class Thumbnailer:
         await self._database.write(_store, n, message_id, failed)
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
-        """From a copy on the local disk, wherever the bytes are."""
+        """Copies the bytes to the local disk first, whatever the storage is; returns None if they are no picture."""
         temp_file = await self._storage.create_temp()
         try:
             await self._copy(row, temp_file)
@@ -78,7 +78,7 @@ class Thumbnailer:
                 await temp_file.write(chunk)
         await temp_file.finish()
 
-    async def _keep(self, small: SmallPicture) -> str:
+    async def _store_bytes(self, small: SmallPicture) -> str:
         temp_file = await self._storage.create_temp()
         try:
             await temp_file.write(small.content)
@@ -94,7 +94,7 @@ def _store(
     message_id: int,
     made: Sequence[tuple[AttachmentRow, SmallPicture | None, str | None]],
 ) -> list[str]:
-    """Returns the keys of thumbnails whose message is gone meanwhile."""
+    """Returns the keys of thumbnails whose message has been deleted since."""
     unused: list[str] = []
     is_there = False
     for row, small, key in made:
