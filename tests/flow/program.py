@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,8 +36,9 @@ class ForkedProcess:
         return self._end.result() if self._end.done() else None
 
     def send_signal(self, number: int) -> None:
-        """To be called before its end."""
-        os.kill(self._pid, number)
+        """Does nothing after its end, of which the event loop may not have heard yet."""
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
