@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from aiohttp.web_app import _cached_build_middleware  # holds the last 1,024 applications, with all that they hold
 
 from services.file import picture
 from tests.flow import client, program
@@ -36,6 +37,7 @@ def recorder() -> Iterator[Recorder]:
     _recorder.lines.clear()
     client.LOGS.clear()
     yield _recorder
+    _cached_build_middleware.cache_clear()
     leaks = leaks_in(b"\n".join([*_recorder.lines, *client.LOGS]))
     if leaks:
         pytest.fail("Logged in this test:\n" + "\n".join(line.decode(errors="replace") for line in leaks))
