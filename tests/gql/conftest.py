@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from gql.wire.view import View
@@ -22,6 +23,7 @@ from server.app import build_app
 from server.setting.settings import Settings, load_settings
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.person.user import get_id
 from services.service import Services
 from storage.local import LocalStorage
 from tests.stored import rows_of
@@ -56,12 +58,12 @@ class Site:
         return f"{self.url}/graphql"
 
     async def token_of(self, username: str) -> str:
-        """Makes somebody, signed in."""
+        """Signs somebody in, and makes them before if need be."""
 
         def put(tx: Transaction) -> str:
             user_id = users.put(tx, username, display_name=username.title(), password_hash=None)
+            user_id = user_id or get_id(tx, username)
             token = f"sot_{secrets.token_urlsafe(32)}"
-            assert user_id is not None
             sessions.put(tx, user_id, hashlib.sha256(token.encode()).digest(), now_ms() + 86_400_000 * 30)
             return token
 
@@ -126,4 +128,19 @@ async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
         send_rate_per_minute=0, subscription_rate_per_minute=0, search_rate_per_minute=0, max_subscriptions=0
     )
     async with site_in(tmp_path, settings, limits) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def module_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """One for all tests of a module, on whose loop they run: for long tables of what is refused and leaves nothing."""
+    folder = tmp_path_factory.mktemp("site")
+    limits = Limits(
+        send_rate_per_minute=0,
+        cost_rate_per_minute=0,
+        anonymous_cost_rate_per_minute=0,
+        subscription_rate_per_minute=0,
+        max_request_messages=1_000,
+    )
+    async with site_in(folder, settings_in(folder), limits) as found:
         yield found

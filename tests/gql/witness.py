@@ -64,6 +64,7 @@ async def is_usable(socket: Wire) -> bool:
 async def undisturbed(site: Site, caplog: pytest.LogCaptureFixture) -> AsyncIterator[str]:
     """Gives the token of somebody; afterwards asserts that nobody else noticed what was done with it."""
     token, other = await site.token_of("alice"), await site.token_of("bob")
+    await listeners(site, 0)  # the witness of the test before may still be on its way out
     async with wire(site.graphql, token=other) as witness:
         witness.send(subscribe(HEAR, "live"))
         await listeners(site, 1)

@@ -81,15 +81,16 @@ BROKEN: dict[str, tuple[bytes, int]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", BROKEN)
 async def test_a_broken_frame_closes_with_the_code_of_the_rfc(
-    site: Site, caplog: pytest.LogCaptureFixture, name: str
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """RFC 6455 §7.4.1, never 1006; its subscription ends with it."""
     sent, code = BROKEN[name]
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR))
-        await listeners(site, 2)
+        await listeners(module_site, 2)
         socket.writer.write(sent)
 
         assert await socket.closing() == code
@@ -115,10 +116,11 @@ WHOLE: dict[str, bytes] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", WHOLE)
-async def test_a_message_may_come_in_any_frames(site: Site, caplog: pytest.LogCaptureFixture, name: str) -> None:
+async def test_a_message_may_come_in_any_frames(module_site: Site, caplog: pytest.LogCaptureFixture, name: str) -> None:
     """RFC 6455 §5.4: fragments have no meaning, and control frames may stand between them."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(WHOLE[name])
 
         assert await socket.read() == (TEXT, b'{"type":"pong"}')
@@ -139,12 +141,13 @@ async def test_a_frame_may_come_byte_by_byte(site: Site, caplog: pytest.LogCaptu
         assert await socket.closing() == 1002
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("payload", [b"", b"x", b"\xff" * 125])
 async def test_a_ping_of_the_rfc_brings_its_payload_back(
-    site: Site, caplog: pytest.LogCaptureFixture, payload: bytes
+    module_site: Site, caplog: pytest.LogCaptureFixture, payload: bytes
 ) -> None:
     """RFC 6455 §5.5.3, before connection_init as well."""
-    async with undisturbed(site, caplog), wire(site.graphql, init=False) as socket:
+    async with undisturbed(module_site, caplog), wire(module_site.graphql, init=False) as socket:
         socket.writer.write(frame(payload, PING))
 
         assert await socket.read() == (PONG, payload)
@@ -173,20 +176,24 @@ async def test_others_have_their_turn_between_the_frames_of_a_burst(site: Site, 
     assert rounds >= 2_000 // 64
 
 
-async def test_a_thousand_messages_at_once_are_all_answered(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_thousand_messages_at_once_are_all_answered(
+    module_site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     """They arrive in one piece."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(frame(SAYS_PING) * 1_000)
 
         assert [await socket.message() for _ in range(1_000)] == [{"type": "pong"}] * 1_000
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("sent", [closes(1000), closes(1001, "tschüß".encode()), closes(4999), frame(b"", CLOSE)])
 async def test_a_close_is_answered_and_nothing_after_it_is_read(
-    site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
+    module_site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
     """RFC 6455 §5.5.1, and then the server hangs up."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(sent + frame(SAYS_PING))
 
         assert await socket.read() == (CLOSE, b"\x03\xe8")
@@ -224,18 +231,19 @@ async def test_the_log_has_the_code_that_closed_the_socket(site: Site, sent: byt
     assert [(type(each), each) for each in found] == [(int, code)]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("sent", [b"", b"\x81", frame(b"x" * 100)[:50], frame(b"{", fin=False), frame(b"x" * MIB)[:-1]])
 async def test_a_connection_lost_within_a_frame_leaves_nothing(
-    site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
+    module_site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
     """No line in the log, no listener."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR))
-        await listeners(site, 2)
+        await listeners(module_site, 2)
         socket.writer.write(sent)
         socket.abort()
 
-        await listeners(site, 1)
+        await listeners(module_site, 1)
 
 
 async def test_a_client_that_speaks_on_still_learns_why_it_was_closed(

@@ -157,53 +157,62 @@ def errors_in(logs: list[MutableMapping[str, Any]], caplog: pytest.LogCaptureFix
     return [*ours, *(record for record in caplog.records if record.levelno >= logging.ERROR)]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
 async def test_headers_that_contradict_or_mean_nothing_are_refused(
-    site: Site, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]]
+    module_site: Site, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]]
 ) -> None:
     """RFC 9110: doubled, foreign, endless; 400, 401, 406 or 415, and one error with a code."""
-    before = await site.stored()
+    before = await module_site.stored()
     with capture_logs() as logs:
-        async with site.http.post(site.graphql, data=GOOD, headers=headers) as response:
+        async with module_site.http.post(module_site.graphql, data=GOOD, headers=headers) as response:
             status, answer = response.status, json.loads(await response.read())
 
     assert status in {400, 401, 406, 415}
     assert code_of(answer) in {"BAD_REQUEST", "UNAUTHENTICATED"}
     assert errors_in(logs, caplog) == []
-    assert await site.stored() == before
-    assert (await site.post(TYPENAME))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post(TYPENAME))[0] == 200
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("method", "parameters", "statuses"), PARAMETERS, ids=range(len(PARAMETERS)))
 async def test_parameters_of_a_url_are_read_as_strictly_as_a_body(
-    site: Site, caplog: pytest.LogCaptureFixture, method: str, parameters: list[tuple[str, str]], statuses: set[int]
+    module_site: Site,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    parameters: list[tuple[str, str]],
+    statuses: set[int],
 ) -> None:
     """GraphQL over HTTP, GET: one of each, strict JSON, queries only; any other method is named as such."""
-    before = await site.stored()
+    before = await module_site.stored()
     headers = {"Accept": "application/graphql-response+json"}
     with capture_logs() as logs:
-        async with site.http.request(method, site.graphql, params=parameters, headers=headers) as response:
+        async with module_site.http.request(
+            method, module_site.graphql, params=parameters, headers=headers
+        ) as response:
             status, answer = response.status, json.loads(await response.read())
 
     assert status in statuses, answer
     codes = {"BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX"}
     assert code_of(answer) in codes | {"PERSISTED_QUERY_NOT_SUPPORTED"}
     assert errors_in(logs, caplog) == []
-    assert await site.stored() == before
-    assert (await site.post(TYPENAME))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post(TYPENAME))[0] == 200
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("body", "headers"), BODIES, ids=range(len(BODIES)))
 async def test_what_is_malformed_gets_a_clear_answer(
-    site: Site, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str]
+    module_site: Site, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str]
 ) -> None:
     """A 400-class status, one JSON error with a code, no traceback, nothing stored; the server lives on."""
-    before = await site.stored()
+    before = await module_site.stored()
     with capture_logs() as logs:
-        status, answer = await site.post(data=body, headers=headers)
+        status, answer = await module_site.post(data=body, headers=headers)
 
     assert 400 <= status < 500
     assert code_of(answer) in {"BAD_REQUEST", "PAYLOAD_TOO_LARGE", "UNAUTHENTICATED", "GRAPHQL_PARSE_FAILED"}
     assert errors_in(logs, caplog) == []
-    assert await site.stored() == before
-    assert (await site.post(TYPENAME))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post(TYPENAME))[0] == 200

@@ -217,23 +217,24 @@ LAST = GOOD.rindex(b"--")  # only the two dashes behind it end the body, and nee
 REFUSED += [pytest.param(GOOD[:cut], MULTIPART, id=f"cut at {cut}") for cut in CUTS if cut <= LAST]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("data", "headers"), REFUSED)
 async def test_what_is_broken_is_refused_with_one_error(
-    site: Site, caplog: pytest.LogCaptureFixture, data: bytes, headers: dict[str, str]
+    module_site: Site, caplog: pytest.LogCaptureFixture, data: bytes, headers: dict[str, str]
 ) -> None:
     """GraphQL multipart request specification, RFC 7578, RFC 2046: 4xx, one code, and not a file that is kept."""
-    alice = await site.token_of("alice")
-    await site.token_of("bob")
-    before = await site.stored()
+    alice = await module_site.token_of("alice")
+    await module_site.token_of("bob")
+    before = await module_site.stored()
 
     with capture_logs() as logs:
-        status, answer = await site.post(token=alice, data=data, headers=headers)
+        status, answer = await module_site.post(token=alice, data=data, headers=headers)
 
     assert 400 <= status < 500, answer
     assert "data" not in answer
     (error,) = answer["errors"]
     assert error["extensions"]["code"] in {"BAD_MULTIPART", "BAD_REQUEST", "PAYLOAD_TOO_LARGE"}
     assert errors_in(logs, caplog) == []
-    assert await site.stored() == before
-    status, answer = await site.post(token=alice, data=GOOD, headers=MULTIPART)
+    assert await module_site.stored() == before
+    status, answer = await module_site.post(token=alice, data=GOOD, headers=MULTIPART)
     assert answer["data"]["sendPrivateMessage"]["__typename"] == "SendPrivateMessageSuccess"

@@ -40,13 +40,14 @@ GOOD: dict[str, Headers] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", GOOD)
 async def test_a_handshake_that_is_right_opens_a_socket(
-    site: Site, caplog: pytest.LogCaptureFixture, name: str
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Without an Origin too: that is no browser. Never compressed."""
-    async with undisturbed(site, caplog) as token:
-        socket = await shaken(site, request(GOOD[name]))
+    async with undisturbed(module_site, caplog) as token:
+        socket = await shaken(module_site, request(GOOD[name]))
         head = socket.head.lower()
         await socket.init(token)
         socket.abort()
@@ -57,16 +58,17 @@ async def test_a_handshake_that_is_right_opens_a_socket(
     assert "sec-websocket-extensions" not in head
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "offered",
     [None, "", "x", 'x"y', "graphql-ws", "GraphQL-Transport-WS", "graphql-transport-ws2", "\udce9", "x," * 2_000],
 )
 async def test_without_our_protocol_a_socket_closes_with_4406(
-    site: Site, caplog: pytest.LogCaptureFixture, offered: str | None
+    module_site: Site, caplog: pytest.LogCaptureFixture, offered: str | None
 ) -> None:
     """None, unknown or only the legacy one, which has no time-out; and what was offered is not logged."""
-    async with undisturbed(site, caplog):
-        socket = await shaken(site, request({PROTOCOL: offered}))
+    async with undisturbed(module_site, caplog):
+        socket = await shaken(module_site, request({PROTOCOL: offered}))
         found = await socket.read()
         socket.abort()
 
@@ -124,14 +126,15 @@ REFUSED: dict[str, tuple[int, Headers]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_handshake_that_is_wrong_gets_one_json_error(
-    site: Site, caplog: pytest.LogCaptureFixture, name: str
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """403 for a page of a foreign origin; 426 names the version (RFC 6455 §4.4); never 500, nothing in the log."""
     status, headers = REFUSED[name]
-    async with undisturbed(site, caplog):
-        socket = await shaken(site, request(headers))
+    async with undisturbed(module_site, caplog):
+        socket = await shaken(module_site, request(headers))
         body = await socket.body()
         socket.abort()
 
@@ -153,14 +156,15 @@ IGNORED: dict[str, tuple[int, bytes]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", IGNORED)
 async def test_where_there_can_be_no_socket_the_header_is_ignored(
-    site: Site, caplog: pytest.LogCaptureFixture, name: str
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """RFC 9110 §7.8: not with HTTP/1.0, and only a GET may become a socket; it is a request like any other."""
     status, handshake = IGNORED[name]
-    async with undisturbed(site, caplog):
-        socket = await shaken(site, handshake)
+    async with undisturbed(module_site, caplog):
+        socket = await shaken(module_site, handshake)
         body = await socket.body()
         socket.abort()
 
@@ -168,22 +172,26 @@ async def test_where_there_can_be_no_socket_the_header_is_ignored(
     assert [error["extensions"]["code"] for error in body["errors"]] == ["BAD_REQUEST"]
 
 
-async def test_a_post_that_offers_a_socket_is_answered_as_a_post(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_post_that_offers_a_socket_is_answered_as_a_post(
+    module_site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     """With its body; some clients send the header with everything."""
     body = b'{"query": "{ __typename }"}'
     headers: Headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    async with undisturbed(site, caplog):
-        socket = await shaken(site, request(headers, "POST /graphql HTTP/1.1") + body)
+    async with undisturbed(module_site, caplog):
+        socket = await shaken(module_site, request(headers, "POST /graphql HTTP/1.1") + body)
         answer = await socket.body()
         socket.abort()
 
     assert (socket.status, answer) == (200, {"data": {"__typename": "Query"}})
 
 
-async def test_a_message_may_come_with_the_handshake(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_message_may_come_with_the_handshake(module_site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """In one piece, before the answer."""
-    async with undisturbed(site, caplog):
-        socket = await shaken(site, request() + frame(b'{"type": "ping"}'))
+    async with undisturbed(module_site, caplog):
+        socket = await shaken(module_site, request() + frame(b'{"type": "ping"}'))
         answer = await socket.message()
         socket.abort()
 

@@ -68,15 +68,19 @@ MALFORMED: dict[str, object] = {
 }  # fmt: skip
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", [*UNREADABLE, *MALFORMED])
-async def test_a_malformed_message_closes_with_4400(site: Site, caplog: pytest.LogCaptureFixture, name: str) -> None:
+async def test_a_malformed_message_closes_with_4400(
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     """Never 1006, nothing in the log, nobody else disturbed: the client learns what was wrong."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send({**UNREADABLE, **MALFORMED}[name])
 
         assert await socket.closing() == 4400
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
@@ -98,19 +102,20 @@ async def test_a_malformed_message_closes_with_4400(site: Site, caplog: pytest.L
     ],
 )
 async def test_a_handshake_of_the_protocol_has_its_codes(
-    site: Site, caplog: pytest.LogCaptureFixture, sent: list[object], code: int
+    module_site: Site, caplog: pytest.LogCaptureFixture, sent: list[object], code: int
 ) -> None:
     """4401 before the acknowledgement and for bad credentials, 4429 for a second connection_init."""
-    async with undisturbed(site, caplog), wire(site.graphql, init=False) as socket:
+    async with undisturbed(module_site, caplog), wire(module_site.graphql, init=False) as socket:
         for each in sent:
             socket.send(each)
 
         assert await socket.closing() == code
 
 
-async def test_an_id_in_use_closes_with_4409(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_id_in_use_closes_with_4409(module_site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """The reason names the id, cut to what a control frame holds."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         for _ in range(2):
             socket.send(subscribe(HEAR, "😀" * 128))
 
@@ -137,13 +142,14 @@ REFUSED: dict[str, tuple[object, str]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_wrong_operation_gets_an_error_and_the_socket_goes_on(
-    site: Site, caplog: pytest.LogCaptureFixture, name: str
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Under its own id; another subscription on the same socket stays."""
     sent, code = REFUSED[name]
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR, "live"))
         socket.send(sent)
         answer = await socket.message()
@@ -151,9 +157,10 @@ async def test_a_wrong_operation_gets_an_error_and_the_socket_goes_on(
         assert (answer["id"], answer["type"]) == ("1", "error")
         assert [error["extensions"]["code"] for error in answer["payload"]] == [code]
         assert await is_usable(socket)
-        assert site.services.pubsub.listeners() == 2  # type: ignore[attr-defined]
+        assert module_site.services.pubsub.listeners() == 2  # type: ignore[attr-defined]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
@@ -165,10 +172,10 @@ async def test_a_wrong_operation_gets_an_error_and_the_socket_goes_on(
     ],
 )
 async def test_variables_that_do_not_fit_are_a_result_without_data(
-    site: Site, caplog: pytest.LogCaptureFixture, query: str, variables: object
+    module_site: Site, caplog: pytest.LogCaptureFixture, query: str, variables: object
 ) -> None:
     """As over HTTP (GraphQL §7.1): nothing was executed."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(query, variables=variables))
         answer, done = await socket.message(), await socket.message()
 
@@ -210,26 +217,30 @@ FINE: dict[str, tuple[object, object]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", FINE)
-async def test_what_is_odd_but_allowed_is_answered(site: Site, caplog: pytest.LogCaptureFixture, name: str) -> None:
+async def test_what_is_odd_but_allowed_is_answered(
+    module_site: Site, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     """The bounds hold from both sides: RFC 8259 where it speaks, the protocol where that does."""
     sent, answer = FINE[name]
-    async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(sent)
 
         assert await socket.message() == answer
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "sent",
     [{"type": "complete", "id": "never"}, {"type": "pong"}, {"type": "pong", "payload": {"a": [1]}}],
     ids=json.dumps,
 )
 async def test_what_needs_no_answer_gets_none(
-    site: Site, caplog: pytest.LogCaptureFixture, sent: dict[str, object]
+    module_site: Site, caplog: pytest.LogCaptureFixture, sent: dict[str, object]
 ) -> None:
     """A `complete` may cross with the server's own; a pong may come unasked. Also before connection_init."""
-    async with undisturbed(site, caplog) as token, wire(site.graphql, init=False) as socket:
+    async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, init=False) as socket:
         socket.send(sent)
         await socket.init(token)
         socket.send(sent)
