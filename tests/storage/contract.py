@@ -313,5 +313,5 @@ class StorageContract:
         assert await storage.direct_uploads.size_of(7) is None
         with pytest.raises(StorageNotFound):
             await anext(storage.direct_uploads.read(7, len(LONG)))
-        with pytest.raises(StorageFailed, match="another size"):
+        with pytest.raises(StorageFailed, match="a different size"):
             await anext(storage.direct_uploads.read(8, 1))
