@@ -1,6 +1,6 @@
 """Files: received with a request or uploaded before, stored, and given out again to whoever may see their message."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 
 from models import attachment as attachments
@@ -124,7 +124,9 @@ class AttachmentService:
         if not files.upload_ids or not message_ids:
             return files.new_keys
         if files.new_rows:
-            check_quota(tx, owner_id, [row.byte_size for row in files.new_rows], self._limits.quota_bytes)
+            places = {id_: index for index, id_ in enumerate(files.upload_ids)}
+            sizes = {places[row.id]: row.byte_size for row in files.new_rows}
+            check_quota(tx, owner_id, sizes, self._limits.quota_bytes)
         unused = put_uploads(tx, files.new_rows, files.whole_keys)
         attach(tx, owner_id, message_ids, files, are_as_files=are_as_files)
         return unused
@@ -264,17 +266,17 @@ def put_uploads(tx: Transaction, rows: Iterable[NewUploadRow], whole: Collection
     return unused
 
 
-def check_quota(tx: Transaction, owner_id: int, sizes: Sequence[int], quota_bytes: int) -> None:
-    """Raises AttachmentsRejected where these files would be more than a user may have; 0: no quota."""
+def check_quota(tx: Transaction, owner_id: int, sizes: Mapping[int, int], quota_bytes: int) -> None:
+    """Raises AttachmentsRejected where these files, by place, would be more than a user may have; 0: no quota."""
     if not quota_bytes:
         return
     used = tx.value(attachments.USED_BYTES, owner=owner_id) + tx.value(sessions.EXPECTED_BYTES, owner=owner_id)
-    if used + sum(sizes) > quota_bytes:
+    if used + sum(sizes.values()) > quota_bytes:
         detail = f"Your files take {used} of {quota_bytes} bytes: delete some, or send less."
         raise AttachmentsRejected(
             [
                 AttachmentRejection(index, Reason.TOO_LARGE, detail, limit_bytes=max(0, quota_bytes - used))
-                for index in range(len(sizes))
+                for index in sizes
             ]
         )
 

@@ -96,7 +96,7 @@ class UploadService:
             if tx.value(sessions.COUNT, owner=viewer.user_id) >= self._limits.max_uploads:
                 detail = f"At most {self._limits.max_uploads} uploads at once: finish or cancel one first."
                 raise RateLimited(detail, 60.0)
-            check_quota(tx, viewer.user_id, [form.byte_size], self._limits.quota_bytes)
+            check_quota(tx, viewer.user_id, {0: form.byte_size}, self._limits.quota_bytes)
             tx.run(sessions.PUT, created_at=now, **row._asdict())
 
         await self._database.send_for(viewer, write)

@@ -765,6 +765,21 @@ async def test_a_user_has_so_many_bytes(make_world: MakeWorld) -> None:
     assert await begun(world, alice, b"z" * 4000)
 
 
+async def test_a_file_beyond_the_quota_is_named_by_its_place_in_the_message(make_world: MakeWorld) -> None:
+    """Also behind files that were uploaded before, which counted then."""
+    world = await make_world(quota_bytes=len(TEXT) + 10)
+    alice, _ = await world.people("alice", "bob")
+    inline = [await world.file(b"x" * size) for size in (5, 6)]
+
+    files = [AttachedUpload(await uploaded(world, alice)), *inline]
+    refusal = await refused(world, world.send(alice, "bob", files=files), AttachmentsRejected)
+
+    assert [(each.index, each.reason.name, each.limit_bytes) for each in refusal.rejections] == [
+        (1, "TOO_LARGE", 10),
+        (2, "TOO_LARGE", 10),
+    ]
+
+
 async def test_equal_bytes_are_kept_once_and_gone_with_the_last_message(make_world: MakeWorld) -> None:
     """Whoever sent them, in parts or with a request."""
     world = await make_world(report_window_seconds=0)
