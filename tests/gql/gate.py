@@ -35,7 +35,7 @@ class World:
         self.refusal: Exception | None = None
         self.contexts: list[Context] = []
 
-        self.on_end: list[object] = []
+        self.on_invalidate: list[object] = []
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         """Anybody with a token, until `refusal` is set."""
