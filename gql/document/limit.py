@@ -23,7 +23,7 @@ from gql.context import Context
 from gql.document.document import CHARACTERS_PER_TOKEN, COST_PER_TOKEN, DocumentCache, Reading, Rules, check_size, read
 from gql.document.merge import MergeableFields
 from gql.document.reading import Reader
-from gql.document.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, TooDear
+from gql.document.survey import TOO_COMPLEX, LimitExceeded, QueryLimits, Survey, TooExpensive
 from services.rate import network_of
 
 __all__ = [
@@ -126,10 +126,10 @@ class DocumentLimit(SchemaExtension):
         if self._reading is not None and context.pre_execution_errors is None:
             schema = context.schema._schema  # noqa: SLF001
             found = self._reading.errors(schema, context.validation_rules)
-            context.pre_execution_errors = found or self._too_dear(schema)
+            context.pre_execution_errors = found or self._refusal_of_cost(schema)
         yield
 
-    def _too_dear(self, schema: GraphQLSchema) -> list[GraphQLError]:
+    def _refusal_of_cost(self, schema: GraphQLSchema) -> list[GraphQLError]:
         """Estimate the operation; returns the refusal if it costs too much."""
         context, limit = self.execution_context, self._rule.limits.cost
         model = self._reading.cost_model(schema, context.operation_name) if self._reading else None
@@ -141,7 +141,7 @@ class DocumentLimit(SchemaExtension):
             asker.estimated = estimate.cost
             if is_too_dear:  # all that will be charged for it
                 charge_reading(asker, 0, model.visited)
-        return [TooDear(estimate.cost, limit, estimate.path)] if is_too_dear else []
+        return [TooExpensive(estimate.cost, limit, estimate.path)] if is_too_dear else []
 
 
 @cache

@@ -67,7 +67,7 @@ class LimitExceeded(GraphQLError):
         super().__init__(f"{what}: {found}, at most {limit:,} allowed.", node, path=path, extensions=extensions)
 
 
-class TooDear(LimitExceeded):
+class TooExpensive(LimitExceeded):
     """The estimated cost of an operation exceeds the limit; names the page or list that costs most."""
 
     def __init__(self, cost: int, limit: int, path: tuple[str, ...]) -> None:

@@ -93,7 +93,7 @@ class SottoSchema(Schema):
         _check_one_operation(context)
         if isinstance(context.context, Context):
             charge(context.context)
-        _tell_transport(context)
+        _notify_transport(context)
         return None
 
     async def _execute_operation(
@@ -127,7 +127,7 @@ def _check_one_operation(context: ExecutionContext) -> None:
             raise AmbiguousOperation(None)
 
 
-def _tell_transport(context: ExecutionContext) -> None:
+def _notify_transport(context: ExecutionContext) -> None:
     """Report to the transport what will be executed: a mutation is never cut short, a subscription is a stream."""
     if hasattr(context.context, "prepared"):
         context.context.operation_type = context.operation_type

@@ -1,4 +1,4 @@
-"""The whole application on a real socket, and people who are signed in without the cost of a password."""
+"""The whole application on a real socket, and people signed in without the cost of hashing a password."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ mutation ($input: SendPrivateMessageInput!) {
 
 
 class Site:
-    """A running server; what is kept can be counted."""
+    """A running server, with counts of what it has stored."""
 
     def __init__(self, url: str, services: Services, view: View, folder: Path, http: aiohttp.ClientSession) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class Site:
         return f"{self.url}/graphql"
 
     async def token_of(self, username: str) -> str:
-        """Signs somebody in, and makes them before if need be."""
+        """The token of a signed-in person, who is created if they do not exist."""
 
         def put(tx: Transaction) -> str:
             user_id = users.put(tx, username, display_name=username.title(), password_hash=None)
@@ -80,13 +80,13 @@ class Site:
             return response.status, json.loads(await response.read())
 
     async def stored(self) -> dict[str, int]:
-        """How many rows each table has (see `rows_of`), and how many files of any kind there are."""
+        """How many rows each table has (see `rows_of`), and how many files there are."""
         rows = await self.services.database.read(rows_of)
         return {**rows, "files": sum(path.is_file() for path in self.folder.glob("*/**/*"))}
 
 
 def settings_in(folder: Path) -> Settings:
-    """The defaults, but for the folder and the origins; nothing of what lies in the working directory."""
+    """The defaults except for the folder and the origins; ignores settings in the working directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         return load_settings(
@@ -117,7 +117,7 @@ async def site_in(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Those of a site."""
+    """The settings of a site."""
     return settings_in(tmp_path)
 
 

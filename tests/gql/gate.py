@@ -27,7 +27,7 @@ Info = strawberry.Info[Context, None]
 
 
 class World:
-    """What the resolvers wait for and leave behind; also plays the two services that the transport calls."""
+    """What the resolvers wait for and record; also fakes the two services that the transport calls."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -38,26 +38,26 @@ class World:
         self.on_invalidate: list[object] = []
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
-        """Anybody with a token, until `refusal` is set."""
+        """Accepts any token, until `refusal` is set."""
         if self.refusal is not None:
             raise self.refusal
         return Viewer(1, b"s", 2**53) if credentials else None
 
     async def check_live(self, viewer: Viewer) -> int:
-        """As good as ever."""
+        """The session is always valid."""
         return viewer.expires_at
 
     def admit(self, viewer: Viewer) -> None:
-        """Any file."""
+        """Accepts any file."""
 
     async def receive(self, chunks: AsyncIterator[bytes], filename: str | None) -> ReceivedFile:
-        """Takes every byte."""
+        """Reads every byte."""
         received = ReceivedFile(filename or "file", byte_size=sum([len(chunk) async for chunk in chunks]))
         self.log.append(f"received {received.filename} {received.byte_size}")
         return received
 
     async def discard(self, received: ReceivedFile) -> None:
-        """Says so."""
+        """Records the call."""
         self.log.append(f"discarded {received.filename}")
 
     async def work(self, name: str) -> str:
@@ -72,14 +72,14 @@ class World:
         return name
 
     async def has(self, *lines: str) -> None:
-        """Waits until these stand in the log."""
+        """Waits until these are in the log."""
         async with asyncio.timeout(5):
             while not set(lines) <= set(self.log):
                 await asyncio.sleep(0.005)
 
 
 def world_of(info: Info) -> World:
-    """The fake behind the context; remembers the context as well."""
+    """The fake that the context holds; remembers the context as well."""
     world = cast("World", info.context.services.authenticator)
     world.contexts.append(info.context)
     return world
@@ -129,7 +129,7 @@ SCHEMA = SottoSchema(
 
 
 class GatedSite:
-    """A view on a real socket, with the fakes behind it."""
+    """A view on a real socket, with the fakes as its services."""
 
     def __init__(self, url: str, view: View, world: World, http: aiohttp.ClientSession) -> None:
         self.url = url
@@ -140,11 +140,11 @@ class GatedSite:
 
     @property
     def port(self) -> int:
-        """Where it listens, on the loopback."""
+        """Its port, on the loopback."""
         return int(self.url.rsplit(":", 1)[1].split("/")[0])
 
     async def raw(self, body: str, content_type: str = "application/json") -> asyncio.StreamWriter:
-        """A POST whose answer nobody waits for."""
+        """A POST whose answer is never read."""
         _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writers.append(writer)
         head = (
@@ -157,7 +157,7 @@ class GatedSite:
 
     @asynccontextmanager
     async def socket(self, payload: dict[str, object] | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Acknowledged."""
+        """A socket, acknowledged."""
         async with self.http.ws_connect(self.url, protocols=PROTOCOL) as socket:
             await socket.send_json({"type": "connection_init", "payload": payload or {"authorization": "Bearer alice"}})
             assert (await socket.receive_json(timeout=5))["type"] == "connection_ack"
@@ -166,7 +166,7 @@ class GatedSite:
 
 @asynccontextmanager
 async def gated_site(**options: Any) -> AsyncIterator[GatedSite]:
-    """Handlers are cancelled when their client leaves, which aiohttp leaves to the application to want."""
+    """Handlers are cancelled when their client leaves; in aiohttp an application has to enable this."""
     world = World()
     services = cast("Any", SimpleNamespace(authenticator=world, attachment=world, cost=CostService(Limits())))
     options = {"connection_init_seconds": 0.2, "send_timeout_seconds": 0.5, **options}

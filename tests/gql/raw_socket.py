@@ -1,4 +1,4 @@
-"""A WebSocket by hand: every bit of a handshake and of a frame as the test wants it (RFC 6455)."""
+"""A WebSocket at the level of bytes: tests control every bit of a handshake and of a frame (RFC 6455)."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MASK = b"\x01\x02\x03\x04"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # what RFC 6455 §1.3 answers to that key
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the answer to that key in RFC 6455 §1.3
 HANDSHAKE = {
     "Host": "127.0.0.1",
     "Connection": "Upgrade",
@@ -23,7 +23,7 @@ HANDSHAKE = {
 
 
 def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True, reserved: int = 0, mask: bytes = MASK) -> bytes:
-    """One frame of a client; without a mask when `mask` is empty."""
+    """A client's frame; unmasked if `mask` is empty."""
     first = (0x80 if fin else 0) | reserved | opcode
     bit = 0x80 if mask else 0
     if len(payload) < 126:
@@ -36,13 +36,13 @@ def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True, reserved: int
 
 
 def masked(payload: bytes, mask: bytes = MASK) -> bytes:
-    """The payload under the mask: as one number, because a megabyte byte by byte is slow."""
+    """The masked payload, computed as one number, because a megabyte byte by byte is slow."""
     pad = (mask * (len(payload) // 4 + 1))[: len(payload)]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(len(payload), "big")
 
 
 def request(headers: dict[str, str | list[str] | None] | None = None, line: str = "GET /graphql HTTP/1.1") -> bytes:
-    """A handshake; None takes a header away, a list sends it several times."""
+    """A handshake; None removes a header, a list sends it several times."""
     lines = [line]
     for name, value in {**HANDSHAKE, **(headers or {})}.items():
         values = value if isinstance(value, list) else [] if value is None else [value]
@@ -74,7 +74,7 @@ class Wire:
         return self
 
     async def body(self) -> Any:
-        """The JSON of an answer that refuses."""
+        """The JSON body of a refusal."""
         length = int(self.head.lower().split("content-length: ")[1].split("\r\n")[0])
         return json.loads(await asyncio.wait_for(self.reader.readexactly(length), 5))
 
@@ -92,14 +92,14 @@ class Wire:
             return first & 0x0F, await self.reader.readexactly(length)
 
     async def message(self) -> Any:
-        """The next message; pings of the server are passed over."""
+        """The next message; skips pings of the server."""
         while (found := await self.read())[0] == PING:
             pass
         assert found[0] == TEXT, found
         return json.loads(found[1])
 
     async def closing(self) -> int:
-        """The code that the server closes with, after whatever else it sends; 1006 when it only hangs up."""
+        """The code with which the server closes, skipping other frames; 1006 if it only ends the connection."""
         try:
             while (found := await self.read())[0] != CLOSE:
                 pass
@@ -108,24 +108,24 @@ class Wire:
         return int.from_bytes(found[1][:2], "big")
 
     def send(self, message: object) -> None:
-        """A message, or any text."""
+        """Sends a message, or any text."""
         text = message if isinstance(message, str) else json.dumps(message)
         self.writer.write(frame(text.encode("utf-8", "surrogatepass")))
 
     async def init(self, token: str | None = None) -> Self:
-        """Acknowledged."""
+        """Connects to graphql-transport-ws, acknowledged."""
         self.send({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"} if token else {}})
         assert (await self.message())["type"] == "connection_ack"
         return self
 
     def abort(self) -> None:
-        """The connection is lost."""
+        """Aborts the connection."""
         self.writer.transport.abort()
 
 
 @asynccontextmanager
 async def wire(url: str, *, init: bool = True, token: str | None = None) -> AsyncIterator[Wire]:
-    """A connection after its handshake, acknowledged unless told; lost at the end."""
+    """A connection after its handshake, acknowledged by default; aborted at the end."""
     found = await Wire.open(url)
     try:
         await found.shake()

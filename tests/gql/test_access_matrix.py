@@ -1,7 +1,7 @@
-"""The access matrix: 11 kinds of actor, 13 kinds of object, 5 doors; each of the 715 cells is looked at.
+"""The access matrix: 11 kinds of actor, 13 kinds of object, 5 paths; each of the 715 cells is tested.
 
-Whoever may see an object finds its mark in the answer. Whoever may not gets the answer for an id that never existed,
-byte for byte but for the id that they sent themselves.
+Anybody who may see an object finds its mark in the answer. Anybody else gets the answer for an id that never existed,
+byte for byte except for the id that they sent.
 """
 
 import hashlib
@@ -38,10 +38,10 @@ OF_THE_PAIR = {"message", "conversation", "attachment", "bytes", "receipt", "pre
 OF_THE_GROUP = {"message of a group", "message after leaving", "group"}
 SEES: dict[str, set[str]] = {
     "sender": OF_THE_PAIR | OF_THE_GROUP | {"upload"},
-    "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not asked for
-    "blocked": OF_THE_GROUP,  # by one of its members: of that one they lose the presence
-    "asked": {"message of a group", "group"},  # into the group, and has not answered: what came later is withheld
-    "declined": {"message of a group", "group"},  # what they had can be accepted after all; nothing more comes
+    "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not queried
+    "blocked": OF_THE_GROUP,  # by one of its members: they no longer see that member's presence
+    "asked": {"message of a group", "group"},  # into the group, without an answer: later messages are withheld
+    "declined": {"message of a group", "group"},  # earlier messages can still be accepted; no new ones arrive
     "ex-participant": set(),
     "suspended": set(),
     "untrusted device": set(),
@@ -49,7 +49,7 @@ SEES: dict[str, set[str]] = {
     "service key": set(),
     "anonymous": set(),
 }
-# Where an object can stand at all: what is not here has no such door, and its cell says that nothing comes of trying.
+# Where an object can appear at all: other cells have no such path, and state that there is nothing to try.
 HAS: dict[str, set[str]] = {
     "by id": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group", "device",
               "key", "upload"},
@@ -59,7 +59,7 @@ HAS: dict[str, set[str]] = {
                         "block", "device"},
     "by file URL": {"bytes", "attachment", "message after leaving"},
 }  # fmt: skip
-# Who sees a part of a conversation: its page and its log are not as those of one that never was, but for the rest.
+# Actors who see a part of a conversation: its page and its log differ from those of one that never existed.
 IN_PART = {(actor, door) for actor in ("asked", "declined") for door in ("in a list", "by subscription")}
 
 NODE = """... on Message { text attachments { filename } } ... on Conversation { lastMessage { text } }
@@ -92,16 +92,16 @@ ALL_EVENTS = """subscription ($after: EventCursor) { events(after: $after, inclu
 
 @dataclass
 class Actor:
-    """Somebody who asks; `user_id` is whose cursors and signed paths they would have."""
+    """Somebody who asks; `user_id` owns their cursors and signed paths."""
 
     headers: dict[str, str]
     user_id: int = 0
-    has_paths: bool = True  # a device that waits to be trusted gets none, and its owner's are not its own
+    has_paths: bool = True  # an untrusted device gets none, and cannot use its owner's
 
 
 @dataclass
 class World:
-    """A site with everything in it; `ids` and `marks` by object, `never` the ids of what never was."""
+    """A site with everything in it; `ids` and `marks` by object, `never` the ids of objects that never existed."""
 
     site: Site
     actors: dict[str, Actor] = field(default_factory=dict)
@@ -112,9 +112,7 @@ class World:
     async def ask(self, actor: Actor, query: str, **variables: str) -> str:
         """The whole answer, as text."""
         status, answer = await self.site.post({"query": query, "variables": variables}, headers=actor.headers)
-        if (
-            "errors" in answer and answer.get("data") is None
-        ):  # of root fields side by side, any may be the first to fail
+        if "errors" in answer and answer.get("data") is None:  # any of several root fields may be the first to fail
             answer["errors"] = [
                 {"message": e["message"], "extensions": e.get("extensions")} for e in answer["errors"][:1]
             ]
@@ -122,7 +120,7 @@ class World:
 
 
 NEVER = {
-    "id": "",  # of the kind that is asked for
+    "id": "",  # of the requested kind
     "message": encode(Kind.MESSAGE, (5 << 27) | 1),
     "reply": encode(Kind.MESSAGE, (5 << 27) | 2),
     "conversation": encode(Kind.CONVERSATION, 5),
@@ -130,7 +128,7 @@ NEVER = {
 
 
 def never_like(id_: str, kind: Kind) -> str:
-    """An id of the same kind, of nothing."""
+    """An id of the same kind that refers to nothing."""
     return encode(kind, (5 << 27) | 3, 0) if kind is Kind.ATTACHMENT else encode(kind, (5 << 27) | 3)
 
 
@@ -151,7 +149,7 @@ async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]
 
 
 async def in_a_list(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
-    """Pages of a conversation, the search in it, and the lists that are one's own."""
+    """Pages of a conversation, the search in it, and the viewer's own lists."""
     if name in {"block", "device", "key", "upload"}:
         return await world.ask(actor, OWN), None
     ids = {"conversation": world.ids[name]["conversation"], "id": world.ids[name]["id"]}
@@ -160,8 +158,8 @@ async def in_a_list(world: World, actor: Actor, name: str) -> tuple[str, str | N
     return found + await world.ask(actor, OWN), none + await world.ask(actor, OWN)
 
 
-async def through_a_neighbour(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
-    """From a message to its conversation and what it replies to; from a person to their presence."""
+async def through_a_related_object(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
+    """From a message to its conversation and the message it replies to; from a person to their presence."""
     if name == "presence":
         users_ = world.ids["presence"]
         found = await world.ask(actor, PRESENCE, user=users_["id"])
@@ -172,7 +170,7 @@ async def through_a_neighbour(world: World, actor: Actor, name: str) -> tuple[st
 
 
 async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
-    """The log from its beginning: of one conversation, or whole."""
+    """The log from its beginning: of one conversation, or all of it."""
     cursor = world.site.services.stream._signer.sign("event", actor.user_id or 1, 0)
     if name in {"block", "presence", "device", "key", "upload"}:
         return await listen(world, actor, ALL_EVENTS, after=cursor), None
@@ -182,7 +180,7 @@ async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, s
 
 
 async def by_file_url(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
-    """A path signed for this actor, as if the server had made a mistake, or its secret were known."""
+    """A path signed for this actor, as if the server had a bug or its secret had leaked."""
     signer, expires_at = world.site.services.stream._signer, now_ms() // 1000 + 60
     answers = []
     for message_id in (world.numbers.get(name, 7), (5 << 27) | 3):
@@ -196,14 +194,14 @@ async def by_file_url(world: World, actor: Actor, name: str) -> tuple[str, str |
 DOORS: dict[str, Callable[[World, Actor, str], Awaitable[tuple[str, str | None]]]] = {
     "by id": by_id,
     "in a list": in_a_list,
-    "through a neighbour": through_a_neighbour,
+    "through a neighbour": through_a_related_object,
     "by subscription": by_subscription,
     "by file URL": by_file_url,
 }
 
 
 async def listen(world: World, actor: Actor, query: str, **variables: str) -> str:
-    """All that a subscription says until it has caught up, ends, or the socket is closed."""
+    """All messages of a subscription until it has caught up, ends, or the socket is closed."""
     wire = await Wire.open(world.site.url)
     try:
         await wire.shake()
@@ -225,7 +223,7 @@ async def listen(world: World, actor: Actor, query: str, **variables: str) -> st
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Everybody, and everything that some of them may see: made once, for nothing here changes it."""
+    """All actors and objects: created once, because no test changes them."""
     folder = tmp_path_factory.mktemp("matrix")
     limits = Limits(
         device_trust=DeviceTrust.REQUIRE,
@@ -244,7 +242,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 
 async def viewer_of(world: World, name: str) -> Viewer:
-    """Somebody's session, in the services."""
+    """A session of this person, for the services."""
     token = world.actors[name].headers["Authorization"].removeprefix("Bearer ")
     viewer = await world.site.services.authenticator.authenticate(Credentials(token))
     assert viewer is not None
@@ -258,7 +256,7 @@ NAMES = {
 
 
 async def people(world: World) -> None:
-    """The eleven."""
+    """The eleven actors."""
     services = world.site.services
 
     async def id_of(name: str) -> int:
@@ -289,7 +287,7 @@ async def people(world: World) -> None:
 
 
 async def things(world: World) -> None:
-    """The thirteen: made by the services, as by any client."""
+    """The thirteen objects, created by the services, as for any client."""
     services = world.site.services
     alice, bob, dave, carol, erin, frank, gina = [await viewer_of(world, actor) for actor in NAMES]
 
@@ -371,13 +369,13 @@ async def things(world: World) -> None:
 
 
 async def take_away(world: World) -> None:
-    """Two who saw everything of the group, and bob's presence, a moment ago: one is blocked by bob, one suspended."""
+    """Two who could see everything of the group, and bob's presence: bob blocks one, the other one is suspended."""
     for actor in (world.actors["blocked"], world.actors["suspended"]):
         for name in OF_THE_GROUP:
             for door in (by_id, in_a_list, by_subscription):
                 found, _never = await door(world, actor, name)
                 assert world.marks[name] in found, (name, door)
-        assert world.marks["presence"] in (await through_a_neighbour(world, actor, "presence"))[0]
+        assert world.marks["presence"] in (await through_a_related_object(world, actor, "presence"))[0]
     bob = await viewer_of(world, "recipient")
     await world.site.services.block.block(bob, Reference(ReferenceKind.USERNAME, "dave"))
     await world.site.services.account.set_state("erin", users.SUSPENDED)
@@ -397,7 +395,7 @@ async def test_the_matrix(world: World, actor: str, door: str) -> None:
         if may_see != (mark in found):
             wrong.append((name, "seen" if mark in found else "not seen", found, ""))
         if name in {"presence", "block"} and name not in HAS[door]:
-            continue  # the person themselves may be seen by anybody who has signed in
+            continue  # anybody who is signed in may see the person
         if name == "message after leaving" and (actor, door) in IN_PART:
             continue
         if not may_see and never is not None and found != never and (name in HAS[door] or not SEES[actor]):
@@ -421,10 +419,8 @@ GROUP = """query ($id: ID!) {
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("actor", ["asked", "declined"])
-async def test_who_has_not_agreed_to_a_group_sees_what_came_first_and_nothing_of_its_life(
-    world: World, actor: str
-) -> None:
-    """Who is in it and who asked; no presence, receipt or typing, no later message, file, or hit of a search."""
+async def test_a_member_who_has_not_accepted_a_group_sees_only_its_first_messages(world: World, actor: str) -> None:
+    """They see its members and requester; no presence, receipt or typing, no later message, file or search result."""
     services = world.site.services
     place = conversation_of(world.numbers["message after leaving"])
     bob = await viewer_of(world, "recipient")
@@ -452,8 +448,8 @@ async def test_who_has_not_agreed_to_a_group_sees_what_came_first_and_nothing_of
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_group_does_not_show_its_others_who_has_not_agreed(world: World) -> None:
-    """Both have read, type and are there: to the others they look like people who keep that private."""
+async def test_members_who_have_not_accepted_a_group_look_private_to_others(world: World) -> None:
+    """Both have read, type and are online: to the others they look like people who keep that private."""
     services = world.site.services
     place = conversation_of(world.numbers["message after leaving"])
     asked = [await viewer_of(world, actor) for actor in ("asked", "declined")]
@@ -465,9 +461,7 @@ async def test_a_group_does_not_show_its_others_who_has_not_agreed(world: World)
             conversation = answer["conversation"]
             nothing = {"lastReadAt": None, "lastReadMessage": None, "lastDeliveredMessage": None}
             shown = [each for each in conversation["participants"]["nodes"] if each["user"]["username"] in "frank gina"]
-            shown.sort(
-                key=lambda each: each["user"]["username"]
-            )  # they come in the order of their ids, which are random
+            shown.sort(key=lambda each: each["user"]["username"])  # sorted by id, and ids are random
             assert shown == [{"user": {"username": name, "presence": None}, **nothing} for name in ("frank", "gina")]
             assert conversation["requestedBy"] is None
             life = json.dumps([conversation["typingUsers"], conversation["messages"]])
@@ -478,7 +472,7 @@ async def test_a_group_does_not_show_its_others_who_has_not_agreed(world: World)
 @pytest.mark.parametrize("field", ["completeUpload", "cancelUpload"])
 @pytest.mark.parametrize("actor", [name for name in SEES if name != "sender"])
 async def test_an_upload_is_ended_by_its_uploader_alone(world: World, actor: str, field: str) -> None:
-    """Anybody else gets the answer for one that never was, and it is as it was."""
+    """Anybody else gets the answer for an upload that never existed, and the upload does not change."""
     name = f"{field[0].upper()}{field[1:]}"
     query = (
         f"mutation ($input: {name}Input!) {{ {field}(input: $input) {{ __typename ... on UserError {{ detail }} }} }}"

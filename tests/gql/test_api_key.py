@@ -1,4 +1,4 @@
-"""API keys over the API: made as they were asked for, shown once, and ended by the id that was given."""
+"""API keys over the API: created as requested, shown once, and revoked by id."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -31,12 +31,12 @@ LIST = "{ viewer { apiKeys { id name scopes createdAt expiresAt lastUsedAt } } }
 
 @pytest.fixture
 async def alice(site: Site) -> Person:
-    """Somebody with a session."""
+    """A person with a session."""
     return Person(site, await site.token_of("alice"))
 
 
 async def create(person: Person, **given: Any) -> Any:
-    """What becomes of a form."""
+    """The result of creating a key."""
     return (await person.ask(CREATE, input={"name": "bot", "scopes": ["READ_MESSAGES"], **given}))["createApiKey"]
 
 
@@ -46,7 +46,7 @@ async def listed(person: Person) -> Any:
 
 
 async def test_a_key_has_exactly_the_scopes_that_were_asked_for(alice: Person) -> None:
-    """Each set of those that a person may give; in the list as in the answer, newest first."""
+    """Every set that a person may grant; the list shows the same as the answer, newest first."""
     open_scopes = ["READ_MESSAGES", "SEND_MESSAGES"]
     wanted = [list(some) for size in (1, 2) for some in combinations(open_scopes, size)]
     made = [(await create(alice, name=f"bot {n}", scopes=scopes))["apiKey"] for n, scopes in enumerate(wanted)]
@@ -57,7 +57,7 @@ async def test_a_key_has_exactly_the_scopes_that_were_asked_for(alice: Person) -
 
 
 async def test_a_key_does_what_its_scopes_say_and_no_more(site: Site, alice: Person) -> None:
-    """By its secret, which no list shows; its use is noted."""
+    """With its secret, which no list shows; its last use is recorded."""
     await site.token_of("bob")
     made = await create(alice)
     bot = Person(site, made["secret"])
@@ -73,8 +73,8 @@ async def test_a_key_does_what_its_scopes_say_and_no_more(site: Site, alice: Per
     assert made["secret"] not in str(key)
 
 
-async def test_a_key_ends_when_it_was_told_to(alice: Person) -> None:
-    """To the millisecond; never, where nothing was said or null."""
+async def test_a_key_expires_at_its_time(alice: Person) -> None:
+    """To the millisecond; never, if omitted or null."""
     end = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=123_000)
     ends = [(await create(alice, **given))["apiKey"]["expiresAt"] for given in ({}, {"expiresAt": None})]
     said = (await create(alice, expiresAt=end.isoformat()))["apiKey"]["expiresAt"]
@@ -84,7 +84,7 @@ async def test_a_key_ends_when_it_was_told_to(alice: Person) -> None:
 
 
 async def test_the_key_that_was_named_is_revoked_and_no_other(site: Site, alice: Person) -> None:
-    """The answer names it; its secret is worth nothing, the other goes on."""
+    """The answer names it; its secret is no longer valid, the other key still is."""
     first, second = await create(alice, name="first"), await create(alice, name="second")
     bots = [Person(site, each["secret"]) for each in (first, second)]
     for bot in bots:
@@ -99,7 +99,7 @@ async def test_the_key_that_was_named_is_revoked_and_no_other(site: Site, alice:
 
 
 async def test_what_is_not_ones_own_cannot_be_revoked(site: Site, alice: Person) -> None:
-    """A key of another, one that never was, another kind of id, no id: one answer, and nothing has changed."""
+    """A key of another person, one that never existed, another kind of id, no id: the same answer, and no change."""
     bob = Person(site, await site.token_of("bob"))
     mine, theirs = await create(alice), await create(bob)
     user = (await alice.ask("{ viewer { user { id } } }"))["viewer"]["user"]["id"]
@@ -125,7 +125,7 @@ async def test_what_is_not_ones_own_cannot_be_revoked(site: Site, alice: Person)
     ],
 )
 async def test_a_key_that_cannot_be_is_not_made(site: Site, alice: Person, given: Any, refusal: Any) -> None:
-    """Without a scope, over before it begins, or with power that only the operator gives."""
+    """Without a scope, already expired, or with a scope that only the operator grants."""
     before = await site.stored()
     answer = await create(alice, **given)
 

@@ -1,4 +1,4 @@
-"""What requests cost is counted against who asks, told to who wants to know, and given back where it was too much."""
+"""The cost of requests counts against the client's rate, is reported on request, and refunded where it was too high."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,16 +32,16 @@ def restrict(site: Site, **limits: int) -> None:
     object.__setattr__(site.services, "cost", fresh)
 
 
-async def test_what_an_operation_costs_is_told_to_who_asks(site: Site) -> None:
-    """HotChocolate's header and Shopify's names: clients know them."""
+async def test_a_client_can_ask_for_the_cost_of_an_operation(site: Site) -> None:
+    """In HotChocolate's header and with Shopify's names, which clients know."""
     alice = await site.token_of("alice")
 
-    _, told = await site.post({"query": INBOX}, token=alice, headers=REPORT)
+    _, response = await site.post({"query": INBOX}, token=alice, headers=REPORT)
     _, silent = await site.post({"query": INBOX}, token=alice)
     _, by_request = await site.post({"query": INBOX, "extensions": {"cost": "report"}}, token=alice)
 
     assert "extensions" not in silent
-    cost = told["extensions"]["cost"]
+    cost = response["extensions"]["cost"]
     assert (cost["requestedQueryCost"], cost["actualQueryCost"], cost["maximumQueryCost"]) == (INBOX_COST, 21, 25_000)
     status = cost["throttleStatus"]
     assert (status["maximumAvailable"], status["restoreRate"]) == (300_000, 5_000)
@@ -49,7 +49,7 @@ async def test_what_an_operation_costs_is_told_to_who_asks(site: Site) -> None:
     assert by_request["extensions"]["cost"]["requestedQueryCost"] == INBOX_COST
 
 
-async def test_a_refusal_tells_its_cost_too(site: Site) -> None:
+async def test_a_refusal_reports_its_cost_too(site: Site) -> None:
     """Nothing was executed, so nothing was spent on it."""
     aliases = " ".join(f"a{n}: name" for n in range(280))
     query = f"{{ __schema {{ types {{ fields {{ type {{ fields {{ {aliases} }} }} }} }} }} }}"
@@ -61,8 +61,8 @@ async def test_a_refusal_tells_its_cost_too(site: Site) -> None:
     assert cost["actualQueryCost"] is None
 
 
-async def test_somebody_who_asks_for_too_much_waits(site: Site) -> None:
-    """RATE_LIMITED with the seconds, by 429 and Retry-After; nobody else waits with them."""
+async def test_a_client_that_requests_too_much_is_limited(site: Site) -> None:
+    """RATE_LIMITED with the seconds, by 429 and Retry-After; it affects nobody else."""
     restrict(site, cost_rate_per_minute=600)
     alice, bob = await site.token_of("alice"), await site.token_of("bob")
     before = await site.stored()
@@ -87,7 +87,7 @@ async def test_somebody_who_asks_for_too_much_waits(site: Site) -> None:
 
 
 async def test_strangers_share_the_rate_of_their_address(site: Site) -> None:
-    """Introspection that is not kept cannot be an outage: without an account there is less."""
+    """Introspection that is not cached cannot cause an outage: anonymous clients have a lower rate."""
     restrict(site, anonymous_cost_rate_per_minute=3_000)
     queries = [f"{{ __schema {{ types {{ a{n}: name }} }} }}" for n in range(20)]
 
@@ -108,8 +108,8 @@ async def test_strangers_share_the_rate_of_their_address(site: Site) -> None:
     ],
     ids=["invalid", "malformed", "too dear"],
 )
-async def test_documents_that_are_refused_use_up_the_rate(site: Site, text: str) -> None:
-    """To read them takes time as well: who has used up their rate is refused before that."""
+async def test_refused_documents_use_up_the_rate(site: Site, text: str) -> None:
+    """Reading them takes time too: a client without any rate left is refused before that."""
     restrict(site, anonymous_cost_rate_per_minute=100)
 
     answers = [await site.post({"query": text % number}) for number in range(20)]
@@ -120,7 +120,7 @@ async def test_documents_that_are_refused_use_up_the_rate(site: Site, text: str)
 
 
 async def test_a_rate_below_the_cost_of_one_request_holds_as_well(site: Site) -> None:
-    """Of the estimate only what was counted is given back: the bucket must not be full again at once."""
+    """Only the counted part of the estimate is refunded: otherwise the bucket would be full again at once."""
     alice = await site.token_of("alice")
     await site.post({"query": INBOX}, token=alice)
     restrict(site, cost_rate_per_minute=INBOX_COST // 2)
@@ -132,7 +132,7 @@ async def test_a_rate_below_the_cost_of_one_request_holds_as_well(site: Site) ->
 
 @pytest.mark.parametrize("query", ["{ viewer { " + "nothing " * 90 + "} }", "{ serverInfo { version "])
 async def test_a_refusal_that_is_asked_for_again_and_again_ends(site: Site, query: str) -> None:
-    """The server knows the document, and tells its errors each time."""
+    """The document is cached, but its errors are sent each time."""
     restrict(site, anonymous_cost_rate_per_minute=3_000)
 
     answers = [await site.post({"query": query}) for _ in range(200)]
@@ -144,7 +144,7 @@ async def test_a_refusal_that_is_asked_for_again_and_again_ends(site: Site, quer
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/event-stream, application/json;q=0.5"])
 async def test_a_stream_that_is_refused_was_never_begun(site: Site, accept: str) -> None:
-    """By SSE the refusal is an answer, not an event."""
+    """Over SSE the refusal is an answer, not an event."""
     restrict(site, anonymous_cost_rate_per_minute=1)
     await site.post({"query": "{ serverInfo { version features } }"})
 
@@ -155,7 +155,7 @@ async def test_a_stream_that_is_refused_was_never_begun(site: Site, accept: str)
 
 
 async def test_a_socket_ends_the_operation_alone(site: Site) -> None:
-    """The others on it go on."""
+    """The others on it continue."""
     alice = await site.token_of("alice")
     restrict(site, cost_rate_per_minute=200)
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
@@ -178,7 +178,7 @@ async def test_a_socket_ends_the_operation_alone(site: Site) -> None:
 
 
 async def test_the_introspection_of_the_tools_is_answered_from_a_cache(site: Site) -> None:
-    """Whatever it is called and however it is laid out; the answer is the same."""
+    """Whatever its name and layout; the answer is the same."""
     other = STANDARD.replace("IntrospectionQuery", "Mine").replace("\n", " ")
 
     _, first = await site.post({"query": STANDARD}, headers=REPORT)
@@ -202,8 +202,8 @@ async def test_the_introspection_of_the_tools_is_answered_from_a_cache(site: Sit
         "{ __schema { queryType { " + "name " * MOST_TOKENS + "} } }",
     ],
 )
-async def test_what_is_not_introspection_alone_is_never_kept(site: Site, query: str) -> None:
-    """An answer that differs by person or variable must reach nobody else."""
+async def test_an_operation_that_is_not_pure_introspection_is_never_cached(site: Site, query: str) -> None:
+    """An answer that depends on the person or a variable must reach nobody else."""
     alice = await site.token_of("alice")
 
     answers = [await site.post({"query": query}, token=token, headers=REPORT) for token in (alice, alice, None)]
@@ -211,8 +211,8 @@ async def test_what_is_not_introspection_alone_is_never_kept(site: Site, query: 
     assert all(answer["extensions"]["cost"]["actualQueryCost"] != COST for _, answer in answers)
 
 
-def test_kept_answers_are_bounded_in_bytes() -> None:
-    """Documents that differ by an alias would otherwise fill the memory."""
+def test_cached_answers_are_limited_in_bytes() -> None:
+    """Otherwise documents that differ only by an alias would fill the memory."""
     cache = IntrospectionCache()
     for number in range(20):
         cache.put(str(number), ExecutionResult({"a": "x" * (MOST_BYTES // 4)}))
@@ -224,7 +224,7 @@ def test_kept_answers_are_bounded_in_bytes() -> None:
 
 
 class Clock:
-    """A clock that only sleep moves; while it sleeps, `meanwhile` happens."""
+    """A clock that only sleep moves; during the sleep `meanwhile` runs."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -240,7 +240,7 @@ class Clock:
 
 @pytest.fixture
 def clock(site: Site, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of the streams' allowance: 600 a minute for each person."""
+    """The clock of the streams' allowance: 600 a minute for each person."""
     made = Clock()
     monkeypatch.setattr("services.cost.asyncio", SimpleNamespace(sleep=made.sleep))
     monkeypatch.setattr(site.services.cost, "_streams", RateLimiter(600, "costly events", lambda: made.now))
@@ -248,7 +248,7 @@ def clock(site: Site, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def context_of(site: Site, estimated: int, name: str = "alice") -> Context:
-    """A subscription of somebody's, each of whose events is expected to cost this."""
+    """The context of a subscription whose events are expected to cost this much."""
     token = f"Bearer {await site.token_of(name)}"
     credentials = credentials_of(token, None, is_from_page=False, is_from_socket=False)
     viewer = await site.services.authenticator.authenticate(credentials)
@@ -256,13 +256,13 @@ async def context_of(site: Site, estimated: int, name: str = "alice") -> Context
 
 
 async def signals(*each: object) -> AsyncGenerator[object, None]:
-    """A stream that says these and ends."""
+    """A stream of these signals."""
     for one in each:
         yield one
 
 
 async def test_events_that_cost_much_come_later_and_not_less(site: Site, clock: Clock) -> None:
-    """A hundred streams that wake together must not be executed together: each event is reserved beforehand."""
+    """A hundred streams that wake together must not be executed together: each event is reserved first."""
     context = await context_of(site, 400)
     costs, viewer = site.services.cost, context.signed_in()
 
@@ -270,11 +270,11 @@ async def test_events_that_cost_much_come_later_and_not_less(site: Site, clock: 
 
     assert heard == [1, 2, 3, 4]
     assert [round(seconds) for seconds in clock.slept] == [20, 40]
-    costs.take(viewer, "", 600)  # requests have an allowance of their own
+    costs.take(viewer, "", 600)  # requests have a separate allowance
 
 
 async def test_an_event_gives_back_no_more_than_was_counted(site: Site, clock: Clock) -> None:
-    """An estimate beyond the whole allowance would otherwise fill it anew with each event."""
+    """Otherwise an estimate above the whole allowance would refill it with each event."""
     viewer = (await context_of(site, 0)).signed_in()
     costs = site.services.cost
 
@@ -286,7 +286,7 @@ async def test_an_event_gives_back_no_more_than_was_counted(site: Site, clock: C
 
 
 async def test_a_stream_that_waits_delivers_nothing_after_the_session(site: Site, clock: Clock) -> None:
-    """A session that ended during the wait hears that it ended, without another wait, and no event."""
+    """A session that ended during the wait gets that signal without another wait, and no event."""
     context = await context_of(site, 600)
     viewer = context.signed_in()
     clock.meanwhile = lambda: site.services.account.sign_out(viewer, everywhere=False)
@@ -299,7 +299,7 @@ async def test_a_stream_that_waits_delivers_nothing_after_the_session(site: Site
 
 
 async def test_events_are_executed_at_once_only_as_far_as_there_is_room(site: Site, clock: Clock) -> None:
-    """The second begins when the first is done, and what ended meanwhile is not delivered."""
+    """The second starts when the first is done; a stream that ended in the meantime delivers nothing."""
     costs = site.services.cost
     first, second = await context_of(site, 30_000), await context_of(site, 30_000, "bob")
     first.loader = object()
@@ -311,7 +311,7 @@ async def test_events_are_executed_at_once_only_as_far_as_there_is_room(site: Si
 
     end_event(first)
     assert await asyncio.wait_for(task, 5) == 2
-    assert first.loader is None  # an idle stream keeps nothing of its last event
+    assert first.loader is None  # an idle stream holds nothing of its last event
     assert not costs.has_room(30_000)
     await waiting.aclose()
     assert costs.has_room(50_000)
@@ -319,7 +319,7 @@ async def test_events_are_executed_at_once_only_as_far_as_there_is_room(site: Si
 
 
 async def test_an_event_that_waits_for_room_beyond_the_session_is_not_delivered(site: Site) -> None:
-    """And keeps no room."""
+    """It releases its capacity too."""
     context = await context_of(site, 50_000)
     viewer, costs = context.signed_in(), site.services.cost
     taken = await costs.begin_event(50_000)

@@ -1,4 +1,4 @@
-"""Errors on their way out: codes, masks, and a log that learns no secrets; one operation at a time, over both ways."""
+"""Errors for clients: codes, masks, and a log without secrets; one operation at a time, over both transports."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -33,7 +33,7 @@ SECRET = "hunter2"
 
 
 def raised(kind: str) -> Exception:
-    """What a resolver may raise."""
+    """The errors that a resolver may raise."""
     errors: dict[str, Exception] = {
         "suspended": AccountSuspended("This account is suspended."),
         "expired": CursorExpired("The cursor is too old."),
@@ -50,7 +50,7 @@ def raised(kind: str) -> Exception:
 
 @strawberry.type
 class Query:
-    """One field for each way to fail."""
+    """One field for each kind of failure."""
 
     @strawberry.field
     def fails(self, kind: str) -> str | None:
@@ -126,7 +126,7 @@ async def only_error(query: str, **options: Any) -> Any:
     ],
 )
 async def test_an_expected_error_keeps_its_code_and_sentence(kind: str, extensions: dict[str, object]) -> None:
-    """With the place in the document and in the answer; nothing of it is an error in the log."""
+    """With its location and path; the log has no error."""
     with capture_logs() as logs:
         error = await only_error(f'{{ fails(kind: "{kind}") }}')
 
@@ -138,7 +138,7 @@ async def test_an_expected_error_keeps_its_code_and_sentence(kind: str, extensio
 
 @pytest.mark.parametrize("query", ['{ fails(kind: "bug") }', '{ fails(kind: "graphql") }', "{ chained }"])
 async def test_an_unexpected_error_is_masked_and_logged_without_its_words(query: str) -> None:
-    """The answer and the log share an id; drivers and parsers put the user's words into their messages."""
+    """The answer and the log share an id; messages of drivers and parsers may contain the user's text."""
     with capture_logs() as logs:
         error = await only_error(query)
 
@@ -162,7 +162,7 @@ async def test_the_log_names_the_causes_of_an_unexpected_error() -> None:
 
 @pytest.mark.parametrize("field", ["tooLarge", "nothing"])
 async def test_an_answer_that_breaks_the_schema_is_a_fault_of_ours(field: str) -> None:
-    """graphql-core's words about it name our classes: they are masked."""
+    """graphql-core's message about it names our classes, so it is masked."""
     with capture_logs():
         error = await only_error(f"{{ {field} }}")
 
@@ -187,7 +187,7 @@ async def test_an_answer_that_breaks_the_schema_is_a_fault_of_ours(field: str) -
     ],
 )
 async def test_what_is_wrong_with_a_request_has_a_code(query: str, code: str) -> None:
-    """Parsing, validation, variables, choice of the operation; twice the same, although documents are cached."""
+    """Parsing, validation, variables, choice of the operation; the second time too, from the cache."""
     with capture_logs() as logs:
         answers = [await run(query), await run(query)]
 
@@ -207,7 +207,7 @@ async def test_what_is_wrong_with_a_request_has_a_code(query: str, code: str) ->
     ],
 )
 async def test_a_number_that_python_will_not_read_is_the_clients(query: str) -> None:
-    """Python reads 4,300 digits; graphql-core passes its ValueError on, and it was masked as a fault of ours."""
+    """Python parses at most 4,300 digits; graphql-core passes its ValueError on, and it was masked as a bug of ours."""
     with capture_logs() as logs:
         ((answer,), (fits,)) = await run(query % ("1" * 4_301)), await run(query % ("1" * 4_300))
 
@@ -218,7 +218,7 @@ async def test_a_number_that_python_will_not_read_is_the_clients(query: str) -> 
 
 
 async def test_a_null_that_only_execution_finds_is_the_clients() -> None:
-    """GraphQL allows a nullable variable where an argument has a default; its null is no fault of ours."""
+    """GraphQL allows a nullable variable where an argument has a default; its null is the client's error."""
     query = 'query ($n: Int) { takes(text: "x", count: $n) }'
 
     error = await only_error(query, variable_values={"n": None})
@@ -227,7 +227,7 @@ async def test_a_null_that_only_execution_finds_is_the_clients() -> None:
 
 
 async def test_the_log_never_holds_the_document() -> None:
-    """A password in a mistyped sign-in was in the stock log."""
+    """The stock log contained a password from a mistyped sign-in."""
     with capture_logs() as logs:
         for query in (
             f'{{ takes(text: "{SECRET}" }}',
@@ -243,7 +243,7 @@ async def test_the_log_never_holds_the_document() -> None:
 
 @pytest.mark.parametrize(("kind", "code"), [("bug", "INTERNAL"), ("suspended", "ACCOUNT_SUSPENDED")])
 async def test_a_subscription_that_fails_ends_with_a_code(kind: str, code: str) -> None:
-    """What came before is delivered."""
+    """Earlier events are delivered."""
     with capture_logs() as logs:
         first, last = await run(f'subscription {{ counts(kind: "{kind}") }}')
 
@@ -253,7 +253,7 @@ async def test_a_subscription_that_fails_ends_with_a_code(kind: str, code: str) 
 
 
 def failing(error: Exception) -> list[None]:
-    """Raise it inside of an expression."""
+    """Raises it, in an expression."""
     raise error
 
 
@@ -275,7 +275,7 @@ class Refuses(SchemaExtension):
 
 @pytest.mark.parametrize(("extension", "code"), [(Breaks, "INTERNAL"), (Refuses, "QUERY_TOO_COMPLEX")])
 async def test_a_failing_extension_is_a_result_and_no_exception(extension: Any, code: str) -> None:
-    """Strawberry's `stream` would raise it, and the whole socket would go."""
+    """Strawberry's `stream` would raise it, and close the whole socket."""
     with capture_logs():
         error = await only_error("{ __typename }", schema=build(extension))
 

@@ -1,4 +1,4 @@
-"""What the fields say: each of a message, a file, a conversation, a person and the viewer, with its exact value."""
+"""The fields of a message, a file, a conversation, a person and the viewer, each with its exact value."""
 
 import hashlib
 import io
@@ -52,7 +52,7 @@ FILES = """
 
 
 async def test_a_file_says_what_it_is_and_where_it_is(site: Site, people: list[Person]) -> None:
-    """A picture has a thumbnail once it is made; the URLs work for whoever has them, and say how they are shown."""
+    """A picture has a thumbnail once it is made; anybody with the URLs can use them, and they set the disposition."""
     alice, bob, carol = people
     written = io.BytesIO()
     Image.new("RGB", (800, 600), "navy").save(written, "PNG")
@@ -115,7 +115,7 @@ MESSAGE = """
 
 
 async def test_a_send_answers_with_all_that_it_was_given(people: list[Person]) -> None:
-    """The message, its edge and its conversation; the second time with the same key it is a duplicate."""
+    """The message, its edge and its conversation; a second send with the same key is a duplicate."""
     alice, bob, _carol = people
     query = f"""
       mutation ($input: SendPrivateMessageInput!) {{ sendPrivateMessage(input: $input) {{
@@ -164,7 +164,7 @@ async def test_a_send_answers_with_all_that_it_was_given(people: list[Person]) -
 
 
 async def test_the_same_key_with_another_text_shows_what_came_first(people: list[Person]) -> None:
-    """IDEMPOTENCY_CONFLICT, with the message that the key sent; nothing new is stored."""
+    """IDEMPOTENCY_CONFLICT, with the message sent with the key; nothing new is stored."""
     alice, bob, _carol = people
     query = SEND.replace(
         "... on UserError", "... on IdempotencyConflictError { existingMessage { id text } } ... on UserError"
@@ -182,7 +182,7 @@ async def test_the_same_key_with_another_text_shows_what_came_first(people: list
 
 
 async def test_the_viewer_counts_what_waits(people: list[Person]) -> None:
-    """Messages and conversations; settings as nobody has changed them; no address where none was given."""
+    """Messages and conversations; default settings if unchanged; null without an e-mail address."""
     alice, bob, carol = people
     for text in ("one", "two"):
         await alice.send("bob", text=text)
@@ -213,7 +213,7 @@ async def test_the_viewer_counts_what_waits(people: list[Person]) -> None:
 
 
 async def test_a_person_leads_to_the_conversation_with_them(people: list[Person]) -> None:
-    """Null before the first message; for each of many its own."""
+    """Null before the first message; a different one for each of several people."""
     alice, bob, carol = people
     place = await alice.place_of(await alice.send("bob"))
     found = await alice.ask("""{
@@ -236,7 +236,7 @@ async def test_a_person_leads_to_the_conversation_with_them(people: list[Person]
 
 
 async def test_people_to_write_to_come_in_pages(site: Site, people: list[Person]) -> None:
-    """Whose name begins so; the cursors go on, and nobody comes twice."""
+    """By the beginning of the name; the cursors continue, and nobody is listed twice."""
     alice, _bob, _carol = people
     for name in ("dana", "dan", "dave"):
         await site.token_of(name)

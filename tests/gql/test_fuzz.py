@@ -1,4 +1,4 @@
-"""Requests that nobody thought of, made from the schema and from JSON: never a fault of ours, never a word of it."""
+"""Random requests, generated from the schema and from JSON, never cause a bug of ours or show its text."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ FEW = hypothesis_settings(
 
 
 class Runner:
-    """Hypothesis calls plain functions: this runs a request of theirs on the loop that the site lives on."""
+    """Hypothesis calls plain functions: this runs their requests on the site's event loop."""
 
     def __init__(self, site: Site, token: str, loop: asyncio.AbstractEventLoop) -> None:
         self.site = site
@@ -65,7 +65,7 @@ class Runner:
         self._loop = loop
 
     def post(self, content: bytes, token: str | None, headers: dict[str, str]) -> dict[str, Any]:
-        """The answer; from another thread."""
+        """The answer; called from another thread."""
         request = self.site.post(data=content, token=token, headers=headers)
         _, answer = asyncio.run_coroutine_threadsafe(request, self._loop).result(10)
         return dict(answer)
@@ -73,7 +73,7 @@ class Runner:
 
 @pytest.fixture
 async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
-    """Running on a free port, with no rates: what a thousand random requests cost together is no fault."""
+    """Running on a free port, without rates: a thousand random requests would exceed them."""
     limits = Limits(
         send_rate_per_minute=0, search_rate_per_minute=0, cost_rate_per_minute=0, anonymous_cost_rate_per_minute=0
     )
@@ -101,7 +101,7 @@ async def play(
     headers: dict[str, str] = JSON,
     first: bytes = b'{"query": "{ __typename }"}',
 ) -> None:
-    """Posts `first`, then what the strategy makes; every error has a code that clients know, none is logged as ours."""
+    """Posts `first`, then what the strategy generates; every error has a known code, and none is logged as a bug."""
 
     @FEW
     @given(strategy)
@@ -121,7 +121,7 @@ def as_body(document: str) -> bytes:
     return json.dumps({"query": document}).encode()
 
 
-# What a reader of parts stumbles over: its own signs in the wrong place, and the ends of what it looks for.
+# What may confuse a parser of parts: its own delimiters in the wrong place, and parts of the strings that it seeks.
 SHARDS = st.sampled_from(
     [
         b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"--", b'"', b"\\", b";", b"=", b":", b"\0", b"\xff", b"{", b"}", b"[",
@@ -133,7 +133,7 @@ EDITS = st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), SHARDS
 
 
 def edited(edits: list[tuple[int, int, bytes]]) -> bytes:
-    """A good upload, with some of its bytes replaced: each edit is a place, how many go, and what comes instead."""
+    """A valid upload with some bytes replaced: each edit is a position, how many are removed, and the new bytes."""
     content = GOOD
     for place, gone, shard in edits:
         content = content[:place] + shard + content[place + gone :]
@@ -149,7 +149,7 @@ Making = Callable[..., st.SearchStrategy[str]]
 async def test_what_the_schema_allows_and_what_it_does_not_is_answered(
     runner: Runner, make: Making, mode: Mode, *, is_signed_in: bool
 ) -> None:
-    """hypothesis-graphql: documents made from our own schema, right ones and wrong ones."""
+    """hypothesis-graphql: documents generated from our own schema, valid and invalid."""
     documents = make(schema_text(), custom_scalars=SCALARS, mode=mode)
 
     await play(runner, documents.map(as_body), is_signed_in=is_signed_in)
@@ -161,14 +161,14 @@ async def test_any_parameters_are_answered(runner: Runner) -> None:
 
 
 async def test_any_json_and_any_bytes_are_answered(runner: Runner) -> None:
-    """Whatever the body is."""
+    """For any body."""
     await play(runner, JSON_VALUES.map(json.dumps).map(str.encode) | st.binary(max_size=200), is_signed_in=False)
 
 
 async def test_an_upload_with_any_bytes_changed_is_answered_and_leaves_no_file_of_its_own(runner: Runner) -> None:
-    """Every file that is kept belongs to a message that was sent; what was staged for a refused one is gone."""
+    """Every stored file belongs to a message that was sent; files of a refused message are deleted."""
     await play(runner, EDITS.map(edited), is_signed_in=True, headers=MULTIPART, first=GOOD)
 
     stored = await runner.site.stored()
-    assert 0 < stored["files"] <= stored["attachment"] <= stored["message"]  # equal bytes are kept once
+    assert 0 < stored["files"] <= stored["attachment"] <= stored["message"]  # equal bytes are stored once
     assert stored["upload"] == stored["attachment"]

@@ -1,4 +1,4 @@
-"""Handlers: whatever a service refuses as data is a member of a mutation's union, and no error of the request."""
+"""Handlers: a service's refusal as data is a member of a mutation's union, not an error of the request."""
 
 from types import SimpleNamespace
 from typing import Annotated
@@ -31,7 +31,7 @@ REFUSALS: list[Refusal] = [
 
 @strawberry.type
 class Done:
-    """What no test here gets."""
+    """The success type, which no test here gets."""
 
     is_done: bool
 
@@ -55,14 +55,14 @@ Result = Annotated[
 
 @strawberry.type
 class Query:
-    """GraphQL wants one."""
+    """GraphQL requires one."""
 
     nothing: str | None = None
 
 
 @strawberry.type
 class Mutation:
-    """Is refused."""
+    """Always refused."""
 
     @strawberry.mutation
     def refuse(self, n: int) -> Result:
@@ -78,12 +78,12 @@ SCHEMA = SottoSchema(
 
 
 async def nobody(*_: object) -> dict[int, object]:
-    """The people of a rejection that names none."""
+    """The people of a rejection without recipients."""
     return {}
 
 
 def test_the_refusals_of_this_test_are_all_that_there_are() -> None:
-    """A new one without a handler would end the request as an error that no client expects."""
+    """A new one without a handler would end the request with an error that no client expects."""
     assert {type(refusal) for refusal in REFUSALS} == set(Refusal.__subclasses__())
     assert not [each for refusal in REFUSALS for each in type(refusal).__subclasses__()]
 

@@ -1,4 +1,4 @@
-"""Global ids: what `encode` writes comes back, and whatever it would not have written names nothing."""
+"""Global ids: what `encode` writes can be read back, and nothing else is an id."""
 
 import string
 from collections.abc import Callable
@@ -16,7 +16,7 @@ ROWS = [kind for kind in Kind if kind is not Kind.ATTACHMENT]
 
 @given(kind=st.sampled_from(ROWS), number=NUMBERS)
 def test_an_id_names_its_row_and_its_type(kind: Kind, number: int) -> None:
-    """Twelve characters that fit into a URL; another type makes of it nothing."""
+    """Twelve characters that fit into a URL; reading it as another type gives nothing."""
     id_ = encode(kind, number)
 
     assert decode(id_) == (kind, number, 0)
@@ -36,7 +36,7 @@ def test_an_id_of_a_file_names_its_message_and_its_place(number: int, position: 
 
 @given(kind=st.sampled_from(Kind), number=NUMBERS, place=st.integers(0, 13), character=st.characters())
 def test_a_changed_character_is_refused_or_another_id(kind: Kind, number: int, place: int, character: str) -> None:
-    """Never two ids for one thing: clients keep them as keys of a cache."""
+    """Never two ids for one object: clients use them as cache keys."""
     id_ = encode(kind, number, 3 if kind is Kind.ATTACHMENT else None)
     place %= len(id_)
     changed = id_[:place] + character + id_[place + 1 :]
@@ -46,7 +46,7 @@ def test_a_changed_character_is_refused_or_another_id(kind: Kind, number: int, p
     assert found is None or (found == decode(id_)) == (changed == id_)
 
 
-def test_the_spare_bits_of_a_files_id_are_zero() -> None:
+def test_the_unused_bits_of_a_files_id_are_zero() -> None:
     """Ten bytes fill 13 1/3 characters: fifteen other last characters would name the same file."""
     id_ = encode(Kind.ATTACHMENT, 5, 3)
     alphabet = string.ascii_letters + string.digits + "-_"
@@ -58,7 +58,7 @@ def test_the_spare_bits_of_a_files_id_are_zero() -> None:
 
 @given(st.text(max_size=16) | st.text(string.ascii_letters + string.digits + "-_=+/", min_size=11, max_size=15))
 def test_any_text_is_an_id_that_was_written_or_none(text: str) -> None:
-    """No exception, whatever is sent; and what is read would have been written the same."""
+    """No exception for any input; an id that can be read would have been written the same."""
     found = decode(text)
 
     if found is not None:
@@ -90,8 +90,8 @@ def test_what_was_never_written_names_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(("make", "bits"), [(new_id, 62), (new_conversation_id, 36)])
-def test_ids_tell_no_counts(make: Callable[[], int], bits: int) -> None:
-    """They are drawn at random: neither an order in time nor a number of rows can be read from them."""
+def test_ids_reveal_no_counts(make: Callable[[], int], bits: int) -> None:
+    """They are random: they reveal neither an order in time nor a number of rows."""
     drawn = [make() for _ in range(200)]
 
     assert len(set(drawn)) == 200

@@ -1,4 +1,4 @@
-"""The life of a conversation over the API: every mutation of the contract's section 2, its success and its refusals."""
+"""A conversation over the API: every mutation of the contract's section 2, with its success and its refusals."""
 
 import asyncio
 from typing import Any
@@ -13,14 +13,14 @@ ERRORS = "... on UserError { code detail } ... on InvalidInputError { issues { p
 
 
 class Person:
-    """Somebody who calls the API."""
+    """A client of the API."""
 
     def __init__(self, site: Site, token: str) -> None:
         self.site = site
         self.token = token
 
     async def ask(self, query: str, **variables: Any) -> Any:
-        """The data; no top-level errors."""
+        """The data; there are no top-level errors."""
         status, answer = await self.site.post({"query": query, "variables": variables}, self.token)
         assert (status, "errors" in answer) == (200, False), answer
         return answer["data"]
@@ -36,7 +36,7 @@ class Person:
         return (await self.ask(query, input=given))[mutation]
 
     async def send(self, *names: str, text: str = "Hello", **draft: Any) -> str:
-        """A message's id."""
+        """Sends a message, and returns its id."""
         draft = {"to": {"users": [{"username": name} for name in names]}, "text": text, **draft}
         sent = (await self.ask(SEND, input=draft))["sendPrivateMessage"]
         assert sent["__typename"] == "SendPrivateMessageSuccess", sent
@@ -65,7 +65,7 @@ async def people(site: Site) -> list[Person]:
 
 
 async def test_a_message_shows_all_that_became_of_it(people: list[Person]) -> None:
-    """Edited, reacted to, delivered, read; the third person sees none of it."""
+    """Edited, reacted to, delivered, read; a third person sees none of it."""
     alice, bob, carol = people
     id_ = await alice.send("bob", text="frist")
     place = await alice.place_of(id_)
@@ -124,7 +124,7 @@ async def test_deletes_by_scope(people: list[Person]) -> None:
 
 
 async def test_whether_an_edit_would_pass_follows_a_block(people: list[Person]) -> None:
-    """`viewerCanEdit` says beforehand what `editMessage` answers; what was shown to others does not change."""
+    """`viewerCanEdit` predicts the answer of `editMessage`; what others see does not change."""
     alice, bob, carol = people
     id_ = await alice.send("bob")
     in_group = await alice.send("bob", "carol")
@@ -170,10 +170,10 @@ async def test_a_conversation_shows_how_its_member_wants_it(people: list[Person]
 
 
 async def test_a_request_from_asking_to_answering(people: list[Person]) -> None:
-    """Settings, eligibility beforehand, the list of requests, accept; a decline of nothing is a conflict."""
+    """Settings, eligibility before sending, the list of requests, accept; declining without a request is a conflict."""
     alice, bob, _carol = people
     settings = "settings { acceptMessagesFrom fromOthers whoMayAddToGroups sendReadReceipts }"
-    chosen = await bob.do("updateMessagingSettings", settings, acceptMessagesFrom="FOLLOWED_BY_ME")
+    updated = await bob.do("updateMessagingSettings", settings, acceptMessagesFrom="FOLLOWED_BY_ME")
     query = '{ user(by: {username: "bob"}) { viewerCanMessage messageEligibility } }'
     before = await alice.ask(query)
     place = await alice.place_of(await alice.send("bob"))
@@ -186,7 +186,7 @@ async def test_a_request_from_asking_to_answering(people: list[Person]) -> None:
     again = await bob.do("declineMessageRequest", conversationId=place, block=False)
     after = await alice.ask(query)
 
-    assert chosen["settings"] == {
+    assert updated["settings"] == {
         "acceptMessagesFrom": "FOLLOWED_BY_ME", "fromOthers": "REQUEST", "whoMayAddToGroups": "FOLLOWED_BY_ME",
         "sendReadReceipts": True,
     }  # fmt: skip
@@ -202,7 +202,7 @@ async def test_a_request_from_asking_to_answering(people: list[Person]) -> None:
 
 
 async def test_relations_show_on_the_person(people: list[Person]) -> None:
-    """Follow, mute and their ends; the muted ones are the viewer's own list."""
+    """Follow, mute and their removal; the list of muted people is the viewer's own."""
     alice, bob, _carol = people
     shown = "user { viewerIsFollowing isFollowingViewer viewerHasMuted }"
     to_bob = {"user": {"username": "bob"}}
@@ -239,10 +239,10 @@ FOREIGN: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("mutation", "given"), FOREIGN, ids=range(len(FOREIGN)))
-async def test_what_is_not_yours_is_as_if_it_had_never_been(
+async def test_objects_of_others_look_like_objects_that_never_existed(
     site: Site, people: list[Person], mutation: str, given: dict[str, Any]
 ) -> None:
-    """The same answer, word by word, for a foreign id, for one that never existed and for no id at all."""
+    """The same answer, word by word, for another person's id, one that never existed and no id at all."""
     alice, _bob, carol = people
     message = await alice.send("bob")
     place = await alice.place_of(message)
@@ -258,7 +258,7 @@ async def test_what_is_not_yours_is_as_if_it_had_never_been(
 
 
 async def test_events_come_over_a_socket_with_all_that_happened(site: Site, people: list[Person]) -> None:
-    """The contract's section 3: replay, caught up, live; typing without a cursor; the log by query says the same."""
+    """The contract's section 3: replay, caught up, live; typing has no cursor; the query for the log shows the same."""
     alice, bob, _carol = people
     cursor = (await bob.ask("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
     id_ = await alice.send("bob")

@@ -1,8 +1,8 @@
-"""Every change is live: each device of whoever it concerns has its event at once, and nobody else hears of it.
+"""Every change is live: each device of the people concerned gets its event at once, and nobody else does.
 
-A write that forgets its hint costs a subscriber the time until the periodic look, which is 30 seconds away; so each
-occasion here is something that happens while people listen, and what each of them hears of it. The lists of mutations
-and of events are the schema's: a new one without an occasion fails.
+A write without its hint delays the event until the periodic look, 30 seconds later; so each occasion here happens while
+people listen, and lists the events of each of them. The mutations and events are taken from the schema: a new one
+without an occasion fails.
 """
 
 import io
@@ -31,7 +31,7 @@ from tests.gql.conftest import Site, settings_in, site_in
 from tests.gql.gate import PROTOCOL
 from tests.gql.test_life import Person
 
-SECONDS = 5  # a busy machine is given them; the periodic look that would hide a lost hint comes after 30
+SECONDS = 5  # for a busy machine; the periodic look, which would hide a lost hint, comes after 30
 PASSWORD = "correct horse"
 EVENTS = """
 subscription ($all: Boolean!) {
@@ -57,12 +57,12 @@ OF_THE_STREAM = {
     "StreamCaughtUp",
     "StreamReset",
     "StreamHeartbeat",
-}  # answers to a cursor, or to silence
-PASSING = {"TypingChanged", "PresenceChanged", "SessionRevoked"}  # no entries of a log
+}  # answers to a cursor, or to an idle stream
+PASSING = {"TypingChanged", "PresenceChanged", "SessionRevoked"}  # not entries of a log
 
 
 class Quiet(MemoryPubSub):
-    """Drops ephemeral events while it is hushed: one wakes a stream as well, and would stand in for a lost hint."""
+    """Drops ephemeral events while it is hushed: they wake a stream too, and would hide a lost hint."""
 
     is_hushed = True
 
@@ -79,7 +79,7 @@ class Listener:
         self._socket = socket
 
     async def begin(self, token: str, *, with_ephemeral: bool) -> None:
-        """Subscribes; live once this returns."""
+        """Subscribes, and returns when the stream is live."""
         await self._socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
         payload = {"query": EVENTS, "variables": {"all": with_ephemeral}}
         await self._socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
@@ -87,20 +87,20 @@ class Listener:
         assert (await self.take())[0] == "StreamReady"
 
     async def take(self) -> list[Any]:
-        """The next event: its type, and what else is asked of it."""
+        """The next event: its type, and the selected fields."""
         frame = await self._socket.receive_json(timeout=SECONDS)
         assert frame["type"] == "next", frame
         event = frame["payload"]["data"]["events"]["event"]
         return [event.pop("__typename"), *_leaves(event)]
 
     async def is_silent(self) -> bool:
-        """Whether nothing else has come by now."""
+        """Whether no other event has arrived."""
         await self._socket.send_json({"type": "ping"})
         return bool((await self._socket.receive_json(timeout=SECONDS))["type"] == "pong")
 
 
 def _leaves(value: Any) -> list[Any]:
-    """The values of a selection, in its order; user names without their number."""
+    """The values of a selection, in order; user names without their number."""
     if isinstance(value, dict):
         return [leaf for each in value.values() for leaf in _leaves(each)]
     if isinstance(value, list):
@@ -109,7 +109,7 @@ def _leaves(value: Any) -> list[Any]:
 
 
 class Actor(Person):
-    """Somebody with two devices: one of them acts, the other one listens."""
+    """A person with two devices: one acts, the other one listens."""
 
     def __init__(self, site: Site, name: str, token: str, other: str) -> None:
         super().__init__(site, token)
@@ -146,7 +146,7 @@ class Stage:
     def __init__(self, site: Site, pubsub: Quiet) -> None:
         self.site = site
         self.pubsub = pubsub
-        self.open = AsyncExitStack()  # what an occasion leaves open until all has been heard
+        self.open = AsyncExitStack()  # closed after all events have been read
         self._numbers = itertools.count()
 
     async def people(self) -> dict[str, Actor]:
@@ -168,7 +168,7 @@ class Stage:
             yield found
 
     async def position_of(self, actor: Actor) -> int:
-        """How long the log of somebody is."""
+        """The length of this person's log."""
         sql = "SELECT coalesce(max(n), 0) FROM event JOIN user ON user.id = user_id WHERE username = ?"
         return int(
             await self.site.services.database.read(
@@ -197,7 +197,7 @@ Story = Callable[..., AsyncGenerator[None, None]]
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What happens behind the `yield` of its story, and what each of the three hears of it, in order."""
+    """The action after the `yield` of its story, and the events of each of the three people, in order."""
 
     story: Story
     mutation: str | None
@@ -206,15 +206,15 @@ class Occasion:
 
     @property
     def id(self) -> str:
-        """Its name in a report."""
+        """Its name in test reports."""
         return self.story.__name__
 
     def grows(self, name: str) -> int:
-        """By how much the log of somebody grows."""
+        """By how much this person's log grows."""
         return sum(event[0] not in PASSING for event in self.heard.get(name, ()))
 
     def lives(self, name: str) -> bool:
-        """Whether the session of a listener outlives it."""
+        """Whether the session of a listener survives it."""
         return all(event[0] != "SessionRevoked" for event in self.heard.get(name, ()))
 
 
@@ -222,9 +222,9 @@ OCCASIONS: list[Occasion] = []
 
 
 def occasion(mutation: str | None, *, passes: bool = False, **heard: list[Any]) -> Callable[[Story], Story]:
-    """Adds a story: what it does before its `yield` goes unheard, what it does behind it is the occasion.
+    """Adds a story: it prepares before its `yield`, unobserved, and acts after it.
 
-    `heard` names the events of each; who is not named hears nothing. `passes` where they are never replayed.
+    `heard` lists the events of each person; others get none. `passes` if they are never replayed.
     """
     found = {name: [each if isinstance(each, list) else [each] for each in events] for name, events in heard.items()}
 
@@ -240,7 +240,7 @@ NEW = ["ConversationCreated", "MessageCreated"]
 
 @occasion("sendPrivateMessage", alice=NEW, bob=NEW)
 async def a_message(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The first between two."""
+    """The first one between two people."""
     yield
     await alice.write_to(bob)
 
@@ -258,7 +258,7 @@ async def a_message_to_each(_stage: Stage, alice: Actor, bob: Actor, carol: Acto
     bob=["ConversationUpdated", "MessageCreated"],
 )
 async def an_answer(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Whoever answers has read, and accepts a request."""
+    """Answering marks as read, and accepts a request."""
     await bob.do("updateMessagingSettings", acceptMessagesFrom="NOBODY")
     await alice.write_to(bob)
     yield
@@ -275,7 +275,7 @@ async def an_edit(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> Asy
 
 @occasion("deleteMessage", bob=[["MessageRemoved", "DELETED_FOR_VIEWER"], "ConversationUpdated"])
 async def a_delete_for_oneself(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The sender does not learn of it."""
+    """The sender gets no event."""
     id_, _ = await alice.write_to(bob)
     yield
     await bob.do("deleteMessage", messageId=id_, scope="FOR_ME")
@@ -302,7 +302,7 @@ async def a_reaction(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> 
 
 @occasion("acknowledgeDelivery", alice=[["ReceiptUpdated", "DELIVERED", "bob"]], bob=["ConversationUpdated"])
 async def a_delivery(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The sender has the receipt."""
+    """The sender gets the receipt."""
     id_, place = await alice.write_to(bob)
     yield
     await bob.do("acknowledgeDelivery", conversationId=place, upToMessageId=id_)
@@ -310,7 +310,7 @@ async def a_delivery(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> 
 
 @occasion("markConversationRead", alice=[["ReceiptUpdated", "READ", "bob"]], bob=["ConversationUpdated"])
 async def a_mark_as_read(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The sender has the receipt."""
+    """The sender gets the receipt."""
     _, place = await alice.write_to(bob)
     yield
     await bob.do("markConversationRead", conversationId=place)
@@ -318,7 +318,7 @@ async def a_mark_as_read(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor)
 
 @occasion("markConversationUnread", bob=["ConversationUpdated"])
 async def a_mark_as_unread(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Nobody else's affair."""
+    """Nobody else gets an event."""
     _, place = await alice.write_to(bob)
     yield
     await bob.do("markConversationUnread", conversationId=place)
@@ -326,7 +326,7 @@ async def a_mark_as_unread(_stage: Stage, alice: Actor, bob: Actor, _carol: Acto
 
 @occasion("setTyping", passes=True, bob=[["TypingChanged", True, "alice"]])
 async def typing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Shown to the other one, and not to oneself."""
+    """Shown to the other person, not to oneself."""
     _, place = await alice.write_to(bob)
     yield
     await alice.do("setTyping", conversationId=place, isTyping=True)
@@ -334,7 +334,7 @@ async def typing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> Asyn
 
 @occasion("clearConversation", bob=[["MessageRemoved", "CLEARED"], "ConversationRemoved"])
 async def a_clearing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Nobody else's affair."""
+    """Nobody else gets an event."""
     _, place = await alice.write_to(bob)
     yield
     await bob.do("clearConversation", conversationId=place)
@@ -344,7 +344,7 @@ async def a_clearing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> 
     "leaveConversation", alice=["ConversationUpdated"], bob=["ConversationRemoved"], carol=["ConversationUpdated"]
 )
 async def a_leave(_stage: Stage, alice: Actor, bob: Actor, carol: Actor) -> AsyncGenerator[None, None]:
-    """Those who stay see who is left."""
+    """The remaining members see who is left."""
     _, place = await alice.write_to(bob, carol)
     yield
     await bob.do("leaveConversation", conversationId=place)
@@ -352,7 +352,7 @@ async def a_leave(_stage: Stage, alice: Actor, bob: Actor, carol: Actor) -> Asyn
 
 @occasion("setConversationPreferences", bob=["ConversationUpdated"])
 async def a_preference(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Nobody else's affair."""
+    """Nobody else gets an event."""
     _, place = await alice.write_to(bob)
     yield
     await bob.do("setConversationPreferences", conversationId=place, isPinned=True)
@@ -365,7 +365,7 @@ async def _request(alice: Actor, bob: Actor) -> str:
 
 @occasion("acceptMessageRequest", alice=["ConversationUpdated"], bob=["ConversationUpdated"])
 async def an_acceptance(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Its sender learns of it."""
+    """Its sender gets an event."""
     place = await _request(alice, bob)
     yield
     await bob.do("acceptMessageRequest", conversationId=place)
@@ -373,7 +373,7 @@ async def an_acceptance(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) 
 
 @occasion("declineMessageRequest", bob=["ConversationRemoved", ["BlocksChanged", True, "alice"]])
 async def a_decline(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Its sender does not."""
+    """Its sender gets no event."""
     place = await _request(alice, bob)
     yield
     await bob.do("declineMessageRequest", conversationId=place, block=True)
@@ -381,7 +381,7 @@ async def a_decline(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> A
 
 @occasion("blockUser", bob=[["BlocksChanged", True, "alice"]])
 async def a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The blocked one does not learn of it."""
+    """The blocked person gets no event."""
     await alice.write_to(bob)
     yield
     await bob.do("blockUser", user=alice.reference)
@@ -389,7 +389,7 @@ async def a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> Asy
 
 @occasion("unblockUser", bob=[["BlocksChanged", False, "alice"]])
 async def the_end_of_a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The same."""
+    """The blocked person gets no event."""
     await bob.do("blockUser", user=alice.reference)
     yield
     await bob.do("unblockUser", user=alice.reference)
@@ -397,7 +397,7 @@ async def the_end_of_a_block(_stage: Stage, alice: Actor, bob: Actor, _carol: Ac
 
 @occasion("reportMessage", bob=[["BlocksChanged", True, "alice"]])
 async def a_report(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """With the block that goes with it; the one who is reported is not told."""
+    """Together with a block; the reported person gets no event."""
     id_, _ = await alice.write_to(bob)
     yield
     await bob.do("reportMessage", messageId=id_, reason="SPAM", block=True)
@@ -405,7 +405,7 @@ async def a_report(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> As
 
 @occasion("updateMessagingSettings", bob=[["SettingsChanged", False, True]])
 async def a_setting(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The settings as they are now; nobody else's affair."""
+    """The current settings; nobody else gets an event."""
     await alice.write_to(bob)
     yield
     await bob.do("updateMessagingSettings", sendReadReceipts=False)
@@ -413,14 +413,14 @@ async def a_setting(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> A
 
 @occasion("followUser")
 async def a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event tells of it."""
+    """No event."""
     yield
     await alice.do("followUser", user=bob.reference)
 
 
 @occasion("unfollowUser")
 async def the_end_of_a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event tells of it."""
+    """No event."""
     await alice.do("followUser", user=bob.reference)
     yield
     await alice.do("unfollowUser", user=bob.reference)
@@ -428,14 +428,14 @@ async def the_end_of_a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: A
 
 @occasion("muteUser")
 async def a_mute(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event tells of it."""
+    """No event."""
     yield
     await alice.do("muteUser", user=bob.reference, isMuted=True)
 
 
 @occasion("signUp")
 async def a_sign_up(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Of somebody whom nobody knows."""
+    """Of a new person."""
     yield
     await alice.do("signUp", username=f"new_{secrets.token_hex(4)}", password=PASSWORD)
 
@@ -450,7 +450,7 @@ async def _with_password(stage: Stage, actor: Actor) -> None:
 
 @occasion("signIn", alice=[["DeviceAdded", "Phone"]])
 async def a_sign_in(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Where devices are told of, a new one is."""
+    """A new device gets an event, like every change of devices."""
     await _with_password(stage, alice)
     yield
     await alice.do("signIn", username=alice.name, password=PASSWORD, deviceName="Phone")
@@ -497,14 +497,14 @@ async def a_trust(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> As
 
 @occasion("createApiKey")
 async def a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event tells of it."""
+    """No event."""
     yield
     await alice.do("createApiKey", name="bot", scopes=["READ_MESSAGES"])
 
 
 @occasion("revokeApiKey", alice=[["SessionRevoked", "TOKEN_REVOKED"]])
 async def the_end_of_a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Ends the program that listens with it."""
+    """Disconnects the program that listens with it."""
     made = await alice.do("createApiKey", "secret apiKey { id }", name="bot", scopes=["READ_MESSAGES"])
     alice.other = made["secret"]
     yield
@@ -512,7 +512,7 @@ async def the_end_of_a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Act
 
 
 async def _uploaded(alice: Actor, name: str, content: bytes) -> str:
-    """The id of an upload that is whole."""
+    """The id of a complete upload."""
     made = await alice.do("createUpload", "upload { id uploadUrl }", filename=name, byteSize=len(content))
     headers = {
         "Authorization": f"Bearer {alice.token}",
@@ -527,14 +527,14 @@ async def _uploaded(alice: Actor, name: str, content: bytes) -> str:
 
 @occasion("createUpload")
 async def an_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Nobody hears of a file before it is sent."""
+    """No event before the file is sent."""
     yield
     await alice.do("createUpload", filename="a.txt", byteSize=5)
 
 
 @occasion("completeUpload")
 async def a_whole_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The same."""
+    """No event before the file is sent."""
     id_ = await _uploaded(alice, "a.txt", b"hello")
     yield
     await alice.do("completeUpload", uploadId=id_)
@@ -542,7 +542,7 @@ async def a_whole_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
 
 @occasion("cancelUpload")
 async def the_end_of_an_upload(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The same."""
+    """No event."""
     made = await alice.do("createUpload", "upload { id }", filename="a.txt", byteSize=5)
     yield
     await alice.do("cancelUpload", uploadId=made["upload"]["id"])
@@ -564,7 +564,7 @@ async def a_thumbnail(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> 
 
 @occasion(None, alice=[["MessageUpdated", "ATTACHMENTS"]], bob=[["MessageUpdated", "ATTACHMENTS"]])
 async def no_thumbnail(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """A bug at its picture: nobody waits for it any longer."""
+    """A bug while processing the picture: clients stop waiting for it."""
 
     async def stumble(*_arguments: object) -> None:
         raise LookupError("a bug")
@@ -578,7 +578,7 @@ async def no_thumbnail(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) ->
 
 @occasion(None, passes=True, alice=[["PresenceChanged", "bob", "ONLINE"]])
 async def coming(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The first live stream of somebody; a stranger does not learn of it."""
+    """The first live stream of a person; strangers get no event."""
     await alice.write_to(bob)
     await bob.write_to(alice)
     bob.listens = False
@@ -621,7 +621,7 @@ async def a_key_that_is_removed(stage: Stage, alice: Actor, _bob: Actor, _carol:
 
 @occasion(None, alice=[["SessionRevoked", "TOKEN_REVOKED"]])
 async def one_device_too_many(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """The one that was unseen for longest makes room."""
+    """The device seen least recently is removed."""
     alice.other = alice.token
     yield
     with pytest.MonkeyPatch.context() as patch:
@@ -631,8 +631,8 @@ async def one_device_too_many(stage: Stage, alice: Actor, _bob: Actor, _carol: A
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("each", OCCASIONS, ids=lambda each: each.id)
-async def test_whoever_it_concerns_hears_of_it_at_once(stage: Stage, each: Occasion) -> None:
-    """On their other device, exactly this and in this order; no log grows by anything else."""
+async def test_the_people_concerned_get_the_event_at_once(stage: Stage, each: Occasion) -> None:
+    """On their other device, exactly these events in this order; no other entry is added to a log."""
     people, stage.pubsub.is_hushed = await stage.people(), True
     story = each.story(stage, *people.values())
     await anext(story)
@@ -657,7 +657,7 @@ async def test_whoever_it_concerns_hears_of_it_at_once(stage: Stage, each: Occas
 
 
 def test_every_mutation_and_every_event_has_its_occasion() -> None:
-    """What is new in the schema says here who hears of it: add an occasion."""
+    """If the schema has a new one, add an occasion that says who gets which event."""
     schema = build_schema()._schema
     event = schema.type_map["Event"]
     assert schema.mutation_type is not None

@@ -1,4 +1,4 @@
-"""The pace: who waits for a turn gets one, whatever becomes of the others."""
+"""The pace: every waiting task gets a turn, even if others are cancelled."""
 
 import asyncio
 
@@ -8,10 +8,8 @@ from gql.pace import WOKEN, Pace
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2], ids=["before the slice ends", "when it ends", "when they were woken"])
-async def test_who_waits_behind_others_goes_on_when_those_are_cancelled(
-    turns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A client that hangs up may take more waiting fields with it than are woken in one turn."""
+async def test_a_waiting_task_continues_when_others_are_cancelled(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that disconnects may cancel more waiting fields than one turn wakes."""
     pace = Pace()
     monkeypatch.setattr("gql.pace.SLICE_SECONDS", 0.0)
     cancelled = [asyncio.create_task(pace.turn()) for _ in range(2 * WOKEN)]

@@ -1,4 +1,4 @@
-"""Times of receipts over GraphQL: each message its own, and one statement for all of a page."""
+"""Times of receipts over GraphQL: each message has its own, and one statement loads all of a page."""
 
 from typing import Any
 
@@ -55,10 +55,10 @@ async def test_what_is_read_later_leaves_the_times_of_what_was_read_before(
     assert times_in(last, "deliveredTo") == [[("bob", moments[0])], [("bob", moments[0])], [("bob", moments[2])]]
 
 
-async def test_without_receipts_of_delivery_only_the_time_of_reading_is_told(
+async def test_without_receipts_of_delivery_only_the_time_of_reading_is_shown(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read has been delivered; when it was, its reader keeps to themselves."""
+    """A message that was read has been delivered; its reader does not share when."""
     alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
     id_ = await alice.send("bob")
     place = await alice.place_of(id_)
@@ -72,7 +72,7 @@ async def test_without_receipts_of_delivery_only_the_time_of_reading_is_told(
 
 
 async def test_the_times_of_a_page_cost_one_statement(site: Site, statements: list[str]) -> None:
-    """For five messages and for fifty; none where nobody asks."""
+    """For five messages and for fifty; none if not selected."""
     alice, bob, carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
     for number in range(50):
         id_ = await alice.send("bob", "carol", text=str(number))

@@ -1,4 +1,4 @@
-"""Reports over GraphQL: what is gone for everybody can be reported by its id, and is as gone afterwards."""
+"""Reports over GraphQL: a message deleted for everyone can be reported by its id, and stays deleted."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ query ($id: ID!, $place: ID!) {
 """
 
 
-async def doors_of(person: Person, id_: str, place: str) -> Any:
-    """All that somebody sees of a message."""
+async def views_of(person: Person, id_: str, place: str) -> Any:
+    """All that a person can see of a message."""
     _, answer = await person.site.post({"query": DOORS, "variables": {"id": id_, "place": place}}, person.token)
     for error in answer.get("errors", ()):
         error.get("extensions", {}).pop("requestId", None)
@@ -29,7 +29,7 @@ async def doors_of(person: Person, id_: str, place: str) -> Any:
 
 
 async def test_a_message_that_left_no_trace_can_be_reported_and_stays_without_one(site: Site) -> None:
-    """By who had it; the answer is a number and nothing else, and every door says what it said before the report."""
+    """By its recipient; the answer is only a number, and every query answers as before the report."""
     alice, bob, carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
     first = await bob.send("alice", text="Hello")
     id_ = await alice.send("bob", text="harbour")
@@ -37,13 +37,13 @@ async def test_a_message_that_left_no_trace_can_be_reported_and_stays_without_on
     answer = await bob.send("alice", text="What?", replyToId=id_)
     await site.services.sweeper.index()
     await alice.do("deleteMessage", messageId=id_, scope="FOR_EVERYONE")
-    before = {person: await doors_of(person, id_, place) for person in (alice, bob, carol)}
+    before = {person: await views_of(person, id_, place) for person in (alice, bob, carol)}
     stranger = await carol.do("reportMessage", messageId=id_, reason="THREAT")
     known = await bob.do("reportMessage", "reportId", messageId=id_, reason="THREAT")
     limits = (await bob.ask("{ serverInfo { limits { reportWindowSeconds } } }"))["serverInfo"]["limits"]
 
     assert (stranger["__typename"], known["__typename"]) == ("NotFoundError", "ReportMessageSuccess")
-    assert {person: await doors_of(person, id_, place) for person in (alice, bob, carol)} == before
+    assert {person: await views_of(person, id_, place) for person in (alice, bob, carol)} == before
     assert before[bob]["data"]["message"] is None
     assert before[bob]["data"]["searchMessages"]["edges"] == []
     texts = [(node["text"], node["replyTo"]) for node in before[bob]["data"]["conversation"]["messages"]["nodes"]]
@@ -52,8 +52,8 @@ async def test_a_message_that_left_no_trace_can_be_reported_and_stays_without_on
     assert limits == {"reportWindowSeconds": 7 * 86_400}
 
 
-async def test_nobody_reports_what_never_was(site: Site) -> None:
-    """The same words as for what the viewer never had."""
+async def test_a_message_that_never_existed_cannot_be_reported(site: Site) -> None:
+    """The same answer as for a message that the viewer never had."""
     alice, bob, carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
     id_ = await alice.send("bob")
     await alice.do("deleteMessage", messageId=id_, scope="FOR_EVERYONE")

@@ -1,4 +1,4 @@
-"""The scalars: what they accept, what they refuse and in which words, and how they are written."""
+"""The scalars: what they accept, what they refuse with which message, and how they are serialized."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -28,7 +28,7 @@ from gql.wire.schema import SottoSchema
 
 @strawberry.type
 class Query:
-    """Gives back what it was given; `kind` says what a resolver sees."""
+    """Returns its input; `kind` is the type that a resolver sees."""
 
     @strawberry.field
     def moment(self, value: DateTime) -> DateTime:
@@ -59,7 +59,7 @@ SCHEMA = SottoSchema(query=Query, config=StrawberryConfig(scalar_map=SCALAR_MAP)
 
 
 async def ask(field: str, kind: str, value: object) -> Any:
-    """Data of a query that sends the value as a variable, or the message and code of its one error."""
+    """The data of a query with the value as a variable, or the message and code of its one error."""
     result = await SCHEMA.execute(f"query ($v: {kind}) {{ {field}(value: $v) }}", {"v": value})
     if result.errors:
         (error,) = result.errors
@@ -69,7 +69,7 @@ async def ask(field: str, kind: str, value: object) -> Any:
 
 
 async def ask_literal(field: str, literal: str) -> Any:
-    """The same with the value written into the document."""
+    """As `ask`, with the value written into the document."""
     result = await SCHEMA.execute(f"{{ {field}(value: {literal}) }}")
     if result.errors:
         return (result.errors[0].extensions or {}).get("code")
@@ -88,7 +88,7 @@ async def ask_literal(field: str, literal: str) -> Any:
     ],
 )
 async def test_a_moment_is_rfc_3339_in_utc_with_milliseconds(value: str, expected: str) -> None:
-    """Any offset comes in; `Z` and three decimals go out."""
+    """Any offset is accepted; the output has `Z` and three decimals."""
     assert await ask("moment", "DateTime!", value) == expected
     assert await ask_literal("moment", f'"{value}"') == expected
 
@@ -103,7 +103,7 @@ async def test_a_moment_is_rfc_3339_in_utc_with_milliseconds(value: str, expecte
     ],
 )  # fmt: skip
 async def test_a_moment_without_an_offset_or_of_another_form_is_refused(value: object) -> None:
-    """BAD_REQUEST, with an example of what would be right; never a fault of ours."""
+    """BAD_REQUEST, with a correct example; never a bug of ours."""
     message, code = await ask("moment", "DateTime!", value)
 
     assert code == "BAD_REQUEST"
@@ -112,7 +112,7 @@ async def test_a_moment_without_an_offset_or_of_another_form_is_refused(value: o
 
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])))
 def test_every_moment_survives_the_journey(moment: datetime) -> None:
-    """But for what is below a millisecond; moments that UTC cannot hold are not ours to send."""
+    """Except for fractions of a millisecond; moments that UTC cannot represent are never sent."""
     try:
         text = serialize_date_time(moment)
     except OverflowError:
@@ -123,7 +123,7 @@ def test_every_moment_survives_the_journey(moment: datetime) -> None:
 
 
 def test_a_moment_without_an_offset_is_never_written() -> None:
-    """It would be somebody's local time."""
+    """It would be a local time of unknown zone."""
     with pytest.raises(ValueError, match="offset"):
         serialize_date_time(datetime(2026, 1, 31))  # noqa: DTZ001
 
@@ -180,7 +180,7 @@ async def test_json_may_be_null() -> None:
     "value", [nested(33), nested(900), float("inf"), [float("nan")], UploadedPart(1), {"a": [UploadedPart(1)]}]
 )
 async def test_json_is_never_deep_and_never_a_file(value: object) -> None:
-    """A file part that `map` puts inside of a JSON value would otherwise reach a service that stores it as text."""
+    """Otherwise a file part that `map` puts inside a JSON value would reach a service that stores it as text."""
     _, code = await ask("json", "JSON", value)
 
     assert code == "BAD_REQUEST"
@@ -188,7 +188,7 @@ async def test_json_is_never_deep_and_never_a_file(value: object) -> None:
 
 @pytest.mark.parametrize(("field", "kind"), [("url", "URL!"), ("cursor", "EventCursor!")])
 async def test_urls_and_cursors_are_strings(field: str, kind: str) -> None:
-    """Nothing is made a string that is none."""
+    """No other value is converted to a string."""
     assert await ask(field, kind, "https://example.org/") == "https://example.org/"
     wrong: list[object] = [1, True, [], {}, UploadedPart(1)]
     for value in wrong:
@@ -197,13 +197,13 @@ async def test_urls_and_cursors_are_strings(field: str, kind: str) -> None:
 
 
 async def test_a_file_part_is_the_only_upload() -> None:
-    """The resolver gets what the service received, and never the part around it."""
+    """The resolver gets what the service received, never the part itself."""
     assert await ask("kind", "Upload!", UploadedPart(file=b"received")) == "bytes"
 
 
 @pytest.mark.parametrize("value", ["/etc/passwd", 1, True, {}, {"file": 1}, [], 1.5])
 async def test_json_is_never_an_upload(value: object) -> None:
-    """The stock scalar takes any JSON value for a file; ours says how a file is sent."""
+    """The stock scalar accepts any JSON value as a file; ours says how to send a file."""
     message, code = await ask("kind", "Upload!", value)
 
     assert code == "BAD_REQUEST"
@@ -212,12 +212,12 @@ async def test_json_is_never_an_upload(value: object) -> None:
 
 @pytest.mark.parametrize("literal", ['"x"', "1", "{a: 1}", "[1]", "A"])
 async def test_a_document_cannot_hold_an_upload(literal: str) -> None:
-    """Neither can a literal be one."""
+    """A literal cannot be one either."""
     assert await ask_literal("kind", literal) == "GRAPHQL_VALIDATION_FAILED"
 
 
 def test_every_scalar_says_what_it_is() -> None:
-    """The schema is a product: a description for each, and the standard's address where there is one."""
+    """Each has a description, and the address of its standard if there is one."""
     text = SCHEMA.as_str()
 
     for definition in SCALAR_MAP.values():

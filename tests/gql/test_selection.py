@@ -1,4 +1,4 @@
-"""What is not selected is not read."""
+"""Fields that are not selected are not read."""
 
 import pytest
 
@@ -15,7 +15,7 @@ fragment More on Conversation { __typename %s }
 
 
 async def test_a_conversations_id_costs_no_read_and_is_its_id(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A send answers with its conversation's id, which the message's own id tells already."""
+    """A send returns its conversation's id, which is contained in the message's own id."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     _, read = await site.post({"query": SEND % ("id unreadCount", "isUnread")}, alice)

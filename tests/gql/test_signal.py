@@ -1,4 +1,4 @@
-"""Signals over the API: what a stream says of itself, and how many conversations it can be asked for."""
+"""Signals over the API: what a stream says about itself, and for how many conversations it can be opened."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ subscription ($after: EventCursor, $ids: [ID!]) {
 
 
 async def frames(site: Site, person: Person, count: int, **variables: Any) -> list[Any]:
-    """What a subscription says first."""
+    """The first messages of a subscription."""
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket, asyncio.timeout(5):
         await socket.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {person.token}"}})
         await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": EVENTS, "variables": variables}})
@@ -32,7 +32,7 @@ async def frames(site: Site, person: Person, count: int, **variables: Any) -> li
 
 @pytest.mark.parametrize("reason", ["CURSOR_EXPIRED", "CURSOR_INVALID"])
 async def test_a_reset_says_why_and_from_where_it_goes_on(site: Site, reason: str) -> None:
-    """Its cursor is good: it replays what came after, and no more."""
+    """Its cursor is valid: it replays what came after, and no more."""
     alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
     other = bob if reason == "CURSOR_EXPIRED" else alice
     cursor = (await other.ask("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
@@ -54,7 +54,7 @@ async def test_a_reset_says_why_and_from_where_it_goes_on(site: Site, reason: st
 
 
 async def test_a_stream_is_of_200_conversations_at_most(site: Site) -> None:
-    """BAD_REQUEST names the argument; foreign ones are not found."""
+    """BAD_REQUEST names the argument; conversations of others are not found."""
     alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
     place = await alice.place_of(await alice.send("bob"))
     [many] = await frames(site, bob, 1, ids=[place] * 201)

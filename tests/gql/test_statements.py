@@ -1,4 +1,4 @@
-"""Statements: what is asked for, and not how much of it there is, decides how many the database gets."""
+"""Statements: their number depends on the selection, not on the amount of data."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ query ($id: ID!, $count: Int!) {
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that a transaction executes from now on; slowness divides nothing that is loaded at once."""
+    """Every statement executed from now on; batches are loaded at once, however slow the machine is."""
     monkeypatch.setattr("gql.pace.SLICE_SECONDS", 60.0)
     seen: list[str] = []
     execute = Transaction._execute
@@ -54,7 +54,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def cost_of(person: Person, statements: list[str], query: str, **variables: Any) -> tuple[Any, int]:
     """The answer and the number of its statements."""
-    await person.ask(query, **variables)  # a session that is looked up, a document that is read
+    await person.ask(query, **variables)  # caches the session and the document
     statements.clear()
     data = await person.ask(query, **variables)
     return data, len(statements)
@@ -76,7 +76,7 @@ async def test_an_inbox_costs_the_same_for_two_conversations_and_for_twenty(site
 
 
 async def test_a_page_of_messages_costs_the_same_for_five_and_for_fifty(site: Site, statements: list[str]) -> None:
-    """With senders, reactions, receipts and what they answer."""
+    """With senders, reactions, receipts and replied-to messages."""
     alice = Person(site, await site.token_of("alice"))
     others = [Person(site, await site.token_of(name)) for name in ("bob", "carol")]
     first = await alice.send("bob", "carol", text="0")
@@ -97,7 +97,7 @@ async def test_a_page_of_messages_costs_the_same_for_five_and_for_fifty(site: Si
 async def test_requests_cost_the_same_for_two_groups_and_for_twenty(
     site: Site, statements: list[str], viewer: str
 ) -> None:
-    """Who asked, for whoever was asked; whether anybody has agreed, for who made groups of which nobody has."""
+    """Requesters, for the requested person; acceptances, for the requester of groups that nobody has accepted."""
     query = INBOX.replace("first: 50", f"first: 50, filter: {{ requests: {str(viewer == 'bob').lower()} }}")
     costs = []
     people = {name: Person(site, await site.token_of(name)) for name in ("alice", "bob")}

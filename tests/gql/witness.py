@@ -1,4 +1,4 @@
-"""A witness: what the server holds, and another socket that goes on while nothing is stored, logged or left behind."""
+"""A witness: what the server stores, and another socket that continues while nothing is stored, logged or leaked."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from gql.wire.view import View
 from tests.gql.conftest import Site
 from tests.gql.raw_socket import Wire, wire
 
-HIGH_WATER_BYTES = 64 * 1024  # an asyncio transport that holds more asks writers to pause
+HIGH_WATER_BYTES = 64 * 1024  # an asyncio transport pauses its writers above this
 HEAR = "subscription { privateMessageReceived { message { text } } }"
 
 
@@ -31,7 +31,7 @@ async def listeners(site: Site, count: int) -> None:
 
 
 def transport_of(view: View) -> asyncio.Transport:
-    """The server's end of the one socket that is open."""
+    """The server's end of the only open socket."""
     (handler,) = view.sockets._open
     transport = cast("SocketAdapter", handler.websocket).request.transport
     assert transport is not None
@@ -39,7 +39,7 @@ def transport_of(view: View) -> asyncio.Transport:
 
 
 async def stalled(view: View, rounds: int = 10) -> int:
-    """Waits until the socket's buffer is past its mark, and for so many looks the same; returns what is in it."""
+    """Waits until the socket's buffer exceeds its mark, and stays the same for so many looks; returns its size."""
     transport, size, seen = transport_of(view), -1, 0
     async with asyncio.timeout(10):
         while seen < rounds:
@@ -51,7 +51,7 @@ async def stalled(view: View, rounds: int = 10) -> int:
 
 
 async def is_usable(socket: Wire) -> bool:
-    """Whether an operation still runs on it, and no other than that answers."""
+    """Whether an operation still runs on it, and no other one answers."""
     socket.send(subscribe(id_="usable"))
     answers = [await socket.message() for _ in range(2)]
     return answers == [
@@ -62,7 +62,7 @@ async def is_usable(socket: Wire) -> bool:
 
 @asynccontextmanager
 async def undisturbed(site: Site, caplog: pytest.LogCaptureFixture) -> AsyncIterator[str]:
-    """Gives the token of somebody; afterwards asserts that nobody else noticed what was done with it."""
+    """Yields a person's token; then asserts that its use has affected nobody else."""
     token, other = await site.token_of("alice"), await site.token_of("bob")
     await listeners(site, 0)  # the witness of the test before may still be on its way out
     async with wire(site.graphql, token=other) as witness:

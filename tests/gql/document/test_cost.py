@@ -1,4 +1,4 @@
-"""The cost of an operation: known before it is executed, by pages multiplied down, and bounded."""
+"""The cost of an operation: known before execution, multiplied by nested pages, and limited."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from graphql import (
 
 from gql.document.cost import ITEM, LOADED, MOST_VISITS, PAGED, WRITTEN, CostModel, Estimate
 from gql.document.length import PEOPLE, SHORT, USUAL
-from gql.document.survey import QueryLimits, TooDear
+from gql.document.survey import QueryLimits, TooExpensive
 from gql.wire.schema import build_schema
 from tests.gql.conftest import Site
 
@@ -28,14 +28,14 @@ SCHEMA = build_schema()._schema
 
 
 def model(text: str) -> CostModel:
-    """Of the one operation of this document."""
+    """The cost model of the only operation of this document."""
     document = parse(text)
     operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
     return CostModel(SCHEMA, document, operation)
 
 
 def cost(text: str, **variables: Any) -> int:
-    """What the one operation of this document is estimated to cost."""
+    """The estimated cost of the only operation of this document."""
     return model(text).estimate(variables).cost
 
 
@@ -61,7 +61,7 @@ WITH_SIZE = "query ($n: Int%s) { conversations(first: $n) { nodes { id } } }"
         (WITH_SIZE % " = 9", {}, PAGE + 9 * (ITEM + 1)),
         (WITH_SIZE % "", {}, PAGE + 50 * (ITEM + 1)),
         (WITH_SIZE % "", {"n": None}, PAGE + 50 * (ITEM + 1)),
-        (WITH_SIZE % " = 1", {"n": None}, PAGE + 50 * (ITEM + 1)),  # a null takes the place of the default
+        (WITH_SIZE % " = 1", {"n": None}, PAGE + 50 * (ITEM + 1)),  # null overrides the default
         (BOTH_ENDS, {"n": None, "m": 200}, PAGE + 200 * (ITEM + 1)),
         (BOTH_ENDS, {"m": 200}, PAGE + 200 * (ITEM + 1)),
         (BOTH_ENDS, {"n": 3, "m": None}, PAGE + 3 * (ITEM + 1)),
@@ -77,19 +77,19 @@ WITH_SIZE = "query ($n: Int%s) { conversations(first: $n) { nodes { id } } }"
         ('{ message(id: "x") { seenBy(first: 200) { edges { cursor } } } }', {}, LOADED + PAGE + 11 * (ITEM + 1)),
         ('mutation { signOut { __typename } }', {}, WRITTEN + 1),
         ("subscription { privateMessageReceived { cursor message { id } } }", {}, LOADED + 3),
-        # Of the members of a union the dearest counts, not the sum.
+        # Among the members of a union the most expensive one counts, not the sum.
         ('{ node(id: "x") { ... on User { id } ... on Message { id text } } }', {}, LOADED + 2),
-        # What execution merges is counted once.
+        # Fields that execution merges are counted once.
         ("{ serverInfo { version version } ...A } fragment A on Query { serverInfo { version } }", {}, 2),
     ],
 )  # fmt: skip
 def test_a_page_multiplies_what_stands_below_it(text: str, variables: dict[str, Any], expected: int) -> None:
-    """Literals, variables, defaults and what is left out."""
+    """Literals, variables, defaults and omitted arguments."""
     assert cost(text, **variables) == expected
 
 
 def test_pages_below_pages_multiply() -> None:
-    """160 bytes that took 500 MiB, told with the place where they would."""
+    """160 bytes that would have taken 500 MiB; the error names the page."""
     text = """{ conversation(id: "x") { messages(first: 200) { nodes { id conversation {
         again: messages(first: 200) { nodes { id } } } } } } }"""
 
@@ -117,19 +117,19 @@ MESSAGES = "messages(first: 200) { nodes { id } }"
     ],
 )
 def test_the_path_is_that_of_the_page_to_make_shorter(text: str, path: str) -> None:
-    """Not of one leaf in it; and not of a page in it where several together make the cost."""
+    """Not the path of one leaf in it, nor of a page in it if several together cause the cost."""
     assert ".".join(model(text).estimate({}).path) == path
 
 
-def test_what_has_no_page_or_list_is_told_without_a_path() -> None:
+def test_a_document_without_pages_and_lists_is_refused_without_a_path() -> None:
     """Fields alone can be too many."""
-    assert str(TooDear(30_000, 25_000, ())) == (
+    assert str(TooExpensive(30_000, 25_000, ())) == (
         "Cost of the operation: 30,000, at most 25,000 allowed. Ask for fewer fields."
     )
 
 
 def test_introspection_costs_what_this_schema_is_large() -> None:
-    """2.7 kB held the server for 1.5 s; what the tools ask for passes, whatever their options."""
+    """2.7 kB blocked the server for 1.5 s; the tools' queries pass, with any options."""
     aliases = " ".join(f"a{n}: name" for n in range(280))
     limit = QueryLimits().cost
 
@@ -161,7 +161,7 @@ def subsets(width: int, levels: int) -> str:
 
 
 def test_fragments_that_double_are_estimated_in_linear_time() -> None:
-    """Each group of selections is looked at once, however many paths lead to it."""
+    """Each group of selections is visited once, however many paths lead to it."""
     found = model(doubling(40))
 
     assert found.visited < 400
@@ -170,7 +170,7 @@ def test_fragments_that_double_are_estimated_in_linear_time() -> None:
 
 @pytest.mark.parametrize("make", [lambda: subsets(11, 20), lambda: subsets(40, 4), lambda: doubling(10)])
 def test_the_estimate_stays_small_whatever_the_document_is(make: Callable[[], str]) -> None:
-    """Past a number of selections it says that it is too complex, and no more."""
+    """Above a number of selections it only says that the document is too complex."""
     found = model(make())
 
     assert found.visited <= MOST_VISITS + 50_000
@@ -178,7 +178,7 @@ def test_the_estimate_stays_small_whatever_the_document_is(make: Callable[[], st
 
 
 def test_every_list_has_a_length() -> None:
-    """A list of objects that has no page size, and no line in the table, would be counted as five."""
+    """A list of objects without a page size and without a line in the table would count as five."""
     pages = {
         get_named_type(each.type).name
         for named in SCHEMA.type_map.values()
@@ -209,8 +209,8 @@ NESTED = """query ($n: Int) { conversation(id: "x") { messages(first: $n) { node
     messages(first: $n) { nodes { id } } } } } } }"""
 
 
-async def test_what_costs_too_much_is_refused_before_it_is_executed(site: Site) -> None:
-    """By the same document: the variables decide."""
+async def test_an_operation_that_costs_too_much_is_refused_before_execution(site: Site) -> None:
+    """The same document, with different variables."""
     alice = await site.token_of("alice")
 
     _, small = await site.post({"query": NESTED, "variables": {"n": 5}}, token=alice)
@@ -238,7 +238,7 @@ async def test_what_costs_too_much_is_refused_before_it_is_executed(site: Site) 
 
 
 async def test_the_example_of_the_documentation_is_what_comes(site: Site) -> None:
-    """Whole, as a client gets it."""
+    """The whole response, as a client gets it."""
     text = (Path(__file__).parents[3] / "docs/limits.md").read_text()
     found = re.search(r"`(\{ conversations[^`]*)` is answered with\n\n```json\n(.*?)```", text, re.DOTALL)
     assert found is not None

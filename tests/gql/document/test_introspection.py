@@ -1,4 +1,4 @@
-"""Introspection: what the meta-fields say of our schema where a library of ours would have failed or guessed."""
+"""Introspection: meta-fields that fail in a library or are wrong there."""
 
 from gql.wire.schema import build_schema
 
@@ -10,8 +10,8 @@ ONE_OF = """{
 
 
 async def test_is_one_of_is_answered_for_every_type() -> None:
-    """GraphQL 4.2.2: true or false for input objects, null for all else, also for lists and what is never null."""
-    # graphql-core has one `__Type` for all schemas of a process, and each that is made writes into it: so a fresh one.
+    """GraphQL 4.2.2: true or false for input objects, null for all others, including lists and non-null types."""
+    # graphql-core has one `__Type` for all schemas of a process, and each new schema changes it: so a fresh one.
     result = await build_schema.__wrapped__().execute(ONE_OF)
 
     assert result.errors is None

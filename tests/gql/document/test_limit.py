@@ -52,7 +52,7 @@ class Mutation:
 
 
 class CountingRule(ASTValidationRule):
-    """Counts, over a whole test, the documents and fields that rules other than ours get to see."""
+    """Counts, over a whole test, the documents and fields that other rules visit."""
 
     fields = 0
     documents = 0
@@ -86,7 +86,7 @@ def fragment_bomb(levels: int) -> str:
 
 
 def tree(depth: int) -> str:
-    """Return 2^depth - 1 fields of which all those of one level answer under one path."""
+    """Return 2^depth - 1 fields; those of one level share one path."""
     return "friend" if depth == 1 else f"friend {{ {tree(depth - 1)} {tree(depth - 1)} }}"
 
 
@@ -183,7 +183,7 @@ async def test_an_attack_is_refused_alone_with_the_limit_and_the_figure_found(at
 )
 @pytest.mark.parametrize("limits", [QueryLimits(), QueryLimits(fragments=30, spreads=60)])
 def test_the_work_is_linear_in_the_document(text: str, limits: QueryLimits) -> None:
-    """What is written is looked at once; its expansion only where it is known to be small."""
+    """Every selection is visited once; its expansion only if it is known to be small."""
     document = parse(text)
     selections = SelectionCounter()
     visit(document, selections)
@@ -221,7 +221,7 @@ class SelectionCounter(Visitor):
     ],
 )
 def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> None:
-    """Only NoFragmentCyclesRule can say which fragment is at fault; the limit must merely come to an end."""
+    """Only NoFragmentCyclesRule can say which fragment is at fault; the limit only has to terminate."""
     result = build().execute_sync(text)
 
     assert codes(result)[0] is None
@@ -244,7 +244,7 @@ def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> No
     ],
 )
 def test_the_introspection_query_of_the_tools_is_answered(options: dict[str, Any]) -> None:
-    """GraphiQL, graphql-codegen and graphql-js ask 15 fields deep; their query must never meet a limit."""
+    """GraphiQL, graphql-codegen and graphql-js nest 15 fields; their query must not exceed any limit."""
     result = build().execute_sync(get_introspection_query(**options))
 
     assert result.errors is None
@@ -252,7 +252,7 @@ def test_the_introspection_query_of_the_tools_is_answered(options: dict[str, Any
 
 
 def test_the_largest_introspection_query_meets_no_limit() -> None:
-    """All options together, also those which this version of the schema does not know."""
+    """With all options, including those that this version of the schema does not support."""
     document = parse(get_introspection_query(True, True, True, True, True, True, True))  # noqa: FBT003
 
     survey = Survey(document, QueryLimits())
@@ -274,12 +274,12 @@ def test_the_largest_introspection_query_meets_no_limit() -> None:
     ],
 )
 def test_a_document_at_its_limits_is_answered(written: str, limits: QueryLimits) -> None:
-    """A limit is the highest figure that is accepted."""
+    """A limit is the highest accepted figure."""
     assert build(limits).execute_sync(written).errors is None
 
 
 def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
-    """Signing up and in are two calls; guessing is two calls of one, whichever operation of the document runs."""
+    """Sign up and sign in are two calls; guessing is two calls of one mutation, in any operation of the document."""
     both = 'mutation { signUp(password: "a") signIn(password: "a") }'
     twice = 'mutation A { signIn(password: "a") } mutation B { signIn(password: "b") }'
 
@@ -288,7 +288,7 @@ def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
 
 
 def test_a_document_is_validated_once() -> None:
-    """Validation is three quarters of a send's cost: the second execution must not pay it."""
+    """Validation is three quarters of a send's cost: the second execution must skip it."""
     schema = build()
 
     first, second = schema.execute_sync("{ me { name } }"), schema.execute_sync("{ me { name } }")
@@ -297,8 +297,8 @@ def test_a_document_is_validated_once() -> None:
     assert (CountingRule.documents, CountingRule.fields) == (1, 2)
 
 
-def test_a_refusal_is_found_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache that remembers only what was accepted would leave the costly half to be repeated."""
+def test_a_refusal_is_found_once_and_sent_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of accepted documents alone would repeat the expensive half."""
     checks: list[Survey] = []
     check = Survey.check
 
@@ -316,7 +316,7 @@ def test_a_refusal_is_found_once_and_told_each_time(monkeypatch: pytest.MonkeyPa
 
 
 def test_invalid_documents_are_remembered_with_their_errors() -> None:
-    """The error list is the caller's own: an extension that empties it must not heal the document."""
+    """The error list belongs to the caller: an extension that empties it must not make the document valid."""
     schema = build()
     first = schema.execute_sync("{ nothing }")
     assert first.errors is not None
@@ -330,7 +330,7 @@ def test_invalid_documents_are_remembered_with_their_errors() -> None:
 
 
 def test_other_rules_are_another_question() -> None:
-    """A verdict under fewer rules must not answer for more of them."""
+    """A result under fewer rules must not be used for more of them."""
     schema = build()
     schema.execute_sync("{ me { name } }")
     schema.extensions = (*schema.extensions, lambda: AddValidationRules([Limit]))
@@ -341,14 +341,14 @@ def test_other_rules_are_another_question() -> None:
 
 
 def test_the_rule_is_one_class_for_one_set_of_limits() -> None:
-    """A class made per request is never found in a cache again: 172 against 1,600 µs (docs/decisions/limit.md)."""
+    """A class created per request is never found in a cache again: 172 against 1,600 µs (docs/decisions/limit.md)."""
     assert limit_rule() is limit_rule(QueryLimits()) is Limit
     assert limit_rule(QueryLimits(depth=3)) is limit_rule(QueryLimits(depth=3))
     assert limit_rule(QueryLimits(depth=3)) is not Limit
 
 
 def test_the_rule_alone_ends_a_validation() -> None:
-    """Whoever calls graphql-core's `validate` with the rule in front gets the refusal and nothing else."""
+    """graphql-core's `validate` with the rule first returns only the refusal."""
     errors = validate(build()._schema, parse(fragment_bomb(20) + " { nothing }"), [Limit, CountingRule])
 
     assert [error.extensions for error in errors] == [{"code": "QUERY_TOO_COMPLEX"}]
@@ -367,7 +367,7 @@ def test_the_rule_alone_ends_a_validation() -> None:
 async def test_a_document_that_cannot_be_read_is_a_result_on_every_path(
     text: str, code: str | None, operation_name: str | None
 ) -> None:
-    """An exception out of `Schema.stream` would close the socket with all its operations."""
+    """An exception from `Schema.stream` would close the socket with all its operations."""
     schema = build()
 
     for _ in range(2):
@@ -382,7 +382,7 @@ async def test_a_document_that_cannot_be_read_is_a_result_on_every_path(
 
 
 async def test_a_syntax_error_keeps_its_place() -> None:
-    """The client's editor underlines what the location points at."""
+    """The client's editor underlines this location."""
     result = await build().execute("{ me {\n name ! } }")
 
     assert result.errors is not None
@@ -390,7 +390,7 @@ async def test_a_syntax_error_keeps_its_place() -> None:
 
 
 def test_bytes_are_counted_not_characters() -> None:
-    """A lone surrogate, which JSON can carry, counts and does not break the count."""
+    """A lone surrogate, which JSON can contain, counts and causes no error."""
     limits = QueryLimits(document_bytes=6)
 
     check_size("# éé", limits)
@@ -400,7 +400,7 @@ def test_bytes_are_counted_not_characters() -> None:
 
 
 def test_the_cache_is_bounded_by_what_it_holds() -> None:
-    """A thousand different documents of the largest kind leave no more behind than the bound."""
+    """A thousand different documents of maximum size use no more memory than the limit."""
     cache = DocumentCache(BOUNDLESS, limit_bytes=400_000)
     first = cache.get("{ first }")
     for i in range(50):
@@ -411,16 +411,16 @@ def test_the_cache_is_bounded_by_what_it_holds() -> None:
     assert cache.get("{ first }") is not first
 
 
-def test_a_document_larger_than_the_cache_is_answered_and_not_kept() -> None:
-    """The bound holds for one document as for many."""
+def test_a_document_larger_than_the_cache_is_answered_and_not_cached() -> None:
+    """The limit also applies to a single document."""
     cache = DocumentCache(QueryLimits(), limit_bytes=1_000)
 
     assert cache.get("{ me { name } }").document is not None
     assert (len(cache), cache.used_bytes) == (0, 0)
 
 
-def test_a_text_with_too_many_bytes_is_not_kept() -> None:
-    """Otherwise each of them would push a hundred honest documents out."""
+def test_a_text_with_too_many_bytes_is_not_cached() -> None:
+    """Otherwise each of them would displace a hundred ordinary documents."""
     cache = DocumentCache(QueryLimits())
 
     assert cache.get("#" * 100_001).refusal is not None
@@ -428,7 +428,7 @@ def test_a_text_with_too_many_bytes_is_not_kept() -> None:
 
 
 def test_a_refusal_holds_no_frames() -> None:
-    """A cached error with its traceback would keep the parser and the text of another request alive."""
+    """A cached error with its traceback would keep the parser and the text of another request in memory."""
     refusal = DocumentCache(QueryLimits()).get("{ me").refusal
 
     assert refusal is not None
@@ -443,7 +443,7 @@ def test_reading_counts_tokens_with_comments() -> None:
 
 
 def test_concurrent_executions_share_one_verdict() -> None:
-    """The cache serves the whole process, not one request."""
+    """The cache is shared by the whole process."""
     schema = build()
 
     async def many() -> list[ExecutionResult]:
@@ -463,7 +463,7 @@ def test_a_fragment_counts_once_in_a_merged_selection_set() -> None:
 
 
 class FirstRule(ASTValidationRule):
-    """Records that it has seen the door of a document."""
+    """Records that it has entered a document."""
 
     entered = 0
 
@@ -472,7 +472,7 @@ class FirstRule(ASTValidationRule):
 
 
 def test_the_limit_stands_before_rules_that_were_added_first() -> None:
-    """Some standard rules work at the document's door; the order of the extensions must not let them."""
+    """Some standard rules work on entering the document; the order of the extensions must not put them first."""
     FirstRule.entered = 0
     schema = strawberry.Schema(Query, extensions=[lambda: AddValidationRules([FirstRule]), *limit_extensions()])
 
@@ -490,7 +490,7 @@ class ThreadRule(ASTValidationRule):
 
 
 async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
-    """Parsing and validating 5,000 tokens takes 200 ms, for which the event loop must not stand still."""
+    """Parsing and validating 5,000 tokens takes 200 ms, which must not block the event loop."""
     ThreadRule.names = []
     schema, cache = build()._schema, DocumentCache(QueryLimits())
     text = "{ me { " + "name " * 100 + "} }"
@@ -505,7 +505,7 @@ async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
 
 
 async def test_a_long_document_that_cannot_be_read_is_refused_from_the_thread() -> None:
-    """And one past the limit of bytes does not reach it."""
+    """One with too many bytes does not reach the thread."""
     schema, cache = build()._schema, DocumentCache(QueryLimits())
 
     broken = await cache.prepare("{ me " + "{ friend " * 100, None, schema, (Limit,))

@@ -1,4 +1,4 @@
-"""Fields that merge: what a document made of components may repeat, and that the proof of it stays linear."""
+"""Fields that merge: what a document made of components may repeat, and that its proof stays linear."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ SMALL = build_schema(
 
 
 def colocated(number: int, fields: str) -> str:
-    """A page whose messages are drawn by this many components, each with a fragment of its own."""
+    """A page whose messages are shown by this many components, each with its own fragment."""
     spreads = " ".join(f"...F{n}" for n in range(number))
     return PAGE % spreads + " ".join(
         f" fragment F{n} on Message {{ {fields.replace('#', str(n))} }}" for n in range(number)
@@ -91,14 +91,14 @@ def test_what_conflicts_is_refused_as_graphql_core_refuses_it(name: str) -> None
     ],
 )
 def test_what_is_not_proved_may_still_be_valid(text: str) -> None:
-    """The proof is stricter than the specification; graphql-core has the last word."""
+    """The proof is stricter than the specification; graphql-core decides."""
     document = parse(text)
 
     assert validate(SMALL, document, RULES) == validate(SMALL, document, list(specified_rules))
 
 
 def doubling(levels: int) -> str:
-    """Each fragment holds the next twice, under two names: 2^levels paths."""
+    """Each fragment spreads the next twice, under two names: 2^levels paths."""
     chain = "".join(
         f" fragment F{n} on Dog {{ a: friend {{ ...F{n + 1} }} b: friend {{ ...F{n + 1} }} }}" for n in range(levels)
     )
@@ -106,7 +106,7 @@ def doubling(levels: int) -> str:
 
 
 def subsets(width: int, levels: int) -> str:
-    """Every path merges another set of fragments, as subsets are built of an automaton's states: 2^levels of them."""
+    """Every path merges another set of fragments, like the subset construction of an automaton: 2^levels of them."""
     parts = "".join(
         f" fragment G{level}x{n} on Dog {{ a: friend {{ ...G{level + 1}x{n} }} "
         f"b: friend {{ ...G{level + 1}x{(n * 2 + 1) % width} ...G{level + 1}x{n} }} }}"
@@ -119,7 +119,7 @@ def subsets(width: int, levels: int) -> str:
 
 @pytest.mark.parametrize("make", [lambda: doubling(60), lambda: subsets(7, 20), lambda: doubling(5)])
 def test_the_proof_stays_small_whatever_the_document_is(make: Callable[[], str]) -> None:
-    """A proof that takes longer than what it saves would be an attack of its own."""
+    """A proof that takes longer than what it saves could itself be used for an attack."""
     proof = MergeProof(SMALL, parse(make()))
 
     proof.holds()
@@ -128,7 +128,7 @@ def test_the_proof_stays_small_whatever_the_document_is(make: Callable[[], str])
 
 
 def test_too_many_different_fields_of_one_name_are_refused_by_name() -> None:
-    """What is not proved is compared pair by pair, within a budget."""
+    """Without a proof they are compared pair by pair, within a budget."""
     branches = " ".join(
         f"... on Dog {{ friend {{ a{n}: id }} x: name }} ... on Cat {{ friend {{ a{n}: id }} x: id }}"
         for n in range(150)
@@ -145,7 +145,7 @@ def test_too_many_different_fields_of_one_name_are_refused_by_name() -> None:
 
 
 def test_a_send_that_asks_for_everything_two_levels_down_is_valid() -> None:
-    """What code generators make of a mutation: every field of every type that can come back."""
+    """As code generators write a mutation: every field of every possible type."""
     call = 'sendPrivateMessage(input: {text: "x", to: {users: [{username: "a"}]}})'
     text = f"mutation {{ {call} {{ {_all('SendPrivateMessageResult', 3)} }} }}"
     document = read(text)
@@ -157,7 +157,7 @@ def test_a_send_that_asks_for_everything_two_levels_down_is_valid() -> None:
 
 
 def _all(name: str, levels: int) -> str:
-    """All fields of a type without required arguments, and theirs, as deep as this."""
+    """All fields of a type without required arguments, recursively to this depth."""
     kind: Any = SERVED.get_type(name)
     if is_union_type(kind):
         return " ".join(f"... on {each.name} {{ {_all(each.name, levels)} }}" for each in kind.types)

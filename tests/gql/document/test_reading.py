@@ -1,4 +1,4 @@
-"""The queue of documents that wait to be read: who goes before whom, and how many may wait."""
+"""The queue of documents to be read: the order, and how many may wait."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ ALICE, BOB, STRANGER = Reader("alice", is_stranger=False), Reader("bob", is_stra
 
 
 class Gate:
-    """A queue whose first document is being read until the gate is opened; `order` is what was read after it."""
+    """A queue whose first document is being read until the gate opens; `order` lists those read after it."""
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self.queue = ReadingQueue(thread)
@@ -49,8 +49,8 @@ def gate() -> Iterator[Gate]:
         made.opened.set()
 
 
-async def test_people_go_before_strangers_and_each_in_their_turn(gate: Gate) -> None:
-    """A flood without an account delays nobody who is signed in by more than one document."""
+async def test_signed_in_people_come_first_and_take_turns(gate: Gate) -> None:
+    """A flood of anonymous requests delays a signed-in person by at most one document."""
     await gate.close()
     for number in range(3):
         await gate.enter(f"stranger {number}", STRANGER)
@@ -77,7 +77,7 @@ async def test_too_many_of_one_are_refused_and_others_are_not(gate: Gate) -> Non
 
 
 async def test_strangers_leave_room_for_people(gate: Gate) -> None:
-    """From however many addresses they come."""
+    """From any number of addresses."""
     await gate.close()
     strangers = [await gate.enter("stranger", Reader(str(number))) for number in range(MOST_WAITING)]
     alice = await gate.enter("alice", ALICE)
@@ -87,8 +87,8 @@ async def test_strangers_leave_room_for_people(gate: Gate) -> None:
     assert (await gate.open())[0] == "alice"
 
 
-async def test_who_leaves_holds_nobody_up(gate: Gate) -> None:
-    """Before their turn, and in the very moment in which it comes."""
+async def test_a_client_that_leaves_delays_nobody(gate: Gate) -> None:
+    """Before its turn, and at the very moment of its turn."""
     await gate.close()
     gone = await gate.enter("gone", ALICE)
     next_ = await gate.enter("next", BOB)
@@ -104,8 +104,8 @@ async def test_who_leaves_holds_nobody_up(gate: Gate) -> None:
     assert await gate.open() == ["next", "later"]
 
 
-async def test_who_leaves_when_their_turn_has_come_passes_it_on(gate: Gate) -> None:
-    """Else nothing would ever be read again."""
+async def test_a_client_that_leaves_at_its_turn_lets_the_next_one_in(gate: Gate) -> None:
+    """Otherwise nothing would ever be read again."""
     await gate.close()
     gone = await gate.enter("gone", ALICE)
     await gate.enter("next", BOB)

@@ -1,4 +1,4 @@
-"""Where errors stand in a document: found once for a text, however many errors there are."""
+"""Locations of errors in a document: indexed once per text, for any number of errors."""
 
 import random
 
@@ -17,7 +17,7 @@ SCHEMA = build_schema()._schema
 
 
 def test_lines_and_columns_are_those_of_graphql_core() -> None:
-    """All three line ends, and both edges."""
+    """All three line endings, and both ends of the text."""
     draw = random.Random(1)
     for _ in range(50):
         text = "".join(draw.choice(["a", "é", "\n", "\r", "\r\n", " "]) for _ in range(draw.randint(0, 30)))
@@ -31,7 +31,7 @@ def test_lines_and_columns_are_those_of_graphql_core() -> None:
 def test_a_hundred_errors_after_many_lines_look_through_the_text_once(
     tail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """90 kB of empty lines held the event loop for 1.5 seconds, at each request and without an account."""
+    """90 kB of empty lines blocked the event loop for 1.5 seconds, at each request and without an account."""
 
     class Counting:
         calls = 0
@@ -57,7 +57,7 @@ def test_a_hundred_errors_after_many_lines_look_through_the_text_once(
 
 
 def test_an_error_is_presented_with_the_places_that_it_had() -> None:
-    """They are carried over, not looked for again."""
+    """Locations are copied, not computed again."""
     error = GraphQLError("wrong", source=DocumentText("a\nb"), positions=[2], path=["a", 1])
     error.locations = marked = list(error.locations or ())
 

@@ -98,7 +98,7 @@ async def run(text: str, **limits: Any) -> ExecutionResult:
     return result
 
 
-def told(result: ExecutionResult) -> list[tuple[str, Any, Any]]:
+def errors_of(result: ExecutionResult) -> list[tuple[str, Any, Any]]:
     return [(error.message, error.path, error.extensions) for error in result.errors or []]
 
 
@@ -110,7 +110,7 @@ async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
 
     assert within.errors is None
     assert beyond.data is None
-    ((message, path, extensions),) = told(beyond)
+    ((message, path, extensions),) = errors_of(beyond)
     assert message.startswith("Cost of the operation as executed: 1,0")
     assert message.endswith(", at most 1,000 allowed.")
     assert (path[0], extensions) == ("items", {"code": "QUERY_TOO_COMPLEX"})
@@ -125,7 +125,7 @@ async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
     assert (await run(text, response_bytes=1_000_000)).errors is None
     beyond = await run(text, response_bytes=100_000)
     assert beyond.data is None
-    assert [(extensions["code"], "Bytes of the answer" in message) for message, _, extensions in told(beyond)] == [
+    assert [(extensions["code"], "Bytes of the answer" in message) for message, _, extensions in errors_of(beyond)] == [
         ("QUERY_TOO_COMPLEX", True)
     ]
 
@@ -141,7 +141,7 @@ async def test_errors_count_with_every_place_that_they_name(limit: str, most: in
     assert [len(error.locations or ()) for error in few.errors or ()] == [1] * 60
     assert [len(error.locations or ()) for error in many.errors or ()] == [100] * 60
     assert beyond.data is None
-    assert [extensions["code"] for _, _, extensions in told(beyond)] == ["QUERY_TOO_COMPLEX"]
+    assert [extensions["code"] for _, _, extensions in errors_of(beyond)] == ["QUERY_TOO_COMPLEX"]
 
 
 async def test_an_answer_that_costs_just_what_it_may_can_still_be_too_long() -> None:
@@ -159,7 +159,10 @@ async def test_a_mutation_goes_on_with_no_further_field() -> None:
 
     result = await run(text, executed_cost=1_000)
 
-    assert (result.data, [extensions["code"] for _, _, extensions in told(result)]) == (None, ["QUERY_TOO_COMPLEX"])
+    assert (result.data, [extensions["code"] for _, _, extensions in errors_of(result)]) == (
+        None,
+        ["QUERY_TOO_COMPLEX"],
+    )
     assert calls == ["make 1", "make 500"]
 
 
@@ -170,7 +173,7 @@ async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
     results = [result async for result in stream if isinstance(result, ExecutionResult)]
 
     assert [result.data is None for result in results] == [False, True, False]
-    assert [len(told(result)) for result in results] == [0, 1, 0]
+    assert [len(errors_of(result)) for result in results] == [0, 1, 0]
 
 
 async def turns_of(text: str) -> tuple[ExecutionResult, int]:

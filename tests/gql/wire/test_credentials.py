@@ -51,7 +51,7 @@ async def test_a_bot_comes_in_as_zulips_do(site: Site) -> None:
     assert await who(site, Authorization=basic("other", key)) == "401 UNAUTHENTICATED"
 
 
-async def test_a_hosts_key_acts_for_whom_it_names(site: Site) -> None:
+async def test_a_hosts_key_acts_for_the_person_it_names(site: Site) -> None:
     """By user name, or in one of the other ways with its name before it."""
     await site.token_of("host")
     token = await site.token_of("alice")
@@ -174,7 +174,7 @@ async def test_aliases_gain_nothing(site: Site, monkeypatch: pytest.MonkeyPatch)
     assert [answer["errors"][0]["extensions"]["code"] for _, answer in refused] == ["QUERY_TOO_COMPLEX"] * 2
 
 
-async def test_a_file_is_not_received_from_who_may_not_send_it(site: Site) -> None:
+async def test_a_file_is_refused_unread_if_its_sender_may_not_send(site: Site) -> None:
     """Nobody, and a key that only reads: refused before its bytes are read."""
     await site.token_of("bot")
     key = await key_of(site, "bot", Scope.READ_MESSAGES)

@@ -40,7 +40,7 @@ def test_an_origin_is_allowed_exactly_or_as_one_of_this_machine(
     assert Origins(allowed).allows(origin) is expected
 
 
-async def test_a_refused_origin_is_told_once(site: Site) -> None:
+async def test_a_refused_origin_is_logged_once(site: Site) -> None:
     """With the setting to use, for requests and sockets alike; ours, those allowed and malformed ones are not."""
     upgrade = {
         "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",

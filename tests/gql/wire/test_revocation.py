@@ -45,7 +45,7 @@ async def signed_in(site: Site, name: str = "alice") -> tuple[str, str]:
     return token, (await site.services.account.sign_in(name, PASSWORD, "Phone", "")).token
 
 
-async def last_words(wire_: Wire) -> tuple[list[Any], int, str]:
+async def last_events(wire_: Wire) -> tuple[list[Any], int, str]:
     """Everything until the close, its code and its reason."""
     messages: list[Any] = []
     while True:
@@ -135,7 +135,7 @@ async def test_what_ends_ends_its_sockets_within_a_second(
         await stranger.message()
         await end(site, mine, other)
         began = time.monotonic()
-        (messages, live_code, sentence), (_, idle_code, _) = await asyncio.gather(last_words(live), last_words(idle))
+        (messages, live_code, sentence), (_, idle_code, _) = await asyncio.gather(last_events(live), last_events(idle))
         seconds = time.monotonic() - began
         stranger.send({"type": "ping"})
         answer = await stranger.message()
@@ -175,7 +175,7 @@ async def test_a_session_that_expires_ends_its_sockets_within_a_second(site: Sit
     async with wire(site.url, token=token) as live, wire(site.url, token=token) as idle:
         live.send({"id": "1", "type": "subscribe", "payload": {"query": EVENTS}})
         await live.message()
-        (messages, code, _), (_, idle_code, _) = await asyncio.gather(last_words(live), last_words(idle))
+        (messages, code, _), (_, idle_code, _) = await asyncio.gather(last_events(live), last_events(idle))
 
     events = [each["payload"]["data"]["events"]["event"] for each in messages if each["type"] == "next"]
     assert events[-1] == {"__typename": "SessionRevoked", "revocationReason": "TOKEN_EXPIRED"}
@@ -197,7 +197,7 @@ async def test_a_key_that_is_revoked_ends_its_sockets(site: Site) -> None:
         bot.send({"id": "1", "type": "subscribe", "payload": {"query": EVENTS}})
         await bot.message()
         await site.services.api_key.remove("alice", key_id)
-        messages, code, _ = await last_words(bot)
+        messages, code, _ = await last_events(bot)
         own.send({"type": "ping"})
 
         assert await own.message() == {"type": "pong"}
@@ -217,7 +217,7 @@ async def test_a_lost_hint_is_made_good_by_the_sweep(site: Site, monkeypatch: py
         await live.message()
         await site.services.database.write(lambda tx: tx.run(devices.DELETE, user=row.user_id, id=row.device_id))
         began = time.monotonic()
-        (messages, code, _), (_, idle_code, _) = await asyncio.gather(last_words(live), last_words(idle))
+        (messages, code, _), (_, idle_code, _) = await asyncio.gather(last_events(live), last_events(idle))
 
     assert {"__typename": "SessionRevoked", "revocationReason": "TOKEN_REVOKED"} in [
         each["payload"]["data"]["events"]["event"] for each in messages if each["type"] == "next"
@@ -242,7 +242,7 @@ async def test_an_event_stream_says_so_and_ends(site: Site) -> None:
 @pytest.mark.parametrize(
     ("state", "code"), [(users.SUSPENDED, "ACCOUNT_SUSPENDED"), (users.DEACTIVATED, "ACCOUNT_DEACTIVATED")]
 )
-async def test_every_door_is_closed_to_who_is_suspended(site: Site, state: int, code: str) -> None:
+async def test_a_suspended_person_is_refused_everywhere(site: Site, state: int, code: str) -> None:
     """HTTP and the event stream say which it is; a socket is closed with 4403."""
     token = await site.token_of("alice")
     await site.services.account.set_state("alice", state)
@@ -254,7 +254,7 @@ async def test_every_door_is_closed_to_who_is_suspended(site: Site, state: int, 
         assert await socket.closing() == 4403
 
 
-async def test_who_is_restored_comes_in_again(site: Site) -> None:
+async def test_a_restored_person_can_sign_in_again(site: Site) -> None:
     """A suspension keeps the session; nothing has to be done on the device."""
     token = await site.token_of("alice")
     for state, expected in ((users.SUSPENDED, 403), (users.ACTIVE, 200)):

@@ -97,7 +97,7 @@ async def is_open(socket: Wire) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_nobody_listens_any_more(site: Site, way: str) -> None:
+async def test_no_subscription_listens_any_more(site: Site, way: str) -> None:
     """As above, with the real subscription: 300 mailboxes, and then none."""
     before = asyncio.all_tasks()
     async with crowd(site.graphql, await site.token_of("alice")) as sockets:
@@ -143,7 +143,7 @@ async def test_a_browser_tab_that_is_closed_is_a_normal_end(
     assert not len(site.view.sockets)
 
 
-async def test_the_connection_ends_after_both_have_said_goodbye(site: Site) -> None:
+async def test_the_connection_ends_after_both_have_sent_a_close(site: Site) -> None:
     """RFC 6455 §7.1.1: a client that is still writing finds it open, reads our Close and answers it."""
     async with wire(site.graphql) as client:
         client.send("null")
@@ -203,7 +203,7 @@ async def test_an_id_is_free_again_at_once(site: Site) -> None:
         await listeners(site, 0)
 
 
-async def test_what_was_completed_is_not_heard_of_again(gated: GatedSite) -> None:
+async def test_a_completed_operation_sends_nothing_more(gated: GatedSite) -> None:
     """A mutation runs to its end, unheard, and its id serves another meanwhile."""
     async with wire(gated.url, token="alice") as socket:
         socket.send(subscribe("mutation { send }"))

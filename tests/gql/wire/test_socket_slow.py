@@ -113,7 +113,7 @@ async def test_a_client_that_does_not_read_costs_one_message_above_the_mark(oper
         assert HIGH_WATER_BYTES < size <= HIGH_WATER_BYTES + FLOOD_BYTES + HEADER_BYTES
 
 
-async def test_whoever_does_not_read_for_the_time_out_is_cut_off() -> None:
+async def test_a_client_that_reads_nothing_for_the_time_out_is_cut_off() -> None:
     """With every operation, and without a heartbeat."""
     async with gated_site(send_timeout_seconds=0.3) as gated, wire(gated.url, token="alice") as socket:
         for number in range(5):

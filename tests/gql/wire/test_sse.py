@@ -93,7 +93,7 @@ async def test_a_browsers_event_source_gets_the_end_too(gate: GatedSite) -> None
         ("text/event-streams", None),
     ],
 )
-async def test_a_query_is_streamed_only_to_who_wants_nothing_rather(
+async def test_a_query_is_streamed_only_to_clients_that_prefer_a_stream(
     gate: GatedSite, accept: str, expected: str | None
 ) -> None:
     """RFC 9110 §12.5.1: by weight. Stock Strawberry breaks urql here, which lists the type on every request."""
@@ -109,7 +109,7 @@ async def test_a_query_is_streamed_only_to_who_wants_nothing_rather(
         assert json.loads(body) == {"data": {"look": "look"}}
 
 
-async def test_a_subscription_is_streamed_to_who_takes_streams_as_well(gate: GatedSite) -> None:
+async def test_a_subscription_is_streamed_to_clients_that_accept_streams(gate: GatedSite) -> None:
     """There is no other answer to it."""
     gate.world.gate.set()
     async with streaming(gate, "subscription { hear }", "application/json, text/event-stream;q=0.1") as response:
@@ -240,7 +240,7 @@ async def test_a_stopping_server_breaks_streams_off(gate: GatedSite) -> None:
     assert "hear cancelled" in gate.world.log
 
 
-async def test_a_message_is_heard_over_a_stream_and_by_nobody_else(site: Site) -> None:
+async def test_a_stream_delivers_a_message_to_its_recipient_alone(site: Site) -> None:
     """The whole way; carol hears nothing of what alice writes to bob."""
     alice, bob, carol = [await site.token_of(name) for name in ("alice", "bob", "carol")]
     streams = []

@@ -124,7 +124,7 @@ async def test_reading_by_get_and_nothing_else(
         assert response.headers.get("Allow") == allow
 
 
-async def test_a_subscription_by_post_is_told_where_to_go(site: Site) -> None:
+async def test_a_subscription_by_post_is_refused_with_the_transport_to_use(site: Site) -> None:
     """Subscriptions are served over WebSocket."""
     status, answer = await site.post({"query": "subscription { privateMessageReceived { cursor } }"})
 
