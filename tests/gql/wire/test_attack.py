@@ -1,4 +1,4 @@
-"""The table of attacks of bench/attack.py, over HTTP and WebSocket: refused by name, and nothing came of it."""
+"""The attacks of bench/attack.py, over HTTP and WebSocket: each is refused with its code and changes nothing."""
 
 import asyncio
 import gc
@@ -28,7 +28,7 @@ def codes_of(answer: dict[str, list[dict[str, dict[str, str]]]]) -> set[str]:
 async def test_an_attack_is_answered_and_nothing_came_of_it(
     site: Site, name: str, make: Callable[[], bytes], codes: set[str] | None
 ) -> None:
-    """One rule, before anything is validated or executed. The times are in bench/attack.py."""
+    """One rule, before validation and execution. The times are in bench/attack.py."""
     alice = await site.token_of("alice")
     before = await site.stored()
     with capture_logs() as logs:
@@ -43,7 +43,7 @@ async def test_an_attack_is_answered_and_nothing_came_of_it(
 
 
 async def test_an_attack_over_a_socket_ends_its_operation_alone(site: Site) -> None:
-    """All of them, on one socket, which goes on."""
+    """All of them on one socket, which continues."""
     alice = await site.token_of("alice")
     before = await site.stored()
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
@@ -53,15 +53,15 @@ async def test_an_attack_over_a_socket_ends_its_operation_alone(site: Site) -> N
             try:
                 payload = json.loads(make())
             except (json.JSONDecodeError, RecursionError, ValueError):
-                continue  # no message at all: see test_socket_message.py
+                continue  # not a message at all: see test_socket_message.py
             if len(make()) > 500_000:
-                continue  # no frame at all: see test_frame.py
+                continue  # not a frame at all: see test_frame.py
             await socket.send_json({"id": str(number), "type": "subscribe", "payload": payload})
             async with asyncio.timeout(5):
                 message = await socket.receive_json()
             if message["type"] == "error":
                 assert codes_of({"errors": message["payload"]}) <= (codes or set()), name
-            else:  # executed, or refused for its variables, which graphql-core does when it executes
+            else:  # executed, or refused for its variables, which graphql-core checks when it executes
                 assert codes_of(message["payload"]) <= {"BAD_REQUEST"}, name
                 assert (await socket.receive_json())["type"] == "complete"
     assert await site.stored() == before
@@ -83,7 +83,7 @@ async def test_an_attack_over_a_socket_ends_its_operation_alone(site: Site) -> N
     ids=range(9),
 )
 def test_values_are_counted_at_any_depth(variables: object, is_good: bool) -> None:
-    """Each member of an object and each item of a list is one."""
+    """Each member of an object and each item of a list counts."""
     try:
         check_values(variables, QueryLimits())
     except LimitExceeded:
@@ -93,7 +93,7 @@ def test_values_are_counted_at_any_depth(variables: object, is_good: bool) -> No
 
 
 async def test_a_document_that_was_good_is_refused_with_too_many_values(site: Site) -> None:
-    """What the cache knows of a document says nothing of its variables, and the other way round."""
+    """A cached document says nothing about its variables, nor the variables about the document."""
     token = await site.token_of("alice")
     few, many = {"id": "x"}, {"id": ["x"] * 3_000}
     for variables, expected in ((few, set()), (many, {"QUERY_TOO_COMPLEX"}), (few, set())):
@@ -114,7 +114,7 @@ async def test_a_document_that_was_good_is_refused_with_too_many_values(site: Si
     ids=["good", "too many tokens", "too many comments", "cut off", "nested", "an open string"],
 )
 def test_a_document_that_is_let_go_needs_no_collector(text: str) -> None:
-    """graphql-core's tokens hold each other: a few refused documents cost everybody a pause of 50 ms."""
+    """graphql-core's tokens refer to each other: a few refused documents caused a pause of 50 ms for everybody."""
 
     def tokens() -> int:
         return sum(isinstance(each, Token) for each in gc.get_objects())
@@ -131,7 +131,7 @@ def test_a_document_that_is_let_go_needs_no_collector(text: str) -> None:
 
 
 def test_a_stack_that_is_deep_already_is_a_refusal() -> None:
-    """What Python has no stack left for is nested too deeply, wherever it is called from."""
+    """A document for which Python has too little stack is nested too deeply, wherever it is parsed."""
 
     def below(levels: int) -> str:
         if levels:

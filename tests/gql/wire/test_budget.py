@@ -1,4 +1,4 @@
-"""The budget of an operation: it ends what turns out dearer than it may be, and yields to others meanwhile."""
+"""The budget of an operation: it ends operations that cost more than allowed, and yields to others meanwhile."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -103,7 +103,7 @@ def errors_of(result: ExecutionResult) -> list[tuple[str, Any, Any]]:
 
 
 async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
-    """Estimates go by usual lengths; where lists are longer, what is executed decides."""
+    """Estimates assume usual lengths; if lists are longer, the actual cost decides."""
     text = "{ items(count: 3) { items(count: 100) { number later { number } } } }"
 
     within, beyond = await run(text), await run(text, executed_cost=1_000)
@@ -114,12 +114,12 @@ async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
     assert message.startswith("Cost of the operation as executed: 1,0")
     assert message.endswith(", at most 1,000 allowed.")
     assert (path[0], extensions) == ("items", {"code": "QUERY_TOO_COMPLEX"})
-    assert len(calls) == 300  # those of the answer that was whole; the other began none
+    assert len(calls) == 300  # those of the complete answer; the other one started none
 
 
 @pytest.mark.parametrize("field", ["text", "texts", "a: text b: text c: text", "x" * 2_000 + ": number"])
 async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
-    """Texts in bytes, not characters, those in lists too, and the names that a client makes up."""
+    """Texts count in bytes, not characters, in lists too, and so do aliases."""
     text = f"{{ items(count: 60) {{ {field} }} }}"
 
     assert (await run(text, response_bytes=1_000_000)).errors is None
@@ -132,7 +132,7 @@ async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
 
 @pytest.mark.parametrize(("limit", "most"), [("executed_cost", 2_500), ("response_bytes", 50_000)])
 async def test_errors_count_with_every_place_that_they_name(limit: str, most: int) -> None:
-    """A field that is asked for a hundred times is resolved once, and its error names a hundred places."""
+    """A field that is requested a hundred times is resolved once, but its error has a hundred locations."""
     text = f"{{ items(count: 60) {{ {'wrongOrNull ' * 100} }} }}"
     few = await run("{ items(count: 60) { wrongOrNull } }", **{limit: most})
     many = await run(text)
@@ -145,7 +145,7 @@ async def test_errors_count_with_every_place_that_they_name(limit: str, most: in
 
 
 async def test_an_answer_that_costs_just_what_it_may_can_still_be_too_long() -> None:
-    """The error names the limit that was passed, not the one that was reached."""
+    """The error names the limit that was exceeded, not the one that was just reached."""
     spending = Spending(QueryLimits(executed_cost=10, response_bytes=100))
 
     assert not spending.add(10, None)
@@ -154,7 +154,7 @@ async def test_an_answer_that_costs_just_what_it_may_can_still_be_too_long() -> 
 
 
 async def test_a_mutation_goes_on_with_no_further_field() -> None:
-    """What has happened has happened; the rest must not."""
+    """Completed fields stay; no further field is executed."""
     text = "mutation { a: make(count: 1) { number } b: make(count: 500) { number } c: make(count: 2) { number } }"
 
     result = await run(text, executed_cost=1_000)
@@ -167,7 +167,7 @@ async def test_a_mutation_goes_on_with_no_further_field() -> None:
 
 
 async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
-    """One that is too large does not end those after it."""
+    """An event that is too large does not end later ones."""
     stream = await schema(executed_cost=200).stream("subscription { made { number } }")
 
     results = [result async for result in stream if isinstance(result, ExecutionResult)]
@@ -177,7 +177,7 @@ async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
 
 
 async def turns_of(text: str) -> tuple[ExecutionResult, int]:
-    """The result, and how often the loop turned to another task meanwhile."""
+    """The result, and how often the loop ran another task meanwhile."""
     turns[:] = [0]
 
     async def count() -> None:
@@ -204,9 +204,9 @@ async def turns_of(text: str) -> tuple[ExecutionResult, int]:
     ],
 )
 async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is the same as one that was made without a break."""
+    """The answer is the same as one computed without a break."""
     whole, _ = await turns_of(text)
-    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)  # one item a turn
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)  # one item per turn
 
     result, count = await turns_of(text)
 
@@ -216,7 +216,7 @@ async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.Mon
 
 
 async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand asynchronous fields that are due in one turn would all begin in it: so each looks at the clock."""
+    """A thousand asynchronous fields would otherwise all start in one turn: so each checks the clock."""
     text = "{ items(count: 8) { turn } }"
     whole, _ = await turns_of(text)
     monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
@@ -230,7 +230,7 @@ async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatc
 
 
 async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that is completed in parts numbers its items as one that is completed at once."""
+    """A list that is completed in parts numbers its items like one that is completed at once."""
     monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
 
     result = await run("{ items(count: 5) { wrong } }")
@@ -240,7 +240,7 @@ async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: py
 
 
 async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that leaves stops its query; a coroutine that nobody awaits would be a warning, and so a failure."""
+    """A client that leaves stops its query; a coroutine that is never awaited would cause a warning: a failure."""
     monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
     task = asyncio.create_task(run("{ items(count: 200) { items(count: 3) { later { number } } } }"))
     for _ in range(50):
@@ -252,4 +252,4 @@ async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkey
         await task
     for _ in range(500):
         await asyncio.sleep(0)
-    assert calls == []  # what had been made ready was dropped, not resolved
+    assert calls == []  # what was prepared was dropped, not resolved

@@ -1,4 +1,4 @@
-"""The Content-Type: what it says, and what a hostile one costs."""
+"""The Content-Type: how it is parsed, and what a hostile one costs."""
 
 import time
 
@@ -39,7 +39,7 @@ FORM = "multipart/form-data"
     ],
 )  # fmt: skip
 def test_a_content_type_is_a_type_and_its_parameters(value: str, media_type: str, parameters: dict[str, str]) -> None:
-    """RFC 9110 §8.3.1; what cannot be read is no type at all."""
+    """RFC 9110 §8.3.1; a malformed header gives no type."""
     assert parse(value) == ContentType(media_type, parameters)
 
 
@@ -56,7 +56,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("path", ["/graphql", "/uploads/x"])
 async def test_a_hostile_content_type_costs_nothing(site: Site, name: str, path: str) -> None:
-    """aiohttp's parser works 1.1 s at 8 kB of semicolons, and fails at brackets; nobody has to sign in for that."""
+    """aiohttp's parser takes 1.1 s for 8 kB of semicolons, and fails on brackets; no account is needed for that."""
     began = time.process_time()
     headers = {"Content-Type": HOSTILE[name], "GraphQL-Require-Preflight": "1", "Tus-Resumable": "1.0.0"}
     method = "POST" if path == "/graphql" else "PATCH"
@@ -71,7 +71,7 @@ async def test_a_hostile_content_type_costs_nothing(site: Site, name: str, path:
     "line", [b"a:" + b" " * 8_000 + b"\x01", b"a:" + b"\t " * 4_000 + b"\x7f", b"a: b" + b" " * 8_000 + b"\0"]
 )
 async def test_a_header_of_a_part_is_read_in_one_pass(line: bytes) -> None:
-    """8 kB of blanks before a character that is not allowed held the loop 275 ms."""
+    """8 kB of blanks before an invalid character blocked the event loop for 275 ms."""
     pieces = [b"--b\r\n" + line + b"\r\n\r\nx\r\n--b--", b""]
 
     async def read() -> bytes:

@@ -1,4 +1,4 @@
-"""Credentials on the wire: each way of coming in at each door, and what is refused before anything is executed."""
+"""Credentials on the wire: every way to send them on every transport, and what is refused before execution."""
 
 import base64
 from typing import Any
@@ -19,7 +19,7 @@ ALL = Scope.READ_MESSAGES | Scope.SEND_MESSAGES | Scope.ACT_AS_ANY_USER
 
 
 async def key_of(site: Site, username: str, scopes: Scope = ALL) -> str:
-    """The secret of a new key, as the operator makes one."""
+    """The secret of a new key, created by the operator."""
 
     def put(tx: Transaction) -> str:
         return site.services.api_key.put(tx, get_id(tx, username), "key", scopes, None)[1]
@@ -28,12 +28,12 @@ async def key_of(site: Site, username: str, scopes: Scope = ALL) -> str:
 
 
 def basic(name: str, key: str) -> str:
-    """Zulip's way in."""
+    """Basic credentials, as in Zulip."""
     return "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()
 
 
 async def who(site: Site, **headers: str) -> str:
-    """The user name, or status and code of the refusal."""
+    """The user name, or the status and code of the refusal."""
     status, answer = await site.post(WHO, headers={name.replace("_", "-"): value for name, value in headers.items()})
     if "errors" in answer:
         return f"{status} {answer['errors'][0]['extensions']['code']}"
@@ -41,7 +41,7 @@ async def who(site: Site, **headers: str) -> str:
 
 
 async def test_a_bot_comes_in_as_zulips_do(site: Site) -> None:
-    """`-u name:key` of curl, or a bearer."""
+    """`-u name:key` of curl, or a bearer token."""
     await site.token_of("bot")
     key = await key_of(site, "bot", OWN)
 
@@ -52,7 +52,7 @@ async def test_a_bot_comes_in_as_zulips_do(site: Site) -> None:
 
 
 async def test_a_hosts_key_acts_for_the_person_it_names(site: Site) -> None:
-    """By user name, or in one of the other ways with its name before it."""
+    """By user name, or by another identifier with its prefix."""
     await site.token_of("host")
     token = await site.token_of("alice")
     found = await site.post({"query": "{ viewer { user { id } } }"}, token)
@@ -78,7 +78,7 @@ async def test_a_hosts_key_acts_for_the_person_it_names(site: Site) -> None:
     ],
 )
 async def test_a_key_in_a_page_is_refused(site: Site, headers: dict[str, str], expected: str) -> None:
-    """Whatever the page: its visitors could read the key. A session's token belongs there."""
+    """On any page: its visitors could read the key. Pages use a session's token."""
     token = await site.token_of("alice")
     await site.token_of("host")
     key = await key_of(site, "host")
@@ -97,7 +97,7 @@ async def test_a_key_in_a_page_is_refused(site: Site, headers: dict[str, str], e
     ],
 )  # fmt: skip
 async def test_what_is_no_credential_is_401(site: Site, header: str) -> None:
-    """RFC 9110 §11.6.1: with a challenge; whatever is wrong, nothing is executed and nothing is stored."""
+    """RFC 9110 §11.6.1: with a challenge; nothing is executed and nothing is stored."""
     await site.token_of("bob")
     before = await site.stored()
     body = {"query": SEND, "variables": {"input": {"to": {"users": [{"username": "bob"}]}, "text": "Hello"}}}
@@ -113,7 +113,7 @@ async def test_what_is_no_credential_is_401(site: Site, header: str) -> None:
 
 
 async def test_to_act_without_a_key_is_refused(site: Site) -> None:
-    """Not ignored: without a token as with a session's."""
+    """It is not ignored, neither without a token nor with a session's."""
     token = await site.token_of("alice")
     await site.token_of("bob")
 
@@ -138,7 +138,7 @@ async def test_to_act_without_a_key_is_refused(site: Site) -> None:
     ],
 )
 async def test_a_socket_is_for_oneself(site: Site, payload: dict[str, Any], expected: int) -> None:
-    """A bot may listen; nobody acts for others on a socket."""
+    """A bot may listen; nobody can act for others on a socket."""
     token = await site.token_of("alice")
     await site.token_of("host")
     key, own = await key_of(site, "host"), await key_of(site, "host", OWN)
@@ -153,7 +153,7 @@ async def test_a_socket_is_for_oneself(site: Site, payload: dict[str, Any], expe
 
 
 async def test_aliases_gain_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each call counts: sixteen searches in one request are sixteen, and nobody guesses sixteen passwords at once."""
+    """Each call counts: sixteen searches in one request are sixteen, and so are sixteen guesses of a password."""
     monkeypatch.setattr(site.services.user.searches, "_capacity", 3.0)
     monkeypatch.setattr(site.services.user.searches, "_per_second", 0.05)
     token = await site.token_of("alice")
@@ -175,7 +175,7 @@ async def test_aliases_gain_nothing(site: Site, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_file_is_refused_unread_if_its_sender_may_not_send(site: Site) -> None:
-    """Nobody, and a key that only reads: refused before its bytes are read."""
+    """An anonymous client, or a key that may only read: refused before its bytes are read."""
     await site.token_of("bot")
     key = await key_of(site, "bot", Scope.READ_MESSAGES)
     before = await site.stored()

@@ -1,4 +1,4 @@
-"""The executor: what a live stream remembers of the events that it has delivered."""
+"""The executor: a live stream holds no memory of the events that it has delivered."""
 
 import gc
 from collections import Counter
@@ -41,7 +41,7 @@ async def _deliver(site: Site, token: str, socket: ClientWebSocketResponse) -> N
 
 
 def _objects() -> Counter[str]:
-    """How many of each type; without what asyncio and sqlite3 let go of a hundred at a time."""
+    """How many of each type; without objects that asyncio and sqlite3 release a hundred at a time."""
     gc.collect()
     in_batches = ("TimerHandle", "Context", "ReferenceType")  # cancelled timers, closed cursors
     return Counter(name for each in gc.get_objects() if (name := type(each).__qualname__) not in in_batches)
@@ -49,7 +49,7 @@ def _objects() -> Counter[str]:
 
 @pytest.mark.parametrize("query", [EVENTS, MESSAGES], ids=["events", "privateMessageReceived"])
 async def test_a_live_stream_forgets_what_it_has_delivered(site: Site, query: str) -> None:
-    """As many objects after twenty more events as before them: a stream may stay open for months."""
+    """As many objects after twenty more events as before: a stream may stay open for months."""
     alice, bob = await site.token_of("alice"), await site.token_of("bob")
     socket = await _open(site, bob, query)
     await _deliver(site, alice, socket)  # fills the caches

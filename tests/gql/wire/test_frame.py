@@ -1,4 +1,4 @@
-"""Frames by hand: what RFC 6455 forbids closes with its code, and nobody else notices."""
+"""Frames by hand: what RFC 6455 forbids closes the socket with its code, and affects nobody else."""
 
 import asyncio
 import json
@@ -86,7 +86,7 @@ BROKEN: dict[str, tuple[bytes, int]] = {
 async def test_a_broken_frame_closes_with_the_code_of_the_rfc(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """RFC 6455 §7.4.1, never 1006; its subscription ends with it."""
+    """RFC 6455 §7.4.1, never 1006; its subscription ends too."""
     sent, code = BROKEN[name]
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR))
@@ -119,7 +119,7 @@ WHOLE: dict[str, bytes] = {
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", WHOLE)
 async def test_a_message_may_come_in_any_frames(module_site: Site, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    """RFC 6455 §5.4: fragments have no meaning, and control frames may stand between them."""
+    """RFC 6455 §5.4: fragments have no meaning, and control frames may come between them."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(WHOLE[name])
 
@@ -128,7 +128,7 @@ async def test_a_message_may_come_in_any_frames(module_site: Site, caplog: pytes
 
 
 async def test_a_frame_may_come_byte_by_byte(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """A character is cut, a header too; and then one has no mask."""
+    """Cut within a character and within a header; the last frame has no mask."""
     message = '{"type": "ping", "payload": {"é": "😀 and so on, for 126 bytes need two more for their length: '
     message = message.ljust(140, ".") + '"}}'
     async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
@@ -146,7 +146,7 @@ async def test_a_frame_may_come_byte_by_byte(site: Site, caplog: pytest.LogCaptu
 async def test_a_ping_of_the_rfc_brings_its_payload_back(
     module_site: Site, caplog: pytest.LogCaptureFixture, payload: bytes
 ) -> None:
-    """RFC 6455 §5.5.3, before connection_init as well."""
+    """RFC 6455 §5.5.3, also before connection_init."""
     async with undisturbed(module_site, caplog), wire(module_site.graphql, init=False) as socket:
         socket.writer.write(frame(payload, PING))
 
@@ -155,7 +155,7 @@ async def test_a_ping_of_the_rfc_brings_its_payload_back(
 
 @pytest.mark.parametrize("ping", [frame(b"", PING), frame(SAYS_PING)], ids=["of the RFC", "of the protocol"])
 async def test_others_have_their_turn_between_the_frames_of_a_burst(site: Site, ping: bytes) -> None:
-    """2,000 pings in one write: after each 64 of them the loop goes round."""
+    """2,000 pings in one write: after every 64 of them the event loop runs other tasks."""
     rounds = 0
 
     async def count() -> None:
@@ -180,7 +180,7 @@ async def test_others_have_their_turn_between_the_frames_of_a_burst(site: Site, 
 async def test_a_thousand_messages_at_once_are_all_answered(
     module_site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They arrive in one piece."""
+    """They arrive in one chunk."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(frame(SAYS_PING) * 1_000)
 
@@ -192,7 +192,7 @@ async def test_a_thousand_messages_at_once_are_all_answered(
 async def test_a_close_is_answered_and_nothing_after_it_is_read(
     module_site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
-    """RFC 6455 §5.5.1, and then the server hangs up."""
+    """RFC 6455 §5.5.1; then the server ends the connection."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.writer.write(sent + frame(SAYS_PING))
 
@@ -214,7 +214,7 @@ async def test_a_close_is_answered_and_nothing_after_it_is_read(
     ],
 )
 async def test_the_log_has_the_code_that_closed_the_socket(site: Site, sent: bytes | None, code: int) -> None:
-    """The side that closed it chose the code: aiohttp remembers the other side's echo of it."""
+    """The closing side chose the code: aiohttp remembers the other side's echo of it."""
     with capture_logs() as lines:
         async with wire(site.graphql) as socket:
             if sent is None:
@@ -236,7 +236,7 @@ async def test_the_log_has_the_code_that_closed_the_socket(site: Site, sent: byt
 async def test_a_connection_lost_within_a_frame_leaves_nothing(
     module_site: Site, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
-    """No line in the log, no listener."""
+    """Nothing in the log, no listener."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR))
         await listeners(module_site, 2)
@@ -249,7 +249,7 @@ async def test_a_connection_lost_within_a_frame_leaves_nothing(
 async def test_a_client_that_speaks_on_still_learns_why_it_was_closed(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It reads only after all of its 20 MB: closing with bytes unread would have reset the connection."""
+    """It reads only after sending all of its 20 MB: closing with unread bytes would have reset the connection."""
     async with undisturbed(site, caplog) as token, wire(site.graphql, token=token) as socket:
         socket.writer.write(frame(b"x" * 20_000_000))
         await socket.writer.drain()

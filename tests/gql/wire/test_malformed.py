@@ -1,6 +1,6 @@
-"""Malformed requests over HTTP: a clear answer, no traceback, nothing stored, and the server lives on.
+"""Malformed requests over HTTP: a clear answer, no traceback, nothing stored, and the server keeps running.
 
-What is no HTTP at all never comes as far as GraphQL: server/connection.py answers it.
+Requests that are not HTTP never reach GraphQL: server/connection.py answers them.
 """
 
 import json
@@ -152,7 +152,7 @@ PARAMETERS: list[tuple[str, list[tuple[str, str]], set[int]]] = [
 
 
 def errors_in(logs: list[MutableMapping[str, Any]], caplog: pytest.LogCaptureFixture) -> list[object]:
-    """What was logged as a fault of ours, by us or by a library."""
+    """Errors of ours in the log, whether we or a library logged them."""
     ours = [line for line in logs if line["log_level"] in {"error", "critical"}]
     return [*ours, *(record for record in caplog.records if record.levelno >= logging.ERROR)]
 
@@ -162,7 +162,7 @@ def errors_in(logs: list[MutableMapping[str, Any]], caplog: pytest.LogCaptureFix
 async def test_headers_that_contradict_or_mean_nothing_are_refused(
     module_site: Site, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]]
 ) -> None:
-    """RFC 9110: doubled, foreign, endless; 400, 401, 406 or 415, and one error with a code."""
+    """RFC 9110: repeated, unknown, too long; 400, 401, 406 or 415, and one error with a code."""
     before = await module_site.stored()
     with capture_logs() as logs:
         async with module_site.http.post(module_site.graphql, data=GOOD, headers=headers) as response:
@@ -184,7 +184,7 @@ async def test_parameters_of_a_url_are_read_as_strictly_as_a_body(
     parameters: list[tuple[str, str]],
     statuses: set[int],
 ) -> None:
-    """GraphQL over HTTP, GET: one of each, strict JSON, queries only; any other method is named as such."""
+    """GraphQL over HTTP, GET: each parameter once, strict JSON, only queries; other methods get 405."""
     before = await module_site.stored()
     headers = {"Accept": "application/graphql-response+json"}
     with capture_logs() as logs:
@@ -206,7 +206,7 @@ async def test_parameters_of_a_url_are_read_as_strictly_as_a_body(
 async def test_what_is_malformed_gets_a_clear_answer(
     module_site: Site, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str]
 ) -> None:
-    """A 400-class status, one JSON error with a code, no traceback, nothing stored; the server lives on."""
+    """A 4xx status, one JSON error with a code, no traceback, nothing stored; the server keeps running."""
     before = await module_site.stored()
     with capture_logs() as logs:
         status, answer = await module_site.post(data=body, headers=headers)

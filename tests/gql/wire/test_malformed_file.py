@@ -1,4 +1,4 @@
-"""Files that look wrong: refused with a reason where they are, and taken with a harmless name where they are not."""
+"""Files that look wrong: refused with a reason if they are, accepted with a harmless name if they are not."""
 
 import io
 import json
@@ -26,11 +26,11 @@ def filed(more: str = "", head: str = "", content: bytes = b"hello") -> bytes:
 
 
 def placed(path: str, draft: dict[str, Any]) -> bytes:
-    """A request whose file goes there, with what the draft says beside it."""
+    """A request with its file at this path, and the draft's statement about it."""
     return body(part("operations", operations(**draft)), part("map", json.dumps({"0": [path]})), FILE)
 
 
-# Where a file stands and none is wanted, and where one is wanted and something else stands: GraphQL §3.5, coercion.
+# A file where none is expected, and another value where a file is expected: GraphQL §3.5, coercion.
 MISPLACED = {
     "in the text": placed("variables.input.text", {"text": None}),
     "among the recipients": placed("variables.input.to.users.0", {"to": {"users": [None]}}),
@@ -53,7 +53,7 @@ MISPLACED = {
 async def test_a_file_where_none_is_wanted_is_refused(
     site: Site, caplog: pytest.LogCaptureFixture, data: bytes
 ) -> None:
-    """BAD_REQUEST without `data`: nothing was executed, and the file that had come is gone."""
+    """BAD_REQUEST without `data`: nothing was executed, and the received file is deleted."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()
@@ -65,7 +65,7 @@ async def test_a_file_where_none_is_wanted_is_refused(
     assert status == 400
     assert "data" not in answer
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_REQUEST"}
-    assert " at 0x" not in json.dumps(answer)  # what `repr` says of an object
+    assert " at 0x" not in json.dumps(answer)  # the `repr` of an object
     assert errors_in(logs, caplog) == []
     assert await site.stored() == before
     assert (await site.post(token=alice, data=GOOD, headers=MULTIPART))[0] == 200
@@ -84,7 +84,7 @@ REJECTED = {
 async def test_a_file_that_is_not_taken_has_its_reason(
     site: Site, caplog: pytest.LogCaptureFixture, content: bytes, reason: str
 ) -> None:
-    """A typed refusal that names the file; nothing is kept."""
+    """A typed refusal that names the file; nothing is stored."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     site.services.attachment._inspector._limits = Limits(allowed_mime_types=PRESETS["default"])
@@ -140,7 +140,7 @@ HARMLESS: dict[str, tuple[bytes, str]] = {
 async def test_what_only_looks_wrong_is_taken(
     site: Site, caplog: pytest.LogCaptureFixture, data: bytes, filename: str
 ) -> None:
-    """RFC 2046 and 7578: the name is for showing alone, and what a part says of its content is nobody's business."""
+    """RFC 2046 and 7578: the name is only displayed, and the declared type of a part is ignored."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
 

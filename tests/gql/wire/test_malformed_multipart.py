@@ -1,7 +1,7 @@
-"""Broken multipart requests, each broken in one place: refused with a code or a reason, and nothing is left of them.
+"""Malformed multipart requests, each with one fault: refused with a code or a reason, leaving nothing stored.
 
-Beside the table of test_upload.py this one goes through the pieces in their order: boundary, framing, part headers,
-`operations`, `map`, files; and then through what looks broken and is not.
+In addition to the table of test_upload.py, this one covers the pieces in order: boundary, framing, part headers,
+`operations`, `map`, files; and requests that look malformed but are valid.
 """
 
 import json
@@ -26,7 +26,7 @@ def mapped(value: object) -> bytes:
 
 
 def path(*keys: str) -> bytes:
-    """A request whose file goes there."""
+    """A request with its file at this path."""
     return mapped({"0": [".".join(keys)]})
 
 
@@ -46,7 +46,7 @@ def raw(head: bytes) -> bytes:
 
 
 def typed(boundary: str) -> dict[str, str]:
-    """The header with this parameter."""
+    """The Content-Type with this parameter."""
     return {"Content-Type": f"multipart/form-data{boundary}"}
 
 
@@ -207,13 +207,13 @@ REFUSED: list[Any] = [
 ]
 
 
-# Before and behind every line break, in the middle of every boundary, and in the middle of every line.
+# Before and after every line break, in the middle of every boundary, and in the middle of every line.
 CUTS = sorted(
     {end for found in re.finditer(rb"\r\n", GOOD) for end in (found.start(), found.start() + 1, found.end())}
     | {found.start() + 6 for found in re.finditer(B, GOOD)}
     | {found.start() + len(found[0]) // 2 for found in re.finditer(rb"[^\r\n]+", GOOD)}
 )
-LAST = GOOD.rindex(b"--")  # only the two dashes behind it end the body, and need no line break
+LAST = GOOD.rindex(b"--")  # only the two dashes after it end the body, and need no line break
 REFUSED += [pytest.param(GOOD[:cut], MULTIPART, id=f"cut at {cut}") for cut in CUTS if cut <= LAST]
 
 
@@ -222,7 +222,7 @@ REFUSED += [pytest.param(GOOD[:cut], MULTIPART, id=f"cut at {cut}") for cut in C
 async def test_what_is_broken_is_refused_with_one_error(
     module_site: Site, caplog: pytest.LogCaptureFixture, data: bytes, headers: dict[str, str]
 ) -> None:
-    """GraphQL multipart request specification, RFC 7578, RFC 2046: 4xx, one code, and not a file that is kept."""
+    """GraphQL multipart request specification, RFC 7578, RFC 2046: 4xx, one code, and no file is stored."""
     alice = await module_site.token_of("alice")
     await module_site.token_of("bob")
     before = await module_site.stored()

@@ -1,4 +1,4 @@
-"""The reader of parts: exact bytes however they arrive, bounded in what it holds, and strict about everything else."""
+"""The reader of parts: exact bytes however they arrive, bounded memory, and strict about everything else."""
 
 import asyncio
 import itertools
@@ -17,18 +17,18 @@ DELIMITER = f"\r\n--{BOUNDARY}".encode()
 
 
 class Source:
-    """A body in given pieces; remembers how much the reader has asked for."""
+    """A body in given chunks; records how much the reader has requested."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
 
     async def read(self) -> bytes:
-        """The next piece that is not empty; empty at the end."""
+        """The next chunk that is not empty; empty at the end."""
         return next((piece for piece in self._pieces if piece), b"")
 
 
 def encoded(contents: list[bytes], headers: str = "") -> bytes:
-    """A body of parts that are named by their number."""
+    """A body of parts named by their number."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{number}"\r\n{headers}\r\n'.encode() + content + b"\r\n"
         for number, content in enumerate(contents)
@@ -46,7 +46,7 @@ async def read_all(body: bytes, pieces: Iterable[bytes] | None = None) -> list[t
 
 
 async def head_of(headers: str) -> PartHead:
-    """The head of the one part that has these headers."""
+    """The head of the only part, which has these headers."""
     ((head, content),) = await read_all(f"--{BOUNDARY}\r\n{headers}\r\n\r\nx\r\n--{BOUNDARY}--".encode())
     assert content == b"x"
     return head
@@ -58,7 +58,7 @@ def split(body: bytes, places: list[int]) -> list[bytes]:
     return [body[start:end] for start, end in itertools.pairwise(cuts)]
 
 
-# Pieces of boundaries are what a reader stumbles over.
+# Parts of boundaries are what may confuse a reader.
 CONTENT = st.lists(
     st.sampled_from([b"\r", b"\n", b"\r\n", b"-", b"--", BOUNDARY.encode()[:4], DELIMITER[:-1], b"\0", b"x" * 70]),
     max_size=12,
@@ -78,7 +78,7 @@ def test_bytes_arrive_as_they_were_sent_wherever_the_network_cuts(contents: list
 
 @given(body=st.binary(max_size=400) | CONTENT, places=st.lists(st.integers(0, 1_000), max_size=10))
 def test_any_bytes_are_parts_or_a_refusal(body: bytes, places: list[int]) -> None:
-    """No other exception, whatever is sent; also within a good body, and behind it."""
+    """No other exception for any input; also within a valid body, and after it."""
     good = encoded([b"x"])
     for data in (body, good[:20] + body + good[20:], good + body):
         with suppress(HttpRefusal):
@@ -86,7 +86,7 @@ def test_any_bytes_are_parts_or_a_refusal(body: bytes, places: list[int]) -> Non
 
 
 async def test_a_large_part_is_never_held() -> None:
-    """Each piece goes on as soon as it is known not to begin a delimiter."""
+    """Each chunk is passed on as soon as it cannot begin a delimiter."""
     chunk = b"\r\n-" * 20_000
     count = 64
     head, _, tail = encoded([b"|"]).partition(b"|")
@@ -100,7 +100,7 @@ async def test_a_large_part_is_never_held() -> None:
 
 
 async def test_every_prefix_of_a_body_is_refused() -> None:
-    """Cut off anywhere before the closing boundary."""
+    """Cut anywhere before the closing boundary."""
     body = encoded([b"one", b"two"])
     last = body.rindex(b"--") + 2
 
@@ -161,7 +161,7 @@ async def test_a_head_is_read_as_browsers_and_libraries_write_it(headers: str, e
     ],
 )
 async def test_a_head_that_cannot_be_read_is_refused(headers: str) -> None:
-    """Rather than guessed: two readers of one request must never disagree about it."""
+    """It is not guessed: two readers of one request must agree about it."""
     with pytest.raises(HttpRefusal) as caught:
         await head_of(headers)
 
@@ -178,7 +178,7 @@ def test_a_boundary_has_the_characters_of_rfc_2046(boundary: str | None) -> None
 
 
 async def test_a_preamble_an_epilogue_and_padding_are_passed_over() -> None:
-    """RFC 2046 section 5.1.1; a preamble without end is not read to it."""
+    """RFC 2046 section 5.1.1; reading stops within an endless preamble."""
     body = encoded([b"x"]).replace(f"--{BOUNDARY}\r\n".encode(), f"--{BOUNDARY} \t\r\n".encode())
 
     async def endless() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""One operation: hashes in the place of documents, and documents without an operation, over every transport."""
+"""One operation: hashes instead of documents, and documents without an operation, over every transport."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ JSON, RESPONSE, STREAM = "application/json", "application/graphql-response+json"
 async def test_a_hash_alone_is_answered_as_apollo_does(
     site: Site, query: dict[str, Any], accept: str, expected: int
 ) -> None:
-    """Its links, and urql's, look for this sentence or this code, and send the document then."""
+    """Its links, and urql's, look for this sentence or this code, and then send the document."""
     body = {**query, "variables": {}, "extensions": HASH}
     before = await site.stored()
     status, answer = await site.post(body, headers={"Accept": accept})
@@ -32,13 +32,13 @@ async def test_a_hash_alone_is_answered_as_apollo_does(
 
 
 async def test_a_hash_alone_by_get_is_answered_in_the_same_way(site: Site) -> None:
-    """Links may ask by GET, so that proxies can keep the answer."""
+    """Links may use GET, so that proxies can cache the answer."""
     async with site.http.get(site.graphql, params={"extensions": json.dumps(HASH)}) as response:
         assert (response.status, await response.json()) == (200, {"errors": [UNSUPPORTED]})
 
 
 async def test_a_hash_alone_ends_one_operation_of_a_socket(site: Site) -> None:
-    """With an `error` message; the socket goes on."""
+    """With an `error` message; the socket continues."""
     async with wire(site.graphql) as socket:
         socket.send({"id": "1", "type": "subscribe", "payload": {"extensions": HASH}})
         assert await socket.message() == {"id": "1", "type": "error", "payload": [UNSUPPORTED]}
@@ -48,7 +48,7 @@ async def test_a_hash_alone_ends_one_operation_of_a_socket(site: Site) -> None:
 
 
 async def test_a_document_with_its_hash_is_executed(site: Site) -> None:
-    """The second attempt of a link: whether the hash is right is nobody's matter here."""
+    """The second attempt of a link; the hash is not checked."""
     status, answer = await site.post({"query": "{ __typename }", "extensions": HASH})
 
     assert (status, answer) == (200, {"data": {"__typename": "Query"}})
@@ -56,7 +56,7 @@ async def test_a_document_with_its_hash_is_executed(site: Site) -> None:
 
 @pytest.mark.parametrize("extensions", [{}, {"a": 1}, None])
 async def test_without_a_hash_a_document_is_required(site: Site, extensions: Any) -> None:
-    """As ever."""
+    """As for any request."""
     status, answer = await site.post({"extensions": extensions})
 
     assert (status, answer["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
@@ -67,7 +67,7 @@ async def test_without_a_hash_a_document_is_required(site: Site, extensions: Any
 
 @pytest.mark.parametrize("document", [FRAGMENTS, "fragment A on Query { __typename }", "fragment A on No { a }"])
 async def test_fragments_alone_are_no_operation(site: Site, document: str) -> None:
-    """GraphQL §6.1, in one sentence over HTTP and over a socket."""
+    """GraphQL §6.1, with the same sentence over HTTP and over a socket."""
     status, answer = await site.post({"query": document})
     async with wire(site.graphql) as socket:
         socket.send({"id": "1", "type": "subscribe", "payload": {"query": document}})

@@ -1,4 +1,4 @@
-"""Origins: whose pages may call, and one line of the log for each that may not."""
+"""Origins: whose pages may call, and one log line for each refused origin."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -36,12 +36,12 @@ from tests.gql.conftest import Site
 def test_an_origin_is_allowed_exactly_or_as_one_of_this_machine(
     allowed: tuple[str, ...], origin: str, expected: bool
 ) -> None:
-    """`loopback` is any port of it, and no name that only looks like it."""
+    """`loopback` is any port of this machine, but no name that only looks like it."""
     assert Origins(allowed).allows(origin) is expected
 
 
 async def test_a_refused_origin_is_logged_once(site: Site) -> None:
-    """With the setting to use, for requests and sockets alike; ours, those allowed and malformed ones are not."""
+    """The log line names the setting, for requests and sockets; our own, allowed and malformed origins have none."""
     upgrade = {
         "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -73,7 +73,7 @@ async def test_a_refused_origin_is_logged_once(site: Site) -> None:
 
 
 def test_what_strangers_can_have_logged_is_bounded() -> None:
-    """They choose the header."""
+    """Clients control the header."""
     origins = Origins(())
     with capture_logs() as lines:
         for number in range(2 * MOST_REFUSED):

@@ -1,4 +1,4 @@
-"""What happens when one side leaves, stalls or is told to stop: mutations end well, everything else ends."""
+"""One side leaves, stalls or stops: mutations finish, everything else ends."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ async def test_a_query_ends_with_its_client(site: GatedSite) -> None:
 
 
 async def test_a_mutation_outlives_its_client(site: GatedSite) -> None:
-    """Half a send is none: it runs to its end, and a retry finds it by its key."""
+    """A send is never left half done: it finishes, and a retry finds it by its key."""
     writer = await site.raw(json.dumps({"query": "mutation { send }"}))
     await site.world.has("send began")
 
@@ -63,7 +63,7 @@ async def test_files_are_discarded_after_the_mutation_and_not_with_the_client(si
 
 @pytest.mark.parametrize("how", ["complete", "close"])
 async def test_a_mutation_outlives_its_socket(site: GatedSite, how: str) -> None:
-    """`complete` and a closed socket stop subscriptions and queries; a mutation runs on, unheard."""
+    """`complete` and a closed socket stop subscriptions and queries; a mutation finishes without an answer."""
     async with site.socket() as socket:
         for number, query in enumerate(["mutation { send }", "{ look }", "subscription { hear }"]):
             await socket.send_json(subscribe(query, str(number)))
@@ -81,7 +81,7 @@ async def test_a_mutation_outlives_its_socket(site: GatedSite, how: str) -> None
 
 
 async def test_a_drain_waits_for_mutations_over_http_and_sockets(site: GatedSite) -> None:
-    """In-flight sends finish; new sockets are refused."""
+    """Running sends finish; new sockets are refused."""
     writer = await site.raw(json.dumps({"query": "mutation { send }"}))
     async with site.socket() as socket:
         await socket.send_json(subscribe("mutation { send }"))
@@ -104,7 +104,7 @@ async def test_a_drain_waits_for_mutations_over_http_and_sockets(site: GatedSite
 
 
 async def test_a_client_that_does_not_read_is_dropped(site: GatedSite) -> None:
-    """Its subscription ends; it holds neither the sender nor memory."""
+    """Its subscription ends; it blocks no sender and holds no memory."""
     async with site.socket() as socket:
         assert socket._response.connection is not None
         transport = cast("asyncio.Transport", socket._response.connection.transport)
@@ -115,7 +115,7 @@ async def test_a_client_that_does_not_read_is_dropped(site: GatedSite) -> None:
         async with asyncio.timeout(5):
             while len(site.view.sockets):
                 await asyncio.sleep(0.005)
-        transport.abort()  # or this client would wait ten seconds for a goodbye
+        transport.abort()  # otherwise this client would wait ten seconds for the server's Close
 
 
 async def test_one_person_can_be_disconnected(site: GatedSite) -> None:

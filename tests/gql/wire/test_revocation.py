@@ -1,4 +1,4 @@
-"""Revocation reaches the living: streams say so and end, sockets are closed, within a second, whatever the reason."""
+"""Revocation of live sessions: streams say so and end, sockets are closed, within a second, for every reason."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ PASSWORD = "correct horse"
 
 
 def hash_of(token: str) -> bytes:
-    """What the table keeps of it."""
+    """The hash in the table."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -46,7 +46,7 @@ async def signed_in(site: Site, name: str = "alice") -> tuple[str, str]:
 
 
 async def last_events(wire_: Wire) -> tuple[list[Any], int, str]:
-    """Everything until the close, its code and its reason."""
+    """All messages until the close, its code and its reason."""
     messages: list[Any] = []
     while True:
         opcode, payload = await wire_.read()
@@ -57,7 +57,7 @@ async def last_events(wire_: Wire) -> tuple[list[Any], int, str]:
 
 
 async def do(site: Site, token: str, mutation: str, selection: str, **given: Any) -> None:
-    """A mutation that has to succeed."""
+    """A mutation that must succeed."""
     name = mutation[0].upper() + mutation[1:]
     query = (
         f"mutation ($input: {name}Input!) {{ {mutation}(input: $input) {{ ... on {name}Success {{ {selection} }} }} }}"
@@ -72,12 +72,12 @@ async def sign_out(site: Site, mine: str, _other: str) -> None:
 
 
 async def sign_out_everywhere(site: Site, _mine: str, other: str) -> None:
-    """From another one."""
+    """From another device."""
     await do(site, other, "signOut", "endedSessions", everywhere=True)
 
 
 async def revoke_device(site: Site, mine: str, other: str) -> None:
-    """From another one."""
+    """From another device."""
     query = "{ viewer { devices { id isCurrent } } }"
     found = (await site.post({"query": query}, mine))[1]["data"]["viewer"]["devices"]
     [id_] = [each["id"] for each in found if each["isCurrent"]]
@@ -85,23 +85,23 @@ async def revoke_device(site: Site, mine: str, other: str) -> None:
 
 
 async def change_password(site: Site, _mine: str, other: str) -> None:
-    """From another one."""
+    """From another device."""
     given = {"currentPassword": PASSWORD, "newPassword": "another horse"}
     await do(site, other, "changePassword", "endedSessions", **given)
 
 
 async def suspend(site: Site, _mine: str, _other: str) -> None:
-    """The operator."""
+    """By the operator."""
     await site.services.account.set_state("alice", users.SUSPENDED)
 
 
 async def deactivate(site: Site, _mine: str, _other: str) -> None:
-    """The operator."""
+    """By the operator."""
     await site.services.account.set_state("alice", users.DEACTIVATED)
 
 
 async def new_password(site: Site, _mine: str, _other: str) -> None:
-    """The operator."""
+    """By the operator."""
     await site.services.account.set_password("alice", "another horse")
 
 
@@ -120,7 +120,7 @@ WAYS: list[tuple[Callable[[Site, str, str], Awaitable[None]], str, int]] = [
 async def test_what_ends_ends_its_sockets_within_a_second(
     site: Site, end: Callable[[Site, str, str], Awaitable[None]], reason: str, code: int
 ) -> None:
-    """The stream's last event is SessionRevoked, then the close with the code of the refusal; an idle socket too."""
+    """The stream's last event is SessionRevoked, then the close with the refusal's code; also on an idle socket."""
     mine, other = await signed_in(site)
     bob = await site.token_of("bob")
     async with (
@@ -152,7 +152,7 @@ async def test_what_ends_ends_its_sockets_within_a_second(
 
 
 async def test_the_other_sessions_go_on(site: Site) -> None:
-    """Signing out here ends nothing there."""
+    """Signing out on one device ends nothing on the other."""
     mine, other = await signed_in(site)
     async with wire(site.url, token=other) as socket:
         await sign_out(site, mine, other)
@@ -162,7 +162,7 @@ async def test_the_other_sessions_go_on(site: Site) -> None:
 
 
 async def test_a_session_that_expires_ends_its_sockets_within_a_second(site: Site) -> None:
-    """Its time is a reason to look: no hint comes of it."""
+    """An expiry publishes no hint; the registry looks at the time."""
     token = await site.token_of("alice")
     expires_at = now_ms() + 1500
     last = now_ms() - 89 * 86_400_000
@@ -184,7 +184,7 @@ async def test_a_session_that_expires_ends_its_sockets_within_a_second(site: Sit
 
 
 async def test_a_key_that_is_revoked_ends_its_sockets(site: Site) -> None:
-    """A bot that listens; its owner's own session goes on."""
+    """A bot that listens; its owner's own session continues."""
     alice = await site.token_of("alice")
     row = await session_of(site, alice)
 
@@ -206,7 +206,7 @@ async def test_a_key_that_is_revoked_ends_its_sockets(site: Site) -> None:
 
 
 async def test_a_lost_hint_is_made_good_by_the_sweep(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row goes and nobody is told, as when another process ended it and the hint was lost: 30 s, here 0.5."""
+    """The row is deleted without a hint, as if another process had done it and the hint was lost: 30 s, here 0.5."""
     monkeypatch.setattr("gql.wire.socket_registry.RECHECK_SECONDS", 0.5)
     monkeypatch.setattr("services.live.stream.RECHECK_SECONDS", 0.5)
     monkeypatch.setattr("services.account.authentication.FRESH_MS", 400)
@@ -243,7 +243,7 @@ async def test_an_event_stream_says_so_and_ends(site: Site) -> None:
     ("state", "code"), [(users.SUSPENDED, "ACCOUNT_SUSPENDED"), (users.DEACTIVATED, "ACCOUNT_DEACTIVATED")]
 )
 async def test_a_suspended_person_is_refused_everywhere(site: Site, state: int, code: str) -> None:
-    """HTTP and the event stream say which it is; a socket is closed with 4403."""
+    """HTTP and the event stream have the code; a socket is closed with 4403."""
     token = await site.token_of("alice")
     await site.services.account.set_state("alice", state)
     for accept in ("application/json", "text/event-stream"):
@@ -254,8 +254,8 @@ async def test_a_suspended_person_is_refused_everywhere(site: Site, state: int, 
         assert await socket.closing() == 4403
 
 
-async def test_a_restored_person_can_sign_in_again(site: Site) -> None:
-    """A suspension keeps the session; nothing has to be done on the device."""
+async def test_the_session_of_a_restored_person_is_valid_again(site: Site) -> None:
+    """A suspension does not end the session; nothing has to be done on the device."""
     token = await site.token_of("alice")
     for state, expected in ((users.SUSPENDED, 403), (users.ACTIVE, 200)):
         await site.services.account.set_state("alice", state)
@@ -263,7 +263,7 @@ async def test_a_restored_person_can_sign_in_again(site: Site) -> None:
 
 
 async def test_one_person_has_so_many_sockets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """1013 for one more; a place is free again when one is closed, and others have their own."""
+    """1013 for one more; a place is free again when a socket is closed, and others have their own."""
     monkeypatch.setattr(site.view.sockets._limit, "_most", 2)
     token, bob = await site.token_of("alice"), await site.token_of("bob")
     async with wire(site.url, token=token) as first, wire(site.url, token=token), wire(site.url, token=bob):

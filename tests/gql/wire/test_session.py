@@ -1,4 +1,4 @@
-"""A socket and its session: one context for each operation, asked again each time who it is; and its own limits."""
+"""A socket and its session: one context for each operation, the session checked each time; and its own limits."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ async def site() -> AsyncIterator[GatedSite]:
 
 
 async def test_every_operation_of_a_socket_has_a_context_of_its_own(site: GatedSite) -> None:
-    """Loaders would go stale: Strawberry makes one context for a connection."""
+    """Loaders would be out of date: Strawberry creates one context per connection."""
     async with site.socket() as socket:
         for number in range(2):
             await socket.send_json(subscribe("{ look }", str(number)))
@@ -42,7 +42,7 @@ async def test_a_socket_that_says_nothing_is_closed_with_4408(site: GatedSite) -
 
 
 async def test_a_session_that_ended_starts_nothing_on_an_old_socket(site: GatedSite) -> None:
-    """Asked again for every operation: the socket is closed with the code of the refusal."""
+    """Checked for every operation: the socket is closed with the code of the refusal."""
     async with site.socket() as socket:
         site.world.refusal = Unauthenticated("This session was signed out.")
         await socket.send_json(subscribe("{ look }"))
@@ -53,7 +53,7 @@ async def test_a_session_that_ended_starts_nothing_on_an_old_socket(site: GatedS
 
 
 async def test_a_busy_server_refuses_one_operation_and_keeps_the_socket(site: GatedSite) -> None:
-    """UNAVAILABLE with a time to wait; the streams on the socket go on."""
+    """UNAVAILABLE with a time to wait; the streams on the socket continue."""
     async with site.socket() as socket:
         await socket.send_json(subscribe("subscription { hear }", "live"))
         await site.world.has("hear began")
@@ -81,7 +81,7 @@ async def test_half_a_character_ends_one_operation_and_keeps_the_socket(site: Ga
 
 
 async def test_a_fault_while_signing_in_closes_with_1011_and_no_words(site: GatedSite) -> None:
-    """Never 1006, and never the words of the exception."""
+    """Never 1006, and never the text of the exception."""
     site.world.refusal = LookupError("SELECT hunter2")
     with capture_logs() as logs:
         async with site.http.ws_connect(site.url, protocols=PROTOCOL) as socket:
@@ -94,7 +94,7 @@ async def test_a_fault_while_signing_in_closes_with_1011_and_no_words(site: Gate
 
 
 async def test_a_frame_that_is_too_large_ends_the_socket_and_nothing_else(site: GatedSite) -> None:
-    """1 MiB; the server goes on."""
+    """1 MiB; the server continues."""
     async with site.socket() as socket:
         await socket.send_str(json.dumps(subscribe("{ look }" + " " * 2_000_000)))
         await socket.receive(timeout=5)

@@ -1,4 +1,4 @@
-"""graphql-transport-ws: what breaks the protocol closes the socket, what breaks one operation ends that."""
+"""graphql-transport-ws: an error of the protocol closes the socket, an error in one operation ends only that."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ Socket = aiohttp.ClientWebSocketResponse
 
 @asynccontextmanager
 async def connected(site: Site, token: str | None = None, **options: Any) -> AsyncIterator[Socket]:
-    """A socket that was acknowledged."""
+    """An acknowledged socket."""
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL, **options) as socket:
         payload = {"authorization": f"Bearer {token}"} if token else {}
         await socket.send_json({"type": "connection_init", "payload": payload})
@@ -31,7 +31,7 @@ async def subscribe(socket: Socket, query: str, id_: str = "1", **payload: Any) 
 
 
 async def closing(socket: Socket) -> int | None:
-    """The code that the server closes with."""
+    """The code with which the server closes."""
     while (message := await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
         pass
     assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}, message
@@ -69,7 +69,7 @@ async def test_a_token_comes_in_the_payload_or_the_header(site: Site, where: str
     ],
 )
 async def test_a_bad_token_closes_with_4401(site: Site, payload: dict[str, Any]) -> None:
-    """Before anything can be asked."""
+    """Before any operation."""
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as socket:
         await socket.send_json({"type": "connection_init", "payload": payload})
 
@@ -86,7 +86,7 @@ async def test_a_bad_token_closes_with_4401(site: Site, payload: dict[str, Any])
     ],
 )
 async def test_what_is_wrong_with_one_operation_ends_that_one(site: Site, payload: dict[str, Any], code: str) -> None:
-    """The others on the socket go on."""
+    """The others on the socket continue."""
     alice = await site.token_of("alice")
     async with connected(site, alice) as socket:
         await subscribe(socket, HEAR, "live")
@@ -102,7 +102,7 @@ async def test_what_is_wrong_with_one_operation_ends_that_one(site: Site, payloa
 
 
 async def test_one_socket_runs_twenty_operations(site: Site) -> None:
-    """The twenty-first is refused; the others go on."""
+    """The twenty-first is refused; the others continue."""
     alice = await site.token_of("alice")
     async with connected(site, alice) as socket:
         for number in range(21):
@@ -116,7 +116,7 @@ async def test_one_socket_runs_twenty_operations(site: Site) -> None:
 
 
 async def test_frames_are_text_and_not_compressed(site: Site) -> None:
-    """A browser parses text; deflate costs 100 KiB for every idle socket."""
+    """Browsers parse text; deflate costs 100 KiB per idle socket."""
     async with connected(site, compress=15) as socket:
         await subscribe(socket, "{ __typename }")
         message = await socket.receive(timeout=5)
@@ -126,7 +126,7 @@ async def test_frames_are_text_and_not_compressed(site: Site) -> None:
 
 
 async def test_a_drain_closes_every_socket_with_1001(site: Site) -> None:
-    """Clients connect again by themselves, and resume by their cursor."""
+    """Clients reconnect automatically, and resume by their cursor."""
     alice = await site.token_of("alice")
     async with connected(site, alice) as one, connected(site) as other:
         await subscribe(one, HEAR)

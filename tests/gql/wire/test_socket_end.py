@@ -1,4 +1,4 @@
-"""Ends: whichever way a socket goes, its generators are closed, nobody listens any more and no task is left."""
+"""Ends: however a socket ends, its generators are closed, no listener and no task is left."""
 
 import asyncio
 import logging
@@ -34,20 +34,20 @@ async def gated() -> AsyncIterator[GatedSite]:
 
 @asynccontextmanager
 async def crowd(url: str, token: str) -> AsyncIterator[list[Wire]]:
-    """A hundred sockets that are acknowledged; lost at the end."""
+    """A hundred acknowledged sockets, aborted at the end."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(wire(url, token=token)) for _ in range(SOCKETS)]
 
 
 async def until(is_done: Callable[[], bool]) -> None:
-    """Waits for it, five seconds at most."""
+    """Waits for it, at most five seconds."""
     async with asyncio.timeout(5):
         while not is_done():
             await asyncio.sleep(0.01)
 
 
 async def leave(sockets: list[Wire], way: str, view: View) -> None:
-    """All clients go, or the server does."""
+    """All clients leave, or the server stops."""
     for socket in sockets:
         if way == "complete":
             for number in range(OPERATIONS):
@@ -118,7 +118,7 @@ async def test_no_subscription_listens_any_more(site: Site, way: str) -> None:
 async def test_a_browser_tab_that_is_closed_is_a_normal_end(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says goodbye and is gone: the server's own goodbye meets a reset that its event loop has not seen yet."""
+    """It sends a Close and disconnects: the server's Close meets a reset that its event loop has not noticed yet."""
     loop, at, tab = asyncio.get_running_loop(), urlsplit(site.url), new_socket()
     tab.settimeout(0)
     stop = SocketHandler.shutdown
@@ -158,14 +158,14 @@ async def test_the_connection_ends_after_both_have_sent_a_close(site: Site) -> N
 
 @pytest.mark.parametrize("is_drain", [False, True], ids=["malformed", "drain"])
 async def test_a_client_of_aiohttp_learns_the_code(site: Site, is_drain: bool) -> None:
-    """Where the connection ended before its own Close was written it would report 1006."""
+    """If the connection ended before it has written its own Close, it would report 1006."""
     async with site.http.ws_connect(site.graphql, protocols=PROTOCOL) as client:
         await until(lambda: len(site.view.sockets) == 1)
         if is_drain:
             drained = asyncio.create_task(site.view.drain(3))
         else:
             await client.send_str("null")
-        # Busy until all that the server has to say and do has arrived
+        # Busy until everything that the server sends has arrived
         await asyncio.sleep(0.15)
         assert (await client.receive(timeout=5)).type is WSMsgType.CLOSE
         if is_drain:
@@ -175,7 +175,7 @@ async def test_a_client_of_aiohttp_learns_the_code(site: Site, is_drain: bool) -
 
 
 async def test_complete_ends_an_operation_that_waits_for_its_reader(gated: GatedSite) -> None:
-    """The others take their turn, and end as well when it is theirs."""
+    """The others wait their turn to send, and end as well."""
     async with wire(gated.url, token="alice") as socket:
         for number in range(OPERATIONS):
             socket.send(subscribe("subscription { flood }", str(number)))
@@ -189,7 +189,7 @@ async def test_complete_ends_an_operation_that_waits_for_its_reader(gated: Gated
 
 
 async def test_an_id_is_free_again_at_once(site: Site) -> None:
-    """After `complete` from either side, in the same breath."""
+    """Right after `complete` from either side."""
     async with wire(site.graphql, token=await site.token_of("alice")) as socket:
         for _ in range(10):
             socket.send(subscribe(HEAR))
@@ -204,7 +204,7 @@ async def test_an_id_is_free_again_at_once(site: Site) -> None:
 
 
 async def test_a_completed_operation_sends_nothing_more(gated: GatedSite) -> None:
-    """A mutation runs to its end, unheard, and its id serves another meanwhile."""
+    """The mutation finishes, nobody gets its answer, and its id is in use by another operation."""
     async with wire(gated.url, token="alice") as socket:
         socket.send(subscribe("mutation { send }"))
         await gated.world.has("send began")

@@ -1,4 +1,4 @@
-"""Handshakes: each gets a socket, or one JSON error with a code; nothing of what it sent is logged (RFC 6455 §4.2)."""
+"""Handshakes: each gets a socket, or one JSON error with a code; nothing that it sent is logged (RFC 6455 §4.2)."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ GOOD: dict[str, Headers] = {
 async def test_a_handshake_that_is_right_opens_a_socket(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """Without an Origin too: that is no browser. Never compressed."""
+    """Also without an Origin, which only browsers send. Never compressed."""
     async with undisturbed(module_site, caplog) as token:
         socket = await shaken(module_site, request(GOOD[name]))
         head = socket.head.lower()
@@ -66,7 +66,7 @@ async def test_a_handshake_that_is_right_opens_a_socket(
 async def test_without_our_protocol_a_socket_closes_with_4406(
     module_site: Site, caplog: pytest.LogCaptureFixture, offered: str | None
 ) -> None:
-    """None, unknown or only the legacy one, which has no time-out; and what was offered is not logged."""
+    """None, an unknown one or only the legacy one, which has no time-out; the client's list is not logged."""
     async with undisturbed(module_site, caplog):
         socket = await shaken(module_site, request({PROTOCOL: offered}))
         found = await socket.read()
@@ -161,7 +161,7 @@ IGNORED: dict[str, tuple[int, bytes]] = {
 async def test_where_there_can_be_no_socket_the_header_is_ignored(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """RFC 9110 §7.8: not with HTTP/1.0, and only a GET may become a socket; it is a request like any other."""
+    """RFC 9110 §7.8: HTTP/1.0 has no upgrade, and only a GET may become a socket; it is an ordinary request."""
     status, handshake = IGNORED[name]
     async with undisturbed(module_site, caplog):
         socket = await shaken(module_site, handshake)
@@ -176,7 +176,7 @@ async def test_where_there_can_be_no_socket_the_header_is_ignored(
 async def test_a_post_that_offers_a_socket_is_answered_as_a_post(
     module_site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With its body; some clients send the header with everything."""
+    """Including its body; some clients send the header with every request."""
     body = b'{"query": "{ __typename }"}'
     headers: Headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     async with undisturbed(module_site, caplog):
@@ -189,7 +189,7 @@ async def test_a_post_that_offers_a_socket_is_answered_as_a_post(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_message_may_come_with_the_handshake(module_site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """In one piece, before the answer."""
+    """In one packet, before the answer."""
     async with undisturbed(module_site, caplog):
         socket = await shaken(module_site, request() + frame(b'{"type": "ping"}'))
         answer = await socket.message()
@@ -199,7 +199,7 @@ async def test_a_message_may_come_with_the_handshake(module_site: Site, caplog: 
 
 
 async def test_a_draining_server_refuses_with_503(site: Site) -> None:
-    """A wrong handshake is still wrong."""
+    """A malformed handshake still gets its own error."""
     await site.view.drain(1)
     right, wrong = await shaken(site, request()), await shaken(site, request({"Sec-WebSocket-Key": None}))
 
@@ -210,7 +210,7 @@ async def test_a_draining_server_refuses_with_503(site: Site) -> None:
 
 
 async def test_what_a_refused_page_sent_is_not_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """Strawberry would log the Origin and the Host, aiohttp the protocols; we log the origin, in a line of its own."""
+    """Strawberry would log the Origin and the Host, aiohttp the protocols; we log the origin, on its own line."""
     secret: Headers = {"Origin": "https://secret.example", "Host": "secret.host", PROTOCOL: "secret-protocol"}
     with capture_logs() as lines, caplog.at_level(logging.DEBUG):
         for headers in (secret, {**secret, "Origin": None}, {**secret, "Sec-WebSocket-Key": "secret"}):

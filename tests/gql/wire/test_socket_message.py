@@ -1,4 +1,4 @@
-"""Messages: what is malformed closes the socket with the protocol's code, what is wrong with an operation ends that."""
+"""Messages: a malformed one closes the socket with the protocol's code, an error in an operation ends only that."""
 
 import json
 
@@ -13,13 +13,13 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 
 def raw(query: str = '"{ __typename }"', **payload: str) -> str:
-    """A `subscribe` whose payload holds JSON, or what is none, as it stands."""
+    """A `subscribe` with this raw payload, valid JSON or not."""
     members = ", ".join(f'"{key}": {value}' for key, value in {"query": query, **payload}.items())
     return '{"id": "1", "type": "subscribe", "payload": {' + members + "}}"
 
 
 def ping(value: str) -> str:
-    """A `ping` whose payload holds JSON, or what is none."""
+    """A `ping` with this raw payload, valid JSON or not."""
     return '{"type": "ping", "payload": {"a": ' + value + "}}"
 
 
@@ -73,7 +73,7 @@ MALFORMED: dict[str, object] = {
 async def test_a_malformed_message_closes_with_4400(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """Never 1006, nothing in the log, nobody else disturbed: the client learns what was wrong."""
+    """Never 1006, nothing in the log, nobody else affected; the client learns what was wrong."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send({**UNREADABLE, **MALFORMED}[name])
 
@@ -104,7 +104,7 @@ async def test_a_malformed_message_closes_with_4400(
 async def test_a_handshake_of_the_protocol_has_its_codes(
     module_site: Site, caplog: pytest.LogCaptureFixture, sent: list[object], code: int
 ) -> None:
-    """4401 before the acknowledgement and for bad credentials, 4429 for a second connection_init."""
+    """4401 before the acknowledgement and for invalid credentials, 4429 for a second connection_init."""
     async with undisturbed(module_site, caplog), wire(module_site.graphql, init=False) as socket:
         for each in sent:
             socket.send(each)
@@ -114,7 +114,7 @@ async def test_a_handshake_of_the_protocol_has_its_codes(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_an_id_in_use_closes_with_4409(module_site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """The reason names the id, cut to what a control frame holds."""
+    """The reason names the id, cut to fit a control frame."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         for _ in range(2):
             socket.send(subscribe(HEAR, "😀" * 128))
@@ -147,7 +147,7 @@ REFUSED: dict[str, tuple[object, str]] = {
 async def test_a_wrong_operation_gets_an_error_and_the_socket_goes_on(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """Under its own id; another subscription on the same socket stays."""
+    """With its own id; another subscription on the same socket continues."""
     sent, code = REFUSED[name]
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(subscribe(HEAR, "live"))
@@ -222,7 +222,7 @@ FINE: dict[str, tuple[object, object]] = {
 async def test_what_is_odd_but_allowed_is_answered(
     module_site: Site, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """The bounds hold from both sides: RFC 8259 where it speaks, the protocol where that does."""
+    """Limits are tested from both sides: those of RFC 8259, and those of the protocol."""
     sent, answer = FINE[name]
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, token=token) as socket:
         socket.send(sent)
@@ -239,7 +239,7 @@ async def test_what_is_odd_but_allowed_is_answered(
 async def test_what_needs_no_answer_gets_none(
     module_site: Site, caplog: pytest.LogCaptureFixture, sent: dict[str, object]
 ) -> None:
-    """A `complete` may cross with the server's own; a pong may come unasked. Also before connection_init."""
+    """A `complete` may cross with the server's own; a pong may be unsolicited. Also before connection_init."""
     async with undisturbed(module_site, caplog) as token, wire(module_site.graphql, init=False) as socket:
         socket.send(sent)
         await socket.init(token)

@@ -1,4 +1,4 @@
-"""Properties: whatever is sent in whatever order, a socket closes by the protocol or goes on, the server is well."""
+"""Properties: for any messages in any order, a socket closes as the protocol says or continues; the server works."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ junk = st.recursive(
 
 
 def mostly(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Usually what belongs there, else anything."""
+    """Usually a valid value, otherwise anything."""
     return st.integers(0, 39).flatmap(lambda roll: junk if roll == 17 else usual)
 
 
@@ -57,7 +57,7 @@ messages = mostly(subscriptions | completions | subscriptions | completions | pi
 
 
 async def outcome(socket: Wire) -> int | None:
-    """The code of the close, or None when the last ping was answered."""
+    """The code of the close, or None if the last ping was answered."""
     while True:
         opcode, payload = await socket.read()
         if opcode == 8:
@@ -77,7 +77,7 @@ async def outcome(socket: Wire) -> int | None:
 async def test_any_messages_in_any_order_leave_the_server_well(
     site: Site, caplog: pytest.LogCaptureFixture, sent: list[object], is_signed_in: bool, in_pieces: bool
 ) -> None:
-    """Never 1006, never 1011, no error in the log; nobody listens afterwards, and a fresh socket works."""
+    """Never 1006, never 1011, no error in the log; no listener is left, and a new socket works."""
     token = await token_of(site)
     with capture_logs() as lines, caplog.at_level(logging.WARNING):
         async with wire(site.graphql, init=is_signed_in, token=token) as socket:
@@ -97,7 +97,7 @@ async def test_any_messages_in_any_order_leave_the_server_well(
 
 
 async def token_of(site: Site) -> str:
-    """Of somebody who is made once for all examples."""
+    """The token of a person who is created once for all examples."""
     if not hasattr(site, "tester"):
         site.tester = await site.token_of("alice")  # type: ignore[attr-defined]
     return str(site.tester)  # type: ignore[attr-defined]

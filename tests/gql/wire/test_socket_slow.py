@@ -1,4 +1,4 @@
-"""Clients that freeze or read slowly: gone within 1.5 heartbeats, and until then they cost no more than their bound."""
+"""Clients that freeze or read slowly: gone within 1.5 heartbeats, and limited in memory until then."""
 
 import asyncio
 import json
@@ -17,20 +17,20 @@ from tests.gql.raw_socket import Wire, wire
 from tests.gql.witness import HIGH_WATER_BYTES, listeners, stalled, subscribe, transport_of
 
 HEARTBEAT = 0.4
-SLACK = 0.5  # seconds that a busy machine may take longer
+SLACK = 0.5  # seconds that a busy machine may add
 HEADER_BYTES = 10  # of a frame
 FLOOD_BYTES = len(b'{"id":"00","type":"next","payload":{"data":{"flood":""}}}') + 100_000
 
 
 @pytest.fixture
 async def gated() -> AsyncIterator[GatedSite]:
-    """A heart that beats fast, and patience with senders: what ends a client here is the heartbeat alone."""
+    """Short heartbeats and long send time-outs: only the heartbeat ends a client here."""
     async with gated_site(heartbeat_seconds=HEARTBEAT, send_timeout_seconds=30.0) as found:
         yield found
 
 
 async def seconds_until_gone(view: View, expected_bytes: int = 0) -> float:
-    """How long the server still holds the one socket that is open, down to its descriptor and what waits for it."""
+    """How long the server still holds the only open socket: its descriptor, and what waits to be sent."""
     loop, transport, peak = asyncio.get_running_loop(), transport_of(view), 0
     began = loop.time()
     async with asyncio.timeout(5):
@@ -54,7 +54,7 @@ async def test_a_client_that_answers_no_ping_is_gone_within_one_and_a_half_heart
 
 
 async def test_a_frozen_client_is_gone_though_its_bytes_are_not(gated: GatedSite) -> None:
-    """Closing in order would wait for the peer to take what is in the buffer: for ever."""
+    """An orderly close would wait indefinitely for the client to read the buffer."""
     async with wire(gated.url, token="alice") as socket:
         for number in range(3):
             socket.send(subscribe("subscription { flood }", str(number)))
@@ -65,7 +65,7 @@ async def test_a_frozen_client_is_gone_though_its_bytes_are_not(gated: GatedSite
 
 
 async def test_a_client_that_freezes_while_it_is_answered_is_gone(gated: GatedSite) -> None:
-    """It sent pings and reads no pong: the server reads no more of them, yet its heart beats on."""
+    """It sent pings and reads no pong: the server reads no more of them, but the heartbeat continues."""
     async with wire(gated.url, token="alice") as socket:
         pinging = asyncio.create_task(ping_on(socket))
         await stalled(gated.view, rounds=1)
@@ -76,7 +76,7 @@ async def test_a_client_that_freezes_while_it_is_answered_is_gone(gated: GatedSi
 
 
 async def ping_on(socket: Wire, payload_bytes: int = 50_000, pause_seconds: float = 0) -> None:
-    """Pings with a payload, without an end."""
+    """Endless pings with a payload."""
     while True:
         socket.send({"type": "ping", "payload": {"x": "x" * payload_bytes}})
         await socket.writer.drain()
@@ -84,7 +84,7 @@ async def ping_on(socket: Wire, payload_bytes: int = 50_000, pause_seconds: floa
 
 
 async def test_a_client_that_only_chats_is_closed_with_4408(gated: GatedSite) -> None:
-    """Pings are welcome before connection_init, but they are none."""
+    """Pings are allowed before connection_init, but do not replace it."""
     async with wire(gated.url, init=False) as socket:
         chatting = asyncio.create_task(ping_on(socket, 1, pause_seconds=0.01))
 
@@ -104,7 +104,7 @@ async def test_a_client_that_answers_pings_and_says_nothing_stays(gated: GatedSi
 
 @pytest.mark.parametrize("operations", [1, 20])
 async def test_a_client_that_does_not_read_costs_one_message_above_the_mark(operations: int) -> None:
-    """However many of its operations have something to say: they send in turn."""
+    """However many of its operations have something to send: they send one at a time."""
     async with gated_site(send_timeout_seconds=30.0) as gated, wire(gated.url, token="alice") as socket:
         for number in range(operations):
             socket.send(subscribe("subscription { flood }", f"{number:02}"))
@@ -114,7 +114,7 @@ async def test_a_client_that_does_not_read_costs_one_message_above_the_mark(oper
 
 
 async def test_a_client_that_reads_nothing_for_the_time_out_is_cut_off() -> None:
-    """With every operation, and without a heartbeat."""
+    """With all its operations, and without a heartbeat."""
     async with gated_site(send_timeout_seconds=0.3) as gated, wire(gated.url, token="alice") as socket:
         for number in range(5):
             socket.send(subscribe("subscription { flood }", str(number)))
@@ -124,7 +124,7 @@ async def test_a_client_that_reads_nothing_for_the_time_out_is_cut_off() -> None
 
 
 async def event_of_2_000_characters(site: Site, sender: str) -> tuple[int, int]:
-    """A message to bob that is as long: his id, and the message's."""
+    """A message of this length to bob: his id, and the message's."""
     variables = {"input": {"to": {"users": [{"username": "bob"}]}, "text": "x" * 2_000}}
     _, answer = await site.post({"query": SEND, "variables": variables}, sender)
     assert answer["data"]["sendPrivateMessage"]["__typename"] == "SendPrivateMessageSuccess"
@@ -136,7 +136,7 @@ async def event_of_2_000_characters(site: Site, sender: str) -> tuple[int, int]:
 
 
 async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(site: Site) -> None:
-    """They wait in the log, not in memory; once it reads, each comes, in order and once. Others are not held up."""
+    """They wait in the log, not in memory; once it reads, each arrives, in order and once. Others are not delayed."""
     alice, bob = await site.token_of("alice"), await site.token_of("bob")
     user_id, message_id = await event_of_2_000_characters(site, alice)
 
@@ -160,7 +160,7 @@ async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(sit
 
 
 async def test_a_closed_socket_is_held_by_no_timer() -> None:
-    """aiohttp sets a heartbeat for the bytes behind the goodbye: 12 KiB for each closed socket, for half a minute."""
+    """aiohttp sets a heartbeat for bytes after the Close: 12 KiB per closed socket, for half a minute."""
     async with gated_site(heartbeat_seconds=60) as gate:
         for _ in range(5):
             async with gate.http.ws_connect(gate.url, protocols=["graphql-transport-ws"]) as socket:

@@ -1,4 +1,4 @@
-"""Server-Sent Events: the graphql-sse protocol, distinct connections mode, and what clients make of it."""
+"""Server-Sent Events: the graphql-sse protocol, distinct connections mode, as clients read it."""
 
 import asyncio
 import json
@@ -23,13 +23,13 @@ HEAR = "subscription ($after: EventCursor) { privateMessageReceived(after: $afte
 
 @pytest.fixture
 async def gate() -> AsyncIterator[GatedSite]:
-    """Running on a free port; its streams beat ten times a second."""
+    """Running on a free port; its streams send ten heartbeats a second."""
     async with gated_site(heartbeat_seconds=0.1) as found:
         yield found
 
 
 def frames_of(body: bytes) -> list[tuple[str, Any]]:
-    """Event and data of each frame, as a client splits them; heartbeats left out."""
+    """Event and data of each frame, as a client splits them; without heartbeats."""
     assert b"\r" not in body
     found = []
     for frame in body.decode().split("\n\n"):
@@ -54,7 +54,7 @@ async def streaming(
 
 
 async def test_a_subscription_is_streamed(gate: GatedSite) -> None:
-    """`next` for each result, `complete` at the end; the head comes before the first result."""
+    """`next` for each result, `complete` at the end; the head is sent before the first result."""
     gate.world.gate.set()
     async with streaming(gate, "subscription { hear }") as response:
         assert response.headers["Cache-Control"] == "no-store"
@@ -110,7 +110,7 @@ async def test_a_query_is_streamed_only_to_clients_that_prefer_a_stream(
 
 
 async def test_a_subscription_is_streamed_to_clients_that_accept_streams(gate: GatedSite) -> None:
-    """There is no other answer to it."""
+    """No other answer is possible."""
     gate.world.gate.set()
     async with streaming(gate, "subscription { hear }", "application/json, text/event-stream;q=0.1") as response:
         assert len(frames_of(await response.read())) == 3
@@ -162,7 +162,7 @@ async def test_what_is_wrong_with_the_document_comes_as_a_result(gate: GatedSite
 async def test_a_request_that_is_none_keeps_its_status(
     gate: GatedSite, body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    """Nothing of GraphQL was understood; the body is JSON."""
+    """The request could not be understood as GraphQL; the body is JSON."""
     headers = {"Content-Type": "application/json", **STREAM, **headers}
     async with gate.http.post(gate.url, data=body, headers=headers) as response:
         answer = json.loads(await response.read())
@@ -172,7 +172,7 @@ async def test_a_request_that_is_none_keeps_its_status(
 
 
 async def test_a_get_may_subscribe_but_not_mutate(gate: GatedSite) -> None:
-    """EventSource knows only GET; a mutation by GET is 405 to everybody."""
+    """EventSource only uses GET; a mutation by GET is always 405."""
     gate.world.gate.set()
     async with gate.http.get(gate.url, params={"query": "subscription { hear }"}, headers=STREAM) as response:
         assert len(frames_of(await response.read())) == 3
@@ -184,7 +184,7 @@ async def test_a_get_may_subscribe_but_not_mutate(gate: GatedSite) -> None:
 
 
 async def test_a_quiet_stream_beats(gate: GatedSite) -> None:
-    """A comment, which clients pass over and proxies count."""
+    """A comment, which clients ignore and proxies count as traffic."""
     async with streaming(gate, "subscription { hear }") as response:
         await response.content.readuntil(b'"first"}}\n\n')
         async with asyncio.timeout(2):
@@ -192,7 +192,7 @@ async def test_a_quiet_stream_beats(gate: GatedSite) -> None:
 
 
 async def test_a_stream_ends_at_once_when_its_client_leaves() -> None:
-    """Not at the next heartbeat, which is far here; and nothing is logged as an error of ours."""
+    """Not only at the next heartbeat, which is far off here; and no error is logged."""
     async with gated_site(heartbeat_seconds=60) as gate:
         with capture_logs() as logs:
             async with streaming(gate, "subscription { hear }") as response:
@@ -204,7 +204,7 @@ async def test_a_stream_ends_at_once_when_its_client_leaves() -> None:
 
 
 async def test_a_mutation_that_is_streamed_outlives_its_client(gate: GatedSite) -> None:
-    """Half a send is none."""
+    """A send is never left half done."""
     async with streaming(gate, "mutation { send }") as response:
         await gate.world.has("send began")
         response.close()
@@ -216,7 +216,7 @@ async def test_a_mutation_that_is_streamed_outlives_its_client(gate: GatedSite) 
 
 
 async def test_a_client_that_does_not_read_is_cut_off(gate: GatedSite) -> None:
-    """After the time-out of a send; what it costs until then is the socket's buffer."""
+    """After the time-out of a send; until then it costs the socket's buffer."""
     body = json.dumps({"query": "subscription { flood }"})
     reader, writer = await asyncio.open_connection("127.0.0.1", gate.port, limit=1024)
     writer.write(
@@ -230,7 +230,7 @@ async def test_a_client_that_does_not_read_is_cut_off(gate: GatedSite) -> None:
 
 
 async def test_a_stopping_server_breaks_streams_off(gate: GatedSite) -> None:
-    """Without `complete` and without the last chunk: the client knows that it has to come back."""
+    """Without `complete` and without the last chunk: so the client knows that it has to reconnect."""
     async with streaming(gate, "subscription { hear }") as response:
         await gate.world.has("hear began")
         await gate.view.drain(1)
@@ -241,7 +241,7 @@ async def test_a_stopping_server_breaks_streams_off(gate: GatedSite) -> None:
 
 
 async def test_a_stream_delivers_a_message_to_its_recipient_alone(site: Site) -> None:
-    """The whole way; carol hears nothing of what alice writes to bob."""
+    """End to end; carol gets nothing of what alice writes to bob."""
     alice, bob, carol = [await site.token_of(name) for name in ("alice", "bob", "carol")]
     streams = []
     for token in (bob, carol):

@@ -1,4 +1,4 @@
-"""The GraphQL multipart request: streamed, in order, and refused without a trace when it is broken."""
+"""The GraphQL multipart request: streamed, in order; a malformed one is refused and leaves nothing stored."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 def operations(files: int = 1, **draft: Any) -> str:
-    """A send to bob with null where the files go."""
+    """A send to bob with null in place of the files."""
     draft = {"to": {"users": [{"username": "bob"}]}, "attachments": [{"file": None}] * files, **draft}
     return json.dumps({"query": SEND, "variables": {"input": draft}})
 
@@ -36,7 +36,7 @@ def map_of(files: int = 1) -> str:
 
 
 def part(name: str, content: bytes | str, more: str = "", head: str = "") -> bytes:
-    """One part; `more` goes on behind the name, `head` are further header lines."""
+    """One part; `more` follows the name, `head` are further header lines."""
     raw = content.encode() if isinstance(content, str) else content
     return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n{head}\r\n'.encode() + raw + b"\r\n"
 
@@ -51,7 +51,7 @@ GOOD = body(part("operations", operations()), part("map", map_of()), FILE)
 
 
 async def test_files_arrive_with_name_type_size_and_hash(site: Site) -> None:
-    """OSSN: an attachment inside the request. The type is what the content says; a part needs no filename."""
+    """OSSN: an attachment inside the request. The type is detected from the content; a part needs no filename."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     data = body(
@@ -147,7 +147,7 @@ BROKEN: list[tuple[bytes, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("data", "headers"), BROKEN, ids=range(len(BROKEN)))
 async def test_a_broken_multipart_request_leaves_nothing(site: Site, data: bytes, headers: dict[str, str]) -> None:
-    """A 400-class status, one JSON error with a code; no row, no file kept or staged; the server lives on."""
+    """A 4xx status, one JSON error with a code; no row, no file stored or staged; the server keeps running."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()
@@ -166,7 +166,7 @@ async def test_a_broken_multipart_request_leaves_nothing(site: Site, data: bytes
 
 @pytest.mark.parametrize("length", [True, False])
 async def test_a_request_that_is_too_large_is_refused(site: Site, length: bool) -> None:
-    """413, from its Content-Length before a byte is read, or while it streams."""
+    """413, from its Content-Length before a byte is read, or while streaming."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()
@@ -187,7 +187,7 @@ async def test_a_request_that_is_too_large_is_refused(site: Site, length: bool) 
 
 
 async def test_a_file_that_is_too_large_is_a_typed_refusal(site: Site) -> None:
-    """25 MiB for a file, inside of 32 MiB for the request; nothing is kept."""
+    """25 MiB for a file, less than the 32 MiB for the request; nothing is stored."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()
@@ -202,7 +202,7 @@ async def test_a_file_that_is_too_large_is_a_typed_refusal(site: Site) -> None:
 
 
 async def test_a_refused_send_keeps_none_of_its_files(site: Site) -> None:
-    """Recipients are refused after the files came: the files go."""
+    """Recipients are refused after the files arrived: the files are deleted."""
     alice = await site.token_of("alice")
     before = await site.stored()
 
@@ -213,7 +213,7 @@ async def test_a_refused_send_keeps_none_of_its_files(site: Site) -> None:
 
 
 async def test_files_without_a_token_are_refused_before_they_are_read(site: Site) -> None:
-    """Nobody fills the disk who is not known."""
+    """Anonymous clients cannot fill the disk."""
     before = await site.stored()
 
     status, answer = await site.post(data=GOOD, headers={**MULTIPART, "GraphQL-Require-Preflight": "1"})
@@ -258,12 +258,12 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(site: Site) -> 
 async def test_a_whole_upload_has_a_time_of_its_own(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float, expected: int
 ) -> None:
-    """Some times the silence that is allowed within it: whoever sends now and then is ended, and leaves nothing."""
+    """A few times the allowed idle time: a client that sends a little now and then is cut off, and leaves nothing."""
     monkeypatch.setattr("gql.wire.view.UPLOAD_PATIENCE", patience)
 
     async def slowly() -> AsyncIterator[bytes]:
         yield GOOD[:-20]
-        await asyncio.sleep(0.1)  # of the 2 seconds that a body may be silent
+        await asyncio.sleep(0.1)  # of the 2 seconds that a body may be idle
         yield GOOD[-20:]
 
     async with site_in(tmp_path, settings, Limits(send_rate_per_minute=0)) as site:
@@ -278,7 +278,7 @@ async def test_a_whole_upload_has_a_time_of_its_own(
 
 
 async def test_a_large_file_costs_constant_memory(site: Site) -> None:
-    """64 MiB with the limits raised, by a client in this very process: less than 20 MiB (bench/upload.py: 1 GiB)."""
+    """64 MiB with raised limits, from a client in the same process: less than 20 MiB (bench/upload.py: 1 GiB)."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     site.view._upload_limits = replace(site.view._upload_limits, request_bytes=65 << 20)
@@ -314,7 +314,7 @@ def _resident_kib() -> int:
 
 @pytest.mark.parametrize(("content", "filename"), [(b"hello", "a.txt"), (None, "sea.png")], ids=["text", "picture"])
 async def test_one_part_serves_two_places(site: Site, content: bytes | None, filename: str) -> None:
-    """GraphQL multipart request specification: the paths of a part are an array. Each place has a file of its own."""
+    """GraphQL multipart request specification: the paths of a part are an array. Each place gets its own file."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()
@@ -352,7 +352,7 @@ async def test_one_part_serves_two_places(site: Site, content: bytes | None, fil
 
 
 async def test_a_file_counts_as_often_as_it_has_places(site: Site) -> None:
-    """Among the files, and with its bytes: a request is no way to have the server write more than it was sent."""
+    """In number and in bytes: a request must not make the server write more than it received."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: media types, statuses, who asks; and nothing that is sent draws a 500 or a traceback."""
+"""GraphQL over HTTP: media types, statuses, credentials; no request causes a 500 or a traceback."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ TYPENAME = {"query": "{ __typename }"}
 
 
 def code_of(answer: Any) -> str:
-    """The code of the one error; an answer that was refused has no data."""
+    """The code of the only error; a refusal has no data."""
     (error,) = answer["errors"]
     assert "data" not in answer
     assert error["message"]
@@ -35,7 +35,7 @@ def code_of(answer: Any) -> str:
     ],
 )
 async def test_the_answer_has_the_type_that_was_asked_for(site: Site, accept: str | None, expected: str) -> None:
-    """GraphQL over HTTP, media types; application/json where nothing is said."""
+    """GraphQL over HTTP, media types; application/json by default."""
     headers = {"Accept": accept} if accept else {}
     skip = None if accept else ["Accept"]
     async with site.http.post(site.graphql, json=TYPENAME, headers=headers, skip_auto_headers=skip) as response:
@@ -70,7 +70,7 @@ async def test_a_request_error_is_400_to_clients_that_ask_for_it(site: Site, bod
 
 
 async def test_a_number_without_end_is_no_fault_of_ours(site: Site) -> None:
-    """Python refuses to read more than 4,300 digits: the client's mistake, over HTTP as well."""
+    """Python refuses to parse more than 4,300 digits: the client's mistake, over HTTP too."""
     query = f"{{ conversations(first: {'1' * 5_000}) {{ totalCount }} }}"
     with capture_logs() as logs:
         status, answer = await site.post({"query": query}, headers={"Accept": RESPONSE})
@@ -81,7 +81,7 @@ async def test_a_number_without_end_is_no_fault_of_ours(site: Site) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
 async def test_a_socket_is_opened_by_get_alone(site: Site, method: str) -> None:
-    """RFC 6455 section 4.1; for any other method `Upgrade` is a header that may be passed over (RFC 9110 7.8)."""
+    """RFC 6455 section 4.1; for any other method `Upgrade` may be ignored (RFC 9110 7.8)."""
     headers = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -116,7 +116,7 @@ async def test_a_socket_is_opened_by_get_alone(site: Site, method: str) -> None:
 async def test_reading_by_get_and_nothing_else(
     site: Site, method: str, query: dict[str, str], status: int, allow: str | None
 ) -> None:
-    """GraphQL over HTTP, GET: queries only; what is refused says what is allowed."""
+    """GraphQL over HTTP, GET: only queries; the refusal lists the allowed methods."""
     token = await site.token_of("alice")
     headers = {"Authorization": f"Bearer {token}", "Accept": RESPONSE}
     async with site.http.request(method, site.graphql, params=query, headers=headers) as response:
@@ -133,7 +133,7 @@ async def test_a_subscription_by_post_is_refused_with_the_transport_to_use(site:
 
 
 async def test_a_bad_token_is_401_with_a_challenge(site: Site) -> None:
-    """RFC 9110 section 11.6.1; before anything is executed."""
+    """RFC 9110 section 11.6.1; before execution."""
     headers = {"Authorization": f"Bearer sot_{'x' * 43}"}
     async with site.http.post(site.graphql, json=TYPENAME, headers=headers) as response:
         assert response.status == 401
@@ -142,7 +142,7 @@ async def test_a_bad_token_is_401_with_a_challenge(site: Site) -> None:
 
 
 async def test_without_a_token_the_server_says_what_to_send(site: Site) -> None:
-    """serverInfo needs none; viewer does."""
+    """serverInfo needs no token; viewer does."""
     _, info = await site.post({"query": "{ serverInfo { version } }"})
     status, answer = await site.post({"query": "{ viewer { email } }"})
 
@@ -193,7 +193,7 @@ async def test_input_of_another_form_is_refused_whole(site: Site, draft: dict[st
     ],
 )
 async def test_a_wrong_argument_of_a_query_has_a_code(site: Site, field: str, code: str) -> None:
-    """A sentence and a code, and no trace of what is inside."""
+    """A sentence and a code, without internals."""
     alice = await site.token_of("alice")
 
     status, answer = await site.post({"query": f"{{ {field} }}"}, alice)
@@ -220,7 +220,7 @@ async def test_a_missing_id_is_a_null_item(site: Site) -> None:
 
 
 async def test_a_fault_of_ours_is_masked_and_has_an_id(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cause stays in the log, and its words do not even go there."""
+    """The log has the cause, but not its text."""
 
     async def fail(*_args: object) -> None:
         raise LookupError("SELECT secret FROM /usr/lib")
@@ -246,7 +246,7 @@ async def test_the_page_is_for_browsers_alone(site: Site) -> None:
 
 
 async def test_a_slow_body_is_ended(site: Site) -> None:
-    """A byte now and then does not hold a connection for ever."""
+    """A byte now and then does not keep a connection open indefinitely."""
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"{"

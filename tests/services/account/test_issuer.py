@@ -795,7 +795,7 @@ async def test_a_refused_token_does_not_change_the_display_name(host: World, way
     assert (await row_of(host, "host:adam")).display_name == "Adam"
 
 
-async def test_a_restored_person_can_sign_in_again(host: World) -> None:
+async def test_the_session_of_a_restored_person_is_valid_again(host: World) -> None:
     """A suspension keeps tokens for the day when it ends."""
     shown = token(preferred_username="adam")
     before = await host.authenticate(shown)
