@@ -194,7 +194,7 @@ NEXT_SEQ = Value[int](
     .where(Conversation.id == Param("conversation"))
     .returning(Conversation.last_seq)
 )
-# When a member leaves, the group's set of members has changed: it is no longer found by the former one.
+# A member who leaves changes the group's set of members: the former set no longer finds it.
 FORGET_HASH = Command(
     Conversation.update({Conversation.member_hash: None}).where(Conversation.id == Param("conversation"))
 )

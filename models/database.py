@@ -107,12 +107,12 @@ class Database:
         """Writes a row, reads it back and checks the file; raises what `write` and `read` raise."""
         written = await self._writer.submit(probe.add)
         if (found := await self._readers.submit(probe.find)) is None or found < written:
-            raise DatabaseFailed("the database does not give back what is written into it")
+            raise DatabaseFailed("the database does not return what was written to it")
 
     async def renew_mark(self) -> None:
         """Gives the database a new mark (see models/recovery.py), so that it differs from every copy made so far.
 
-        To be called regularly. Raises what `write` raises, and OSError.
+        Call it regularly. Raises what `write` raises, and OSError.
         """
         if self._lock is not None:
             await self.write(renew_mark, self._file, self._lock)

@@ -70,7 +70,7 @@ class DeletedFileRow(NamedTuple):
 _COLUMNS = tuple(getattr(DeletedMessage, name) for name in DeletedRow._fields)
 _FILE_COLUMNS = tuple(getattr(DeletedFile, name) for name in DeletedFileRow._fields)
 
-# A message that an edit has hidden from some may have a row already: the last text counts.
+# An edit that hid the message from some has stored a row; replace its text.
 PUT = Command(
     DeletedMessage.insert({getattr(DeletedMessage, name): Param(name) for name in DeletedRow._fields}).on_conflict(
         conflict_target=[DeletedMessage.id],
@@ -101,7 +101,7 @@ FILES = Query(
     .order_by(DeletedFile.message_id, DeletedFile.position),
     DeletedFileRow,
 )
-# The oldest deleted before `before` that no report shows.
+# Ids of messages deleted before `before` and shown in no report, oldest first.
 EXPIRED = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
@@ -111,7 +111,7 @@ EXPIRED = Value[int](
     .order_by(DeletedMessage.deleted_at, DeletedMessage.id)
     .limit(BATCH)
 )
-# The same, of those that have files.
+# As EXPIRED, only messages with files.
 WITH_FILES = Value[int](
     DeletedMessage.select(DeletedMessage.id)
     .where(
@@ -128,7 +128,10 @@ DELETE_REPORTABLE = Command(Reportable.delete().where(Reportable.message_id == P
 
 
 def put(transaction: Transaction, row: MessageRow, at: int, reporter_ids: Iterable[int]) -> None:
-    """Stores a copy of a message, which these users may report; the caller must not delete its former texts."""
+    """Stores a copy of a message, which these users may report.
+
+    The caller must not delete its former texts: a report reads them from `MessageEdit`.
+    """
     transaction.run(
         PUT,
         id=row.id,

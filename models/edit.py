@@ -9,7 +9,7 @@ from models.prepared import Command, Param, Query
 
 
 class MessageEdit(Base):
-    """A text that was replaced; `revision` and `at` are its own, not those of the edit."""
+    """A replaced text; `revision` and `at` are those of this text, not of the edit that replaced it."""
 
     message_id = BigIntegerField()
     revision = IntegerField()

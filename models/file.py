@@ -45,19 +45,19 @@ class DatabaseFile:
         except OSError as error:
             raise DatabaseLost(f"the file of the database cannot be read: {error.strerror}") from error
         if magic != _MAGIC:
-            raise DatabaseLost("the file of the database was written over")
+            raise DatabaseLost("the database file was overwritten")
 
     def check_place(self) -> None:
-        """Raises DatabaseLost if the path leads to another file or none; to be called before opening a connection.
+        """Raises DatabaseLost if the path leads to another file or none; call it before opening a connection.
 
         SQLite would create an empty file there and delete the log, which contains acknowledged writes.
         """
         try:
             found = self._look()
         except OSError as error:
-            raise DatabaseLost(f"the database or its log is gone from its place: {error.strerror}") from error
+            raise DatabaseLost(f"the database or its log was moved or deleted: {error.strerror}") from error
         if found != self._identities:
-            raise DatabaseLost("another file has taken the place of the database or of its log")
+            raise DatabaseLost("the database or its log was replaced by another file")
 
     @property
     def mark(self) -> int:
@@ -71,7 +71,7 @@ class DatabaseFile:
             self._connection = None
 
     def close(self) -> None:
-        """To be called after the last connection is closed; may be called twice."""
+        """Call it after the last connection is closed; a second call does nothing."""
         self.release()
         if self._descriptor >= 0:
             os.close(self._descriptor)

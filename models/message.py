@@ -122,7 +122,7 @@ _NEWEST = (
     .order_by(Message.id.desc())
     .limit(1)
 )
-# Of each of the conversations; NULL where there is none.
+# The newest visible message of each conversation; NULL if there is none.
 NEWEST = Value[int | None](
     Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
 )
@@ -136,7 +136,7 @@ COUNT_UNREAD = OneValue[int](
         IS_SHOWN,
     )
 )
-# How many of the messages that UNMUTED_UNREAD counts are from muted users in groups.
+# How many of the messages counted by UNMUTED_UNREAD are from muted users in groups.
 _UNREAD = Member.alias("waiting")
 COUNT_UNREAD_OF_MUTED = OneValue[int](
     Member.select(fn.COUNT(Message.id))

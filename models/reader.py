@@ -37,7 +37,7 @@ class Readers:
     _loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Starts the threads; to be called on the event loop that will submit."""
+        """Starts the threads; call it on the event loop that will submit."""
         self._loop = asyncio.get_running_loop()
         for number in range(self.count):
             ended = asyncio.Event()
@@ -111,7 +111,7 @@ class Readers:
     def _register(self, call: Call, connection: sqlite3.Connection) -> None:
         with self._lock:
             if call.is_expired:
-                raise DeadlineExceeded("the read waited too long and was not begun")
+                raise DeadlineExceeded("the read waited too long and was not started")
             self._running[call] = connection
 
     def _end(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""Message requests: those that are not answered, or declined."""
+"""Message requests: unanswered and declined ones."""
 
 from typing import Any, NamedTuple
 

@@ -89,7 +89,10 @@ class CredentialRow(NamedTuple):
 
 
 class CredentialStatusRow(NamedTuple):
-    """Whether credentials are valid: tokens of the host issued up to `tokens_ended_at` (ms) are not."""
+    """What decides whether a credential is still valid.
+
+    Host tokens issued at or before `tokens_ended_at` (ms) are not.
+    """
 
     id: int
     state: int

@@ -47,10 +47,10 @@ class Call:
 class Writer:
     """Runs each call in a savepoint of a shared transaction and answers all of them after COMMIT has returned.
 
-    A batch is what was queued during the last fsync; there is no artificial delay. A call that raises is undone alone.
-    If COMMIT fails or SQLite rolls back (disk full, I/O error), no call of the batch succeeds and the connection is
-    opened again: a failed fsync is never retried as if it had worked. An error that says that nothing was stored is
-    true after a crash as well; after the next successful COMMIT that holds for all earlier failures.
+    A batch contains the calls queued during the last fsync; there is no artificial delay. A call that raises is undone
+    alone. If COMMIT fails or SQLite rolls back (disk full, I/O error), no call of the batch succeeds and the connection
+    is opened again: a failed fsync is never retried as if it had worked. If an error says that nothing was stored, this
+    also holds after a crash; after the next successful COMMIT it holds for all earlier failures.
     """
 
     database: peewee.SqliteDatabase
@@ -68,7 +68,7 @@ class Writer:
     _loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Starts the thread; to be called on the event loop that will submit."""
+        """Starts the thread; call it on the event loop that will submit."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="sotto-writer", daemon=True)
         self._thread.start()
@@ -149,7 +149,7 @@ class Writer:
     def _run_one(self, transaction: Transaction, call: Call) -> None:
         """Raises sqlite3.Error if SQLite rolled back the whole transaction."""
         if call.future.cancelled() or time.monotonic() > call.deadline:
-            call.error = DeadlineExceeded("the write waited too long and was not begun")
+            call.error = DeadlineExceeded("the write waited too long and was not started")
             return
         connection = self.database.connection()
         connection.execute("SAVEPOINT mutation")

@@ -59,7 +59,7 @@ async def after_a_crash(database: Database, disk: Disk) -> list[int]:
 
 
 async def test_what_was_not_stored_does_not_come_back_after_a_crash(database: Database, disk: Disk) -> None:
-    """Its frames are in the log, and would be replayed: they are written over before anybody is told."""
+    """Its frames are in the log, and would be replayed: they are overwritten before anybody gets an answer."""
     await database.write(put, 1)
     disk.fail("fsync", "-wal", last=1)
 
@@ -75,7 +75,7 @@ async def test_what_may_come_back_is_told_to_be_unknown(database: Database, disk
     await database.write(put, 1)
     frames = (log_size(database) - before) // FRAME_BYTES
     disk.fail("fsync", "-wal")
-    disk.fail("write", "-wal", first=2 * frames + 1)  # each is a header and a page; nothing can be written over them
+    disk.fail("write", "-wal", first=2 * frames + 1)  # each is a header and a page; nothing can overwrite them
 
     with pytest.raises(OutcomeUnknown, match="SQLITE_IOERR_FSYNC"):
         await database.write(put, 2)

@@ -1,4 +1,4 @@
-"""A database whose file is deleted, moved, replaced or written over while it is open."""
+"""A database whose file is deleted, moved, replaced or overwritten while it is open."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -51,7 +51,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "the folder moved": lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
     "the log deleted": lambda path: log_of(path).unlink(),
     "the log replaced": lambda path: replace(log_of(path)),
-    "written over": lambda path: path.write_bytes(b"garbage!" * 512),
+    "overwritten": lambda path: path.write_bytes(b"garbage!" * 512),
 }
 
 
@@ -121,7 +121,7 @@ async def test_a_database_that_forgets_does_not_pass(database: Database, monkeyp
     await database.check()
     monkeypatch.setattr("models.probe.find", lambda _tx: 1)
 
-    with pytest.raises(DatabaseFailed, match="does not give back"):
+    with pytest.raises(DatabaseFailed, match="does not return what was written"):
         await database.check()
 
 

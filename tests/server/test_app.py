@@ -157,7 +157,7 @@ async def test_a_server_without_its_storage_is_live_and_not_ready(serving: Servi
             assert response.status == 200
 
 
-@pytest.mark.parametrize("fault", ["deleted", "replaced", "written over"])
+@pytest.mark.parametrize("fault", ["deleted", "replaced", "overwritten"])
 async def test_a_server_without_its_database_is_live_and_not_ready(
     serving: Serving, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,7 @@ async def test_a_server_without_its_database_is_live_and_not_ready(
     monkeypatch.setattr("server.readiness.PAUSE_SECONDS", 0.0)
     path = tmp_path / "data" / "sotto.db"
     async with serving() as (_, http):
-        if fault == "written over":
+        if fault == "overwritten":
             path.write_bytes(b"garbage!" * 512)
         else:
             shutil.copy(path, path.with_name("copy"))

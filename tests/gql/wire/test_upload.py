@@ -147,7 +147,7 @@ BROKEN: list[tuple[bytes, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("data", "headers"), BROKEN, ids=range(len(BROKEN)))
 async def test_a_broken_multipart_request_leaves_nothing(site: Site, data: bytes, headers: dict[str, str]) -> None:
-    """A 4xx status, one JSON error with a code; no row, no file stored or staged; the server keeps running."""
+    """A 4xx status, one JSON error with a code; no row, no file left; the server keeps running."""
     alice = await site.token_of("alice")
     await site.token_of("bob")
     before = await site.stored()

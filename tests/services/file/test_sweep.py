@@ -469,7 +469,7 @@ async def test_while_the_database_is_away_the_log_says_so_once_a_minute(
         await sweeper._attempt(works[0])
     away.rename(path)
 
-    gone = "the database or its log is gone from its place: No such file or directory"
+    gone = "the database or its log was moved or deleted: No such file or directory"
     assert [(each["error"], each["more"]) for each in lines if each["event"] == "sweep failed"] == [
         (f"the transaction could not be committed for sure: {gone}", 0),  # the one that found it away
         ("The disk failed.", 0),
