@@ -59,7 +59,7 @@ def _of_key(tx: Transaction, viewer: Viewer) -> CredentialStatus:
     """A key that acts for somebody is good as long as both of them may come in."""
     row = tx.first(keys.FIND, secret_hash=viewer.session)
     if row is None:
-        raise Unauthenticated("The API key is not valid (any more).")
+        raise Unauthenticated("The API key is not valid.")
     check_state(row.state)
     if viewer.acting_id:
         check_state(tx.value(users.STATE, id=viewer.user_id))

@@ -1,1 +1,1 @@
-"""Who asks: accounts, sessions, devices, API keys and the tokens of host applications."""
+"""Authentication: accounts, sessions, devices, API keys and the tokens of host applications."""

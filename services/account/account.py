@@ -1,4 +1,4 @@
-"""Accounts of our own: sign up, in and out, passwords, and what the operator does to an account."""
+"""Sotto's own accounts: signing up, in and out, passwords, and the operator's changes to an account."""
 
 import hashlib
 import re
@@ -36,33 +36,33 @@ from services.transaction import WriteTransaction
 from services.viewer import CredentialKind, Right, Viewer
 
 EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
-MOST_DEVICES = 100  # of one person; who signs in once more loses the one that was unseen for longest
+MOST_DEVICES = 100  # per person; one more sign-in removes the one that was last seen the longest ago
 _WRONG = "The user name or the password is wrong."
 
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """What a person says who joins; `remote` is the address they come from."""
+    """The input of a sign-up; `remote` is the client's IP address."""
 
     username: str
-    password: str | None = field(repr=False)  # None is the operator's to say: a bot that comes by a key
+    password: str | None = field(repr=False)  # None only from the operator: a bot that uses an API key
     display_name: str | None = None
     email: str | None = None
     device_name: str | None = None
     remote: str = ""
-    external_id: str | None = None  # the operator's to give
+    external_id: str | None = None  # only the operator sets it
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A fresh session; the token is shown here and kept nowhere."""
+    """A new session; the token is returned here only and is not stored."""
 
     token: str = field(repr=False)
     viewer: Viewer
 
 
 class AccountService:
-    """How somebody proves who they are, and what becomes of it."""
+    """Creates and changes accounts, and opens and ends their sessions."""
 
     def __init__(self, database: GuardedDatabase, authenticator: Authenticator, limits: Limits) -> None:
         self._database = database
@@ -74,15 +74,15 @@ class AccountService:
         self._changes = RateLimiter(limits.sign_in_rate_per_minute, "changes of a password")
 
     def close(self) -> None:
-        """Ends the threads that hash passwords."""
+        """Stops the threads that hash passwords."""
         self._passwords.close()
 
     async def sign_up(self, form: SignUp) -> SignedIn:
-        """Makes an account and its first session; who signs up is signed in.
+        """Creates an account and opens its first session.
 
-        Where nobody is found by e-mail, one that is taken makes no difference: the account is made, its owner sees the
-        address as they gave it, and it goes on leading to who had it first. Raises PermissionDenied where sign-up is
-        off, RateLimited by address, InvalidInput, AlreadyExists.
+        If this server does not find people by e-mail, an address that is taken is accepted: the owner of the new
+        account sees it as given, and it still identifies the first account that has it. Raises PermissionDenied if
+        sign-up is off, RateLimited by IP address, InvalidInput, AlreadyExists.
         """
         if not self._limits.may_sign_up:
             raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
@@ -112,17 +112,17 @@ class AccountService:
         return user_id
 
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
-        """Opens a session; an unknown name and a wrong password get the same answer after the same work.
+        """Opens a session; an unknown name and a wrong password get the same error after the same work.
 
-        Raises BadRequest for a device's name that cannot be shown, RateLimited by address and by name,
+        Raises BadRequest if the device's name cannot be displayed, RateLimited by IP address and by name,
         InvalidCredentials, AccountSuspended, AccountDeactivated.
         """
-        if device_name is not None:  # BadRequest: the result of a sign-in has no member for a bad input
+        if device_name is not None:  # BadRequest: the result union of a sign-in has no InvalidInputError
             issue = name_issue(("deviceName",), device_name, self._limits.max_display_name_length)
             if issue:
                 raise BadRequest(issue.detail)
         key = users.fold(username)[:64]
-        if not key.isprintable():  # nobody's, and half a character cannot be bound
+        if not key.isprintable():  # in no user name, and a lone surrogate cannot be an SQL parameter
             key = ""
         self._sign_ins.take(key, remote)
         row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL, key=key))
@@ -139,23 +139,23 @@ class AccountService:
         return signed_in
 
     async def open_session(self, username: str, device_name: str, *, is_vouched_for: bool = False) -> SignedIn:
-        """A session without a password, for the operator's commands; raises NotFound, AccountSuspended …
+        """Opens a session without a password, for the operator's commands; raises NotFound, AccountSuspended …
 
-        A device that the operator vouches for is trusted at once. It does not count as the person's first one, and
-        their other devices hear of it as of any.
+        A device that the operator vouches for is trusted at once. It does not count as the person's first device, and
+        their other devices get the usual event.
         """
         user_id = await self._database.read(get_id, username)
         return await self._open_session(user_id, device_name, is_vouched_for=is_vouched_for)
 
     async def sign_out(self, viewer: Viewer, *, everywhere: bool) -> int:
-        """Ends this session, or all that were begun so far, and returns how many; their live streams end too.
+        """Ends this session, or with `everywhere` all sessions; returns how many. Their live streams end too.
 
-        Everywhere ends the tokens of the host application's as well, which are not counted. Raises PermissionDenied
-        for what is no session, DeviceUntrusted for `everywhere` on a device that waits to be trusted: whoever has a
-        password alone could make theirs the only one.
+        `everywhere` also ends the host application's tokens, which are not counted. Raises PermissionDenied if the
+        credential is not a session, DeviceUntrusted for `everywhere` on a device that is not trusted yet: somebody who
+        only has the password could otherwise end all other sessions.
         """
         if viewer.kind is CredentialKind.API_KEY or (viewer.kind is CredentialKind.TOKEN and not everywhere):
-            raise PermissionDenied("This is no session of ours: an API key is revoked, a token is your application's.")
+            raise PermissionDenied("Only a session can be signed out: revoke an API key; your application ends tokens.")
         if everywhere and viewer.is_restricted:
             viewer.check(Right.ACCOUNT)
 
@@ -171,9 +171,9 @@ class AccountService:
         return ended
 
     async def change_password(self, viewer: Viewer, current: str, new: str) -> int:
-        """Gives the viewer another password and ends their other sessions; returns how many.
+        """Changes the viewer's password and ends their other sessions; returns how many.
 
-        Raises InvalidInput, InvalidCredentials, RateLimited; PermissionDenied for who did not come in by a password.
+        Raises InvalidInput, InvalidCredentials, RateLimited, and PermissionDenied without a session from a password.
         """
         viewer.check(Right.ACCOUNT)
         self._changes.take(viewer.user_id)
@@ -188,7 +188,7 @@ class AccountService:
         def change(tx: Transaction) -> int:
             credential_status_of(tx, viewer)
             if not tx.run(users.REHASH, id=viewer.user_id, known=known, password_hash=password_hash):
-                raise InvalidCredentials("The current password is wrong.")  # it was changed meanwhile
+                raise InvalidCredentials("The current password is wrong.")  # it has been changed since the check
             return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
 
         ended = await self._database.write(change)
@@ -197,9 +197,9 @@ class AccountService:
         return ended
 
     async def set_password(self, username: str, password: str) -> None:
-        """Gives somebody another password, and ends all their sessions and keys; raises NotFound.
+        """Changes a person's password and ends all their sessions and keys; raises NotFound.
 
-        For the operator, who vouches for them: their next device is trusted.
+        For the operator, who vouches for the person: their next device is trusted.
         """
         password_hash = await self._passwords.hash(password)
 
@@ -212,11 +212,10 @@ class AccountService:
         self._authenticator.invalidate(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
 
     async def set_state(self, username: str, state: int) -> None:
-        """Suspends, restores or deactivates somebody, which ends what they have open; raises NotFound.
+        """Suspends, restores or deactivates an account and closes its live streams and sockets; raises NotFound.
 
-        Who is restored from a suspension finds their sessions and keys as they were; from a deactivation they begin
-        anew. Until then the sessions of both stay, so that whoever shows one is told why it is refused. For the
-        operator.
+        Restoring a suspended account makes its sessions and keys valid again; restoring a deactivated one deletes them.
+        Until then they stay stored, so that a request with one is refused with the reason. For the operator.
         """
 
         def change(tx: Transaction) -> int:
@@ -239,7 +238,7 @@ class AccountService:
     async def _open_session(
         self, user_id: int, device_name: str | None, known: str | None = None, *, is_vouched_for: bool = False
     ) -> SignedIn:
-        """A session with its device; `known` is the password's hash that was checked, and must be the one still."""
+        """Opens a session with its device; `known` is the password hash that was checked and must still be current."""
         token = f"sot_{secrets.token_urlsafe(32)}"
         session = hashlib.sha256(token.encode()).digest()
         expires_at = now_ms() + self._limits.session_life_seconds * 1000
@@ -267,17 +266,17 @@ class AccountService:
 
 
 def _begin_anew(tx: Transaction, user_id: int) -> None:
-    """Without sessions, devices and keys; the next device is trusted as a first one is."""
+    """Deletes sessions, devices and keys; the next device is trusted like a first one."""
     tx.run(devices.DELETE_ALL, user=user_id)
     tx.run(keys.DELETE_ALL, user=user_id)
     tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
 
 
 def check_sign_up(form: SignUp, limits: Limits) -> None:
-    """Raises InvalidInput with everything that is wrong with the form."""
+    """Raises InvalidInput with every issue of the form."""
     issues: list[Issue | None] = []
     if not USERNAME.fullmatch(form.username):
-        detail = "A user name is 3 to 32 of the letters a to z, digits, `_`, `.` and `-`."
+        detail = "A user name has 3 to 32 characters: the letters a to z, digits, `_`, `.` and `-`."
         reason, limit = IssueReason.MALFORMED, None
         if len(form.username) < 3:
             reason, limit = IssueReason.TOO_SHORT, 3

@@ -1,4 +1,4 @@
-"""API keys: how the viewer's programs come in; the key itself is shown once and kept as a hash."""
+"""API keys: credentials for the viewer's programs; a key is shown once and stored as a hash."""
 
 import hashlib
 import secrets
@@ -20,12 +20,12 @@ from services.revocation import RevocationReason
 from services.text import name_issue
 from services.viewer import Right, Viewer
 
-# Whoever holds one of these has power over other people: only the operator makes them, with `./sotto key create`.
+# These scopes give power over other people: only the operator creates such keys, with `./sotto key create`.
 OPERATORS = Scope.ACT_AS_ANY_USER | Scope.ADMIN
 
 
 class ApiKeyService:
-    """Keys belong to a person or a bot."""
+    """Creates, lists and revokes keys, each of which belongs to a person or a bot."""
 
     def __init__(self, database: GuardedDatabase, authenticator: Authenticator, limits: Limits) -> None:
         self._database = database
@@ -33,25 +33,27 @@ class ApiKeyService:
         self._limits = limits
 
     async def list_of(self, viewer: Viewer) -> list[ApiKeyRow]:
-        """The viewer's keys, newest first; `last_used_at` is right to within five minutes."""
+        """The viewer's keys, newest first; `last_used_at` is accurate to five minutes."""
         viewer.check(Right.DEVICES)
         return await self._database.read(lambda tx: tx.all(keys.OF_USER, user=viewer.user_id))
 
     async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, ApiKeyRow]:
-        """Those of the ids that are keys of the viewer's."""
+        """The viewer's keys with these ids."""
         viewer.check(Right.DEVICES)
         rows = await self._database.read(lambda tx: tx.all(keys.BY_IDS, user=viewer.user_id, ids=id_list(ids)))
         return {row.id: row for row in rows}
 
     async def create(self, viewer: Viewer, name: str, scopes: Scope, expires_at: int | None) -> tuple[ApiKeyRow, str]:
-        """Makes a key of the viewer's; returns it with its secret. `expires_at` in ms since 1970, None for never.
+        """Creates a key for the viewer; returns it with its secret. `expires_at` is in ms since 1970, None for never.
 
-        Raises InvalidInput, and PermissionDenied for a scope that only the operator gives, or too many keys.
+        Raises InvalidInput, and PermissionDenied for a scope that only the operator can grant, or for too many keys.
         """
         viewer.check(Right.ACCOUNT)
         self.check(name, scopes, expires_at)
         if scopes & OPERATORS:
-            raise PermissionDenied("Keys with ACT_AS_ANY_USER or ADMIN are made by the operator: `./sotto key create`.")
+            raise PermissionDenied(
+                "Only the operator creates keys with ACT_AS_ANY_USER or ADMIN: `./sotto key create`."
+            )
 
         def write(tx: Transaction) -> tuple[ApiKeyRow, str]:
             credential_status_of(tx, viewer)
@@ -60,7 +62,7 @@ class ApiKeyService:
         return await self._database.write(write)
 
     async def revoke(self, viewer: Viewer, id_: int) -> None:
-        """Ends a key of the viewer's; raises NotFound."""
+        """Revokes a key of the viewer; raises NotFound."""
         viewer.check(Right.ACCOUNT)
 
         def write(tx: Transaction) -> list[bytes]:
@@ -72,11 +74,11 @@ class ApiKeyService:
         self._authenticator.invalidate(viewer.user_id, RevocationReason.TOKEN_REVOKED, sessions=hashes)
 
     def rows_of(self, tx: Transaction, username: str) -> list[ApiKeyRow]:
-        """Somebody's keys, for the operator; runs inside a transaction and raises NotFound."""
+        """A person's keys, for the operator; runs inside a transaction. Raises NotFound."""
         return tx.all(keys.OF_USER, user=get_id(tx, username))
 
     async def remove(self, username: str, id_: int) -> None:
-        """Ends a key of somebody's, for the operator; raises NotFound."""
+        """Revokes a person's key, for the operator; raises NotFound."""
 
         def write(tx: Transaction) -> tuple[int, list[bytes]]:
             user_id = get_id(tx, username)
@@ -86,7 +88,7 @@ class ApiKeyService:
         self._authenticator.invalidate(user_id, RevocationReason.TOKEN_REVOKED, sessions=hashes)
 
     def check(self, name: str, scopes: Scope, expires_at: int | None) -> None:
-        """Raises InvalidInput with everything that is wrong."""
+        """Raises InvalidInput with every issue."""
         issues = [name_issue(("name",), name, self._limits.max_display_name_length)]
         if not scopes:
             issues.append(Issue(("scopes",), IssueReason.EMPTY, "A key needs at least one scope."))
@@ -98,7 +100,7 @@ class ApiKeyService:
     def put(
         self, tx: Transaction, user_id: int, name: str, scopes: Scope, expires_at: int | None
     ) -> tuple[ApiKeyRow, str]:
-        """Stores a checked key; runs inside `Database.write`. Raises PermissionDenied where there are too many."""
+        """Stores a checked key; runs inside `Database.write`. Raises PermissionDenied if there are too many."""
         if tx.value(keys.COUNT, user=user_id) >= self._limits.max_api_keys:
             raise PermissionDenied(f"At most {self._limits.max_api_keys} API keys: revoke one first.")
         secret = f"sok_{secrets.token_urlsafe(32)}"

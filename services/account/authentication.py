@@ -1,4 +1,4 @@
-"""Authentication: one door for sessions, API keys and the host's tokens, and one kind of viewer behind it."""
+"""Authentication: turns a session token, an API key or a token of the host application into a viewer."""
 
 import hashlib
 import re
@@ -25,18 +25,18 @@ from services.revocation import RevocationReason
 from services.viewer import CredentialKind, Right, Viewer
 
 SESSION_TOKEN = re.compile(r"sot_[A-Za-z0-9_-]{43}")
-BAD_TOKEN = "The token is not valid (any more): sign in again."  # noqa: S105 - a sentence, no password
+BAD_TOKEN = "The token is not valid: sign in again."  # noqa: S105 - a sentence, no password
 MOST_KNOWN = 20_000
-FRESH_MS = 30_000  # how long what was found is believed; whatever ends a session here empties it at once
-LOOKS = 5  # in which nothing ended, one is enough; so many sign-outs in as many milliseconds there are not
-SEEN_MS = 300_000  # `lastSeenAt` and `lastUsedAt` are this exact
+FRESH_MS = 30_000  # how long a checked credential is cached; ending it in this process invalidates it at once
+LOOKS = 5  # attempts to read without an invalidation in between; one is nearly always enough
+SEEN_MS = 300_000  # `lastSeenAt` and `lastUsedAt` are accurate to this
 DAY_MS = 86_400_000
 
-_Shown = tuple[bytes, str | None, Reference | None]  # the token's hash, whose it should be, whom it acts for
+_Shown = tuple[bytes, str | None, Reference | None]  # the token's hash, the owner's name, the person it acts for
 
 
 class _Fresh(NamedTuple):
-    """A credential that was looked at: believed until `until`; `owner_id` is the key's, where one acts."""
+    """A credential that need not be read again before `until`; `owner_id` owns a key that acts for somebody else."""
 
     until: int
     expires_at: int
@@ -44,7 +44,7 @@ class _Fresh(NamedTuple):
 
 
 class Authenticator:
-    """Finds out who somebody is, and notices when they no longer are."""
+    """Authenticates credentials, and notices when they end."""
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class Authenticator:
         self._fresh: OrderedDict[tuple[bytes, int], _Fresh] = OrderedDict()
         self._reasons: OrderedDict[bytes, RevocationReason] = OrderedDict()
         self._invalidations = 0
-        self.on_invalidate: list[Callable[[int], None]] = []  # called with the user whose credentials are to be checked
+        self.on_invalidate: list[Callable[[int], None]] = []  # called with the user's id, to check again
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
-        """Who shows these; None only for none at all.
+        """The viewer with these credentials; None only without credentials.
 
-        Raises Unauthenticated, AccountSuspended, AccountDeactivated; Forbidden where a key may not come in like this,
-        BadRequest where it acts for nobody; ServerUnavailable while the keys of a token's issuer cannot be had.
+        Raises Unauthenticated, AccountSuspended, AccountDeactivated; Forbidden if a key may not be used in this way,
+        BadRequest if it acts for nobody; ServerUnavailable while the keys of a token's issuer cannot be fetched.
         """
         if credentials is None:
             return None
@@ -80,7 +80,7 @@ class Authenticator:
         elif credentials.act_as is not None:
             raise Forbidden("`X-Act-As` needs an API key with the scope ACT_AS_ANY_USER.")
         elif credentials.name is not None:
-            raise Unauthenticated("Basic credentials are an e-mail address or user name, and an API key.")
+            raise Unauthenticated("Basic credentials must be an e-mail address or user name, and an API key.")
         known = self._known.get(shown)
         if known is not None and self._find_fresh(known) is not None:
             self._known.move_to_end(shown)
@@ -88,7 +88,7 @@ class Authenticator:
         for _ in range(LOOKS):
             invalidations = self._invalidations
             viewer = await self._look(credentials, session)
-            if invalidations == self._invalidations:  # else what was read may have ended since
+            if invalidations == self._invalidations:  # otherwise the credential may have ended since it was read
                 self._known[shown] = viewer
                 self._trust(viewer, viewer.expires_at)
                 break
@@ -104,7 +104,7 @@ class Authenticator:
         return await self._renew(viewer)
 
     async def check_live(self, viewer: Viewer) -> int:
-        """When the viewer's credential expires, in ms since 1970; raises as `authenticate` does when it has ended."""
+        """When the viewer's credential expires, in ms since 1970; raises as `authenticate` does if it has ended."""
         if (fresh := self._find_fresh(viewer)) is not None:
             return fresh.expires_at
         invalidations = self._invalidations
@@ -114,7 +114,7 @@ class Authenticator:
         return expires_at
 
     def remember(self, token: str, viewer: Viewer) -> None:
-        """A session that was just opened."""
+        """Caches a session that was just opened."""
         self._known[hashlib.sha256(token.encode()).digest(), None, None] = viewer
         self._trust(viewer, viewer.expires_at)
 
@@ -126,9 +126,9 @@ class Authenticator:
         sessions: Collection[bytes] | None = None,
         except_session: bytes | None = None,
     ) -> None:
-        """Forget cached credentials of a user, all or these `sessions`, and have their streams and sockets check anew.
+        """Forgets cached credentials of a user, all or these `sessions`; their streams and sockets check them again.
 
-        `reason` is why they have ended; None where they may still be valid.
+        `reason` is why they have ended; None if they may still be valid.
         """
         self._invalidations += 1
         for key, fresh in list(self._fresh.items()):
@@ -165,14 +165,14 @@ class Authenticator:
         return await self._use(viewer, status)
 
     async def _renew(self, viewer: Viewer) -> Viewer:
-        """Looks at the credential again, and notes that it is used; the viewer with the time that it has now."""
+        """Reads the credential's status again and stores that it is used; returns the viewer with its new expiry."""
         with self._reason_given(viewer.session):
             status = await self._database.read(credential_status_of, viewer)
         return await self._use(viewer, status)
 
     @contextmanager
     def _reason_given(self, session: bytes) -> Iterator[None]:
-        """Who was signed out here is told why."""
+        """Adds the reason to Unauthenticated, if the session was ended in this process."""
         try:
             yield
         except Unauthenticated as error:
@@ -184,7 +184,7 @@ class Authenticator:
         expires_at = self._expiry_of(viewer, status, now)
         is_seen = status.last_seen_at is not None and now - status.last_seen_at < SEEN_MS
         if expires_at != status.expires_at or not (is_seen or viewer.kind is CredentialKind.TOKEN):
-            with suppress(SottoError):  # a full disk keeps nobody out
+            with suppress(SottoError):  # a full disk must not prevent authentication
                 await self._database.write(_note_use, viewer, expires_at, now)
         if viewer.kind is not CredentialKind.SESSION:
             return viewer
@@ -192,7 +192,7 @@ class Authenticator:
         return session_viewer(self._limits, viewer.user_id, viewer.session, expires_at, device, status.is_trusted)
 
     def _expiry_of(self, viewer: Viewer, status: CredentialStatus, now: int) -> int:
-        """A session that is used has its full time again, once a day for the write that it costs; others have not."""
+        """Extends a session that is used to its full life, at most once a day to save writes; no other credential."""
         if viewer.kind is not CredentialKind.SESSION:
             return status.expires_at
         life = self._limits.session_life_seconds * 1000
@@ -205,7 +205,7 @@ class Authenticator:
 def session_viewer(
     limits: Limits, user_id: int, session: bytes, expires_at: int, device_id: int, is_trusted: bool
 ) -> Viewer:
-    """The viewer of a session: nothing but themselves where this server requires trust, and the device has none."""
+    """The viewer of a session; without rights if this server requires trusted devices and this one is not trusted."""
     is_restricted = limits.device_trust is DeviceTrust.REQUIRE and not is_trusted
     rights = Right(0) if is_restricted else Right.ALL
     return Viewer(user_id, session, expires_at, rights=rights, device_id=device_id, is_restricted=is_restricted)

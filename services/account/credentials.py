@@ -1,4 +1,4 @@
-"""Credentials: what a request shows of who it comes from, before anybody has looked whether it is true."""
+"""Credentials: as a request presents them, before they are verified."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from services.person.user import Reference
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A token of any kind, and how it came.
+    """A token of any kind, and how it was sent.
 
     `name` is the first half of Basic credentials: the e-mail address or user name of the key's owner (Zulip). `act_as`
-    names whom the key acts for (OSSN's `from`). `is_from_page` when a browser said which page asks, `is_from_socket`
-    on a WebSocket.
+    is the person the key acts for (OSSN's `from`). `is_from_page` is set if a browser sent the page's origin,
+    `is_from_socket` on a WebSocket.
     """
 
     token: str

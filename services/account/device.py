@@ -1,4 +1,4 @@
-"""Devices: where the viewer is signed in, which of these places they trust, and the end of one."""
+"""Devices: where the viewer is signed in; trusting and revoking them."""
 
 from models import device as devices
 from models import session as sessions
@@ -19,28 +19,28 @@ _NONE = "There is no such device."
 
 
 class DeviceService:
-    """A device is made by a sign-in and ends with its session."""
+    """Lists, trusts and revokes devices. A sign-in creates a device, which ends with its session."""
 
     def __init__(self, database: GuardedDatabase, authenticator: Authenticator) -> None:
         self._database = database
         self._authenticator = authenticator
 
     async def list_of(self, viewer: Viewer) -> list[DeviceRow]:
-        """The viewer's devices, newest first; a device that waits to be trusted sees itself alone."""
+        """The viewer's devices, newest first; a device that is not trusted yet sees only itself."""
         if viewer.is_restricted:
             return list((await self._database.read(_find, viewer, [viewer.device_id])).values())
         viewer.check(Right.DEVICES)
         return await self._database.read(lambda tx: tx.all(devices.OF_USER, user=viewer.user_id))
 
     async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, DeviceRow]:
-        """Those of the ids that are devices of the viewer's."""
+        """The viewer's devices with these ids."""
         viewer.check(Right.DEVICES)
         return await self._database.read(_find, viewer, ids)
 
     async def trust(self, viewer: Viewer, id_: int) -> DeviceRow:
-        """Lets a device of the viewer's do everything; raises NotFound, and PermissionDenied for one's own.
+        """Trusts a device of the viewer, which gives it full access; trusting it again changes nothing.
 
-        A device cannot confirm itself; one that is trusted already stays so.
+        Raises NotFound, and PermissionDenied if the viewer's own device is not trusted: a device cannot confirm itself.
         """
         viewer.check(Right.ACCOUNT)
 
@@ -50,7 +50,7 @@ class DeviceService:
             if row is None:
                 raise NotFound(_NONE)
             if not status.is_trusted:
-                raise PermissionDenied("A device that is not trusted itself cannot confirm one; use another of yours.")
+                raise PermissionDenied("This device is not trusted, so it cannot confirm a device; use one that is.")
             _trust(tx, viewer.user_id, id_)
             return row._replace(is_trusted=1)
 
@@ -60,9 +60,9 @@ class DeviceService:
         return row
 
     async def trust_all(self, username: str) -> int:
-        """Trusts every device of somebody who has none left to confirm one with; who has no device, their next one.
+        """Trusts all devices of a person who has no trusted one left; without any device, trusts their next one.
 
-        Returns how many were not trusted before; raises NotFound. For the operator, who vouches for them.
+        Returns how many were not trusted before; raises NotFound. For the operator, who vouches for the person.
         """
 
         def write(tx: Transaction) -> tuple[int, list[int]]:
@@ -79,7 +79,7 @@ class DeviceService:
         return len(ids)
 
     async def revoke(self, viewer: Viewer, id_: int) -> None:
-        """Ends a device of the viewer's with its session; raises NotFound."""
+        """Deletes a device of the viewer and ends its session; raises NotFound."""
         viewer.check(Right.ACCOUNT)
 
         def write(tx: Transaction) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The host's users: whoever a trusted issuer vouches for is a user here, made when first seen."""
+"""Users of the host application: each person with a token of a trusted issuer, created at the first request."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ RIGHTS = Right.PEOPLE | Right.READ | Right.SEND | Right.WRITE | Right.DEVICES | 
 
 
 class HostUsers:
-    """Turns a token of the host application's into a viewer."""
+    """Turns a token of the host application into a viewer."""
 
     def __init__(self, database: GuardedDatabase, issuers: Issuers, limits: Limits) -> None:
         self._database = database
@@ -33,11 +33,11 @@ class HostUsers:
 
     @property
     def are_known(self) -> bool:
-        """Whether there is any issuer: if not, no token is one of theirs."""
+        """Whether any issuer is configured."""
         return self._issuers.are_known
 
     async def authenticate(self, token: str, session: bytes) -> Viewer:
-        """The user whose external id the token names; `session` is the token's hash.
+        """The viewer with the external id in the token; `session` is the token's hash.
 
         Raises Unauthenticated, AccountSuspended, AccountDeactivated, ServerUnavailable.
         """
@@ -53,7 +53,7 @@ class HostUsers:
             check_state(row.state)
             if claims.issued_at <= row.tokens_ended_at:
                 reason = RevocationReason.SIGNED_OUT
-                raise Unauthenticated("The token was ended: get another from your application.", reason)
+                raise Unauthenticated("The token was revoked: get a new one from your application.", reason)
         name = self._name_of(claims)
         is_renamed = row is not None and name not in (None, row.display_name) and claims.issued_at >= row.named_at
         if row is None or is_renamed:
@@ -69,19 +69,20 @@ class HostUsers:
         )
 
     def _name_of(self, claims: Claims) -> str | None:
-        """The name to show, where the token has one that can be shown."""
+        """The display name, if the token has one that can be displayed."""
         name = claims.display_name
         is_good = name is not None and not name_issue(("name",), name, self._limits.max_display_name_length)
         return name if is_good else None
 
 
 def _put(tx: Transaction, claims: Claims, name: str | None) -> users.CredentialStatusRow:
-    """Finds or makes the user, in one transaction: two first requests make one. A user name that is taken, or that
-    cannot be one, is replaced by a drawn one.
+    """Finds or creates the user in one transaction, so that two simultaneous first requests create one user.
+
+    A user name that is taken or not valid is replaced by a random one.
     """
     row = tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=claims.external_id)
     if row is not None:
-        if name is not None:  # an older token than the one that named them does not name them back
+        if name is not None:  # a token older than the one that set the name does not change it back
             tx.run(users.SET_DISPLAY_NAME, id=row.id, display_name=name, named_at=claims.issued_at)
         return row
     wanted = claims.username if claims.username and USERNAME.fullmatch(claims.username) else None

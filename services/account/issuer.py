@@ -1,4 +1,4 @@
-"""Issuers: host applications whose JWTs (RFC 7519) say who somebody is, each checked as RFC 8725 asks."""
+"""Issuers: host applications whose JWTs (RFC 7519) identify people, each verified as RFC 8725 recommends."""
 
 import base64
 import binascii
@@ -29,10 +29,10 @@ from services.text import is_blank
 SYMMETRIC = ("HS256", "HS384", "HS512")
 MAX_TOKEN_BYTES = 8192
 MAX_SUBJECT_LENGTH = 255
-# For clocks that are ahead of ours; what has expired has expired. A sign-out reaches as far into the future, or a token
-# from such a clock would outlive it.
+# For clocks that are ahead of the server's; it does not extend `exp`. A sign-out reaches as far into the future:
+# otherwise a token from such a clock would stay valid after it.
 LEEWAY_SECONDS = 30
-MAX_SECONDS = 2**40  # times beyond are no times: PyJWT takes an exp of 10 ** 30
+MAX_SECONDS = 2**40  # later times are refused: PyJWT accepts an exp of 10 ** 30
 _EXPIRED = "exp: the token has expired"
 _REASONS: Sequence[tuple[type[PyJWTError], str]] = (
     (InvalidSignatureError, "signature: it was made with another key, or the token was changed"),
@@ -43,14 +43,14 @@ _REASONS: Sequence[tuple[type[PyJWTError], str]] = (
     (InvalidSubjectError, "sub: must be text"),
     (InvalidKeyError, "key: the issuer's key is too weak for `alg`, or of another kind"),
 )
-_REFUSED = "The token is not one that this server takes, or not any more: get another from your application."
+_REFUSED = "This server does not accept the token: get a new one from your application."
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerSettings:
-    """One host application. Either `jwks_url` or `secret`: symmetric and asymmetric are never mixed.
+    """One host application. Either `jwks_url` or `secret` is set: symmetric and asymmetric keys are never mixed.
 
-    `prefix` goes before a token's `sub` and makes the external id of its user: no two issuers may share it.
+    The external id of a user is `prefix` and the token's `sub`: no two issuers may share a prefix.
     """
 
     issuer: str
@@ -66,7 +66,7 @@ class IssuerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says; times in ms since 1970."""
+    """The claims of a verified token; times in ms since 1970."""
 
     external_id: str
     issued_at: int
@@ -76,7 +76,7 @@ class Claims:
 
 
 class TokenRefused(Unauthenticated):
-    """A token that is not taken; `cause` is for the log, and holds nothing of the token but names of claims."""
+    """A refused token; `cause` is for the log and contains nothing of the token except names of claims."""
 
     def __init__(self, reason: str, issuer: IssuerSettings | None = None) -> None:
         super().__init__(_REFUSED)
@@ -85,7 +85,7 @@ class TokenRefused(Unauthenticated):
 
 
 class Issuers:
-    """Those whom the operator trusts. Checking a signature takes 30 to 130 µs, once for each token and half minute."""
+    """The issuers the operator trusts. Verifying a signature takes 30 to 130 µs, once per token and half minute."""
 
     def __init__(self, known: Sequence[IssuerSettings], fetch: Fetch | None = None) -> None:
         self._known = {each.issuer: each for each in known}
@@ -93,13 +93,14 @@ class Issuers:
 
     @property
     def are_known(self) -> bool:
-        """Whether there is any."""
+        """Whether any issuer is configured."""
         return bool(self._known)
 
     async def verify(self, token: str) -> Claims:
-        """Raises TokenRefused, whose sentence is the same for whatever is wrong, and ServerUnavailable without keys.
+        """Verifies a token; raises TokenRefused, with the same sentence for every cause, and ServerUnavailable without
+        keys.
 
-        Headers that would choose the key (`jku`, `x5u`, `jwk`, `x5c`) are not read, and `crit` is refused.
+        Headers that choose the key (`jku`, `x5u`, `jwk`, `x5c`) are not read, and `crit` is refused.
         """
         header, issuer = self._look(token)
         algorithm = header["alg"]
@@ -123,7 +124,7 @@ class Issuers:
         return _claims_of(claims, issuer)
 
     def _look(self, token: str) -> tuple[dict[str, Any], IssuerSettings]:
-        """The header and the issuer that an unverified token names: what to verify it with."""
+        """The header and the issuer of an unverified token, with which to verify it."""
         if len(token) > MAX_TOKEN_BYTES:
             raise TokenRefused(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
         parts = token.split(".")
@@ -160,7 +161,7 @@ def _object_of(part: str) -> dict[str, Any] | None:
 
 
 def _reason_of(error: Exception) -> str:
-    """What PyJWT found wrong, in our words: its own may quote the token."""
+    """The cause of a PyJWT error, in fixed words: PyJWT's own message may quote the token."""
     if isinstance(error, MissingRequiredClaimError):
         return f"{error.claim}: is missing"
     if isinstance(error, ImmatureSignatureError):
@@ -170,7 +171,7 @@ def _reason_of(error: Exception) -> str:
 
 
 def _claims_of(claims: dict[str, Any], issuer: IssuerSettings) -> Claims:
-    """Checks what PyJWT leaves open: whole times, a bounded life, a subject that can be shown and stored."""
+    """Checks what PyJWT does not: times are numbers, the life is limited, `sub` can be displayed and stored."""
     issued_at, expires_at, subject = claims["iat"], claims["exp"], claims["sub"]
     for name, moment in (("iat", issued_at), ("exp", expires_at)):
         if not _is_number(moment) or not 0 <= moment < MAX_SECONDS:

@@ -1,4 +1,4 @@
-"""Key holders: programs that come in with an API key, for its owner or for somebody else."""
+"""Key holders: programs that authenticate with an API key, for its owner or for another person."""
 
 import re
 
@@ -17,9 +17,9 @@ from services.revocation import RevocationReason
 from services.viewer import CredentialKind, Right, Viewer
 
 KEY = re.compile(r"sok_[A-Za-z0-9_-]{43}")
-NEVER = 2**53  # when a key without an end expires, in ms since 1970
-_BAD_KEY = "The API key is not valid (any more)."
-_NAME_SOMEBODY = "This API key acts for others: name the person in the header `X-Act-As` of each request."
+NEVER = 2**53  # the expiry of a key that does not expire, in ms since 1970
+_BAD_KEY = "The API key is not valid."
+_NAME_SOMEBODY = "This API key acts for other people: send the header `X-Act-As` with the person in each request."
 
 
 class KeyHolders:
@@ -31,17 +31,17 @@ class KeyHolders:
         self._limits = limits
 
     def check_way(self, credentials: Credentials) -> None:
-        """Raises Forbidden: a key in a page is a key that its visitors have, and a socket is for oneself."""
+        """Raises Forbidden for a key sent by a page, which its visitors can read, or one that acts on a WebSocket."""
         if credentials.is_from_page:
-            raise Forbidden("An API key does not belong in a page: call from your server, without an Origin header.")
+            raise Forbidden("A page must not use an API key: call from your server, without an Origin header.")
         if credentials.act_as is not None and credentials.is_from_socket:
-            raise Forbidden("A key does not act for somebody on a WebSocket: let them connect with a token of theirs.")
+            raise Forbidden("A key cannot act for somebody on a WebSocket: they must connect with their own token.")
 
     async def authenticate(self, credentials: Credentials, session: bytes) -> Viewer:
-        """The key's owner, or whom it acts for; `session` is the key's hash.
+        """The key's owner, or the person it acts for, as a viewer; `session` is the key's hash.
 
-        Raises Unauthenticated (Zulip: a wrong key is refused), AccountSuspended, AccountDeactivated; Forbidden without
-        the scope, or with it and without a name where this server wants one; ActAsNotFound.
+        Raises Unauthenticated (Zulip: a wrong key is refused), AccountSuspended, AccountDeactivated; Forbidden if the
+        key lacks the scope, or has it but the request lacks a name that this server requires; ActAsNotFound.
         """
         if not KEY.fullmatch(credentials.token):
             raise Unauthenticated(_BAD_KEY)
@@ -79,19 +79,19 @@ class KeyHolders:
         row = tx.first(keys.FIND, secret_hash=session)
         if row is None or act_as is None:
             return row, None
-        if act_as.kind is ReferenceKind.EMAIL:  # also where people cannot find each other by it
+        if act_as.kind is ReferenceKind.EMAIL:  # even if people cannot be found by e-mail
             return row, tx.first(users.BY_EMAIL, viewer=row.user_id, key=users.fold(act_as.text))
         person = self._people.resolve(tx, row.user_id, [act_as])[0]
         return row, None if person is None else person.row
 
 
 def _is_owner(row: FoundKeyRow, name: str | None) -> bool:
-    """Whether a Basic user name is the owner's e-mail address (Zulip) or user name; none was sent with a bearer."""
+    """Whether a Basic user name is the owner's e-mail address (Zulip) or user name; None with a bearer token."""
     return name is None or users.fold(name) in {row.username_key, None if row.email is None else users.fold(row.email)}
 
 
 def rights_of(scopes: Scope) -> Right:
-    """What a key may do; ADMIN is kept for the operator's part of the API."""
+    """The rights of a key with these scopes; ADMIN is reserved for the operator's part of the API."""
     rights = Right(0)
     if scopes & Scope.READ_MESSAGES:
         rights |= Right.PEOPLE | Right.READ | Right.STREAM

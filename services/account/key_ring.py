@@ -1,4 +1,4 @@
-"""Key rings: the public keys of one issuer, fetched from its JWKS (RFC 7517) and kept while they are good."""
+"""Key rings: the public keys of one issuer, fetched from its JWKS (RFC 7517) and cached."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ log = structlog.get_logger("sotto.keys")
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
-FRESH_SECONDS = 600.0  # then they are fetched again, beside whatever goes on
-RETRY_SECONDS = 30.0  # an unknown `kid`, or a failure, makes no more fetches than this
-KEPT_SECONDS = 86_400.0  # how long good keys serve while the issuer cannot be reached
+FRESH_SECONDS = 600.0  # then the next lookup starts a fetch in the background
+RETRY_SECONDS = 30.0  # at most one fetch in this time for unknown `kid`s or after a failure
+MAX_STALE_SECONDS = 86_400.0  # how long fetched keys are used while the issuer cannot be reached
 MAX_KEYS = 100
-RSA_BITS = range(2048, 8193)  # RFC 7518 §3.3 asks for 2048; beyond 8192 a check takes milliseconds
+RSA_BITS = range(2048, 8193)  # RFC 7518 §3.3 requires 2048; beyond 8192 a check takes milliseconds
 
 
 class Family(NamedTuple):
@@ -41,7 +41,7 @@ ASYMMETRIC = {
 
 
 class KeyRing:
-    """Looks keys up by `kid`; what an issuer serves is read with suspicion, because it comes over the network."""
+    """Looks up keys by `kid`; the issuer's response comes over the network and is validated as untrusted input."""
 
     def __init__(self, url: str, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -53,17 +53,17 @@ class KeyRing:
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None, algorithm: str) -> PyJWK | None:
-        """The key for an algorithm of `ASYMMETRIC`; None where the issuer has none that fits.
+        """The key for an algorithm of `ASYMMETRIC`; None if the issuer has none that fits.
 
-        Without a `kid` the only key, where there is one only. Raises ServerUnavailable while no good keys are there.
+        Without a `kid`, the issuer must have exactly one key. Raises ServerUnavailable while no usable keys are cached.
         """
         age = self._clock() - self._fetched_at
         if age > FRESH_SECONDS or (kid not in self._keys and not self._is_only(kid)):
             fetching = self._refresh()
-            if fetching is not None and (age > KEPT_SECONDS or (kid not in self._keys and not self._is_only(kid))):
+            if fetching is not None and (age > MAX_STALE_SECONDS or (kid not in self._keys and not self._is_only(kid))):
                 await asyncio.shield(fetching)
-        if self._clock() - self._fetched_at > KEPT_SECONDS:
-            raise ServerUnavailable("The keys of the token's issuer cannot be had just now.", RETRY_SECONDS)
+        if self._clock() - self._fetched_at > MAX_STALE_SECONDS:
+            raise ServerUnavailable("The keys of the token's issuer cannot be fetched at the moment.", RETRY_SECONDS)
         found = kid if kid is not None or not self._is_only(kid) else next(iter(self._keys))
         return self._make(found, algorithm)
 
@@ -71,7 +71,7 @@ class KeyRing:
         return kid is None and len(self._keys) == 1
 
     def _refresh(self) -> asyncio.Task[None] | None:
-        """The fetch that is under way, or a new one; None where the last is too young."""
+        """The fetch in progress, or a new one; None if the last one is too recent."""
         if self._fetching is None and self._clock() - self._tried_at >= RETRY_SECONDS:
             self._tried_at = self._clock()
             self._fetching = asyncio.create_task(self._load())
@@ -82,7 +82,7 @@ class KeyRing:
             self._keys = keys_of(await self._fetch(self._url))
             self._made.clear()
             self._fetched_at = self._clock()
-        except Exception as error:  # noqa: BLE001 - the last good keys are kept
+        except Exception as error:  # noqa: BLE001 - the keys fetched before stay cached
             log.warning("keys not fetched", keys=len(self._keys), causes=causes_of(error))
         finally:
             self._fetching = None
@@ -103,7 +103,7 @@ class KeyRing:
 
 
 def keys_of(content: bytes) -> dict[str | None, dict[str, Any]]:
-    """The keys of a JWKS by `kid`: those for signatures, public ones alone; raises ValueError where none is left."""
+    """The public signature keys of a JWKS by `kid`; raises ValueError if there is none."""
     document = orjson.loads(content)
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
@@ -112,11 +112,11 @@ def keys_of(content: bytes) -> dict[str | None, dict[str, Any]]:
     found: dict[str | None, dict[str, Any]] = {}
     for key in listed:
         if not isinstance(key, dict) or not isinstance(key.get("kty"), str):
-            continue  # RFC 7517 §5: what is not understood is ignored, key by key
+            continue  # RFC 7517 §5: ignore each key that is not understood
         if key["kty"] not in families or key.get("use", "sig") != "sig":
             continue
         kid = key.get("kid")
-        if (kid is None or isinstance(kid, str)) and "d" not in key:  # a private key that was published is no secret
+        if (kid is None or isinstance(kid, str)) and "d" not in key:  # a published private key is not trusted
             found[kid] = key
     if not found:
         raise ValueError("a JWKS without a key for signatures")

@@ -1,4 +1,4 @@
-"""Passwords: what may be one, and how it is kept and checked."""
+"""Passwords: which are allowed, and how they are hashed and verified."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MIN_LENGTH = 8  # code points: OWASP ASVS 6.2.1 counts characters
 MAX_BYTES = 1024
 MOST_WAITING = 64  # about a second of work for two threads
 
-# A hash of a password that nobody knows, with the parameters below: what an unknown name is checked against.
+# The hash of a password that nobody knows, with the parameters below; an unknown name is verified against it.
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$7k6qM/MhG6wzSnGgzjhdYQ$0OQv/oedHUjqtfHOD0FqK6Znpd2ulayBfu+B9bQz/Ak"
 
 
@@ -32,13 +32,13 @@ class Passwords:
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
-        """The encoded hash to store; raises ServerUnavailable where too many wait."""
+        """The encoded hash to store; raises ServerUnavailable if too many calls are waiting."""
         return await self._run(self._hasher.hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Takes as long for a missing hash as for a wrong password; raises ServerUnavailable where too many wait.
+        """Takes as long for a missing hash as for a wrong password; raises ServerUnavailable if too many calls wait.
 
-        What is too long to be a password is a wrong one, and is not hashed whole.
+        A password over the maximum length is wrong, and is not hashed in full.
         """
         if len(password) > MAX_BYTES or len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             password_hash, password = None, ""
@@ -46,7 +46,7 @@ class Passwords:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._waiting >= MOST_WAITING:
-            raise ServerUnavailable("Too many people sign in just now; try again.", 2.0)
+            raise ServerUnavailable("Too many people are signing in at the moment; try again.", 2.0)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
@@ -60,16 +60,16 @@ class Passwords:
             return False
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether it was made with other parameters than today's."""
+        """Whether it was made with parameters other than the current ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Stops the threads."""
         self._threads.shutdown(wait=False)
 
 
 def password_issue(password: str, path: tuple[str, ...] = ("password",)) -> Issue | None:
-    """What is wrong with a password: 8 characters (code points) to 1,024 bytes, and nothing else is asked of it."""
+    """The issue of a new password, or None: 8 characters (code points) to 1,024 bytes, and no other rule."""
     if len(password) < MIN_LENGTH:
         detail = f"A password has at least {MIN_LENGTH} characters."
         return Issue(path, IssueReason.TOO_SHORT, detail, MIN_LENGTH)
@@ -78,5 +78,5 @@ def password_issue(password: str, path: tuple[str, ...] = ("password",)) -> Issu
     try:
         password.encode()
     except UnicodeEncodeError:
-        return Issue(path, IssueReason.MALFORMED, "The password holds half a character (a lone surrogate).")
+        return Issue(path, IssueReason.MALFORMED, "The password contains a lone surrogate, which is not a character.")
     return None

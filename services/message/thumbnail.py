@@ -61,7 +61,7 @@ class Thumbnailer:
         await self._database.write(_store, n, message_id, failed)
 
     async def _shrink(self, row: AttachmentRow) -> SmallPicture | None:
-        """Copies the bytes to the local disk first, whatever the storage is; returns None if they are no picture."""
+        """Copies the bytes to the local disk first, whatever the storage is; returns None without a usable picture."""
         temp_file = await self._storage.create_temp()
         try:
             await self._copy(row, temp_file)

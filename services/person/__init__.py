@@ -1,1 +1,1 @@
-"""People and what lies between two of them: follows, blocks, mutes, settings, and who may write to whom."""
+"""People and the relations between them: follows, blocks, mutes, settings, and who may write to a person."""

@@ -1,4 +1,4 @@
-"""Blocks: not hearing from somebody, and not being able to write to them either."""
+"""Blocks: between two people, neither can write to the other."""
 
 from models import block as blocks
 from models.base import MAX_INTEGER
@@ -17,7 +17,7 @@ from services.viewer import Viewer
 
 
 class BlockService:
-    """Only the blocker ever learns of a block; the other side sees an inbox that is closed."""
+    """Blocks and unblocks people. Only the blocker can see a block; to the blocked person the inbox looks closed."""
 
     def __init__(self, database: GuardedDatabase, users: UserService, signer: Signer) -> None:
         self._database = database
@@ -25,18 +25,18 @@ class BlockService:
         self._signer = signer
 
     async def block(self, viewer: Viewer, reference: Reference) -> Person:
-        """Blocks; a second time it does nothing. Once this returns, no message of theirs to the viewer appears.
+        """Blocks a person; repeating it does nothing. After it returns, the viewer gets no new message from them.
 
-        Raises NotFound, and InvalidInput for oneself.
+        Raises NotFound, and InvalidInput for the viewer themselves.
         """
         return await self._change(viewer, reference, is_blocked=True)
 
     async def unblock(self, viewer: Viewer, reference: Reference) -> Person:
-        """Lets somebody write again; does nothing where there is no block. Raises NotFound."""
+        """Unblocks a person; does nothing if they are not blocked. Raises NotFound."""
         return await self._change(viewer, reference, is_blocked=False)
 
     async def page_of(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
-        """Whom the viewer has blocked and when (ms since 1970), newest first."""
+        """The people the viewer has blocked and when (ms since 1970), newest first."""
         request.check()
         at, user_id = (MAX_INTEGER, MAX_INTEGER)
         if request.after is not None:
@@ -67,9 +67,10 @@ class BlockService:
 
 
 def set_block(tx: WriteTransaction, viewer_id: int, user_id: int, *, is_blocked: bool = True) -> None:
-    """Block or unblock somebody, wherever that was asked for; where it is so already, there is no event.
+    """Blocks or unblocks a person; appends no event if nothing changes.
 
-    The viewer's devices get an event; whoever could see the other's presence, or can again, an ephemeral one.
+    The viewer's devices get an event. Each of the two who could see the other's presence, or can again, gets an
+    ephemeral event.
     """
     pair = (viewer_id, user_id)
     watched = _watching(tx, pair)
@@ -84,12 +85,12 @@ def set_block(tx: WriteTransaction, viewer_id: int, user_id: int, *, is_blocked:
 
 
 def _watching(tx: Transaction, pair: tuple[int, int]) -> set[tuple[int, int]]:
-    """Who of the two may know whether the other is there, each as (who, of whom)."""
+    """The pairs (watcher, watched) of these two people in which the watcher may see the other's presence."""
     return {(one, other) for one, other in (pair, pair[::-1]) if may_watch(tx, one, other)}
 
 
 def _presence_events(tx: Transaction, pair: tuple[int, int], before: set[tuple[int, int]]) -> list[EphemeralEvent]:
-    """Presence ends, or begins, both ways at once; who saw nothing before sees no end of it, as of somebody private."""
+    """Events that end or begin presence in both directions; one who saw no presence before gets no end of it."""
     after = _watching(tx, pair)
     ended = [EphemeralEvent(one, EphemeralKind.PRESENCE_WITHDRAWN, other) for one, other in sorted(before - after)]
     return ended + [EphemeralEvent(one, EphemeralKind.PRESENCE, other) for one, other in sorted(after - before)]

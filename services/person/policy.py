@@ -1,6 +1,6 @@
-"""The policy: who may write to whom, decided by one function for every path, before a send and inside of it.
+"""The policy: who may write to a person, decided by the same functions before a send and in its transaction.
 
-docs/sources.md describes the systems that are named here beside their rules.
+docs/sources.md describes the systems named beside the rules.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from models.user import UserRow
 
 
 class Eligibility(Enum):
-    """What a send to this person would say; a block by the other side is NOT_ACCEPTING, like a closed inbox."""
+    """The outcome of a send to this person; a block by that person is NOT_ACCEPTING, like a closed inbox."""
 
     ALLOWED = "allowed"
     ALLOWED_AS_REQUEST = "allowed_as_request"
@@ -31,10 +31,10 @@ class Eligibility(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The operator's part: what holds for people who chose nothing, and the widest audience that anybody may choose.
+    """The operator's settings: the defaults for people without a setting of their own, and the widest audience allowed.
 
-    `request_messages` is how many messages the unanswered requests of one person to another may hold, groups included.
-    `for_each_send` asks the audience for every message and not for the first alone.
+    `request_messages` is the maximum number of messages in one person's unanswered requests to another, including
+    groups. `for_each_send` checks the audience for every message and not only for the first.
     """
 
     accept_from: Audience = Audience.EVERYONE
@@ -45,41 +45,41 @@ class Policy:
     self_conversations: bool = False
     for_each_send: bool = False
 
-    def audience(self, chosen: int | None, default: Audience) -> Audience:
-        """What a choice comes to: the default for None, and never wider than the operator allows."""
-        return max(default if chosen is None else Audience(chosen), self.widest_audience)
+    def audience(self, setting: int | None, default: Audience) -> Audience:
+        """The effective audience of a setting: the default for None, and never wider than the operator allows."""
+        return max(default if setting is None else Audience(setting), self.widest_audience)
 
     def group_audience(self, row_accept_from: int | None, row_add_to_groups: int | None) -> Audience:
-        """Who may put a person into a group: never more people than may write to them."""
+        """Who may add a person to a group: never more people than may write to them."""
         groups = self.audience(row_add_to_groups, self.add_to_groups)
         return max(groups, self.audience(row_accept_from, self.accept_from))
 
     def eligibility_of(self, viewer_id: int, row: UserRow) -> Eligibility:
-        """What a message of the viewer to this person alone would meet.
+        """The outcome of a direct message of the viewer to this person.
 
-        The audience is asked for opening only (Zulip), unless the operator wants it asked each time: who was written to
-        may always answer, and an accepted request is as good as a conversation that was open from the first.
+        The audience is checked only for the first message (Zulip), unless the operator wants it checked each time: the
+        recipient of a message may always answer, and an accepted request counts as an existing conversation.
         """
         if row.id == viewer_id:
             return Eligibility.ALLOWED if self.self_conversations else Eligibility.SELF
         return _behind_blocks(row, self._direct_eligibility_of(row))
 
     def group_eligibility_of(self, viewer_id: int, row: UserRow, *, is_new: bool) -> Eligibility:
-        """What a message of the viewer to a group with this person meets, where it names them.
+        """The outcome for this person of a message of the viewer to a group that names them.
 
-        Who could not write to them alone cannot make a group with them, and for whom a group would be unexpected, it
-        waits as a request. In a group that is there, the audience is not asked again.
+        A viewer who cannot write to them directly cannot create a group with them. For a person whose audience does
+        not include the viewer, a new group is a request. In an existing group the audience is not checked again.
         """
         if row.id == viewer_id:
-            return Eligibility.SELF  # named beside others
+            return Eligibility.SELF  # named together with others
         return _behind_blocks(row, self._group_eligibility_of(row, is_new=is_new))
 
     def is_unanswered(self, row: UserRow) -> bool:
-        """Whether the viewer's requests to this person hold all that requests may hold, and no answer has come."""
+        """Whether the viewer's requests to this person hold the maximum of messages and are unanswered."""
         return not row.has_declined and row.waiting >= self.request_messages
 
     def _direct_eligibility_of(self, row: UserRow) -> Eligibility:
-        """As `eligibility_of`, for two people without a block between them."""
+        """As `eligibility_of`, without considering blocks."""
         if row.request is not None and row.request not in UNANSWERED_STATES:
             return self.exclusion_of(row) or Eligibility.ALLOWED
         if row.request is None and not row.has_declined:
@@ -88,7 +88,7 @@ class Policy:
         return self._request(row)
 
     def _group_eligibility_of(self, row: UserRow, *, is_new: bool) -> Eligibility:
-        if row.has_declined:  # also where that was a request of the viewer's alone, or another group
+        if row.has_declined:  # a direct request of the viewer's, or any group
             return Eligibility.NOT_ACCEPTING
         if not is_new:
             return Eligibility.ALLOWED
@@ -97,22 +97,22 @@ class Policy:
         return self._opening(row, self.group_audience(row.accept_from, row.add_to_groups))
 
     def _opening(self, row: UserRow, audience: Audience) -> Eligibility:
-        """Of a first message to this person, who lets in this audience."""
+        """The outcome of a first message to a person with this audience."""
         if _includes(audience, row):
             return Eligibility.ALLOWED
         action = self.from_others if row.from_others is None else OutsideAction(row.from_others)
         return self._request(row) if action is OutsideAction.REQUEST else _refusal_of(audience)
 
     def _request(self, row: UserRow) -> Eligibility:
-        """Of a message that waits for this person's answer."""
+        """The outcome of a message that is a request to this person."""
         is_closed = row.has_declined or row.waiting >= self.request_messages
         return Eligibility.NOT_ACCEPTING if is_closed else Eligibility.ALLOWED_AS_REQUEST
 
     def exclusion_of(self, row: UserRow) -> Eligibility | None:
-        """What a message into a conversation that is there meets where the audience is asked each time; else None.
+        """Why a message into an existing conversation is refused, if the audience is checked each time; else None.
 
-        SelfCommunity: the sender must be followed by the recipient. Whoever accepted the viewer's request, or waits for
-        an answer to their own, has agreed to the viewer, as a follow does.
+        SelfCommunity: the recipient must follow the sender. A person who has accepted the viewer's request, or has sent
+        the viewer one, counts as a follower.
         """
         if not self.for_each_send or row.request in {RequestState.ACCEPTED, RequestState.SENT}:
             return None
@@ -121,10 +121,10 @@ class Policy:
 
 
 def _behind_blocks(row: UserRow, eligibility: Eligibility) -> Eligibility:
-    """What is said of somebody with whom all else would come to this.
+    """Applies blocks and the account's state to `eligibility`, the outcome without them.
 
-    MongoDB chat: a block in either direction refuses. A block by the other side is a closed inbox; where all else
-    refuses already, it changes nothing that is said.
+    MongoDB chat: a block in either direction refuses. A block by the other person looks like a closed inbox, and does
+    not change the reason if the message is refused anyway.
     """
     if row.has_blocked:
         return Eligibility.BLOCKED_BY_VIEWER
@@ -135,7 +135,7 @@ def _behind_blocks(row: UserRow, eligibility: Eligibility) -> Eligibility:
 
 def _includes(audience: Audience, row: UserRow) -> bool:
     """Whether the viewer belongs to the audience of this person."""
-    if audience is Audience.FOLLOWED_BY_ME:  # SelfCommunity: the sender must be followed by the recipient
+    if audience is Audience.FOLLOWED_BY_ME:  # SelfCommunity: the recipient must follow the sender
         return bool(row.is_following)
     if audience is Audience.MUTUAL_FOLLOWS:
         return bool(row.is_following and row.is_followed)

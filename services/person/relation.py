@@ -1,4 +1,4 @@
-"""Relations: whom a person follows, and whose messages make no notifications."""
+"""Relations: the people that a person follows, and those whose messages send them no notifications."""
 
 from models import follow, mute
 from models.base import MAX_INTEGER, now_ms
@@ -14,7 +14,7 @@ from services.viewer import Viewer
 
 
 class RelationService:
-    """Each of these is one person's own; the other side is never told of a mute."""
+    """Changes the viewer's follows and mutes; the muted person cannot see a mute."""
 
     def __init__(self, database: GuardedDatabase, users: UserService, signer: Signer) -> None:
         self._database = database
@@ -22,23 +22,23 @@ class RelationService:
         self._signer = signer
 
     async def follow(self, viewer: Viewer, reference: Reference) -> Person:
-        """Follows; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
+        """Follows a person; repeating it does nothing. Raises NotFound, and InvalidInput for the viewer themselves."""
         return await self._database.write_for(viewer, self._put, viewer.user_id, reference, follow.PUT, "follow")
 
     async def unfollow(self, viewer: Viewer, reference: Reference) -> Person:
-        """Follows no longer; does nothing where the viewer did not. Raises NotFound."""
+        """Unfollows a person; does nothing if the viewer does not follow them. Raises NotFound."""
         return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, follow.DELETE)
 
     async def mute(self, viewer: Viewer, reference: Reference) -> Person:
-        """Mutes; a second time it does nothing. Raises NotFound, and InvalidInput for oneself."""
+        """Mutes a person; repeating it does nothing. Raises NotFound, and InvalidInput for the viewer themselves."""
         return await self._database.write_for(viewer, self._put, viewer.user_id, reference, mute.PUT, "mute")
 
     async def unmute(self, viewer: Viewer, reference: Reference) -> Person:
-        """Takes a mute back; does nothing where there is none. Raises NotFound."""
+        """Unmutes a person; does nothing if they are not muted. Raises NotFound."""
         return await self._database.write_for(viewer, self._delete, viewer.user_id, reference, mute.DELETE)
 
     async def page_of_muted(self, viewer: Viewer, request: PageRequest) -> Page[tuple[Person, int]]:
-        """Whom the viewer has muted and when (ms since 1970), newest first."""
+        """The people the viewer has muted and when (ms since 1970), newest first."""
         request.check()
         at, user_id = MAX_INTEGER, MAX_INTEGER
         if request.after is not None:

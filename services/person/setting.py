@@ -1,4 +1,4 @@
-"""Settings: who may write to a person, and what they let others know."""
+"""Settings: who may write to a person, and what others can see of them."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from services.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for a person now: their choices, the server's defaults for the rest, never wider than it allows."""
+    """A person's effective settings: their own, else the server's defaults, never wider than the server allows."""
 
     accept_from: Audience
     from_others: OutsideAction
@@ -31,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """What is to be different; None leaves a choice as it is."""
+    """The settings to change; None leaves one as it is."""
 
     accept_from: Audience | None = None
     from_others: OutsideAction | None = None
@@ -43,20 +43,20 @@ class SettingsChange:
 
 
 class SettingService:
-    """Reads and changes one's own."""
+    """Reads and changes the viewer's own settings."""
 
     def __init__(self, database: GuardedDatabase, policy: Policy) -> None:
         self._database = database
         self._policy = policy
 
     async def get(self, viewer: Viewer) -> Settings:
-        """What holds for the viewer."""
+        """The viewer's effective settings."""
         return await self._database.read_for(viewer, self.load, viewer.user_id)
 
     async def change(self, viewer: Viewer, change: SettingsChange) -> Settings:
-        """Changes what is given; the viewer's other devices hear of it.
+        """Changes the given settings; the viewer's other devices get an event.
 
-        Raises PermissionDenied for an audience wider than the server allows.
+        Raises PermissionDenied if an audience is wider than the server allows.
         """
         for audience in (change.accept_from, change.add_to_groups):
             if audience is not None and audience < self._policy.widest_audience:
@@ -65,7 +65,7 @@ class SettingService:
         return await self._database.write_for(viewer, self._change, viewer.user_id, change)
 
     def load(self, tx: Transaction, user_id: int) -> Settings:
-        """Runs inside a transaction."""
+        """The effective settings of a person; runs inside a transaction."""
         return self._effective(_row_of(tx, user_id))
 
     def _change(self, tx: WriteTransaction, user_id: int, change: SettingsChange) -> Settings:
@@ -95,7 +95,7 @@ class SettingService:
 def _presence_events(
     tx: Transaction, user_id: int, before: SettingRow, after: SettingRow, could_watch: list[int]
 ) -> list[EphemeralEvent]:
-    """Who stops sharing their presence takes it back from those who saw it, once, whether they are there or not."""
+    """When a person stops sharing presence, everybody who could see it gets one event, even if they are offline."""
     if after.share_presence == before.share_presence:
         return []
     if after.share_presence:

@@ -1,4 +1,4 @@
-"""People as a viewer sees them: named in any way, and whether they can be written to."""
+"""People as a viewer sees them: found by any reference, with whether the viewer can write to them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ MAX_ID = (1 << 63) - 1
 
 
 class ReferenceKind(Enum):
-    """The ways of naming a person."""
+    """The kinds of reference to a person."""
 
     ID = "id"
     USERNAME = "username"
@@ -38,7 +38,7 @@ _WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A person named in one way. `user_id` is set for the kind ID, where the id could be one; `text` is as given."""
+    """A reference to a person. `user_id` is set for the kind ID if the id is well-formed; `text` is as given."""
 
     kind: ReferenceKind
     text: str
@@ -46,15 +46,15 @@ class Reference:
 
 
 def not_found(reference: Reference) -> str:
-    """Names the wrong recipient (Zulip: `Invalid email '…'`), cut to a readable length."""
+    """A sentence with the reference that was not found (Zulip: `Invalid email '…'`), cut to a readable length."""
     return f"Nobody {_WAYS[reference.kind]} '{reference.text[:64]}'."
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user with the viewer's relation to them; `exclusion` keeps the viewer from writing where they are a member.
+    """A user with the viewer's relation to them; `exclusion` is why the viewer cannot write to a shared conversation.
 
-    `is_unanswered` where the viewer's requests to them are full.
+    `is_unanswered` is set if the viewer's unanswered requests to them hold the maximum of messages.
     """
 
     row: UserRow
@@ -69,7 +69,7 @@ class Person:
 
 
 class UserService:
-    """Finds people; never tells who blocked whom."""
+    """Finds people; never shows that somebody has blocked the viewer."""
 
     def __init__(self, database: GuardedDatabase, signer: Signer, limits: Limits) -> None:
         self._database = database
@@ -87,20 +87,20 @@ class UserService:
         )
 
     async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
-        """The person named, or None."""
+        """The person with this reference, or None."""
         viewer.check(Right.PEOPLE)
         return (await self._database.read(self.resolve, viewer.user_id, [reference]))[0]
 
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Person]:
-        """Those of the ids that exist."""
+        """The people with these ids, as far as they exist."""
         viewer.check(Right.PEOPLE)
         return await self._database.read(self.load, viewer.user_id, list(user_ids))
 
     async def get_self(self, viewer: Viewer) -> Person:
-        """The viewer's own person: a device that waits to be trusted sees this much.
+        """The viewer as a person; a device that is not trusted yet can see this too.
 
-        The e-mail address is left out for such a device, where somebody may have come by the password alone, and for a
-        key that does not read, which may act for anybody.
+        The e-mail address is left out for such a device, because its user may only have got hold of the password, and
+        for a key without the right to read, which may act for anybody.
         """
         if not viewer.is_restricted:
             viewer.check(Right.PEOPLE)
@@ -110,7 +110,7 @@ class UserService:
         return replace(person, row=person.row._replace(email=None))
 
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
-        """People whose user name begins with `search`, without case, and whom the viewer may write to; by name.
+        """People the viewer may write to whose user name starts with `search`, ignoring case; sorted by name.
 
         Raises BadRequest and RateLimited.
         """
@@ -120,7 +120,7 @@ class UserService:
         prefix = users.fold(search.strip())
         if not prefix:
             raise BadRequest("`search` needs at least one character of a user name.")
-        if not prefix.isprintable():  # no user name holds it, and not all of it can be bound or counted on from
+        if not prefix.isprintable():  # in no user name, and it may have no successor or fail as an SQL parameter
             return Page([])
         after = ""
         if request.after is not None:
@@ -144,11 +144,11 @@ class UserService:
         ]
 
     def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Person]:
-        """Those of the ids that exist, in one statement; runs inside a transaction."""
+        """The people with these ids that exist, in one statement; runs inside a transaction."""
         return {id_: self.seen(viewer_id, row) for id_, row in users.find_many(tx, viewer_id, user_ids).items()}
 
     def seen(self, viewer_id: int, row: UserRow) -> Person:
-        """The row with what a send to it would say."""
+        """The person of a row, with the outcome of a send to them."""
         policy = self.policy
         exclusion = policy.exclusion_of(row) if row.id != viewer_id else None
         return Person(row, policy.eligibility_of(viewer_id, row), exclusion, policy.is_unanswered(row))
@@ -180,7 +180,7 @@ class UserService:
 
 
 def get_id(tx: Transaction, username: str) -> int:
-    """Who has this user name, or after `externalId:` this external id; raises NotFound."""
+    """The id of the user with this user name, or after `externalId:` this external id; raises NotFound."""
     way, colon, external_id = username.partition(":")
     row = (
         tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=external_id)

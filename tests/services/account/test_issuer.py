@@ -447,9 +447,7 @@ async def test_a_token_that_is_not_good_is_refused(issuers: Issuers, served: Ser
     with pytest.raises(Unauthenticated) as refused:
         await issuers.verify(REFUSED[name]())
 
-    assert refused.value.detail == (
-        "The token is not one that this server takes, or not any more: get another from your application."
-    )
+    assert refused.value.detail == ("This server does not accept the token: get a new one from your application.")
     assert set(served.urls) <= {JWKS_URL}
     assert isinstance(refused.value, TokenRefused)
     assert refused.value.cause
