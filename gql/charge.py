@@ -50,18 +50,30 @@ async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncG
                 context.charged = 0
                 yield each
                 continue
-            estimate = context.estimated or 0
-            must_wait = not costs.has_room(estimate)
-            has_waited = await costs.wait_for_event(viewer)
-            context.taken = await costs.begin_event(estimate)
             try:
-                if (must_wait or has_waited) and not await _is_live(context, viewer):
-                    continue  # the next signal says why the stream ends
-                context.charged = costs.reserve_event(viewer, estimate)
-                await give_way()
-                yield each
+                if await _is_admitted(context, viewer):
+                    context.charged = costs.reserve_event(viewer, context.estimated or 0)
+                    await give_way()
+                    yield each
             finally:
                 end_event(context)
+
+
+async def _is_admitted(context: Context, viewer: Viewer) -> bool:
+    """Wait until the person has allowance left and the server has room; returns False if the session ended meanwhile.
+
+    Both may be gone after each wait, because all streams of a person wait for the same: so both are asked again until
+    neither took a wait.
+    """
+    costs, estimate, has_waited = context.services.cost, context.estimated or 0, False
+    while True:
+        has_waited |= await costs.wait_for_event(viewer) or not costs.has_room(estimate)
+        context.taken = await costs.begin_event(estimate)
+        if has_waited and not await _is_live(context, viewer):
+            return False  # the next signal says why the stream ends
+        if not costs.must_wait(viewer):
+            return True
+        end_event(context)
 
 
 def end_event(context: Context) -> None:

@@ -73,6 +73,10 @@ class CostService:
             await asyncio.sleep(wait)
         return has_waited
 
+    def must_wait(self, viewer: Viewer) -> bool:
+        """Whether `wait_for_event` would wait."""
+        return self._streams.spend(viewer.user_id, 0) > 0
+
     def reserve_event(self, viewer: Viewer, estimate: float) -> float:
         """Counts the estimate of an event before it is executed; returns what was counted, at most the allowance."""
         counted = min(estimate, self._streams.most)
@@ -86,7 +90,7 @@ class CostService:
     async def begin_event(self, estimate: float) -> float:
         """Wait until the events that are being executed, of all people, leave room for another; returns what it takes.
 
-        A hundred costly events at once would hold a hundred answers in memory, and each would take longest.
+        Otherwise the data and the half-finished answers of all costly events that wait would be in memory together.
         """
         return await self._events.take(estimate)
 

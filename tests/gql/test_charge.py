@@ -333,3 +333,31 @@ async def test_an_event_that_waits_for_room_beyond_the_session_is_not_delivered(
     assert await asyncio.wait_for(task, 5) == ended
     assert costs.has_room(50_000)
     await heard.aclose()
+
+
+async def test_a_hundred_streams_of_one_person_share_the_allowance(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that waited for room ask again whether there is allowance left: it would be overdrawn by all of them."""
+    context = await context_of(site, 10_000)
+    viewer, costs = context.signed_in(), site.services.cost
+    monkeypatch.setattr(costs, "_streams", RateLimiter(300_000, "costly events", lambda: 0.0))
+    contexts = [context.for_operation() for _ in range(100)]
+    done = 0
+
+    async def run(one: Context) -> None:
+        nonlocal done
+        one.estimated = 10_000
+        async for _ in reserved(signals(1), one):
+            await asyncio.sleep(0)
+            end_event(one)
+            done += 1
+
+    tasks = [asyncio.create_task(run(one)) for one in contexts]
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert 30 <= done <= 36  # the last of them may overdraw it, as far as there is room
+    assert costs._streams.left(viewer.user_id) <= 0
+    assert costs.has_room(50_000)
