@@ -65,11 +65,9 @@ SetTypingResult = Annotated[
 async def set_typing(
     info: Info, input: Annotated[SetTypingInput, strawberry.argument(description="Where, and whether.")]
 ) -> SetTypingResult:
-    from gql.conversation import Conversation  # noqa: PLC0415 - the types refer to each other
-
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)
     view, until = await info.context.services.presence.type(viewer, number, is_typing=input.is_typing)
-    return SetTypingSuccess(conversation=Conversation.of(view), expires_at=None if until is None else moment_of(until))
+    return SetTypingSuccess(conversation=type_of(view), expires_at=None if until is None else moment_of(until))
 
 
 type_of.register(View, Presence.of)

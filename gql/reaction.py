@@ -24,10 +24,6 @@ class ReactionGroup:
     def of(cls, view: GroupView) -> "ReactionGroup":
         return cls(emoji=view.emoji, count=len(view.people), viewer_has_reacted=view.viewer_has_reacted, view=view)
 
-    @classmethod
-    def of_all(cls, views: list[GroupView]) -> "list[ReactionGroup]":
-        return [cls.of(view) for view in views]
-
     @strawberry.field(description="The people, the first of them first.")
     def users(
         self,

@@ -103,6 +103,8 @@ async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> lis
         except OSError as error:
             raise NoServer from error
         try:
+            if _user_of(writer) not in (None, os.getuid(), 0, database.stat().st_uid):
+                raise NoServer("another user listens on the control socket")  # who may be after a password
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
             answer = orjson.loads(await reader.readline() or b'{"error": "the server closed the connection"}')
         finally:
@@ -133,8 +135,14 @@ def _short_path(socket_path: Path) -> Iterator[str]:
 
 
 def _is_allowed(writer: asyncio.StreamWriter) -> bool:
-    """Whether the peer runs as our user or as root; without SO_PEERCRED, the mode of the folder is the only check."""
+    """Whether the peer runs as our user or as root."""
+    return _user_of(writer) in (None, os.getuid(), 0)
+
+
+def _user_of(writer: asyncio.StreamWriter) -> int | None:
+    """The user ID of the peer; None without SO_PEERCRED, where the mode of the folder is the only check."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
+        return None
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", peer)[1] in (os.getuid(), 0)
+    user: int = struct.unpack("3i", peer)[1]
+    return user

@@ -98,6 +98,7 @@ class PermissionDenied(Refusal):
 
     code = "PERMISSION_DENIED"
     http_status = 403
+    close_code = 4403
 
 
 class RateLimited(Refusal):
@@ -231,6 +232,7 @@ class StorageFull(RequestError):
 
     code = "STORAGE_FULL"
     http_status = 507
+    close_code = 1013
 
 
 class ServerUnavailable(RequestError):

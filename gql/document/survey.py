@@ -14,7 +14,7 @@ from graphql import (
 )
 
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
-MOST_NAMES = 20  # characters of a path that are shown
+MOST_NAMES = 20  # of a path that are shown
 SATURATED = 1_000_000  # counts stop here: twenty fragments that double are a million fields already
 
 _DefinitionNode = OperationDefinitionNode | FragmentDefinitionNode

@@ -12,7 +12,7 @@ from services.error import BadRequest, Unauthenticated
 from services.person.user import Reference, ReferenceKind
 
 ACT_AS = "X-Act-As"
-MAX_BYTES = 10_000  # characters of a header's value, or of a value in connection_init
+MAX_LENGTH = 10_000  # characters of a header's value, or of a value in connection_init
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 6750 §2.1: b64token
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/_-]+=*) *", re.ASCII | re.IGNORECASE)  # RFC 7617 §2
@@ -54,7 +54,7 @@ def credentials_of(
         return None
     whom = None if act_as is None else reference_of(act_as)
     name, token = None, None
-    if len(authorization) <= MAX_BYTES:
+    if len(authorization) <= MAX_LENGTH:
         if match := _BEARER.fullmatch(authorization):
             token = match[1]
         elif match := _BASIC.fullmatch(authorization):

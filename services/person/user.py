@@ -16,8 +16,6 @@ from services.person.policy import Eligibility, Policy
 from services.rate import RateLimiter
 from services.viewer import Right, Viewer
 
-MAX_ID = (1 << 63) - 1
-
 
 class ReferenceKind(Enum):
     """The kinds of reference to a person."""

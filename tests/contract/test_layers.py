@@ -242,7 +242,7 @@ def test_the_graphql_face_holds_no_query_and_publishes_nothing(path: Path) -> No
         "update",
         "commit",
     } <= {"update"}
-    assert "models.prepared" not in path.read_text(encoding="utf-8")
+    assert "models.prepared" not in modules_of(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
