@@ -103,7 +103,7 @@ async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> lis
         except OSError as error:
             raise NoServer from error
         try:
-            if _user_of(writer) not in (None, os.getuid(), 0, database.stat().st_uid):
+            if _user_of(writer) not in (None, os.getuid(), 0, _owner_of(database)):
                 raise NoServer("another user listens on the control socket")  # who may be after a password
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
             answer = orjson.loads(await reader.readline() or b'{"error": "the server closed the connection"}')
@@ -113,6 +113,10 @@ async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> lis
         raise ControlError(answer["error"])
     output: list[str] = answer["lines"]
     return output
+
+
+def _owner_of(database: Path) -> int:
+    return database.stat().st_uid
 
 
 def path_of(database: Path) -> Path:
