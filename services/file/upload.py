@@ -79,15 +79,15 @@ class UploadService:
         check_promise(form, self._limits)
         now = now_ms()
         row = UploadSessionRow(
-            new_id(),
-            viewer.user_id,
-            clean_filename(form.filename, self._limits.max_filename_length),
-            form.byte_size,
-            None if form.sha256 is None else bytes.fromhex(form.sha256),
-            None if form.duration_seconds is None else round(form.duration_seconds * 1000),
-            form.thumbnail_for,
-            None,
-            now + self._limits.upload_life_seconds * 1000,
+            id=new_id(),
+            owner_id=viewer.user_id,
+            filename=clean_filename(form.filename, self._limits.max_filename_length),
+            byte_size=form.byte_size,
+            sha256=None if form.sha256 is None else bytes.fromhex(form.sha256),
+            duration_ms=None if form.duration_seconds is None else round(form.duration_seconds * 1000),
+            thumbnail_for=form.thumbnail_for,
+            failure=None,
+            expires_at=now + self._limits.upload_life_seconds * 1000,
         )
 
         def write(tx: Transaction) -> None:

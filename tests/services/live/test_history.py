@@ -15,8 +15,8 @@ from tests.services.history import Client
 
 # CI runs a thousand of each kind: HISTORIES=1000.
 HISTORIES = int(os.environ.get("HISTORIES", "16"))
-LOTS = 4
-DEEDS = 25
+SHARDS = 4
+OPERATIONS = 25
 
 
 async def play(world: World, seed: int, *, calm: bool) -> None:
@@ -28,7 +28,7 @@ async def play(world: World, seed: int, *, calm: bool) -> None:
     for client in (*clients, *absent):
         await client.load()
     chance, operations = Chance(world, names, seed, calm=calm), []
-    for _ in range(DEEDS):
+    for _ in range(OPERATIONS):
         operations.append(await chance.act())
         for client in clients:
             await check(client, chance, operations)
@@ -68,15 +68,15 @@ LIMITS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("lot", range(LOTS))
+@pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("calm", [True, False], ids=["receipts", "blocks and settings"])
 @pytest.mark.parametrize("limits", LIMITS, ids=["silent deletes", "tombstones and requests"])
 async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_later(
-    make_world: MakeWorld, limits: dict[str, Any], *, calm: bool, lot: int
+    make_world: MakeWorld, limits: dict[str, Any], *, calm: bool, shard: int
 ) -> None:
     """For random histories of all operations by four people; with positions of others where nothing hides them."""
     world = await make_world(report_rate_per_minute=0, **limits)
-    for seed in range(lot, HISTORIES // 4, LOTS):
+    for seed in range(shard, HISTORIES // 4, SHARDS):
         await play(world, seed, calm=calm)
 
 
@@ -90,7 +90,7 @@ async def test_every_deed_succeeds_in_these_histories_now_and_then(make_world: M
                 names = [f"{name}-{seed}-{calm}" for name in ("alice", "bob", "carol", "dave")]
                 await world.people(*names)
                 chance = Chance(world, names, seed, calm=calm)
-                for _ in range(DEEDS):
+                for _ in range(OPERATIONS):
                     await chance.act()
                 done += chance.done
 
