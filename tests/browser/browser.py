@@ -1,4 +1,4 @@
-"""A browser and a demo for the tests of the pages: Chromium by Playwright, and `./sotto demo` on a free port."""
+"""Chromium (with Playwright) and `./sotto demo` on a free port, for the tests of the pages."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SEND = """mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input
 
 
 def check_installed() -> None:
-    """What the tests need; CI sets REQUIRE_BROWSER, so that nothing is skipped there without anybody noticing."""
+    """Skips if a requirement is missing; with REQUIRE_BROWSER, as in CI, fails instead."""
     wanted = {
         "Playwright": find_spec("playwright") is not None,
         str(CHROMIUM): CHROMIUM.exists(),
@@ -39,7 +39,7 @@ def check_installed() -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser; each test opens a context of its own. It ends with the module: no other loop runs beside its own."""
+    """One browser per module, because Playwright needs its own event loop; each test opens a new context."""
     check_installed()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where it is installed
 
@@ -50,13 +50,13 @@ def chromium() -> Iterator[Any]:
 
 
 class Demo:
-    """A running demo, and its people as other programs."""
+    """A running demo, and API calls as its users."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def ask(self, query: str, variables: object = None, token: str | None = None) -> dict[str, Any]:
-        """The data of an answer without errors."""
+        """The data of a response without errors."""
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
         body = json.dumps({"query": query, "variables": variables}).encode()
         with urllib.request.urlopen(urllib.request.Request(f"{self.url}/graphql", body, headers)) as response:
@@ -65,19 +65,19 @@ class Demo:
         return dict(answer["data"])
 
     def token_of(self, username: str) -> str:
-        """A new session of theirs."""
+        """The token of a new session."""
         data = self.ask(SIGN_IN, {"input": {"username": username, "password": "demo"}})
         return str(data["signIn"]["token"])
 
     def send(self, token: str, to: str, text: str) -> None:
-        """A message that is taken."""
+        """Sends a message successfully."""
         data = self.ask(SEND, {"input": {"to": {"users": [{"username": to}]}, "text": text}}, token)
         assert data == {"sendPrivateMessage": {"__typename": "SendPrivateMessageSuccess"}}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`./sotto demo` with data of its own, where sign-ins are not counted."""
+    """`./sotto demo` with new data and without a sign-in rate limit."""
     check_installed()
     command = [sys.executable, "-m", "server", "demo", "--port", "0", "--data", str(tmp_path_factory.mktemp("demo"))]
     environment = {**os.environ, "SOTTO_SIGN_IN_RATE_PER_MINUTE": "0"}
@@ -96,7 +96,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 class Witness:
-    """What a page did that it should not: words on the console, errors, requests to others."""
+    """Records console messages, errors and requests to other hosts."""
 
     def __init__(self, page: Any, url: str) -> None:
         self.complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""The chat page as a person uses it: what is seen and pressed, and what the browser said meanwhile."""
+"""A driver for the chat page: user actions, visible elements, and console messages."""
 
 import os
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator["Browser"]:
-    """Debian's browser; CI sets REQUIRE_BROWSER, so that nothing is skipped there without anybody noticing."""
+    """Debian's Chromium; skips if it is missing, or fails with REQUIRE_BROWSER, as in CI."""
     try:
         from playwright.async_api import async_playwright  # noqa: PLC0415
     except ImportError:
@@ -32,7 +32,7 @@ async def chromium() -> AsyncIterator["Browser"]:
 
 
 class Chat:
-    """Somebody's window; everything that it asked of another host, and every line of its console, is kept."""
+    """A browser window; records requests to other hosts and console messages."""
 
     def __init__(self, page: "Page", server: Server) -> None:
         self.page = page
@@ -51,7 +51,7 @@ class Chat:
 
     @classmethod
     async def open(cls, browser: "Browser", server: Server, **options: Any) -> "Chat":
-        """A window of its own, in English: nothing is shared with others of the browser."""
+        """Opens a window in English, with its own storage."""
         context = await browser.new_context(
             **{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
         )
@@ -61,45 +61,45 @@ class Chat:
         return chat
 
     async def enter(self, name: str) -> None:
-        """As one of the demo's people, by one click."""
+        """Signs in as a user of the demo with one click."""
         await self.page.get_by_role("button", name=f"Sign in as {name}").click()
         await self.page.get_by_text(f"Signed in as {name.title()}").wait_for()
 
     def row(self, name: str) -> "Locator":
-        """The line of a conversation in the list."""
+        """The row of a conversation in the list."""
         return self.page.locator("nav .conversations button").filter(has=self.page.locator(f'.name:text-is("{name}")'))
 
     def message(self, text: str) -> "Locator":
-        """A message that has these words."""
+        """The message with this text."""
         return self.page.locator(".log .message").filter(has=self.page.locator(".text", has_text=text))
 
     @property
     def field(self) -> "Locator":
-        """Where one writes."""
+        """The text field."""
         return self.page.get_by_role("textbox", name="Write a message")
 
     async def go_to(self, name: str) -> None:
-        """Open a conversation of the list."""
+        """Opens a conversation from the list."""
         await self.row(name).click()
         await self.page.get_by_role("heading", name=name, exact=True).wait_for()
 
     async def write(self, text: str) -> None:
-        """Send a text, by the key."""
+        """Sends a text with Enter."""
         await self.field.fill(text)
         await self.field.press("Enter")
         await self.message(text).locator(".mark").wait_for()
 
     async def act(self, text: str, action: str) -> None:
-        """Choose something in the menu of a message."""
+        """Selects an item in the menu of a message."""
         await self.message(text).get_by_role("button", name="Message options").click()
         await self.page.get_by_role("menuitem", name=action).click()
 
     async def told(self, words: str) -> None:
-        """Wait for a sentence that the page says."""
+        """Waits for a notice."""
         await self.page.get_by_role("alert").filter(has_text=words).wait_for()
 
     def assert_quiet(self, *expected: str) -> None:
-        """No request left the server, and the console is empty; but for lines that the browser itself writes there."""
+        """There were no requests to other hosts and no console messages, except those of the browser itself."""
         assert self.foreign == []
         unexpected = [line for line in self.console if not any(words in line for words in expected)]
         assert not unexpected, unexpected

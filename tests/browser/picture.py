@@ -1,4 +1,4 @@
-"""The picture of the README: the chat page beside GraphiQL, as they are; CONTRIBUTING.md says how to make it anew."""
+"""Takes the screenshot of the README: the chat page and GraphiQL; CONTRIBUTING.md has the command."""
 
 import asyncio
 import sys
@@ -28,7 +28,7 @@ _BESIDE = """([left, right]) => {
 
 
 async def take(path: Path) -> None:
-    """Play a short scene and keep it in `path`; both pages come from the same server, at the same moment."""
+    """Plays a short scene and saves a screenshot of both pages."""
     import base64  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ async def take(path: Path) -> None:
 
 
 async def scene(browser: "Browser", server: Server) -> list[bytes]:
-    """Alice and bob write to each other; then the last operation is opened in GraphiQL, and run."""
+    """Alice and bob write to each other; then the last operation is opened and run in GraphiQL."""
     screen = {"width": 820, "height": HEIGHT}
     alice, bob = await Chat.open(browser, server, viewport=screen), await Chat.open(browser, server)
     await alice.enter("alice")

@@ -1,4 +1,4 @@
-"""The chat page for everybody: axe-core finds nothing, in light and dark, on a desk and on a phone."""
+"""Accessibility of the chat page: axe-core finds no problems, in light and dark mode, on desktops and phones."""
 
 import os
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def browser() -> AsyncIterator["Browser"]:
 
 
 async def found(chat: Chat) -> list[str]:
-    """What axe-core finds on the page as it stands; its text comes past the page's own policy."""
+    """The findings of axe-core on the current page; it is injected in spite of the page's policy."""
     if not await chat.page.evaluate("typeof axe !== 'undefined'"):
         await chat.page.evaluate(f"() => {{ {AXE.read_text()} }}")
     violations: list[str] = await chat.page.evaluate(_RUN)
@@ -42,7 +42,7 @@ async def found(chat: Chat) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_axe_finds_nothing(browser: "Browser", tmp_path: Path, scheme: str, width: int) -> None:
-    """Issue 7: axe-core finds nothing: at the door, in the list, a conversation, a menu, a question, the drawer."""
+    """Issue 7: no findings in the sign-in form, list, conversation, menu, dialog and drawer."""
     async with running("demo", data=tmp_path / "data") as server:
         screen = {"width": width, "height": 800}
         alice = await Chat.open(browser, server, color_scheme=scheme, viewport=screen, reduced_motion="reduce")

@@ -1,4 +1,4 @@
-"""The way into the page in a real browser: a link, Back, Forward, a reload, a slow line, the next person at a tab."""
+"""The URL of the chat page: links, Back, Forward, reloads, slow connections and changes of the user."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,12 +28,12 @@ async def server(browser: "Browser", tmp_path: Path) -> AsyncIterator[Server]:
 
 
 async def is_open(chat: Chat, name: str) -> None:
-    """The conversation with somebody is open, and its address is that of nothing else."""
+    """The conversation with this person is open, and the URL names it."""
     await chat.page.get_by_role("heading", name=name, exact=True).wait_for()
 
 
 async def test_back_forward_and_a_reload_lead_to_the_conversation(browser: "Browser", server: Server) -> None:
-    """Each conversation is a step of the history; the list is the first."""
+    """Each conversation is an entry in the history; the list is the first."""
     bob = await Chat.open(browser, server)
     await bob.enter("bob")
     await bob.go_to("Alice")
@@ -72,7 +72,7 @@ async def test_back_forward_and_a_reload_lead_to_the_conversation(browser: "Brow
 
 
 async def test_a_link_leads_to_the_conversation_after_the_sign_in(browser: "Browser", server: Server) -> None:
-    """Whoever is not of it, and the next person at the tab of somebody who signed out, sees the list alone."""
+    """Other users, and the next user of the same tab after a sign-out, see only the list."""
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
     await alice.go_to("Bob")
@@ -97,8 +97,8 @@ async def test_a_link_leads_to_the_conversation_after_the_sign_in(browser: "Brow
     alice.assert_quiet()
 
 
-async def test_every_script_is_asked_for_before_the_first_has_come(browser: "Browser", server: Server) -> None:
-    """On a slow line the page costs its rounds once and not once for each import; who waits is told so."""
+async def test_every_script_is_requested_before_the_first_has_loaded(browser: "Browser", server: Server) -> None:
+    """On a slow connection, imports do not add round trips, and the page says that it is connecting."""
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
     cdp = await alice.page.context.new_cdp_session(alice.page)
@@ -119,7 +119,7 @@ async def test_every_script_is_asked_for_before_the_first_has_come(browser: "Bro
 
 
 async def test_on_a_phone_back_leads_to_the_list_once(browser: "Browser", server: Server) -> None:
-    """The arrow of the page and the one of the browser are the same step."""
+    """The page's arrow and the browser's Back do the same."""
     bob = await Chat.open(browser, server, viewport={"width": 390, "height": 800})
     await bob.enter("bob")
     await bob.go_to("Alice")
@@ -134,8 +134,8 @@ async def test_on_a_phone_back_leads_to_the_list_once(browser: "Browser", server
     bob.assert_quiet()
 
 
-async def test_a_script_that_never_comes_does_not_reload_the_page_for_ever(browser: "Browser", server: Server) -> None:
-    """Something between may keep it away, a filter for one; when it comes at last, so does the page."""
+async def test_a_blocked_script_does_not_reload_the_page_forever(browser: "Browser", server: Server) -> None:
+    """For example, a filter may block it; when it can be loaded, the page works."""
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
     pages: list[str] = []

@@ -1,4 +1,4 @@
-"""The chat page in a real browser: two people do all that it offers."""
+"""The chat page in a real browser: two users try all of its features."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ async def browser() -> AsyncIterator["Browser"]:
 
 @pytest.fixture
 async def server(browser: "Browser", tmp_path: Path) -> AsyncIterator[Server]:
-    """The demo; the browser comes first, so that nothing is started where there is none."""
+    """The demo; not started without a browser."""
     del browser
     async with running("demo", data=tmp_path / "data") as server:
         yield server
@@ -39,7 +39,7 @@ async def server(browser: "Browser", tmp_path: Path) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def pair(browser: "Browser", server: Server) -> AsyncIterator[tuple[Chat, Chat]]:
-    """Alice and bob, each in a window of their own, in their conversation; both windows have been quiet at the end."""
+    """Alice and bob in their conversation, each in a window; at the end, `assert_quiet` checks both."""
     alice, bob = await Chat.open(browser, server), await Chat.open(browser, server)
     await alice.enter("alice")
     await bob.enter("bob")
@@ -61,7 +61,7 @@ def file(name: str, content: bytes, mime_type: str) -> dict[str, object]:
 
 
 async def test_two_people_write_to_each_other_live(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: live messages grouped by day, typing, presence, and sent, delivered, read as text and mark."""
+    """Issue 7: live messages by day, typing, presence, and delivery status as text and symbol."""
     alice, bob = pair
     await alice.page.get_by_text("online", exact=True).first.wait_for()
     await alice.page.get_by_text("Today", exact=True).wait_for()
@@ -80,8 +80,8 @@ async def test_two_people_write_to_each_other_live(pair: tuple[Chat, Chat]) -> N
     assert await alice.message("Are you there").count() == 1
 
 
-async def test_what_comes_while_one_is_elsewhere_is_counted(browser: "Browser", server: Server) -> None:
-    """Issue 7: conversations with unread counts; a message that waits is delivered, and not read."""
+async def test_unread_messages_are_counted(browser: "Browser", server: Server) -> None:
+    """Issue 7: unread counts; an unread message is delivered, but not read."""
     alice, bob = await Chat.open(browser, server), await Chat.open(browser, server)
     await alice.enter("alice")
     await bob.enter("bob")
@@ -111,7 +111,7 @@ HOSTILE = [
 
 
 async def test_what_looks_like_markup_stays_text(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: HTML in a message stays text, in the list as well as in the conversation."""
+    """Issue 7: HTML in a message is shown as text, in the list and in the conversation."""
     alice, bob = pair
     for text in HOSTILE:
         await alice.write(text)
@@ -124,8 +124,8 @@ async def test_what_looks_like_markup_stays_text(pair: tuple[Chat, Chat]) -> Non
     assert "owned" not in await bob.page.title()
 
 
-async def test_several_files_go_with_progress_and_come_whole(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: several files with progress, thumbnails; what bob saves is what alice chose, byte by byte."""
+async def test_several_files_are_sent_with_progress_and_arrive_complete(pair: tuple[Chat, Chat]) -> None:
+    """Issue 7: several files with progress and thumbnails; bob downloads the exact bytes."""
     alice, bob = pair
     notes = random.Random(7).randbytes(3_000_000).hex().encode()
     await alice.page.locator("input[type=file]").set_input_files(
@@ -165,8 +165,8 @@ _GIVE = """([kind, base64]) => {
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-async def test_files_can_be_dropped_and_pasted_and_taken_back(pair: tuple[Chat, Chat], kind: str) -> None:
-    """Issue 7: composer with drag-and-drop and paste; a file that was taken back is not sent."""
+async def test_files_can_be_dropped_and_pasted_and_removed(pair: tuple[Chat, Chat], kind: str) -> None:
+    """Issue 7: drag and drop, and paste; a removed file is not sent."""
     import base64  # noqa: PLC0415
 
     alice, bob = pair
@@ -180,8 +180,8 @@ async def test_files_can_be_dropped_and_pasted_and_taken_back(pair: tuple[Chat, 
     assert await bob.page.get_by_role("button", name=f"Open image {kind}.png").count() == 1
 
 
-async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7, bad input: too large, empty, or of a kind that is not allowed; the text can still go."""
+async def test_a_file_that_is_not_allowed_is_explained(pair: tuple[Chat, Chat]) -> None:
+    """Issue 7, bad input: files that are too large, empty or not allowed; the text can still be sent."""
     alice, bob = pair
     alice.expected = ("the server responded with a status of 422",)
     chooser = alice.page.locator("input[type=file]")
@@ -221,7 +221,7 @@ async def test_a_file_that_cannot_pass_is_told_in_a_sentence(pair: tuple[Chat, C
 
 
 async def test_messages_are_answered_edited_reacted_to_and_deleted(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: reactions, edit, delete, reply; the other side sees each at once."""
+    """Issue 7: reactions, edits, deletes and replies are visible to the other side immediately."""
     alice, bob = pair
     await alice.write("Shall we met at nine?")
     await alice.act("Shall we met", "Edit")
@@ -250,8 +250,8 @@ async def test_messages_are_answered_edited_reacted_to_and_deleted(pair: tuple[C
     assert await alice.message("Ten is better.").count() == 1
 
 
-async def test_a_block_and_a_report_are_told_clearly(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: block and report; a blocked recipient is told in a sentence, and nobody learns who blocked whom."""
+async def test_a_block_and_a_report(pair: tuple[Chat, Chat]) -> None:
+    """Issue 7: block and report; a failed send is explained without revealing who blocked whom."""
     alice, bob = pair
     await alice.write("Buy my boat!")
     await bob.act("Buy my boat!", "Report …")
@@ -273,8 +273,8 @@ async def test_a_block_and_a_report_are_told_clearly(pair: tuple[Chat, Chat]) ->
     assert await bob.message("It is cheap.").count() == 0
 
 
-async def test_a_message_request_waits_until_it_is_answered(browser: "Browser", server: Server) -> None:
-    """Issue 7: message requests; carol lets nobody write to her unasked, and accepts dave."""
+async def test_a_message_request_is_open_until_it_is_answered(browser: "Browser", server: Server) -> None:
+    """Issue 7: message requests; carol accepts messages from nobody, and then accepts dave."""
     async with aiohttp.ClientSession() as http:
         carol_by_api = await Person.sign_in(server, http, "carol", "demo")
         settings = "acceptMessagesFrom: NOBODY, fromOthers: REQUEST"
@@ -311,8 +311,8 @@ WHO_ASKED = {
 
 
 @pytest.mark.parametrize("locale", WHO_ASKED)
-async def test_a_group_that_waits_names_its_maker(browser: "Browser", server: Server, locale: str) -> None:
-    """And not its first other member, nor the sender of its newest message: bob has done nothing."""
+async def test_a_group_request_names_its_creator(browser: "Browser", server: Server, locale: str) -> None:
+    """Not its first other member, nor the sender of its newest message."""
     async with aiohttp.ClientSession() as http:
         bob, carol = [await Person.sign_in(server, http, name, "demo") for name in ("bob", "carol")]
         account = 'input: { username: "dave", password: "correct horse" }'
@@ -333,7 +333,7 @@ async def test_a_group_that_waits_names_its_maker(browser: "Browser", server: Se
 
 
 async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Browser", server: Server) -> None:
-    """Issue 7: search; an old message is shown among its neighbours, and the newest are one step away."""
+    """Issue 7: search; an old message is shown in its context, and a button leads to the newest."""
     async with aiohttp.ClientSession() as http:
         bob = await Person.sign_in(server, http, "bob", "demo")
         to = {"users": [{"username": "alice"}]}
@@ -357,8 +357,8 @@ async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Brow
     alice.assert_quiet()
 
 
-async def test_enter_takes_the_only_one_who_was_found(browser: "Browser", server: Server) -> None:
-    """The name and Enter, however fast: the conversation is open. A list that was begun goes on."""
+async def test_enter_selects_the_only_match(browser: "Browser", server: Server) -> None:
+    """A name and Enter open the conversation, however fast; further names are added to a list."""
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
     field = alice.page.get_by_role("searchbox", name="Find people")
@@ -381,8 +381,8 @@ async def test_enter_takes_the_only_one_who_was_found(browser: "Browser", server
     alice.assert_quiet()
 
 
-async def test_a_restart_loses_nothing_and_doubles_nothing(browser: "Browser", tmp_path: Path) -> None:
-    """Issue 7: the server is restarted in the middle; "reconnecting", and nothing lost after it."""
+async def test_a_restart_loses_and_repeats_nothing(browser: "Browser", tmp_path: Path) -> None:
+    """Issue 7: during a restart the page shows "reconnecting", and nothing is lost."""
     data = tmp_path / "data"
     async with running("demo", data=data) as server:
         port = urlsplit(server.url).port or 0
@@ -412,8 +412,8 @@ async def test_a_restart_loses_nothing_and_doubles_nothing(browser: "Browser", t
         chat.assert_quiet("net::ERR", "WebSocket connection to")
 
 
-async def test_an_upload_goes_on_after_a_restart(browser: "Browser", tmp_path: Path) -> None:
-    """Issue 7 with 6: a file that was on its way arrives whole, although the server was away."""
+async def test_an_upload_resumes_after_a_restart(browser: "Browser", tmp_path: Path) -> None:
+    """Issues 6 and 7: an upload is completed although the server was restarted."""
     data, content = tmp_path / "data", random.Random(8).randbytes(2_000_000).hex().encode()
     async with running("demo", data=data) as server:
         port = urlsplit(server.url).port or 0
@@ -437,7 +437,7 @@ async def test_an_upload_goes_on_after_a_restart(browser: "Browser", tmp_path: P
 
 
 async def test_the_drawer_shows_the_graphql_and_opens_it(pair: tuple[Chat, Chat]) -> None:
-    """Issue 7: the last operation, its variables and answer; passwords and tokens are never in it."""
+    """Issue 7: the last operation, its variables and response, without passwords and tokens."""
     alice, _ = pair
     await alice.page.get_by_role("button", name="The GraphQL of this page").click()
     await alice.write("What does this look like?")
@@ -456,8 +456,8 @@ async def test_the_drawer_shows_the_graphql_and_opens_it(pair: tuple[Chat, Chat]
     assert "sot_" not in await drawer.inner_text()
 
 
-async def test_all_of_it_can_be_done_by_keyboard(browser: "Browser", server: Server) -> None:
-    """Issue 7: keyboard alone, with the focus where a person expects it."""
+async def test_everything_works_with_the_keyboard(browser: "Browser", server: Server) -> None:
+    """Issue 7: keyboard only, with the focus in the expected place."""
     alice = await Chat.open(browser, server)
     keyboard = alice.page.keyboard
     await keyboard.type("alice")
@@ -488,8 +488,8 @@ async def test_all_of_it_can_be_done_by_keyboard(browser: "Browser", server: Ser
     alice.assert_quiet()
 
 
-async def test_a_wrong_password_and_an_ended_session_are_told(browser: "Browser", server: Server) -> None:
-    """Issue 7, bad input: never a silent console, always the way out."""
+async def test_a_wrong_password_and_an_ended_session_are_shown(browser: "Browser", server: Server) -> None:
+    """Issue 7, bad input: errors are shown, and say what to do."""
     alice = await Chat.open(browser, server)
     await alice.page.get_by_label("User name").fill("alice")
     await alice.page.get_by_label("Password").fill("wrong")
@@ -509,8 +509,8 @@ async def test_a_wrong_password_and_an_ended_session_are_told(browser: "Browser"
     alice.assert_quiet()
 
 
-async def test_who_stays_signed_in_is_there_after_a_reload(browser: "Browser", server: Server) -> None:
-    """A tab keeps its person over a reload; another tab only where "stay signed in" was chosen."""
+async def test_the_session_survives_a_reload(browser: "Browser", server: Server) -> None:
+    """A tab keeps its session after a reload; another tab has it only with "stay signed in"."""
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
     await alice.page.reload()
@@ -529,7 +529,7 @@ async def test_who_stays_signed_in_is_there_after_a_reload(browser: "Browser", s
 
 
 async def test_a_phone_shows_one_side_at_a_time(browser: "Browser", server: Server) -> None:
-    """Issue 7: on a phone's width too; nothing is wider than the screen."""
+    """Issue 7: on a narrow screen; nothing is wider than the screen."""
     bob = await Chat.open(browser, server, viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     await bob.enter("bob")
     await bob.go_to("Alice")
@@ -542,8 +542,8 @@ async def test_a_phone_shows_one_side_at_a_time(browser: "Browser", server: Serv
     bob.assert_quiet()
 
 
-async def test_the_words_follow_the_reader_and_may_be_chosen(browser: "Browser", server: Server) -> None:
-    """Issue 7: texts in one JSON per language."""
+async def test_the_language_is_that_of_the_browser_or_chosen(browser: "Browser", server: Server) -> None:
+    """Issue 7: one JSON file per language."""
     page = (await Chat.open(browser, server, locale="de-AT")).page
     await page.get_by_role("button", name="Als alice anmelden").wait_for()
     assert await page.evaluate("document.documentElement.lang") == "de"
@@ -551,10 +551,10 @@ async def test_the_words_follow_the_reader_and_may_be_chosen(browser: "Browser",
     await page.get_by_role("button", name="Sign in as alice").wait_for()
 
 
-async def test_a_new_device_waits_until_another_one_lets_it_in(
+async def test_a_new_device_waits_until_another_one_trusts_it(
     browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the operator asks for trust, the page tells both sides, and goes on by itself."""
+    """If devices must be trusted, the page informs both sides and continues automatically."""
     monkeypatch.setenv("SOTTO_DEVICE_TRUST", "require")
     async with running("serve", data=tmp_path / "data") as server:
         first, second = await Chat.open(browser, server), await Chat.open(browser, server)
@@ -573,8 +573,8 @@ async def test_a_new_device_waits_until_another_one_lets_it_in(
         second.assert_quiet("the server responded with a status of 403")
 
 
-async def test_nothing_of_one_person_is_left_for_the_next(browser: "Browser", server: Server) -> None:
-    """The same tab, another person: no draft, no file, no message, and the first one's session has ended."""
+async def test_the_next_user_sees_nothing_of_the_previous_one(browser: "Browser", server: Server) -> None:
+    """The next user of a tab sees no drafts, files or messages, and the previous session has ended."""
     tab = await Chat.open(browser, server)
     await tab.enter("alice")
     await tab.go_to("Bob")
@@ -601,8 +601,8 @@ async def test_nothing_of_one_person_is_left_for_the_next(browser: "Browser", se
     tab.assert_quiet()
 
 
-async def test_a_draft_outlives_an_edit_and_another_conversation(pair: tuple[Chat, Chat]) -> None:
-    """What was begun is there again, and an edit that was left does not become a message."""
+async def test_a_draft_survives_an_edit_and_another_conversation(pair: tuple[Chat, Chat]) -> None:
+    """The draft is restored, and a cancelled edit is not sent."""
     alice, bob = pair
     await alice.write("Frist")
     await alice.field.fill("Half a thought")
@@ -632,7 +632,7 @@ TYPES = """query ($with: [UserReference!]!) { conversationWith(users: $with) { m
 async def test_every_message_has_the_type_that_the_server_wants(
     browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_type_required: str
 ) -> None:
-    """None is refused, and a picture stays one; beside a file of another kind it does unless a type has to be said."""
+    """Messages are accepted, and images stay images, also beside other files unless the server requires a type."""
     monkeypatch.setenv("SOTTO_REQUIRE_TYPE", is_type_required)
     files = [file("blue.png", picture(), "image/png"), file("notes.txt", b"notes", "text/plain")]
     async with running("demo", data=tmp_path / "data") as server, aiohttp.ClientSession() as http:

@@ -1,4 +1,4 @@
-"""GraphiQL in a real browser: the tabs that are ready to run, signing in, files, subscriptions, links, the policy."""
+"""GraphiQL in a real browser: default tabs, sign-in, files, subscriptions, links and policy."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ ANSWER = """() => globalThis.__MONACO?.editor.getModels()
 
 
 class Explorer:
-    """GraphiQL as somebody uses it."""
+    """A driver for GraphiQL."""
 
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.url = page, url
 
     def open(self, **link: str) -> None:
-        """With a link's parameters, if any; until the schema has come."""
+        """Opens GraphiQL, with the parameters of a link if given; waits for the schema."""
         with self.page.expect_response(lambda response: response.request.method == "POST"):
             self.page.goto(f"{self.url}/graphql?{urlencode(link)}")
         self.page.locator(".graphiql-query-editor .monaco-editor").wait_for()
@@ -42,12 +42,12 @@ class Explorer:
         self.page.get_by_role("button", name="Execute query").click()
 
     def answer(self, holds: str = "") -> Any:
-        """What the response pane shows, as soon as it holds this."""
+        """The response, as soon as it contains this text."""
         shown = f"() => {{ const text = ({ANSWER})(); return text && text.includes({json.dumps(holds)}) && text }}"
         return json.loads(self.page.wait_for_function(shown, timeout=10_000).json_value())
 
     def run(self, tab: str) -> Any:
-        """The data of a tab's answer."""
+        """Runs a tab; returns the data of the response."""
         self.choose(tab)
         self.press_run()
         answer = self.answer()
@@ -55,23 +55,23 @@ class Explorer:
         return answer["data"]
 
     def status(self, holds: str) -> None:
-        """The line below the answer, until it holds this."""
+        """Waits until the status line contains this text."""
         self.page.locator(".sotto-status", has_text=holds).wait_for()
 
     def sign_in(self, username: str) -> None:
-        """By the click of the demo."""
+        """Signs in with a button of the demo."""
         self.page.locator(".sotto-panel").get_by_role("button", name=username, exact=True).click()
         self.status(f"Signed in as {username}")
 
     def show(self, panel: str) -> Any:
-        """A panel, where it is not shown already."""
+        """Shows a panel."""
         self.page.get_by_role("button", name=f"Show {panel}", exact=True).click()
         return self.page.locator(".sotto-panel")
 
 
 @pytest.fixture
 def explorer(chromium: Any, demo: Demo) -> Iterator[Explorer]:
-    """Open, in a context of its own; afterwards the console is empty, and nothing went to another host."""
+    """GraphiQL in a new context; afterwards, checks console messages and requests to other hosts."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     witness = Witness(page, demo.url)
@@ -84,7 +84,7 @@ def explorer(chromium: Any, demo: Demo) -> Iterator[Explorer]:
 
 
 def test_every_tab_runs_in_order_without_an_edit(explorer: Explorer, demo: Demo) -> None:
-    """Issue 7: sign in, send, send a file, listen, block; the token and the example file go along by themselves."""
+    """Issue 7: sign in, send, send a file, listen, block; the token and the example file are sent automatically."""
     signed_in = explorer.run("SignIn")["signIn"]
     explorer.status("Signed in as alice")
     sent = explorer.run("Send")["sendPrivateMessage"]
@@ -105,7 +105,7 @@ def test_every_tab_runs_in_order_without_an_edit(explorer: Explorer, demo: Demo)
 
 
 def hear(explorer: Explorer, demo: Demo, text: str, sender: str = "bob", recipient: str = "alice") -> Any:
-    """What the running subscription shows of a message of this text, which is sent until it does."""
+    """Sends a message until the running subscription shows it; returns the event."""
     token, count = demo.token_of(sender), 0
     while count == 0 or text not in explorer.page.evaluate(ANSWER):
         demo.send(token, recipient, text)
@@ -115,8 +115,8 @@ def hear(explorer: Explorer, demo: Demo, text: str, sender: str = "bob", recipie
     return explorer.answer(text)["data"]["privateMessageReceived"]
 
 
-def test_the_token_of_an_operation_is_kept_as_the_chat_page_keeps_it(explorer: Explorer) -> None:
-    """`sotto.session` of the tab, so that one tab has one person in both pages; nothing of it outlives the tab."""
+def test_the_token_of_an_operation_is_shared_with_the_chat_page(explorer: Explorer) -> None:
+    """In `sotto.session` of the tab, so that both pages have the same user; not kept after the tab is closed."""
     token = explorer.run("SignIn")["signIn"]["token"]
     explorer.status("Signed in as alice")
     kept = explorer.page.evaluate("() => [sessionStorage, localStorage].map((each) => each.getItem('sotto.session'))")
@@ -139,7 +139,7 @@ def test_whoever_is_signed_in_at_the_chat_page_is_so_here(explorer: Explorer, de
 
 
 def test_a_session_that_ended_is_forgotten(chromium: Any, demo: Demo) -> None:
-    """Its bearer would keep even signing in from working. The browser itself tells the console of a 401."""
+    """Its token would make even sign-in fail. The browser itself logs the 401 to the console."""
     context = chromium.new_context()
     entry = json.dumps({"token": "sot_" + "x" * 43, "username": "alice"})
     context.add_init_script(f"sessionStorage.setItem('sotto.session', '{entry}')")
@@ -152,8 +152,8 @@ def test_a_session_that_ended_is_forgotten(chromium: Any, demo: Demo) -> None:
     assert signed_in["__typename"] == "SignInSuccess"
 
 
-def test_people_sign_in_by_a_click_and_out(explorer: Explorer, demo: Demo) -> None:
-    """Each click is another person; signing out ends the session on the server too."""
+def test_users_sign_in_with_one_click_and_out(explorer: Explorer, demo: Demo) -> None:
+    """Each button is another user; sign-out ends the session on the server too."""
     explorer.sign_in("carol")
     explorer.sign_in("bob")
     entry = json.loads(explorer.page.evaluate("() => sessionStorage.getItem('sotto.session')"))
@@ -183,12 +183,12 @@ def test_a_wrong_password_is_told_in_a_sentence(explorer: Explorer) -> None:
 
 
 def by_input(panel: Any, path: Path) -> None:
-    """Chosen in the dialog."""
+    """Selects a file in the dialog."""
     panel.locator("input[type=file]").set_input_files(path)
 
 
 def by_drop(panel: Any, path: Path) -> None:
-    """Dropped on the panel."""
+    """Drops a file on the panel."""
     panel.locator(".sotto-drop").evaluate(
         """(zone, [name, text]) => {
           const dataTransfer = new DataTransfer();
@@ -201,7 +201,7 @@ def by_drop(panel: Any, path: Path) -> None:
 
 @pytest.mark.parametrize("attach", [by_input, by_drop])
 def test_a_file_of_the_panel_arrives(explorer: Explorer, tmp_path: Path, attach: Callable[[Any, Path], None]) -> None:
-    """Beside the example, at the next place of the list; byte for byte what was chosen."""
+    """It is sent with the example file, as the next element of the list, with the exact bytes."""
     chosen = tmp_path / "sea & sky.txt"
     chosen.write_text(os.urandom(150_000).hex())
     explorer.sign_in("alice")
@@ -220,8 +220,8 @@ def test_a_file_of_the_panel_arrives(explorer: Explorer, tmp_path: Path, attach:
     assert files[1]["sha256"] == hashlib.sha256(chosen.read_bytes()).hexdigest() == hashlib.sha256(content).hexdigest()
 
 
-def test_a_file_can_be_removed_and_wrong_variables_are_told(explorer: Explorer, tmp_path: Path) -> None:
-    """Nothing is sent that does not fit: what is wrong stands in the panel, or as the answer."""
+def test_a_file_can_be_removed_and_invalid_variables_are_errors(explorer: Explorer, tmp_path: Path) -> None:
+    """Invalid variables are not sent; the panel or the response shows the error."""
     chosen = tmp_path / "a.txt"
     chosen.write_text("a")
     explorer.sign_in("alice")
@@ -248,8 +248,8 @@ def test_a_file_can_be_removed_and_wrong_variables_are_told(explorer: Explorer, 
     assert "input.attachments has length 1" in answers[2]
 
 
-def test_a_subscription_goes_on_as_whoever_signs_in(explorer: Explorer, demo: Demo) -> None:
-    """The socket is opened again with the new bearer; what was alice's is bob's from then on."""
+def test_a_subscription_continues_as_the_new_user(explorer: Explorer, demo: Demo) -> None:
+    """The socket is reopened with the new token, and the subscription continues as the new user."""
     explorer.sign_in("alice")
     explorer.choose("Listen")
     explorer.press_run()
@@ -270,7 +270,7 @@ def test_the_errors_of_a_subscription_are_shown(explorer: Explorer) -> None:
 
 
 def test_a_link_opens_a_tab_and_runs_nothing(explorer: Explorer) -> None:
-    """`query`, `variables`, `operationName`: what the chat page's drawer opens; beside the tabs that are there."""
+    """`query`, `variables` and `operationName` open a new tab, as from the drawer of the chat page."""
     query = "query One { serverInfo { name: version } }\nquery Two($last: String!) { __type(name: $last) { name } }\n"
     explorer.choose("Send")
     explorer.open(query=query, variables='{"last":"Query"}', operationName="Two")
@@ -288,8 +288,8 @@ def test_a_link_opens_a_tab_and_runs_nothing(explorer: Explorer) -> None:
     assert sorted(tabs) == sorted(["SignIn", "Send", "SendFile", "Listen", "Block", "Two"])
 
 
-def test_a_reload_finds_the_tabs_as_they_were(explorer: Explorer) -> None:
-    """The variables of the tab that is open, too."""
+def test_a_reload_restores_the_tabs(explorer: Explorer) -> None:
+    """Including the variables of the open tab."""
     explorer.sign_in("alice")
     explorer.choose("Block")
     explorer.page.wait_for_timeout(1000)  # GraphiQL keeps its tabs after half a second
@@ -301,7 +301,7 @@ def test_a_reload_finds_the_tabs_as_they_were(explorer: Explorer) -> None:
 
 
 def test_the_policy_stops_scripts_markup_and_other_hosts(chromium: Any, demo: Demo) -> None:
-    """Whatever got into the page: nothing inline runs, nothing leaves, markup is cleaned before it is shown."""
+    """Injected inline scripts do not run, requests to other hosts fail, and markup is sanitized."""
     page = chromium.new_page()
     page.goto(f"{demo.url}/graphql")
     page.locator(".graphiql-query-editor .monaco-editor").wait_for()
@@ -328,8 +328,8 @@ def test_the_policy_stops_scripts_markup_and_other_hosts(chromium: Any, demo: De
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_it_fits_on_a_desk_and_on_a_phone(chromium: Any, demo: Demo, tmp_path: Path, scheme: str, width: int) -> None:
-    """Nothing is pushed out of sight; the button is in reach. SCREENSHOTS names a folder to look at them."""
+def test_it_fits_on_desktops_and_phones(chromium: Any, demo: Demo, tmp_path: Path, scheme: str, width: int) -> None:
+    """Everything is visible, including the button. With SCREENSHOTS set to a folder, saves screenshots."""
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     explorer = Explorer(context.new_page(), demo.url)
     explorer.open()

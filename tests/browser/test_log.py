@@ -1,4 +1,4 @@
-"""The messages of a long conversation in a real browser: where one stands, and what it costs."""
+"""Long conversations in a real browser: scroll position and cost."""
 
 import asyncio
 import io
@@ -44,7 +44,7 @@ async def browser() -> AsyncIterator["Browser"]:
 
 @pytest.fixture
 async def server(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    """The demo, where as many messages can be sent as a test needs."""
+    """The demo without a send rate limit."""
     del browser
     monkeypatch.setenv("SOTTO_SEND_RATE_PER_MINUTE", "0")
     async with running("demo", data=tmp_path / "data") as server:
@@ -53,7 +53,7 @@ async def server(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 async def bob(server: Server) -> AsyncIterator[Person]:
-    """Bob as another program, who writes to alice."""
+    """Bob as an API client, who writes to alice."""
     async with aiohttp.ClientSession() as http:
         yield await Person.sign_in(server, http, "bob", "demo")
 
@@ -65,19 +65,19 @@ def picture(size: tuple[int, int]) -> bytes:
 
 
 async def send_many(person: Person, count: int) -> None:
-    """Messages of one to four lines, each with its number."""
+    """Sends numbered messages of one to four lines."""
     for n in range(count):
         await person.send(f"No. {n}. " + "word " * (n * 7 % 40), to=TO_ALICE)
 
 
 async def scroll(chat: Chat, script: str) -> None:
-    """Scroll as a script does, and let the page answer."""
+    """Scrolls by script, and waits for the page to react."""
     await chat.page.evaluate(f"(log => {{ {script} }})(document.querySelector('.log'))")
     await chat.page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
 
 
 async def pictures_have_come(chat: Chat) -> None:
-    """Every picture that is on the screen is drawn."""
+    """Waits until all visible images are loaded."""
     await chat.page.wait_for_function(
         """() => {
           const log = document.querySelector(".log").getBoundingClientRect();
@@ -91,10 +91,10 @@ async def pictures_have_come(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_pictures_take_their_room_before_they_come(
+async def test_images_have_their_size_before_they_load(
     browser: "Browser", server: Server, bob: Person, width: int
 ) -> None:
-    """A conversation with pictures opens at its end; one that is sent is seen whole; none stands beside a strip."""
+    """A conversation with images opens at its end, and a sent image is fully visible."""
     sizes = [(640, 400), (400, 640), (1200, 300), (300, 1200), (90, 60), (2000, 1500)]
     for n, size in enumerate(sizes):
         await bob.send("Look at this. " * 12 if n % 2 else None, (f"{n}.png", picture(size), "image/png"), to=TO_ALICE)
@@ -134,7 +134,7 @@ async def test_pictures_take_their_room_before_they_come(
 async def test_changes_that_arrive_while_a_page_is_loaded_are_shown(
     browser: "Browser", server: Server, bob: Person
 ) -> None:
-    """The page was read before a message was edited and another deleted; it comes after the events that say so."""
+    """An edit and a delete happen after the page is read, and their events arrive before it."""
     changed, removed = [(await bob.send(text, to=TO_ALICE))["message"]["id"] for text in ("A tpyo", "Never mind")]
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
@@ -163,8 +163,10 @@ async def test_changes_that_arrive_while_a_page_is_loaded_are_shown(
     alice.assert_quiet()
 
 
-async def test_whoever_has_scrolled_up_is_told_what_is_new(browser: "Browser", server: Server, bob: Person) -> None:
-    """What others write is counted and leads to the end; what one writes oneself brings one there."""
+async def test_a_reader_who_scrolled_up_sees_the_number_of_new_messages(
+    browser: "Browser", server: Server, bob: Person
+) -> None:
+    """Others' messages are counted, with a button to the end; sending a message scrolls to the end."""
     await send_many(bob, 60)
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
@@ -200,8 +202,8 @@ async def test_whoever_has_scrolled_up_is_told_what_is_new(browser: "Browser", s
     alice.assert_quiet()
 
 
-async def test_the_composer_grows_over_nothing(browser: "Browser", server: Server, bob: Person) -> None:
-    """Six lines and a reply: whoever stands at the end still sees the newest message whole."""
+async def test_a_growing_composer_hides_nothing(browser: "Browser", server: Server, bob: Person) -> None:
+    """With six lines and a reply, a reader at the end still sees the whole newest message."""
     await send_many(bob, 30)
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
@@ -221,7 +223,7 @@ async def test_the_composer_grows_over_nothing(browser: "Browser", server: Serve
 async def test_a_long_conversation_costs_no_more_than_a_short_one(
     browser: "Browser", server: Server, bob: Person
 ) -> None:
-    """Only some screens of what is loaded are in the document; what is on the screen stays, both ways."""
+    """Only a few screens of messages are in the document; visible messages keep their place in both directions."""
     count = 400
     await send_many(bob, count)
     alice = await Chat.open(browser, server)

@@ -1,4 +1,4 @@
-"""Pages of other origins: what a browser lets them show and call, where theirs is allowed and where it is not."""
+"""Pages of other origins: what browsers let them display and call, with and without permission."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ CALL = """async (url) => {
 
 @asynccontextmanager
 async def page_of_another_origin(picture: str) -> AsyncIterator[str]:
-    """The address of a front end that shows the picture: on another port, under another name."""
+    """The URL of a page that displays the image, on another port and host name."""
 
     async def get(_request: web.Request) -> web.Response:
         return web.Response(text=f'<!doctype html><img id="it" src="{picture}">', content_type="text/html")
@@ -43,7 +43,7 @@ async def page_of_another_origin(picture: str) -> AsyncIterator[str]:
 async def test_a_page_of_another_origin_shows_pictures_where_it_is_allowed(
     tmp_path: Path, command: str, width: int, called: str
 ) -> None:
-    """The demo allows pages of this machine; the same folder, served with no origin allowed, shows them nothing."""
+    """The demo allows pages of this machine; `serve` on the same folder does not."""
     async with aiohttp.ClientSession() as http, chromium() as browser:
         async with running("demo", data=tmp_path / "data"):
             pass  # makes people, and a message with a picture

@@ -1,4 +1,4 @@
-"""A demo server for programs in other languages, and how one of them is watched."""
+"""A demo server for programs in other languages, and helpers to run them."""
 
 import json
 import os
@@ -27,7 +27,7 @@ SEND = "mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input: 
 
 
 def require_installed() -> None:
-    """Skips where tests/examples/run has not been; CI sets REQUIRE_EXAMPLES, so that nothing is skipped unnoticed."""
+    """Skips unless tests/examples/run has installed everything; with REQUIRE_EXAMPLES, as in CI, fails instead."""
     modules = [HERE, ROOT / "examples/urql-sse", ROOT / "examples/react-apollo"]
     places = [PYTHON, *(folder / "node_modules" for folder in modules)]
     missing = [str(each.relative_to(ROOT)) for each in places if not each.exists()]
@@ -40,7 +40,7 @@ def require_installed() -> None:
 
 @contextmanager
 def demo(folder: Path, port: int = 0, **settings: str) -> Iterator[str]:
-    """The address of a demo."""
+    """The URL of a demo."""
     command = [sys.executable, "-m", "server", "demo", "--port", str(port), "--data", str(folder)]
     environment = {**os.environ, "SOTTO_SIGN_IN_RATE_PER_MINUTE": "0", **settings}
     with subprocess.Popen(
@@ -63,7 +63,7 @@ def demo(folder: Path, port: int = 0, **settings: str) -> Iterator[str]:
 
 
 def ask(url: str, query: str, variables: Mapping[str, object], token: str = "") -> dict[str, Any]:
-    """The data of an answer."""
+    """The data of a response."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     body = json.dumps({"query": query, "variables": variables}).encode()
     with urllib.request.urlopen(urllib.request.Request(f"{url}/graphql", body, headers), timeout=20) as response:
@@ -72,20 +72,20 @@ def ask(url: str, query: str, variables: Mapping[str, object], token: str = "") 
 
 
 def token_of(url: str, name: str) -> str:
-    """A session of somebody of the demo."""
+    """The token of a new session."""
     token: str = ask(url, SIGN_IN, {"input": {"username": name, "password": "demo"}})["signIn"]["token"]
     return token
 
 
 def write(url: str, to: str, text: str) -> None:
-    """Carol writes to somebody."""
+    """Carol sends a message."""
     draft = {"to": {"users": [{"username": to}]}, "text": text}
     answer = ask(url, SEND, {"input": draft}, token_of(url, "carol"))
     assert answer["sendPrivateMessage"]["__typename"] == "SendPrivateMessageSuccess", answer
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
-    """What a program printed; fails with all that it said."""
+    """Runs a program; returns its output, and fails with its output on errors."""
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
@@ -100,7 +100,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
 
 
 class Watched:
-    """A program that runs on; what it has printed can be waited for."""
+    """A running program, whose output can be awaited."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -113,14 +113,14 @@ class Watched:
         self.lines.extend(line.rstrip("\n") for line in iter(self._process.stdout.readline, ""))
 
     def wait_for(self, words: str, seconds: float = 45) -> None:
-        """Until a line holds these words; fails with what came instead."""
+        """Waits for a line with this text; fails with the output."""
         until = time.monotonic() + seconds
         while not any(words in line for line in list(self.lines)):
             assert time.monotonic() < until, f"{words!r} did not come: {self.lines}"
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops it."""
         self._process.terminate()
         self._process.wait(15)
         self._reader.join()
@@ -130,7 +130,7 @@ class Watched:
 
 @contextmanager
 def watched(command: Sequence[str | Path], cwd: Path = ROOT, **environment: str) -> Iterator[Watched]:
-    """The program, ended at the end of the block."""
+    """Runs a program inside the block."""
     process = subprocess.Popen(
         list(map(str, command)),
         cwd=cwd,

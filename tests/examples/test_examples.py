@@ -1,4 +1,4 @@
-"""The examples do what their readers are told, against a real server, and come back when it was away."""
+"""The examples work with a real server, and reconnect after a restart."""
 
 import json
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ def _installed() -> None:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """A demo of its own."""
+    """A new demo."""
     with demo(tmp_path / "data") as found:
         yield found
 
 
 def port_of(url: str) -> int:
-    """To serve there again."""
+    """The port of a URL."""
     return int(url.rpartition(":")[2])
 
 
-def test_curl_signs_in_sends_a_file_and_hears_it(url: str, tmp_path: Path) -> None:
-    """Two lines of JSON: the answer to the send, and what the other person hears."""
+def test_curl_signs_in_sends_a_file_and_receives_it(url: str, tmp_path: Path) -> None:
+    """Prints two lines of JSON: the response to the send, and what the recipient receives."""
     (tmp_path / "notes.txt").write_text("Meet me at the harbour.\n")
     sent, heard = map(json.loads, run(EXAMPLES / "curl/message.sh", tmp_path / "notes.txt", SOTTO=url).splitlines())
 
@@ -43,14 +43,14 @@ def test_curl_signs_in_sends_a_file_and_hears_it(url: str, tmp_path: Path) -> No
     assert [each["filename"] for each in message["attachments"]] == ["notes.txt"]
 
 
-def test_curl_says_what_is_wrong_where_no_server_is(tmp_path: Path) -> None:
-    """And does not go on."""
+def test_curl_says_what_is_wrong_without_a_server(tmp_path: Path) -> None:
+    """It stops with an error."""
     with pytest.raises(AssertionError, match=r"does \./sotto demo run"):
         run(EXAMPLES / "curl/message.sh", SOTTO="http://127.0.0.1:9")
 
 
 def test_python_sends_a_file(url: str, tmp_path: Path) -> None:
-    """As its README says, and a refusal is printed with its reason."""
+    """As in its README; an error is printed with its reason."""
     (tmp_path / "notes.txt").write_text("Meet me at the harbour.\n")
     command = (PYTHON, MESSAGE, "--url", url, "send", "alice")
 
@@ -61,8 +61,8 @@ def test_python_sends_a_file(url: str, tmp_path: Path) -> None:
     assert [each["reason"] for each in refused["recipientRejections"]] == ["NOT_FOUND"]
 
 
-def test_python_hears_each_message_once_over_a_restart_of_either_side(tmp_path: Path) -> None:
-    """The server goes away, then the program does; what was sent meanwhile comes when it is back."""
+def test_python_receives_each_message_once_across_restarts(tmp_path: Path) -> None:
+    """The server restarts, then the program; messages sent meanwhile arrive afterwards."""
     with demo(tmp_path / "data") as url:
         command = (PYTHON, MESSAGE, "--url", url, "listen", "bob")
         with watched(command, cwd=tmp_path) as program:
@@ -89,10 +89,10 @@ def test_python_hears_each_message_once_over_a_restart_of_either_side(tmp_path: 
     ],
     ids=["python", "urql"],
 )
-def test_who_listens_comes_back_when_the_server_does(
+def test_listeners_reconnect_after_a_restart(
     tmp_path: Path, command: tuple[str | Path, ...], hello: str, heard: str
 ) -> None:
-    """By itself, after its cursor: nothing is missing and nothing twice."""
+    """Automatically, after its cursor: nothing is lost or repeated."""
     with demo(tmp_path / "data") as url:
         listening = watched([url if each == "URL" else each for each in command], cwd=tmp_path)
         program = listening.__enter__()
@@ -118,8 +118,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("command", "heard"), REFUSED, ids=["python", "urql"])
-def test_who_is_refused_for_now_tries_again(tmp_path: Path, command: tuple[str | Path, ...], heard: str) -> None:
-    """One stream at once is allowed: the second waits until the first has gone, and misses nothing."""
+def test_listeners_retry_temporary_errors(tmp_path: Path, command: tuple[str | Path, ...], heard: str) -> None:
+    """With a limit of one stream, the second waits until the first has ended, and misses nothing."""
     for each in ("first", "second"):
         (tmp_path / each).mkdir()
     with demo(tmp_path / "data", SOTTO_MAX_SUBSCRIPTIONS="1") as url, ExitStack() as stack:
@@ -136,8 +136,8 @@ def test_who_is_refused_for_now_tries_again(tmp_path: Path, command: tuple[str |
     assert [line for line in second.lines if "carol" in line] == [heard.format("meanwhile")]
 
 
-def test_urql_sends_is_refused_and_hears(url: str) -> None:
-    """Over event streams alone."""
+def test_urql_sends_is_refused_and_receives(url: str) -> None:
+    """Over server-sent events."""
     assert sorted(run(NODE, URQL, url).splitlines()) == [
         "bob received from alice: See the notes [notes.txt]",
         "refused: Nobody has the user name 'nobody-at-all'.",

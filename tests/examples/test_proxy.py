@@ -1,4 +1,4 @@
-"""nginx as docs/deploy.md configures it, with TLS: sockets, event streams, large files, and its log."""
+"""nginx with the configuration of docs/deploy.md and TLS: WebSockets, event streams, large files and log."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ SIZE = 20 * 1024**2  # twenty times what nginx takes by default
 
 
 class Front(NamedTuple):
-    """The proxy as browsers know it, where it really is, and what is behind it."""
+    """The public URL of the proxy, its real address, and the server behind it."""
 
     public: str
     address: str
@@ -68,7 +68,7 @@ def _proxy(folder: Path, port: int, behind: str) -> Iterator[None]:
 
 @pytest.fixture
 async def http(front: Front) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client that trusts the certificate and asks for the name."""
+    """A client that trusts the certificate and resolves the name to the proxy."""
     context = ssl.create_default_context(cafile=str(front.certificate))
     context.check_hostname = False
     headers = {
@@ -89,7 +89,7 @@ async def http(front: Front) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def _configuration(folder: Path, port: int, url: str) -> str:
-    """The page's block, but for ports and places."""
+    """The configuration on the page, with changed ports and paths."""
     block = CONFIGURATION.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     block = block.replace("http://127.0.0.1:8000", url).replace("/etc/ssl", str(folder))
     block = block.replace("/var/log/nginx", str(folder))
@@ -100,7 +100,7 @@ def _configuration(folder: Path, port: int, url: str) -> str:
 
 
 def _certify(folder: Path) -> None:
-    """A certificate of our own for the name."""
+    """Creates a certificate for the name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -113,7 +113,7 @@ def _certify(folder: Path) -> None:
 
 
 async def test_a_page_of_the_public_name_opens_a_socket(front: Front, http: aiohttp.ClientSession) -> None:
-    """Its origin is known as the server's own, because the Host header arrives as it was sent."""
+    """It counts as same origin, because the Host header is passed unchanged."""
     headers = {"Origin": front.public}
     connecting = http.ws_connect(f"{front.address}/graphql", protocols=["graphql-transport-ws"], headers=headers)
     async with asyncio.timeout(30), connecting as opened:
@@ -129,7 +129,7 @@ async def test_a_page_of_the_public_name_opens_a_socket(front: Front, http: aioh
 
 
 async def test_an_event_stream_is_not_held_back(front: Front, http: aiohttp.ClientSession) -> None:
-    """One small event comes while the answer is still open."""
+    """A small event arrives while the response is still open."""
     headers = {"Accept": "text/event-stream"}
     asking = http.post(f"{front.address}/graphql", json={"query": HEAR}, headers=headers)
     async with asyncio.timeout(30), asking as response:
@@ -142,7 +142,7 @@ async def test_an_event_stream_is_not_held_back(front: Front, http: aiohttp.Clie
 
 
 async def test_a_large_file_goes_through_and_comes_back(front: Front, http: aiohttp.ClientSession) -> None:
-    """Beyond what nginx takes by default; the link is of the public name."""
+    """Larger than nginx's default limit; the link has the public name."""
     content = b"The tide comes in, and the tide goes out.\n" * (SIZE // 42)
     draft = {"to": {"users": [{"username": "carol"}]}, "attachments": [{"file": None}]}
     form = aiohttp.FormData()
@@ -161,7 +161,7 @@ async def test_a_large_file_goes_through_and_comes_back(front: Front, http: aioh
 
 
 async def test_the_log_keeps_neither_arguments_nor_paths_of_files(front: Front, http: aiohttp.ClientSession) -> None:
-    """Who may read the log of the proxy may not read messages by it."""
+    """Readers of the proxy log must not be able to read messages with it."""
     asked = (
         "/graphql?query={__typename}&variables={%22text%22:%22a-secret%22}",
         "/files/a-secret",
@@ -185,7 +185,7 @@ async def test_the_log_keeps_neither_arguments_nor_paths_of_files(front: Front, 
 
 
 def test_nothing_of_a_request_is_kept_where_the_server_is_away(tmp_path: Path) -> None:
-    """The usual error log has the whole line of what could not be forwarded."""
+    """The default error log would contain the whole request line."""
     require_installed()
     _certify(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:

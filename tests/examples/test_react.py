@@ -1,4 +1,4 @@
-"""The page with React and Apollo: typed, built, and used by two people in a browser over a restart of the server."""
+"""The React example: compiled, built, and used by two users in a browser across a restart of the server."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def _installed() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The example in a folder of its own, with its types generated: nothing is left behind in the repository."""
+    """A copy of the example with generated types, outside the repository."""
     folder = tmp_path / "examples" / "react-apollo"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "generated"))
     (folder / "node_modules").symlink_to(EXAMPLE / "node_modules")
@@ -31,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_it_compiles_strictly_and_notices_a_field_that_is_gone(copy: Path) -> None:
-    """The types are those of the schema."""
+    """The types come from the schema."""
     compiler: list[str | Path] = [NODE, copy / "node_modules/typescript/bin/tsc", "--noEmit"]
     run(*compiler, cwd=copy)
 
@@ -43,8 +43,8 @@ def test_it_compiles_strictly_and_notices_a_field_that_is_gone(copy: Path) -> No
     assert "'nickname' does not exist" in done.stdout
 
 
-def test_two_people_write_hear_and_come_back_after_a_restart(copy: Path, tmp_path: Path) -> None:
-    """Refusals are sentences, markup stays text, nothing comes or is typed twice, no request leaves the origin."""
+def test_two_users_send_receive_and_reconnect_after_a_restart(copy: Path, tmp_path: Path) -> None:
+    """Errors are shown, markup stays text, nothing is repeated, and no request goes to another origin."""
     vite = copy / "node_modules/vite/bin/vite.js"
     run(NODE, vite, "build", cwd=copy)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The scripts of README.md and docs/ run in Node as they stand, but for the port."""
+"""The scripts of README.md and docs/ work in Node without changes except for the port."""
 
 import time
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ def _installed() -> None:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A demo for all of them."""
+    """A demo for all scripts."""
     require_installed()
     with demo(tmp_path_factory.mktemp("scripts")) as found:
         yield found
 
 
 def heard_by(program: Watched, url: str) -> bool:
-    """Whether it said what it was to say, within half a minute in which somebody writes each second."""
+    """Whether the script prints the expected text within 30 seconds, while messages are sent every second."""
     for _ in range(30):
         if any(CALL in line or "SendPrivateMessageSuccess" in line for line in program.lines):
             return True
@@ -38,7 +38,7 @@ def heard_by(program: Watched, url: str) -> bool:
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=str)
 def test_a_script_works(url: str, block: Block, tmp_path: Path) -> None:
-    """One that listens hears what is written meanwhile; one that sends says that it did."""
+    """A listening script prints messages; a sending script prints its result."""
     (tmp_path / "node_modules").symlink_to(HERE / "node_modules")
     address = url.removeprefix("http://")
     (tmp_path / "script.mjs").write_text(block.text.replace("127.0.0.1:8000", address))
@@ -50,5 +50,5 @@ def test_a_script_works(url: str, block: Block, tmp_path: Path) -> None:
 
 
 def test_there_are_scripts() -> None:
-    """The expression above finds them."""
+    """The regular expression finds the scripts."""
     assert len(SCRIPTS) >= 3
