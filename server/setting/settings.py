@@ -45,10 +45,8 @@ class GeneralSettings(BaseModel):
     )
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
     data: Path = Field(Path("data"), description="Folder for the database and the files.")
-    database_url: DatabaseUrl = Field("", description="Database: `sqlite:///` and the path of a file.")
-    storage_url: StorageUrl = Field(
-        "", description="Where files are stored: `file:///` and an absolute path, or `s3://bucket/prefix`."
-    )
+    database_url: DatabaseUrl = Field("", description="The database; only SQLite is supported.")
+    storage_url: StorageUrl = Field("", description="Where files are stored: a local folder or an S3 bucket.")
     pubsub_url: PubSubUrl = Field(
         "", description="How server processes notify each other; only `memory://` is supported."
     )
