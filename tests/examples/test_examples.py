@@ -45,7 +45,7 @@ def test_curl_signs_in_sends_a_file_and_receives_it(url: str, tmp_path: Path) ->
 
 def test_curl_says_what_is_wrong_without_a_server(tmp_path: Path) -> None:
     """It stops with an error."""
-    with pytest.raises(AssertionError, match=r"does \./sotto demo run"):
+    with pytest.raises(AssertionError, match=r"Check that \./sotto demo is running"):
         run(EXAMPLES / "curl/message.sh", SOTTO="http://127.0.0.1:9")
 
 
