@@ -1,4 +1,4 @@
-"""The audit: what became of accounts, devices and keys, as lines of the log that name each as the API shows it."""
+"""The audit: log lines about changes of accounts, devices and keys, with their ids as in the API."""
 
 import structlog
 
@@ -10,7 +10,7 @@ log = structlog.get_logger("sotto.audit")
 def note(
     event: str, user_id: int, *, device_id: int | None = None, key_id: int | None = None, **fields: object
 ) -> None:
-    """Writes the line, with whose it is; `fields` hold no id."""
+    """Writes a log line with the user's id; `fields` must not contain row ids."""
     if device_id is not None:
         fields["device"] = encode(Kind.DEVICE, device_id)
     if key_id is not None:

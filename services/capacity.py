@@ -1,13 +1,13 @@
-"""Capacity: how much work is under way at once, where each piece of it has a cost."""
+"""Capacity: limits the total cost of the work in progress."""
 
 import asyncio
 from collections import deque
 
 
 class Capacity:
-    """Lets pieces of work begin while their costs together are within `most`, in the order in which they came.
+    """Starts pieces of work in the order of their calls, while the total cost is at most `most`.
 
-    For one event loop. A piece that costs more than `most` begins when nothing else is under way.
+    For one event loop. A piece that costs more than `most` starts when nothing else is in progress.
     """
 
     def __init__(self, most: float) -> None:
@@ -16,11 +16,11 @@ class Capacity:
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
 
     def has_room(self, cost: float) -> bool:
-        """Whether a piece of this cost would begin at once."""
+        """Whether a piece of this cost would start at once."""
         return not self._waiting and min(cost, self._most) <= self._free
 
     async def take(self, cost: float) -> float:
-        """Wait until there is room; returns what was taken, to be given back with `give`."""
+        """Waits until there is room; returns the cost taken, which the caller gives back with `give`."""
         taken = min(cost, self._most)
         if self.has_room(cost):
             self._free -= taken
@@ -31,13 +31,13 @@ class Capacity:
             await granted
         except asyncio.CancelledError:
             if not granted.cancelled():
-                self.give(taken)  # room was made in the turn in which the task was cancelled
+                self.give(taken)  # the room was granted in the same loop iteration as the cancellation
             self._grant()  # others behind it may fit
             raise
         return taken
 
     def give(self, taken: float) -> None:
-        """Make room again, for those who wait."""
+        """Gives back a cost, and starts waiting work that now has room."""
         self._free += taken
         self._grant()
 

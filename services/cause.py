@@ -1,4 +1,4 @@
-"""What the log may know of an exception: its class, its way through the code, and words that nobody sent us."""
+"""What the log contains of an exception: its class, its stack, and text that no client sent."""
 
 import os
 import sqlite3
@@ -13,10 +13,10 @@ MAX_FRAMES = 50  # the innermost; only a recursion has more
 
 
 def causes_of(error: BaseException) -> list[dict[str, object]]:
-    """The exception, then what caused it, then the cause of that: each with its class, its words and its stack.
+    """The exception and its chain of causes, each with its class, text and stack.
 
-    The stack is whole, by file, line and function, but without values. The words of an exception are left out, because
-    drivers and parsers quote what the client sent; `_words_of` names those that cannot.
+    The stack has file, line and function of each frame, without values. The text of an exception is left out because
+    drivers and parsers quote the client's input, except for the exceptions in `_words_of`, which cannot.
     """
     causes: list[dict[str, object]] = []
     waiting = [error]
@@ -38,11 +38,11 @@ def causes_of(error: BaseException) -> list[dict[str, object]]:
 
 
 def _words_of(error: BaseException) -> str | None:
-    """The text of the database's and the storage's errors, which promise it; codes, which are constants; else None."""
+    """The text of database and storage errors, which never quote input; constant codes; None for other exceptions."""
     if isinstance(error, DatabaseError | StorageError):
         return str(error)
     if isinstance(error, SottoError):
-        return error.code  # its sentence is for the client, and may name what the client sent
+        return error.code  # the sentence is for the client and may quote its input
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", None)
     if isinstance(error, OSError) and isinstance(error.errno, int):

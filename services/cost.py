@@ -1,4 +1,4 @@
-"""What people and addresses may make the server work: a rate of cost, beside the rates of single things."""
+"""Cost: limits the rate of work that one person or address can cause, in addition to the rates of single actions."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from services.limit import Limits
 from services.rate import RateLimiter, network_of
 from services.viewer import Viewer
 
-EVENTS_AT_ONCE = 50_000  # the estimates of the events of live streams that are executed at once, together
+EVENTS_AT_ONCE = 50_000  # the maximum total of the estimates of live events that are executed at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much may be asked for at once, how much is left of it now, and how much comes back in a second."""
+    """The maximum at once, what is left now, and how much is added per second."""
 
     most: int
     left: int
@@ -21,9 +21,9 @@ class Allowance:
 
 
 class CostService:
-    """Counts the cost of requests for each person, and for each address of those who have not signed in.
+    """Counts the cost of requests per person, and per address for requests without credentials.
 
-    The unit is the caller's. What an estimate took in excess is given back, so that only work counts in the end.
+    The caller defines the unit. An estimate's excess is given back, so that in the end only actual work counts.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -33,15 +33,12 @@ class CostService:
         self._events = Capacity(EVENTS_AT_ONCE)
 
     def take(self, viewer: Viewer | None, remote: str, cost: float) -> float:
-        """Counts a request that will cost this, at most the whole allowance; raises RateLimited.
-
-        Returns what was counted.
-        """
+        """Counts a request of this cost, at most the whole allowance; returns what was counted. Raises RateLimited."""
         limiter, key = self._of(viewer, remote)
         return limiter.take(key, cost)
 
     def begin(self, viewer: Viewer | None, remote: str, expected: float) -> float:
-        """Counts what is about to be done, be it more than is left; raises RateLimited where more was before.
+        """Counts work that is about to start, even if it exceeds what is left; raises RateLimited if nothing is left.
 
         Returns what was counted, at most the whole allowance.
         """
@@ -52,20 +49,20 @@ class CostService:
         return counted
 
     def spend(self, viewer: Viewer | None, remote: str, cost: float) -> None:
-        """Counts what has been done already, or gives back what is negative; refuses nothing by itself."""
+        """Counts work already done, or gives back a negative cost; never raises RateLimited."""
         limiter, key = self._of(viewer, remote)
         limiter.spend(key, cost)
 
     def allowance(self, viewer: Viewer | None, remote: str) -> Allowance | None:
-        """What is left; None where there is no limit."""
+        """What is left; None if there is no limit."""
         limiter, key = self._of(viewer, remote)
         return Allowance(limiter.most, max(0, int(limiter.left(key))), limiter.most / 60) if limiter.most else None
 
     async def wait_for_event(self, viewer: Viewer) -> bool:
-        """Waits until something is left for another event of the viewer's live streams; returns whether it had to.
+        """Waits until the viewer's allowance has room for another live event; returns whether it had to wait.
 
-        All streams of a person share an allowance of their own, as large as that of requests: no event is lost, and
-        events do not use up what requests may cost.
+        All streams of a person share a second allowance, as large as that of requests: no event is lost, and events do
+        not use up the allowance of requests.
         """
         has_waited = False
         while wait := self._streams.spend(viewer.user_id, 0):
@@ -84,22 +81,22 @@ class CostService:
         return counted
 
     def has_room(self, estimate: float) -> bool:
-        """Whether an event could be executed now, beside those that are."""
+        """Whether an event could be executed now, in addition to those in progress."""
         return self._events.has_room(estimate)
 
     async def begin_event(self, estimate: float) -> float:
-        """Wait until the events that are being executed, of all people, leave room for another; returns what it takes.
+        """Waits until the events in progress, of all people, leave room for another; returns the cost that it takes.
 
-        Otherwise the data and the half-finished answers of all costly events that wait would be in memory together.
+        Without this, the data and the partial responses of all waiting costly events would be in memory at once.
         """
         return await self._events.take(estimate)
 
     def end_event(self, taken: float) -> None:
-        """The event has been executed, or never will be."""
+        """Gives back the cost of an event that has been executed, or that will not be."""
         self._events.give(taken)
 
     def settle_event(self, viewer: Viewer, difference: float) -> None:
-        """Counts what an event has cost beyond what was reserved; a negative difference is given back."""
+        """Counts the cost of an event beyond its reservation; a negative difference is given back."""
         self._streams.spend(viewer.user_id, difference)
 
     def _of(self, viewer: Viewer | None, remote: str) -> tuple[RateLimiter, object]:

@@ -16,7 +16,7 @@ ENDED = "The session has ended: sign in again."
 
 
 class CredentialStatus(NamedTuple):
-    """What a look at a credential finds; times in ms since 1970."""
+    """The stored status of a credential; times in ms since 1970."""
 
     expires_at: int
     created_at: int = 0
@@ -32,7 +32,7 @@ def credential_status_of(tx: Transaction, viewer: Viewer) -> CredentialStatus:
 
 
 def session_status_of(row: SessionRow | None) -> CredentialStatus:
-    """The status of a session that was just read; raises as `credential_status_of` does."""
+    """The status of a session row; raises as `credential_status_of` does."""
     if row is None:
         raise Unauthenticated(ENDED)
     check_state(row.state)
@@ -40,7 +40,7 @@ def session_status_of(row: SessionRow | None) -> CredentialStatus:
 
 
 def check_state(state: int | None) -> None:
-    """Raises for whoever may not come in; None is nobody."""
+    """Raises unless the account's state is active; None means that there is no account."""
     if state is None:
         raise Unauthenticated(ENDED)
     if state == users.SUSPENDED:
@@ -56,7 +56,7 @@ def _unexpired(status: CredentialStatus) -> CredentialStatus:
 
 
 def _of_key(tx: Transaction, viewer: Viewer) -> CredentialStatus:
-    """A key that acts for somebody is good as long as both of them may come in."""
+    """A key that acts for another person is valid as long as both accounts are active."""
     row = tx.first(keys.FIND, secret_hash=viewer.session)
     if row is None:
         raise Unauthenticated("The API key is not valid.")

@@ -27,7 +27,7 @@ class Signer:
         raw = _decode(token)
         payload, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
         if len(payload) != 8 * count or not hmac.compare_digest(tag, self._tag(purpose, user_id, payload)):
-            raise CursorInvalid("The cursor is not one that this server gave to you.")
+            raise CursorInvalid("This server did not issue this cursor to you.")
         return struct.unpack(f">{count}q", payload)
 
     def _tag(self, purpose: str, user_id: int, payload: bytes) -> bytes:
@@ -37,7 +37,7 @@ class Signer:
 
 
 def _decode(token: str) -> bytes:
-    """Accepts exactly what `Signer.sign` can produce: no other spelling of the same bytes."""
+    """Accepts only what `Signer.sign` produces: no other encoding of the same bytes."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

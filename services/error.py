@@ -1,4 +1,4 @@
-"""The vocabulary of refusals: expected ones are data for the client, the others end the request.
+"""The errors of services: an expected refusal is data for the client, any other error ends the request.
 
 SottoError
 ├── Refusal                  a typed member of a mutation's result union
@@ -27,7 +27,7 @@ SottoError
     └── ServerUnavailable    UNAVAILABLE; retry_after_seconds
         └── OutcomeUnclear   UNAVAILABLE: the only one after which something may have been stored
 
-Each has a sentence for a person (`detail`): what is wrong, what would be right. A cause is chained, for the log alone.
+Each has a sentence for a person (`detail`): what is wrong, what would be right. A chained cause is only for the log.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class SottoError(Exception):
     """Everything that a service refuses; `code` is stable, `detail` is for a person.
 
     `http_status`, and `close_code` of a WebSocket, are for an error that ends a whole request or connection. The same
-    call passes after `retry_after_seconds`, where that is not None.
+    call may succeed after `retry_after_seconds`, unless that is None.
     """
 
     code = "INTERNAL"
@@ -58,7 +58,7 @@ class Refusal(SottoError):
 
 
 class InvalidInput(Refusal):
-    """The input breaks a rule that needs no reading to check."""
+    """The input breaks a rule."""
 
     code = "INVALID_INPUT"
 
@@ -68,7 +68,7 @@ class InvalidInput(Refusal):
 
 
 class RecipientsRejected(Refusal):
-    """At least one recipient cannot be written to; nobody was."""
+    """At least one recipient cannot receive the message; nothing was sent to anybody."""
 
     code = "RECIPIENTS_REJECTED"
 
@@ -78,7 +78,7 @@ class RecipientsRejected(Refusal):
 
 
 class AttachmentsRejected(Refusal):
-    """At least one file cannot be attached; none was kept."""
+    """At least one file cannot be attached; none was stored."""
 
     code = "ATTACHMENTS_REJECTED"
 
@@ -88,13 +88,13 @@ class AttachmentsRejected(Refusal):
 
 
 class NotFound(Refusal):
-    """There is no such thing, or it is not the viewer's to see: the same answer for both."""
+    """It does not exist, or the viewer may not see it: the error is the same in both cases."""
 
     code = "NOT_FOUND"
 
 
 class PermissionDenied(Refusal):
-    """The viewer can see it and may not do this to it."""
+    """The viewer can see it, but this action is not allowed."""
 
     code = "PERMISSION_DENIED"
     http_status = 403
@@ -102,7 +102,7 @@ class PermissionDenied(Refusal):
 
 
 class RateLimited(Refusal):
-    """Too often; the same call passes after `retry_after_seconds`."""
+    """Too many calls; the same call succeeds after `retry_after_seconds`."""
 
     code = "RATE_LIMITED"
     http_status = 429
@@ -125,7 +125,7 @@ class IdempotencyConflict(Refusal):
 
 
 class TooLate(Refusal):
-    """The time in which this could be done to a message is over."""
+    """The time window for this action on the message has ended."""
 
     code = "TOO_LATE"
 
@@ -153,14 +153,14 @@ class InvalidCredentials(Refusal):
 
 
 class RequestError(SottoError):
-    """Ends the operation with a top-level error; `reason` is why the session has ended, where one has."""
+    """Ends the operation with a top-level error; `reason` is why the session has ended, if it has."""
 
     code = "BAD_REQUEST"
     reason = RevocationReason.TOKEN_REVOKED
 
 
 class Unauthenticated(RequestError):
-    """No token, or one that is not good (any more)."""
+    """There is no token, or it is not valid."""
 
     code = "UNAUTHENTICATED"
     http_status = 401
@@ -172,7 +172,7 @@ class Unauthenticated(RequestError):
 
 
 class AccountSuspended(RequestError):
-    """The token is good and its account is suspended."""
+    """The token is valid, but its account is suspended."""
 
     code = "ACCOUNT_SUSPENDED"
     http_status = 403
@@ -181,7 +181,7 @@ class AccountSuspended(RequestError):
 
 
 class AccountDeactivated(RequestError):
-    """The token is good and its account was deactivated."""
+    """The token is valid, but its account was deactivated."""
 
     code = "ACCOUNT_DEACTIVATED"
     http_status = 403
@@ -190,7 +190,7 @@ class AccountDeactivated(RequestError):
 
 
 class DeviceUntrusted(RequestError):
-    """The session is good and its device waits to be trusted: it sees its viewer and can sign out, no more."""
+    """The session is valid, but its device is not trusted yet: it can only see its viewer and sign out."""
 
     code = "DEVICE_UNTRUSTED"
     http_status = 403
@@ -198,7 +198,7 @@ class DeviceUntrusted(RequestError):
 
 
 class Forbidden(RequestError):
-    """The credential is good, and not for coming in like this; see PermissionDenied for what ends one operation."""
+    """The credential is valid, but may not be used in this way; PermissionDenied ends only one operation."""
 
     code = "PERMISSION_DENIED"
     http_status = 403
@@ -206,7 +206,7 @@ class Forbidden(RequestError):
 
 
 class ActAsNotFound(RequestError):
-    """`X-Act-As` is well formed, and nobody is named so (OSSN: an unknown user is refused with its own reason)."""
+    """`X-Act-As` is well-formed, but names nobody (OSSN: an unknown user is refused with its own reason)."""
 
     code = "ACT_AS_NOT_FOUND"
 
@@ -222,13 +222,13 @@ class CursorInvalid(RequestError):
 
 
 class CursorExpired(RequestError):
-    """The server no longer holds the events after this cursor: load again, then go on from a fresh one."""
+    """The server no longer has the events after this cursor: load the data again, then use a new cursor."""
 
     code = "CURSOR_EXPIRED"
 
 
 class StorageFull(RequestError):
-    """The disk is full: nothing was stored; reading goes on."""
+    """The disk is full: nothing was stored; reading still works."""
 
     code = "STORAGE_FULL"
     http_status = 507
@@ -249,7 +249,7 @@ class ServerUnavailable(RequestError):
 
 
 class OutcomeUnclear(ServerUnavailable):
-    """The disk failed during the COMMIT: a second call with the same `clientMessageId` tells whether it was stored.
+    """The disk failed during the COMMIT: a second call with the same `clientMessageId` stores it if needed.
 
-    Bytes that the call was to store are left alone: rows that point at them may come back after a crash.
+    The bytes of the call are not deleted: rows that refer to them may be recovered after a crash.
     """

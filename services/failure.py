@@ -1,4 +1,4 @@
-"""Failures of the database in the log, with their causes, however many calls they cost."""
+"""Failures in the log, with their causes, at a limited rate."""
 
 import time
 import traceback
@@ -19,14 +19,14 @@ MOST_CAUSES = 100  # remembered at once
 
 
 class SweepLog:
-    """Logs why a part of a round failed, once a minute for each cause: some rounds come twice a second."""
+    """Logs why a part of a sweep failed, once a minute per cause: some run twice a second."""
 
     def __init__(self) -> None:
         self._logged_at: dict[str, float] = {}
         self._unlogged: dict[str, int] = {}
 
     def log(self, error: Exception) -> None:
-        """A refusal in the operator's words, which its cause has, not in those for a client; a bug with its stack."""
+        """Logs a refusal with the text of its cause, which is for the operator, and a bug with its stack."""
         words = _operators_words_of(error)
         cause, now = words or _place_of(error), time.monotonic()
         if now - self._logged_at.get(cause, -SWEEP_PAUSE_SECONDS) < SWEEP_PAUSE_SECONDS:
@@ -50,20 +50,20 @@ def _operators_words_of(error: Exception) -> str:
 
 
 def _place_of(error: Exception) -> str:
-    """Where a bug is: its words may be a user's."""
+    """The place of a bug in the code; its message is left out because it may quote a user's input."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__qualname__} {frame.filename}:{frame.lineno}"
 
 
 class FailureLog:
-    """Logs each kind of failure once a second: a disk that fails can cost hundreds of calls in that time."""
+    """Logs each kind of failure once a second: a failing disk can affect hundreds of calls in that time."""
 
     def __init__(self) -> None:
         self._logged_at: dict[str, float] = {}
         self._unlogged: dict[str, int] = {}
 
     def log(self, error: DatabaseError) -> None:
-        """The words name SQLite's code (`SQLITE_IOERR_FSYNC`); `more` calls have failed alike since the last line."""
+        """The text names SQLite's code (`SQLITE_IOERR_FSYNC`); `more` counts equal failures since the last line."""
         words, now = str(error), time.monotonic()
         if now - self._logged_at.get(words, -PAUSE_SECONDS) < PAUSE_SECONDS:
             self._unlogged[words] = self._unlogged.get(words, 0) + 1

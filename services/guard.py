@@ -1,4 +1,4 @@
-"""The database as services know it: its failures are in their vocabulary, and what a write appended is published."""
+"""The database as services use it: raises their errors, and publishes the events that a write appended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ _log = structlog.get_logger("sotto.database")
 
 
 class GuardedDatabase(Database):
-    """Raises ServerUnavailable and StorageFull for what the data layer could not do; nothing was stored then.
+    """Raises ServerUnavailable and StorageFull if the data layer fails; nothing was stored then.
 
-    OutcomeUnclear alone, a ServerUnavailable, says that something may have been.
+    Only OutcomeUnclear, a ServerUnavailable, means that something may have been stored.
 
-    Every write publishes the events of its transaction after the commit, before it returns; one that raises, whatever
-    the reason, publishes nothing: what is stored after all is found at the next look at the log.
+    Every write publishes the events of its transaction after the commit, before it returns. A write that raises
+    publishes nothing; if its transaction was stored after all, the next read of the log finds the events.
 
-    `read_for`, `write_for` and `send_for` are the doors for whatever is done in somebody's name: no road leads around
-    them, which tests/contract/test_access.py keeps.
+    Every operation for a viewer must use `read_for`, `write_for` or `send_for`; tests/contract/test_access.py checks
+    this.
     """
 
     def __init__(self, path: Path, pubsub: PubSub, **options: Any) -> None:
@@ -49,10 +49,10 @@ class GuardedDatabase(Database):
         self._failures = FailureLog()
 
     async def open(self) -> None:
-        """See `Database.open`; the log tells how the last run ended, and of files that other accounts could open."""
+        """See `Database.open`; also logs a crash of the last run, and files that other system accounts could open."""
         await super().open()
         if self.was_cut_off:
-            _log.warning("database recovered", words="The last run was cut off: quick_check finds the database whole.")
+            _log.warning("database recovered", words="The last run was interrupted; quick_check found no damage.")
         for path, mode, is_mended in self.exposures:
             if is_mended:
                 _log.warning("database closed to others", file=path.name, mode=f"{mode:04o}")
@@ -63,11 +63,11 @@ class GuardedDatabase(Database):
         """See `Database.close`."""
         is_closed = await super().close(seconds)
         if not is_closed:
-            _log.warning("database not closed in time", words="The next start takes what is in its log.")
+            _log.warning("database not closed in time", words="The next start recovers the database from its log.")
         return is_closed
 
     async def check(self) -> None:
-        """See `Database.check`; raises DatabaseError, whose words are the operator's, and logs it."""
+        """See `Database.check`; logs and raises DatabaseError, whose text is for the operator."""
         try:
             await super().check()
         except DatabaseError as error:
@@ -77,17 +77,17 @@ class GuardedDatabase(Database):
     async def read_for(
         self, viewer: Viewer, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `read`; raises DeviceUntrusted or PermissionDenied where the viewer's credential may not read."""
+        """As `read`; raises DeviceUntrusted or PermissionDenied if the viewer's credential may not read."""
         viewer.check(Right.READ)
         return await self.read(fn, *args, **kwargs)
 
     async def write_for(
         self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `write`; the credential is looked at again in the same transaction.
+        """As `write`; checks the credential again in the same transaction.
 
-        So nothing is stored for a session after its end was acknowledged. Raises DeviceUntrusted, PermissionDenied,
-        Unauthenticated, AccountSuspended, AccountDeactivated.
+        Therefore nothing is stored for a session after its end was acknowledged. Raises DeviceUntrusted,
+        PermissionDenied, Unauthenticated, AccountSuspended, AccountDeactivated.
         """
         viewer.check(Right.WRITE)
         return await self._write_as(viewer, fn, *args, **kwargs)
@@ -95,7 +95,7 @@ class GuardedDatabase(Database):
     async def send_for(
         self, viewer: Viewer, fn: Callable[Concatenate[WriteTransaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `write_for`, for who may send and perhaps not read: what comes of it shows only what the viewer wrote."""
+        """As `write_for`, for a viewer who may send but perhaps not read: the result must show only what they wrote."""
         viewer.check(Right.SEND)
         return await self._write_as(viewer, fn, *args, **kwargs)
 
@@ -119,7 +119,7 @@ class GuardedDatabase(Database):
             result, events = await super().write(run)
         except DatabaseError as error:
             if (refusal := self._refusal_of(error, _UNSTORED)) is error:
-                raise  # from its own cause: an error that were its own would send whoever follows the chain in circles
+                raise  # keeps its own cause: raising it from itself would make the chain a cycle
             raise refusal from error
         events.publish(self.pubsub)
         return result
@@ -134,7 +134,7 @@ class GuardedDatabase(Database):
             raise refusal from error
 
     def _refusal_of(self, error: DatabaseError, sentences: "_Sentences") -> Exception:
-        """What the client is told; the log has the cause. Any other error is a bug, and stays as it is."""
+        """The error for the client; the cause is logged. Any other error is a bug and is returned unchanged."""
         if isinstance(error, DatabaseFull | DatabaseFailed | DatabaseLocked | NotCommitted | OutcomeUnknown):
             self._failures.log(error)
         if isinstance(error, DatabaseFull):
@@ -150,7 +150,7 @@ class GuardedDatabase(Database):
 
 @dataclass(frozen=True, slots=True)
 class _Sentences:
-    """For a person: what could not be done, and what to do."""
+    """Sentences for a person: what failed, and what to do."""
 
     busy: str
     failed: str

@@ -1,4 +1,4 @@
-"""Global ids: opaque to clients; a letter for the type and 8 bytes for the row, of which none is a count."""
+"""Global ids, opaque to clients: a letter for the type and 8 bytes for the row; none of them reveals a count."""
 
 import base64
 import binascii
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """The types that `node` finds; a report is named, and shown to nobody but the operator."""
+    """The types that `node` finds; a report has an id too, but only the operator can see it."""
 
     USER = b"u"
     CONVERSATION = b"c"
@@ -25,7 +25,7 @@ def encode(kind: Kind, number: int, position: int | None = None) -> str:
 
 
 def decode(id_: str) -> tuple[Kind, int, int] | None:
-    """Type, number and position (0 where the type has none); None for whatever `encode` would not have written."""
+    """Type, number and position (0 if the type has none); None for anything that `encode` does not produce."""
     if len(id_) not in (12, 14):
         return None
     try:
@@ -41,6 +41,6 @@ def decode(id_: str) -> tuple[Kind, int, int] | None:
 
 
 def number_of(kind: Kind, id_: str) -> int:
-    """The row that an id of this type names; -1, which names none, for any other string."""
+    """The row number of an id of this type; -1, which no row has, for any other string."""
     found = decode(id_)
     return found[1] if found is not None and found[0] is kind else -1

@@ -1,4 +1,4 @@
-"""Pages of connections: how many, in which direction, and whether there is more."""
+"""Pages of connections: size, direction, and whether there are more items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Items in the order of the connection, whichever end they were taken from."""
+    """Items in the order of the connection, for both directions of paging."""
 
     items: list[T]
     has_next: bool = False
@@ -50,5 +50,5 @@ def forward(rows: Sequence[T], size: int, *, has_previous: bool) -> Page[T]:
 
 
 def backward(rows: Sequence[T], size: int, *, has_next: bool) -> Page[T]:
-    """A page from `size + 1` rows read against the order of the connection."""
+    """A page from `size + 1` rows read in the reverse order of the connection."""
     return Page(list(rows[:size])[::-1], has_next=has_next, has_previous=len(rows) > size)

@@ -1,4 +1,4 @@
-"""Rates: a token bucket for each key, on monotonic time; and how many things somebody has open at once."""
+"""Rates: a token bucket per key, on monotonic time; and a limit on what one key has open at once."""
 
 import ipaddress
 import time
@@ -10,9 +10,9 @@ from services.error import RateLimited
 
 
 class RateLimiter:
-    """Lets `per_minute` calls a minute pass for each key, in bursts of as many; 0 lets all pass.
+    """Allows `per_minute` calls a minute per key, in bursts of the same size; 0 means no limit.
 
-    Keeps at most 50,000 keys: the one that called longest ago is forgotten first, which only ever helps its owner.
+    Remembers at most 50,000 keys; forgetting the least recent one only resets that key's limit.
     """
 
     def __init__(self, per_minute: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,13 +24,13 @@ class RateLimiter:
 
     @property
     def most(self) -> int:
-        """How much passes at once; 0 for no limit."""
+        """The size of the bucket; 0 for no limit."""
         return int(self._capacity)
 
     def take(self, key: object, amount: float = 1.0) -> float:
-        """Counts one call, or one that is worth so many; raises RateLimited, and counts nothing, when that is too much.
+        """Counts one call, or `amount` calls; if that is too much, counts nothing and raises RateLimited.
 
-        What is worth more than the bucket holds passes when the bucket is full. Returns what was counted.
+        An amount over the size of the bucket is allowed when the bucket is full. Returns what was counted.
         """
         if not self._capacity:
             return 0.0
@@ -43,9 +43,9 @@ class RateLimiter:
         raise RateLimited(f"Too many {self._what}; try again in {wait:.1f} seconds.", round(wait, 3))
 
     def spend(self, key: object, amount: float) -> float:
-        """Counts what happened already, be it more than is left; a negative amount is given back.
+        """Counts what has already happened, even if it exceeds what is left; a negative amount is given back.
 
-        Returns in how many seconds there will be something left.
+        Returns the number of seconds until something is left.
         """
         if not self._capacity:
             return 0.0
@@ -54,11 +54,11 @@ class RateLimiter:
         return max(0.0, -tokens / self._per_second)
 
     def left(self, key: object) -> float:
-        """How much passes now."""
+        """What is left now."""
         return self._fill(key) if self._capacity else 0.0
 
     def _fill(self, key: object) -> float:
-        """Fills the bucket up to this moment."""
+        """Refills the bucket for the time that has passed."""
         now = self._clock()
         tokens, filled_at = self._buckets.pop(key, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - filled_at) * self._per_second)
@@ -69,10 +69,10 @@ class RateLimiter:
 
 
 class SignInRates:
-    """Sign-ins by address and by name.
+    """Sign-ins by IP address and by name.
 
-    Somebody who tries a stranger's passwords empties the bucket of the name; a place from which that name has signed
-    in before has one of its own, so its owner is not kept out.
+    Somebody who guesses passwords empties the bucket of the name. An address from which that name has signed in before
+    has a separate bucket, so that the owner can still sign in.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -86,7 +86,7 @@ class SignInRates:
         self._limiter.take(("name", name, network if network in self._places.get(name, ()) else None))
 
     def know(self, name: str, remote: str) -> None:
-        """The attempt was good."""
+        """Remembers the address of a successful sign-in."""
         network = network_of(remote)
         places = self._places.setdefault(name, deque(maxlen=8))
         self._places.move_to_end(name)
@@ -97,7 +97,7 @@ class SignInRates:
 
 
 class ConcurrencyLimit:
-    """Lets each key have at most so many open at once; 0 lets all in."""
+    """Limits how many each key has open at once; 0 means no limit."""
 
     def __init__(self, most: int, what: str) -> None:
         self._most = most
@@ -106,7 +106,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def held(self, key: object) -> Iterator[None]:
-        """One is open inside the block; raises RateLimited where there are as many already."""
+        """Counts one as open inside the block; raises RateLimited if the limit is reached."""
         if self._most and self._open[key] >= self._most:
             raise RateLimited(f"At most {self._most} {self._what} at once: close one first.", 1.0)
         self._open[key] += 1
@@ -119,7 +119,7 @@ class ConcurrencyLimit:
 
 
 def network_of(remote: str) -> str:
-    """Whom an address stands for: itself, or with IPv6 its /64, for one customer has 2 ** 64 of them."""
+    """The key of an IP address: itself, or its /64 with IPv6, because one customer has 2 ** 64 addresses."""
     try:
         address = ipaddress.ip_address(remote)
     except ValueError:

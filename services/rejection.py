@@ -1,4 +1,4 @@
-"""Rejections: what is wrong with one part of an input, one recipient, one file; a refusal holds all of them."""
+"""Rejections: what is wrong with one part of an input, one recipient or one file; a refusal contains all of them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -20,7 +20,7 @@ class IssueReason(Enum):
 
 
 class RecipientRejectionReason(Enum):
-    """Why a recipient cannot be written to; a block by the other side is NOT_ACCEPTING_MESSAGES."""
+    """Why a recipient cannot receive a message; a block by the recipient is NOT_ACCEPTING_MESSAGES."""
 
     NOT_FOUND = "not_found"
     SELF = "self"
@@ -48,7 +48,7 @@ class AttachmentRejectionReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing wrong with the input: `path` names the field below `input`, `limit` the bound that it broke."""
+    """One issue of the input: `path` names the field below `input`, `limit` the limit that it exceeds."""
 
     path: tuple[str, ...]
     reason: IssueReason
@@ -58,7 +58,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class RecipientRejection:
-    """One recipient refused: `index` counts from 0 in the list as given; `user_id` is None where none was found."""
+    """One recipient refused: `index` counts from 0 in the list as given; `user_id` is None if none was found."""
 
     index: int
     reason: RecipientRejectionReason
@@ -68,7 +68,7 @@ class RecipientRejection:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRejection:
-    """One file refused: `index` counts from 0 in the list as given; a retryable one may pass unchanged later."""
+    """One file refused: `index` counts from 0 in the list as given; a retryable one may succeed unchanged later."""
 
     index: int
     reason: AttachmentRejectionReason

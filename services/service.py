@@ -48,7 +48,7 @@ from storage.base import Storage, StorageFull
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the GraphQL face and the process may ask for."""
+    """The services that `gql` and `server` use."""
 
     database: GuardedDatabase
     storage: Storage
@@ -91,11 +91,11 @@ class Services:
         *,
         checks_storage: bool = True,
     ) -> "Services":
-        """Opens the database and the storage; raises what they raise, with nothing left open.
+        """Opens the database and the storage; raises their errors and then leaves nothing open.
 
-        A storage without room for more files is opened all the same: texts, reading and deleting go on.
-        `checks_storage` refuses one that belongs to another database (StorageMismatch). `fetch` gets the content of a
-        URL, for the keys of those issuers that publish them.
+        A full storage is opened too: sending text, reading and deleting still work. `checks_storage` refuses a storage
+        that belongs to another database (StorageMismatch). `fetch` gets the content of a URL, for issuers that publish
+        their keys.
         """
         await database.open()
         try:
@@ -118,7 +118,7 @@ class Services:
         signer: Signer,
         issuers: Issuers,
     ) -> "Services":
-        """Puts them together; the database and the storage are open."""
+        """Creates the services; the database and the storage must be open."""
         pubsub = database.pubsub
         user = UserService(database, signer, limits)
         host_users = HostUsers(database, issuers, limits)
@@ -172,7 +172,7 @@ class Services:
         return services
 
     async def close(self, seconds: float | None = None) -> None:
-        """Stops the sweeper, finishes what was written, lets go of the database, within `seconds` where it can."""
+        """Stops the sweeper, finishes pending writes and closes the database, if possible within `seconds`."""
         await self.sweeper.stop()
         self.account.close()
         await self.database.close(seconds)

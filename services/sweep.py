@@ -47,7 +47,7 @@ class Sweeper:
         self._others += sweeps
 
     def start(self) -> None:
-        """Begins; to be called on the event loop."""
+        """Starts the tasks; must be called on the event loop."""
         self._tasks = [
             asyncio.create_task(self._every(INDEX_SECONDS, self.index)),
             asyncio.create_task(self._every(INDEX_SECONDS, self.shrink)),
@@ -55,7 +55,7 @@ class Sweeper:
         ]
 
     async def stop(self) -> None:
-        """Ends the tasks; what is left is done after the next start."""
+        """Stops the tasks; the remaining work is done after the next start."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -69,7 +69,7 @@ class Sweeper:
             await asyncio.sleep(0)
 
     async def shrink(self) -> None:
-        """Makes the thumbnails that messages wait for."""
+        """Makes the pending thumbnails."""
         await self._thumbnailer.work()
 
     async def sweep(self) -> None:

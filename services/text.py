@@ -1,4 +1,4 @@
-"""Text: what may be written, and what counts as nothing."""
+"""Text: which characters are allowed, and which text counts as blank."""
 
 import re
 import unicodedata
@@ -21,15 +21,15 @@ _UNSEEN = frozenset(
 
 
 def is_blank(text: str) -> bool:
-    """True when nothing of it is visible: only spaces, controls, format characters and fillers."""
+    """Whether it has no visible character: only spaces, controls, format characters and fillers."""
     return all(unicodedata.category(char)[0] in "ZC" or ord(char) in _UNSEEN for char in text)
 
 
 def find_marks(text: str) -> int | None:
-    """Where a run of more than MAX_MARKS combining marks begins; None for no such run.
+    """The index at which a run of more than MAX_MARKS combining marks starts; None if there is none.
 
-    ZWJ and ZWNJ count, for they do not end a stack of marks. Looks at every 33rd character alone: such a run cannot
-    pass between two of them, so a long text costs microseconds.
+    ZWJ and ZWNJ count as marks because they do not end a stack of them. Only every 33rd character is tested first: such
+    a run must contain one of them, so a long text takes microseconds.
     """
     if text.isascii():
         return None
@@ -51,7 +51,7 @@ def _is_mark(char: str) -> bool:
 
 
 def text_issues(text: str, limits: Limits) -> list[Issue]:
-    """Everything wrong with a message's text; bidi and joiners are kept, byte for byte."""
+    """All issues of a message's text; bidi controls and joiners are allowed and never changed."""
     path = ("text",)
     issues = []
     if len(text) > limits.max_text_length:
@@ -70,7 +70,7 @@ def text_issues(text: str, limits: Limits) -> list[Issue]:
 
 
 def name_issue(path: tuple[str, ...], name: str, max_length: int) -> Issue | None:
-    """What is wrong with a name that others see: as for text, and bidi controls and newlines are refused too."""
+    """The issue of a name that others see, or None: as for text; bidi controls and newlines are refused too."""
     if is_blank(name):
         return Issue(path, IssueReason.EMPTY, f"`{path[-1]}` has nothing visible in it.")
     if len(name) > max_length:
@@ -96,10 +96,10 @@ def _without_excess_marks(name: str) -> str:
 
 
 def clean_filename(filename: str | None, max_length: int) -> str:
-    """A name to show and to save under: no path, no control or bidi characters, its ending kept when it is cut.
+    """A file name for display and download: without path, control and bidi characters; shortened before its extension.
 
-    Combining marks beyond MAX_MARKS in a row are left out. Never used as a path. RFC 7578 section 4.2 asks receivers to
-    ignore path information.
+    Combining marks beyond MAX_MARKS in a row are removed. It is never used as a path: RFC 7578 section 4.2 asks
+    receivers to ignore path information.
     """
     name = re.split(r"[/\\]", filename or "")[-1]
     name = _BIDI.sub("", _REFUSED.sub("", name))

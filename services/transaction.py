@@ -23,13 +23,13 @@ class Events:
     def append(
         self, recipients: Iterable[int], kind: EventKind, subject_id: int, *, actor_id: int = 0, detail: int = 0
     ) -> None:
-        """Append one event to the log of each; in order of ids, so that PostgreSQL's row locks cannot cross."""
+        """Appends one event to each recipient's log, in order of ids, so that PostgreSQL's locks cannot deadlock."""
         for user_id in sorted(set(recipients)):
             n = events.put(self._tx, user_id, kind, subject_id, self._at, actor_id=actor_id, detail=detail)
             self.hints.append(Hint(user_id, n))
 
     def publish(self, pubsub: PubSub) -> None:
-        """Wake the listeners; to be called after the commit."""
+        """Publishes a hint to each recipient; must be called after the commit."""
         if self.hints:
             pubsub.publish(self.hints)
         if self.ephemeral:

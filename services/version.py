@@ -1,3 +1,3 @@
-"""The version of this program, as `serverInfo` tells it and pyproject.toml states it."""
+"""The version of this program, the same as in `serverInfo` and pyproject.toml."""
 
 VERSION = "0.1.0"

@@ -1,1 +1,1 @@
-"""What clients hear as it happens: the event stream, presence and typing."""
+"""What clients receive live: the event stream, presence and typing."""

@@ -1,4 +1,4 @@
-"""Presence and typing: what passes. Never stored, derived from live streams, shown to those it concerns alone."""
+"""Presence and typing: never stored; presence is derived from live streams. Only contacts and members see them."""
 
 import asyncio
 from collections import OrderedDict
@@ -23,19 +23,19 @@ from services.person.user import Person, UserService
 from services.rate import RateLimiter
 from services.viewer import Right, Viewer
 
-MOST_REMEMBERED = 50_000  # people whose `lastActiveAt` is known; of others it is null
+MOST_REMEMBERED = 50_000  # people whose `lastActiveAt` is remembered; it is null for others
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether a person has a live stream, and when their last one ended, in ms since 1970; None where not known."""
+    """Whether a person has a live stream, and when their last one ended, in ms since 1970; None if not known."""
 
     is_online: bool
     last_active_at: int | None
 
 
 class PresenceService:
-    """Counts the live streams of each person, over all of their devices, and remembers who types where."""
+    """Counts the live streams of each person, over all their devices, and remembers who types in which conversation."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class PresenceService:
 
     @asynccontextmanager
     async def streaming(self, user_id: int) -> AsyncIterator[None]:
-        """One live stream of a person; with their first one they come online, with their last one they go."""
+        """Counts a live stream inside the block; a person is online while they have at least one."""
         streams = self._streams[user_id] = self._streams.get(user_id, 0) + 1
         try:
             if streams == 1:
@@ -73,20 +73,23 @@ class PresenceService:
                 await asyncio.shield(self._publish(user_id))
 
     async def _publish(self, user_id: int) -> None:
-        """Wakes those who may know, and nobody else: even an empty waking would show when somebody comes and goes.
+        """Publishes a presence event only to those who may see it: even an empty one would reveal a change.
 
-        A busy server does so later, or not at all.
+        If the server is busy, it publishes later or not at all.
         """
         with suppress(ServerUnavailable):
             self._pubsub.publish_ephemeral(await self._database.read(_presence_events, user_id))
 
     async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Presence]:
-        """Of those of the people whose presence the viewer may see: they share it, neither has blocked the other, and
-        they have a conversation that is no unanswered request."""
+        """The presence of those people whose presence the viewer may see, by user id.
+
+        They must share it, neither may have blocked the other, and the two must have a conversation that is not an
+        unanswered request.
+        """
         return await self._database.read_for(viewer, self.load, viewer.user_id, list(user_ids))
 
     def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Presence]:
-        """Runs inside a transaction; see `find_many`."""
+        """As `find_many`; runs inside a transaction."""
         found = set(tx.values(contacts.AMONG, viewer=viewer_id, ids=id_list(user_ids)))
         people = self._users.load(tx, viewer_id, found)
         return {id_: self._presence_of(id_) for id_, person in people.items() if _shows(person)}
@@ -94,10 +97,10 @@ class PresenceService:
     async def type(
         self, viewer: Viewer, conversation_id: int, *, is_typing: bool
     ) -> tuple[ConversationView, int | None]:
-        """Shows the others that the viewer types, for a few seconds; returns the conversation, and until when.
+        """Shows the other members that the viewer types, for `typing_seconds`; returns the conversation and the end.
 
-        Passes to nobody who has blocked the viewer or was blocked, not into an unanswered request, and not where the
-        viewer keeps it private; none of which the answer tells. Raises NotFound and RateLimited.
+        Shows nothing to a person if either has blocked the other, in an unanswered request, or if the viewer keeps
+        typing private; the result is the same in all cases. Raises NotFound and RateLimited.
         """
         viewer.check(Right.WRITE)
         self._rate.take(viewer.user_id)
@@ -113,23 +116,23 @@ class PresenceService:
         return view, until or None
 
     def typing_in(self, view: ConversationView) -> list[Person]:
-        """Who types in a conversation now and may be shown to the viewer; see `type`."""
+        """The people who are typing in a conversation and whom the viewer may see typing; see `type`."""
         self._forget_typing()
         return [each.person for each in _typists_of(view) if (view.row.id, each.person.row.id) in self._typing]
 
     @staticmethod
     def shows_typing(view: ConversationView, user_id: int) -> bool:
-        """Whether the viewer may be shown that this person types in the conversation."""
+        """Whether the viewer may see that this person types in the conversation."""
         return any(each.person.row.id == user_id for each in _typists_of(view))
 
     def _forget_typing(self) -> None:
-        """What is over; whoever began first ends first, so that the oldest are in front."""
+        """Removes expired entries; entries are in the order of their ends, so the oldest come first."""
         now = now_ms()
         while self._typing and next(iter(self._typing.values())) <= now:
             del self._typing[next(iter(self._typing))]
 
     def _note_end(self, user_id: int) -> None:
-        """Remember when somebody's last stream ended, and forget whoever has been gone for longest."""
+        """Remembers when a person's last stream ended; over the limit, forgets the person who left the longest ago."""
         self._last_active[user_id] = now_ms()
         self._last_active.move_to_end(user_id)
         if len(self._last_active) > MOST_REMEMBERED:
@@ -148,13 +151,13 @@ class PresenceService:
 
 
 def _presence_events(tx: Transaction, user_id: int) -> list[EphemeralEvent]:
-    """Of an account that was suspended meanwhile nothing is shown any more, but that it ended."""
+    """Presence events for the person's watchers; for a suspended account only an event that ends its presence."""
     kind = EphemeralKind.PRESENCE if is_active(tx, user_id) else EphemeralKind.PRESENCE_WITHDRAWN
     return [EphemeralEvent(watcher, kind, user_id) for watcher in watchers_of(tx, user_id)]
 
 
 def _typists_of(view: ConversationView) -> list[ParticipantView]:
-    """The others between whom and the viewer typing passes, in both directions alike."""
+    """The other members with whom the viewer shares typing; the condition is the same in both directions."""
     if view.row.request_state not in OPEN_STATES:
         return []
     return [each for each in view.others if each.row.request_state in OPEN_STATES and not each.person.is_blocked]

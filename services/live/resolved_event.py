@@ -1,4 +1,4 @@
-"""Resolved events: entries of a viewer's log with what they are about, as the viewer may see it now."""
+"""Resolved events: entries of a viewer's log with their subjects, as the viewer may see them now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from services.person.user import Person, UserService
 _MESSAGES = {EventKind.MESSAGE_CREATED, EventKind.MESSAGE_UPDATED, EventKind.RECEIPT_UPDATED}
 _CONVERSATIONS = {EventKind.CONVERSATION_CREATED, EventKind.CONVERSATION_UPDATED}
 _PEOPLE = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}
-# Their subject is gone: nothing is left to load, and the entry was in the viewer's own log.
+# Their subject no longer exists, so there is nothing to load or to check.
 _BARE = {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedEvent:
-    """One event with what it is about; `subject_id` and `detail` as in models/event.py."""
+    """One event with its subject; `subject_id` and `detail` as in models/event.py."""
 
     n: int
     kind: EventKind
@@ -38,12 +38,12 @@ class ResolvedEvent:
 
     @property
     def position(self) -> Position:
-        """Its place in the viewer's log."""
+        """Its position in the viewer's log."""
         return Position(self.n, self.at)
 
     @property
     def conversation_id(self) -> int | None:
-        """The conversation that it is about; None for what concerns the viewer as a whole."""
+        """The event's conversation; None if it belongs to no conversation."""
         if self.kind in _PEOPLE or self.kind in {EventKind.SETTINGS_CHANGED, EventKind.DEVICE_ADDED}:
             return None
         is_of_conversation = self.kind in _CONVERSATIONS or self.kind is EventKind.CONVERSATION_REMOVED
@@ -52,7 +52,7 @@ class ResolvedEvent:
 
 @dataclass(slots=True)
 class _Found:
-    """What a batch of the log is about, each loaded once."""
+    """The subjects of a batch of the log, each loaded once."""
 
     messages: dict[int, MessageView] = field(default_factory=dict)
     conversations: dict[int, ConversationView] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class _Found:
 
 
 class EventResolver:
-    """Loads with one statement per kind of thing, whatever the number of events; what may not be seen is left out."""
+    """Loads subjects with one statement per kind, for any number of events; omits what the viewer may not see."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class EventResolver:
         self._settings = settings
 
     def resolve(self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow]) -> list[ResolvedEvent]:
-        """In the order of the rows; runs inside a transaction."""
+        """Resolves rows, in their order; runs inside a transaction."""
         rows = list(rows)
         kinds: dict[EventKind, set[int]] = {}
         for row in rows:
@@ -123,7 +123,7 @@ def _resolve(row: EventRow, found: _Found) -> ResolvedEvent | None:
 
 
 def _receipt_of(row: EventRow, found: _Found) -> ResolvedEvent | None:
-    """Only where the viewer may know the position now: see services/message/participant.py."""
+    """The event, if the viewer may see the position now: see services/message/participant.py."""
     view = found.conversations.get(conversation_of(row.subject_id))
     message, person = found.messages.get(row.subject_id), found.people.get(row.actor_id)
     if view is None or person is None:
@@ -133,7 +133,7 @@ def _receipt_of(row: EventRow, found: _Found) -> ResolvedEvent | None:
             known = each.read_seq if row.detail == Receipt.READ else each.delivered_seq
             if known is None or known < seq_of(row.subject_id):
                 return None
-            if message is None:  # cleared or deleted for the viewer: the position is news, its message is none
+            if message is None:  # cleared or deleted for the viewer: the position counts, without a message
                 return ResolvedEvent(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
             kind = EventKind.RECEIPT_UPDATED
             return ResolvedEvent(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)

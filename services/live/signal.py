@@ -1,4 +1,4 @@
-"""Signals: what a stream of events says besides the events themselves."""
+"""Signals: the messages of an event stream that are not entries of the log."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -12,7 +12,7 @@ from services.revocation import RevocationReason
 
 
 class ResetReason(Enum):
-    """Why a client has to load anew."""
+    """Why a client must load its data again."""
 
     CURSOR_EXPIRED = auto()
     CURSOR_INVALID = auto()
@@ -21,14 +21,14 @@ class ResetReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The first of a stream without a cursor."""
+    """The first signal of a stream without a cursor."""
 
     position: Position
 
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """All that was missed has been delivered, `replayed` events; from here on it is live."""
+    """All missed events, `replayed` in number, have been delivered; the following ones are live."""
 
     position: Position
     replayed: int
@@ -36,7 +36,7 @@ class CaughtUp:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The cursor leads nowhere; the stream goes on from `position`, once the client has loaded anew."""
+    """The stream cannot resume from the cursor: the client must load its data again; it continues from `position`."""
 
     position: Position
     reason: ResetReason
@@ -44,14 +44,14 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Nothing that the viewer sees has happened; the cursor moves all the same."""
+    """No event for the viewer, but the cursor may have moved."""
 
     position: Position
 
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """Somebody types until `until` (ms since 1970), or has stopped for None."""
+    """A person types until `until` (ms since 1970); None if they have stopped."""
 
     conversation: ConversationView
     person: Person
@@ -60,7 +60,7 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """Somebody came or went; None once, when the viewer could see it and no longer may."""
+    """A person came online or went offline; None once, when the viewer may no longer see their presence."""
 
     person: Person
     presence: Presence | None
@@ -68,7 +68,7 @@ class PresenceChange:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The last of a stream: the session has ended."""
+    """The last signal of a stream: the session has ended."""
 
     reason: RevocationReason
 

@@ -1,4 +1,4 @@
-"""The stream: what concerns a viewer, in order, without a gap or a repeat, as they may see it now."""
+"""The stream: a viewer's events in order, without gaps or repeats, as they may see them now."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -36,15 +36,15 @@ from services.rate import ConcurrencyLimit, RateLimiter
 from services.viewer import Right, Viewer
 
 BATCH = 100  # events read at once
-CONCURRENT_READS = 64  # streams that read at the same time, so that a message to thousands leaves room for requests
-MAX_REPLAY = 10_000  # whoever missed more loads anew
-_EXPIRED = "The server no longer holds the events after this cursor; load again and go on anew."
-RECHECK_SECONDS = 30.0  # a lost hint, or a lost revocation, is made good after this time
+CONCURRENT_READS = 64  # streams that read at the same time: a message to thousands of people must not delay requests
+MAX_REPLAY = 10_000  # a client that missed more must load its data again
+_EXPIRED = "The server no longer has the events after this cursor; load the data again and start from a new cursor."
+RECHECK_SECONDS = 30.0  # an event or a revocation whose hint was lost is found after this time at most
 
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """A batch of the log; `position` is where to go on, past events that the viewer may no longer see."""
+    """A batch of the log; `position` is where the next one starts, after events that the viewer may no longer see."""
 
     items: list[ResolvedEvent]
     position: Position
@@ -53,7 +53,7 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message on its way to a subscriber; `is_replay` when it was sent before the subscription began."""
+    """A message for a subscriber; `is_replay` if it was sent before the subscription began."""
 
     position: Position
     message: MessageView
@@ -61,7 +61,7 @@ class Delivery:
 
 
 class StreamService:
-    """Delivers from the log; a hint only says that it is worth a look."""
+    """Delivers events from the log; a hint only says that the log has new entries."""
 
     def __init__(
         self,
@@ -88,11 +88,11 @@ class StreamService:
         self._open = ConcurrencyLimit(limits.max_subscriptions, "subscriptions")
 
     async def position(self, viewer: Viewer) -> Position:
-        """Where the viewer's log ends now."""
+        """The current end of the viewer's log."""
         return await self._database.read_for(viewer, events.last_of, viewer.user_id)
 
     def cursor_of(self, viewer: Viewer, position: Position) -> str:
-        """The cursor behind an event: going on from it begins with the next."""
+        """The cursor of an event; resuming from it starts with the next event."""
         return self._signer.sign("event", viewer.user_id, *position)
 
     async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> EventBatch:
@@ -105,11 +105,12 @@ class StreamService:
     async def messages(
         self, viewer: Viewer, cursor: str | None, conversation_id: int | None = None
     ) -> AsyncGenerator[Delivery, None]:
-        """New messages of the viewer's conversations, or of one: with a cursor first all since it, then live.
+        """New messages of the viewer's conversations, or of one; with a cursor, first those after it, then live ones.
 
-        1. listen; 2. find the end of the log; 3. read from the cursor on and deliver; 4. wait for a hint, at most 30 s,
-        then again from 3. Never ends by itself; raises CursorInvalid, CursorExpired, and Unauthenticated (or its kin)
-        once the session has ended. A slow reader holds up nobody: hints that it misses are in the log.
+        1. Subscribes to hints. 2. Finds the end of the log. 3. Reads from the cursor and delivers. 4. Waits for a hint,
+        at most 30 s, and continues with 3. Does not end by itself; raises CursorInvalid, CursorExpired, and
+        Unauthenticated or another error of `authenticate` when the session has ended. A slow reader delays nobody:
+        it finds what it missed in the log.
         """
         self._check(viewer)
         with self._open.held(viewer.user_id), self._pubsub.listen(viewer.user_id) as mailbox:
@@ -129,11 +130,11 @@ class StreamService:
     async def events(
         self, viewer: Viewer, cursor: str | None, conversation_ids: Sequence[int] | None, *, with_ephemeral: bool
     ) -> AsyncGenerator[Signal, None]:
-        """Everything that concerns the viewer; with `conversation_ids` nothing that is about another conversation.
+        """All of the viewer's events; with `conversation_ids`, no events of other conversations.
 
-        The steps are those of `messages`; both count as live streams of theirs. A cursor that leads nowhere is a
-        Reset, after which it goes on from now. Ends after Revoked; raises NotFound for a conversation that is not the
-        viewer's.
+        The steps are those of `messages`; both count as live streams of the viewer. A cursor that cannot be resumed
+        gives a Reset, after which the stream continues from the end of the log. Ends after Revoked; raises NotFound if
+        the viewer is not a member of a conversation.
         """
         self._check(viewer)
         wanted = None if conversation_ids is None else set(conversation_ids)
@@ -186,15 +187,15 @@ class StreamService:
         self._begun.take(viewer.user_id)
 
     async def _patience(self, viewer: Viewer) -> float:
-        """How long to wait for a hint: not beyond the end of the session, which is a reason to look."""
+        """How long to wait for a hint, in seconds: at most until the session ends, which must be noticed."""
         try:
             left_ms = await self._authenticator.check_live(viewer) - now_ms()
-        except RequestError:  # to be seen by the next look
+        except RequestError:  # the next read raises it again
             return 0.0
         return min(RECHECK_SECONDS, max(left_ms, 0) / 1000 + 0.01)
 
     async def _begin(self, viewer: Viewer, cursor: str | None, last: Position) -> Ready | Reset:
-        """Where to begin: Ready also stands for a cursor that is good."""
+        """Where to begin: Ready for the end of the log or a valid cursor, otherwise Reset."""
         if cursor is None:
             return Ready(last)
         try:
@@ -206,7 +207,7 @@ class StreamService:
         return Reset(last, ResetReason.TOO_MANY_EVENTS) if last.n - after.n > MAX_REPLAY else Ready(after)
 
     async def _next_batch_or_end(self, viewer: Viewer, after: Position) -> EventBatch | Reset | Revoked:
-        """As `_next_batch`; Reset for who is slower than retention, Revoked once the session has ended."""
+        """As `_next_batch`; Reset if the reader is slower than retention, Revoked if the session has ended."""
         try:
             return await self._next_batch(viewer, after)
         except CursorExpired:
@@ -215,7 +216,7 @@ class StreamService:
             return Revoked(error.reason)
 
     async def _next_batch(self, viewer: Viewer, after: Position) -> EventBatch:
-        """The next events, for a session that is still good; waits where a request would be refused."""
+        """The next events, if the session is still valid; waits and retries while the server is busy."""
         while True:
             try:
                 async with self._reads:
@@ -235,14 +236,14 @@ class StreamService:
     def _read(self, viewer: Viewer, cursor: str) -> tuple[int, int | None]:
         try:
             n, at = self._signer.verify("event", viewer.user_id, cursor, 2)
-        except CursorInvalid:  # those of earlier versions have no time; they stay good over an upgrade
+        except CursorInvalid:  # cursors of earlier versions have no time; they stay valid after an upgrade
             return self._signer.verify("event", viewer.user_id, cursor, 1)[0], None
         return n, at
 
     def _load(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> EventBatch:
         rows = tx.all(events.AFTER, user=viewer_id, after=after.n, count=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
-        if rows and rows[0].n != after.n + 1:  # trimmed past somebody who is slower than retention
+        if rows and rows[0].n != after.n + 1:  # entries were trimmed because the reader is slower than retention
             raise CursorExpired(_EXPIRED)
         end = Position(rows[-1].n, rows[-1].at) if rows else after
         return EventBatch(self._resolver.resolve(tx, viewer_id, rows), end, has_more)
@@ -251,13 +252,13 @@ class StreamService:
         ephemeral = mailbox.take_ephemeral() if mailbox is not None else []
         try:
             return await self._database.read_for(viewer, self._see, viewer.user_id, ephemeral) if ephemeral else []
-        except ServerUnavailable:  # they pass anyway
+        except ServerUnavailable:  # ephemeral events may be lost
             return []
 
     def _see(self, tx: Transaction, viewer_id: int, ephemeral: list[EphemeralEvent]) -> list[Signal]:
-        """Ephemeral events, as the viewer may know them now; two about the same are one.
+        """Signals for ephemeral events, as the viewer may see them now; one for several about the same subject.
 
-        Of a person whose presence is private there is nothing, but once, when it was taken back from who could see it.
+        A person whose presence is private gives none, except once, when the viewer can no longer see it.
         """
         typing = [each for each in ephemeral if each.kind is EphemeralKind.TYPING]
         came = {each.subject_id for each in ephemeral if each.kind is not EphemeralKind.TYPING}
@@ -276,7 +277,7 @@ class StreamService:
 
 
 def _known_to(viewer: Viewer, batch: EventBatch) -> EventBatch:
-    """Without what the viewer's credential does not show: a program's key hears of no devices."""
+    """The batch without the events that the viewer's credential may not see: an API key gets none of devices."""
     if viewer.may(Right.DEVICES):
         return batch
     return EventBatch([each for each in batch.items if each.device is None], batch.position, batch.has_more)
