@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from aiohttp.web_app import _cached_build_middleware  # holds the last 1,024 applications, with all that they hold
 
+from services.account import password
 from services.file import picture
 from tests.flow import client, program
 from tests.leak import Recorder, leaks_in
@@ -18,6 +19,7 @@ def pytest_configure() -> None:
     _recorder.start()
     gc.disable()
     picture.start_worker = program.fork_worker  # type: ignore[assignment]
+    password.TIME_COST, password.MEMORY_KIB = 1, 8  # a hash of theirs takes 25 ms of CPU, and tests make hundreds
 
 
 def pytest_runtestloop() -> None:

@@ -19,7 +19,10 @@ MIN_LENGTH = 8  # code points: OWASP ASVS 6.2.1 counts characters
 MAX_BYTES = 1024
 MOST_WAITING = 64  # about a second of work for two threads
 
-# The hash of a password that nobody knows, with the parameters below; an unknown name is verified against it.
+TIME_COST = 2
+MEMORY_KIB = 19 * 1024
+
+# The hash of a password that nobody knows, with these parameters; an unknown name is verified against it.
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$7k6qM/MhG6wzSnGgzjhdYQ$0OQv/oedHUjqtfHOD0FqK6Znpd2ulayBfu+B9bQz/Ak"
 
 
@@ -27,7 +30,7 @@ class Passwords:
     """argon2id with 19 MiB, at most two at once: 32 at once took 2 GiB. Hashing never runs on the event loop."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=1)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="sotto-password")
         self._waiting = 0
 

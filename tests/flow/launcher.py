@@ -71,14 +71,20 @@ def _run(command: Command, streams: list[int], control: socket.socket) -> None:
 
 
 def sotto() -> Command:
-    """`./sotto`, with what its commands import when they run."""
+    """`./sotto`, with what its commands import when they run, and the schema that a server builds at its start."""
     import server.cli.demo  # noqa: PLC0415
     import server.cli.operator  # noqa: PLC0415
     import server.cli.shell  # noqa: PLC0415
     import server.log  # noqa: PLC0415
     import server.process  # noqa: F401, PLC0415
+    from gql.document.survey import QueryLimits  # noqa: PLC0415
+    from gql.wire.schema import build_schema, schema_text  # noqa: PLC0415
     from server.__main__ import cli  # noqa: PLC0415
+    from services.account import password  # noqa: PLC0415
 
+    build_schema(introspection=True, limits=QueryLimits())
+    schema_text()
+    password.TIME_COST, password.MEMORY_KIB = 1, 8  # as in tests/conftest.py
     return lambda arguments: cli(arguments, prog_name="./sotto")
 
 

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 
 from models import user as users
 from models.api_key import Scope
+from services.account import password
 from services.account.account import SignUp
 from services.account.password import NOBODY, Passwords, password_issue
 from services.error import (
@@ -55,6 +56,14 @@ async def test_who_signs_up_is_signed_in_and_can_come_back(world: World) -> None
     assert await session_count(world) == 2
 
 
+@pytest.fixture
+def real_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a server; other tests hash as cheaply as they can, see tests/conftest.py."""
+    monkeypatch.setattr(password, "TIME_COST", 2)
+    monkeypatch.setattr(password, "MEMORY_KIB", 19 * 1024)
+
+
+@pytest.mark.usefixtures("real_parameters")
 async def test_the_database_holds_neither_password_nor_token(world: World) -> None:
     """argon2id, and the sha256 of a token with 256 random bits."""
     signed_in = await world.services.account.sign_up(SignUp("alice", "correct horse"))
@@ -303,6 +312,7 @@ async def test_a_wrong_password_of_any_length_is_a_wrong_password(world: World, 
         await world.services.account.sign_in("alice", "x" * size, None, "10.0.0.1")
 
 
+@pytest.mark.usefixtures("real_parameters")
 async def test_a_hash_of_yesterdays_parameters_is_made_anew(world: World) -> None:
     """At the next sign-in with the right password, and only then; nothing else of the account is touched."""
     alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
@@ -325,6 +335,7 @@ async def test_a_hash_of_yesterdays_parameters_is_made_anew(world: World) -> Non
     assert await world.authenticate(alice.token)
 
 
+@pytest.mark.usefixtures("real_parameters")
 def test_the_hash_for_nobody_is_as_much_work_as_any() -> None:
     """An unknown name is checked against it: with other parameters its time would tell."""
     passwords = Passwords()
