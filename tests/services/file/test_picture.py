@@ -21,7 +21,7 @@ FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/
 BROKEN = r"^The picture could not be decoded\.$"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def real_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program of its own, as of a server; other tests fork it."""
     monkeypatch.setattr(picture_module, "start_worker", exec_worker)
@@ -57,6 +57,7 @@ def worker_count() -> int:
     return count
 
 
+@pytest.mark.usefixtures("real_worker")
 @pytest.mark.parametrize("mime_type", FORMATS)
 async def test_a_real_picture_has_its_size(decoder: PictureDecoder, tmp_path: Path, mime_type: str) -> None:
     """All four formats decode; the file's name has no say."""
@@ -153,6 +154,7 @@ async def test_a_truncated_picture_is_refused(decoder: PictureDecoder, tmp_path:
         await decoder.decode(tmp_path / "picture", mime_type)
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_a_bomb_is_refused_by_its_header(decoder: PictureDecoder, tmp_path: Path) -> None:
     """400 megapixels in a few bytes: not a row is decoded, or its missing content would be the reason."""
     path = tmp_path / "bomb"
@@ -197,6 +199,7 @@ async def test_a_polyglot_is_refused(decoder: PictureDecoder, tmp_path: Path, co
         await decoder.decode(tmp_path / "picture", mime_type)
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_a_slow_decode_is_stopped(tmp_path: Path) -> None:
     """The worker is gone when the answer comes; 900 frames of 25 megapixels each take minutes."""
     Image.new("P", (5000, 5000)).save(tmp_path / "frame", "GIF")
@@ -210,6 +213,7 @@ async def test_a_slow_decode_is_stopped(tmp_path: Path) -> None:
     assert worker_count() == 0
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_a_file_that_cannot_be_read_says_nothing_about_the_picture(
     decoder: PictureDecoder, tmp_path: Path
 ) -> None:
@@ -224,6 +228,7 @@ async def test_a_file_that_cannot_be_read_says_nothing_about_the_picture(
     assert worker_count() == 0
 
 
+@pytest.mark.usefixtures("real_worker")
 @pytest.mark.parametrize(
     ("number", "expected"), [(errno.EIO, OSError), (errno.ESTALE, OSError), (errno.EINVAL, UnsafePicture)]
 )
@@ -244,6 +249,7 @@ async def test_a_disk_that_fails_while_the_picture_is_decoded_is_no_fault_of_the
         await decoder.decode(path, "image/png")
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_a_worker_that_cannot_start_says_nothing_about_the_picture(
     decoder: PictureDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +260,7 @@ async def test_a_worker_that_cannot_start_says_nothing_about_the_picture(
         await decoder.decode(saved(tmp_path / "picture", "image/png"), "image/png")
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_a_cancelled_decode_leaves_no_worker(decoder: PictureDecoder, tmp_path: Path) -> None:
     """A client that goes away costs nothing more."""
     os.mkfifo(tmp_path / "picture")
@@ -268,6 +275,7 @@ async def test_a_cancelled_decode_leaves_no_worker(decoder: PictureDecoder, tmp_
     assert worker_count() == 0
 
 
+@pytest.mark.usefixtures("real_worker")
 async def test_two_workers_run_at_most(decoder: PictureDecoder, tmp_path: Path) -> None:
     """A crowd of pictures waits: memory is bounded by two workers."""
     path = saved(tmp_path / "picture", "image/png")
