@@ -19,6 +19,7 @@ from server.app import limits_of
 from server.process import Running, listening
 from server.setting.settings import Settings, load_settings
 from services.limit import DeviceTrust, Limits
+from tests.template import put_tables
 
 Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]
 FRIEND = "https://chat.example.org"
@@ -58,6 +59,8 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
     @asynccontextmanager
     async def serve(**flags: object) -> AsyncIterator[tuple[Running, aiohttp.ClientSession]]:
         settings = load_settings(port=0, data=tmp_path / "data", **flags)
+        if not settings.database_path.exists():
+            put_tables(settings.database_path)
         async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
             yield running, http
 

@@ -15,6 +15,7 @@ from models.transaction import Transaction
 from server import connection
 from server.process import Running, listening
 from server.setting.settings import load_settings
+from tests.template import put_tables
 
 # Whatever executes this leaves a row.
 SIGN_UP = b'{"query": "mutation { signUp(input: {username: \\"mallory\\", password: \\"12345678\\"}) { __typename } }"}'
@@ -143,6 +144,7 @@ UNUSUAL = {
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """A server on a free port, without users."""
     monkeypatch.chdir(tmp_path)
+    put_tables(tmp_path / "data" / "sotto.db")
     async with listening(load_settings(port=0, data=tmp_path / "data", body_timeout_seconds=1)) as found:
         yield found
 

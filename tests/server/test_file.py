@@ -26,6 +26,7 @@ from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
 from storage.base import StorageFailed
+from tests.template import put_tables
 
 TEXT = b"0123456789" * 10
 LARGE_BYTES = 24 * 1024**2
@@ -75,6 +76,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @asynccontextmanager
 async def house_of(settings: Settings) -> AsyncIterator[House]:
     """A server with these settings."""
+    put_tables(settings.database_path)
     async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
         sign_up = running.services.account.sign_up
         alice, bob = [(await sign_up(SignUp(name, "pass of " + name))).viewer for name in ("alice", "bob")]

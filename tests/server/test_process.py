@@ -14,7 +14,7 @@ import pytest
 from models.error import DatabaseMissing, LogForeign
 from server.process import advice_for
 from tests.flow.client import Person, Server, next_of, running
-from tests.flow.program import executed, finished
+from tests.flow.program import Start, executed, finished, started
 
 SIGN_UP = """
 mutation ($input: SignUpInput!) { signUp(input: $input) { __typename ... on SignUpSuccess { token } } }
@@ -59,12 +59,12 @@ async def test_a_fresh_folder_becomes_a_server(tmp_path: Path, http: aiohttp.Cli
     assert (tmp_path / "new" / "data" / "sotto.db").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("number", "start"), [(signal.SIGTERM, started), (signal.SIGINT, executed)])
 async def test_a_signal_ends_a_server_with_live_subscriptions(
-    tmp_path: Path, http: aiohttp.ClientSession, number: signal.Signals
+    tmp_path: Path, http: aiohttp.ClientSession, number: signal.Signals, start: Start
 ) -> None:
     """Within 5 s, exit status 0; every socket is closed with 1001."""
-    async with running("serve", data=tmp_path, start=executed) as server:
+    async with running("serve", data=tmp_path, start=start) as server:
         bob = await sign_up(server, http, "bob")
         async with http.ws_connect(server.graphql, protocols=["graphql-transport-ws"]) as socket_:
             await socket_.send_json({"type": "connection_init", "payload": {"authorization": f"Bearer {bob.token}"}})
@@ -177,9 +177,9 @@ async def test_an_error_is_one_line_without_a_traceback(
 async def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     """The path is that of a file."""
     (tmp_path / "file").touch()
-    for arguments in (("serve", "--port", "0"), ("user", "list")):
-        path = str(tmp_path / "file")
-        status, _, err = await finished(*arguments, "--data", path, start=executed, folder=tmp_path)
+    path = str(tmp_path / "file")
+    for arguments, start in ((("serve", "--port", "0"), started), (("user", "list"), executed)):
+        status, _, err = await finished(*arguments, "--data", path, start=start, folder=tmp_path)
 
         assert status == 2
         [line] = err.splitlines()
