@@ -21,6 +21,7 @@ from server.output import StartError
 from server.setting.settings import load_settings
 from tests.flow.client import Person, running
 from tests.flow.program import Process, finished, started
+from tests.template import put_tables
 
 
 @asynccontextmanager
@@ -168,7 +169,7 @@ async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: p
     control = Control(tmp_path / "data" / "sotto.db", {}, None)
     async with another_program() as (port, received):
         settings = load_settings(port=port, data=tmp_path / "data")
-        settings.database_path.parent.mkdir()
+        put_tables(settings.database_path)
         await control.start()
         try:
             with pytest.raises(StartError, match="does not tell its address; pass it with --url"):
