@@ -103,7 +103,7 @@ async def ask(database: Path, command: str, arguments: Mapping[str, Any]) -> lis
         except OSError as error:
             raise NoServer from error
         try:
-            if _user_of(writer) not in (None, os.getuid(), 0, _owner_of(database)):
+            if _user_of(writer) not in (None, os.getuid(), 0) and _user_of(writer) != _owner_of(database):
                 raise NoServer("another user listens on the control socket")  # who may be after a password
             writer.write(orjson.dumps({"command": command, "arguments": arguments}) + b"\n")
             answer = orjson.loads(await reader.readline() or b'{"error": "the server closed the connection"}')

@@ -51,9 +51,17 @@ async def _by_ffprobe(path: Path) -> int | None:
         return None
     finally:
         if process is not None:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kills it, and closes the pipe of its output.
+
+    `wait` alone would wait for the end of the pipe too: asyncio does not reach it while its buffer is full, nor while a
+    child of the process holds the pipe open. The transport is private, and nothing public closes it.
+    """
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+    await process.wait()
 
 
 def _by_container(path: Path, mime_type: str) -> int | None:

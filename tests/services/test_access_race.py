@@ -45,6 +45,8 @@ async def race(
     tasks = [asyncio.ensure_future(each) for each in sends]
     for _ in range(ahead):  # now one is first, now the other
         await asyncio.sleep(0)
+    if ahead == 9:  # so that some sends pass, however slow the machine is
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     ending = asyncio.ensure_future(end)
     await ending
     seen = await count(world, table, where)
@@ -105,7 +107,7 @@ async def test_nothing_is_sent_after_the_right_to_it_has_ended(make_world: MakeW
         await world.services.block.unblock(bob, Reference(ReferenceKind.USERNAME, "alice"))
         await world.services.block.unblock(alice, Reference(ReferenceKind.USERNAME, "bob"))
 
-    assert (passed and refused) or RACES < 20
+    assert (passed and refused) or RACES < 20, (passed, refused)
 
 
 async def test_nothing_reaches_who_has_left(world: World) -> None:
@@ -172,4 +174,4 @@ async def test_a_key_is_worth_nothing_once_it_was_revoked(world: World) -> None:
         counts = await race(world, sends, keys.revoke(alice, row.id), "message", f"body = '{text}'", ahead=run % 10)
         passed, refused = passed + counts[0], refused + counts[1]
 
-    assert (passed and refused) or RACES < 20
+    assert (passed and refused) or RACES < 20, (passed, refused)

@@ -357,6 +357,18 @@ async def test_an_ffprobe_that_hangs_is_stopped(
     assert process_count(program) == 0
 
 
+async def test_a_child_of_ffprobe_that_keeps_its_output_open_is_not_waited_for(
+    path: Path, ffprobe: Callable[[str], Path]
+) -> None:
+    """The process is dead; the end of its pipe may come much later."""
+    ffprobe("sleep 7 & echo 12.5; exec sleep 77")
+    put(path, b"")
+    began = time.perf_counter()
+
+    assert await duration_of(path, "video/webm") == 12_500
+    assert time.perf_counter() - began < 4
+
+
 async def test_whoever_goes_away_leaves_no_ffprobe(path: Path, ffprobe: Callable[[str], Path]) -> None:
     """A cancelled upload costs nothing more."""
     program = ffprobe("exec sleep 77")
