@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 
 import pytest
 from argon2 import PasswordHasher
@@ -292,9 +293,17 @@ async def test_who_waits_for_a_hash_waits_in_a_bounded_queue(world: World, monke
     """UNAVAILABLE beyond it: a flood of sign-ins from everywhere costs its senders, not everybody's memory."""
     monkeypatch.setattr("services.account.password.MOST_WAITING", 3)
     await world.services.account.sign_up(SignUp("alice", "correct horse"))
+    passwords, may_end = world.services.account._passwords, threading.Event()
+    verify = passwords._verify
+    monkeypatch.setattr(passwords, "_verify", lambda *given: may_end.wait(10) and verify(*given))
     tasks = [
-        world.services.account.sign_in("alice", "wrong horse", None, f"2001:db8:{number}::1") for number in range(8)
+        asyncio.ensure_future(world.services.account.sign_in("alice", "wrong horse", None, f"2001:db8:{number}::1"))
+        for number in range(8)
     ]
+    async with asyncio.timeout(5):
+        while sum(task.done() for task in tasks) < 5:
+            await asyncio.sleep(0.01)
+    may_end.set()
 
     results = await asyncio.gather(*tasks, return_exceptions=True)
 
