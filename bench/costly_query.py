@@ -16,6 +16,8 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,18 @@ class Server(threading.Thread):
             gc.callbacks.append(self.monitor.note)
             self.is_ready.set()
             await self.monitor.run()
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Serves a new folder, logs only errors, and collects garbage as rarely as `./sotto serve`."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    gc.set_threshold(50_000, 50, 50)  # as server/process.py does
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder) / "data")
+        server.start()
+        server.is_ready.wait()
+        yield server
 
 
 class Generator:
@@ -238,12 +252,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    gc.set_threshold(50_000, 50, 50)  # as server/process.py does
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "data")
-        server.start()
-        server.is_ready.wait()
+    with serving() as server:
         print("| longest iteration, ms | of it GC | total, ms | response | document | |\n|---|---|---|---|---|---|")
         for longest, collected, total, answer, size, document in asyncio.run(
             search(server, options.seconds, options.seed)

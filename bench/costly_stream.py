@@ -11,17 +11,13 @@ import argparse
 import asyncio
 import gc
 import json
-import logging
 import statistics
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import structlog
 
-from bench.costly_query import FILL, SIGN_UP, Server, ask
+from bench.costly_query import FILL, SIGN_UP, Server, ask, serving
 
 MESSAGES = 220
 PER_SOCKET = 20
@@ -130,12 +126,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    gc.set_threshold(50_000, 50, 50)  # as server/process.py does
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "data")
-        server.start()
-        server.is_ready.wait()
+    with serving() as server:
         asyncio.run(measure(server, options.streams, options.seconds))
 
 

@@ -37,7 +37,7 @@ class Raw:
     def send(self, sender: int, recipient: int, name: str, conversation_id: int, key: str) -> None:
         """Runs the statements of one send in an existing conversation."""
         now = time.time_ns() // 1_000_000
-        self._run("key", key=key, user=sender).fetchone()
+        self._run("key", key=key, other=key, user=sender).fetchone()
         self._run("user", viewer=sender, key=name).fetchone()
         self._run("direct", lo=min(sender, recipient), hi=max(sender, recipient)).fetchone()
         seq = self._run("seq", conversation=conversation_id).fetchone()[0]

@@ -7,7 +7,6 @@ const HISTORY = 20;
 const ANSWER_MS = 30_000;
 const BACKGROUND = new Set([
   "welcome",
-  "receipts",
   "delivered",
   "read",
   "typing",
@@ -35,9 +34,10 @@ export class ApiError extends Error {
     return rejections.some(({ reason, isRetryable }) => !isRetryable && FINAL.has(reason));
   }
 
-  /** Whether the same request can succeed later. */
+  /** Whether the same request can succeed later. Refusals say so themselves. */
   get isRetryable() {
-    return ["OFFLINE", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED", "INTERNAL"].includes(this.code);
+    const codes = ["OFFLINE", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED", "INTERNAL"];
+    return this.data.isRetryable ?? codes.includes(this.code);
   }
 }
 

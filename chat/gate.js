@@ -14,7 +14,7 @@ export class Gate {
   render() {
     const { store } = this;
     const { conversation, others, id } = store.thread;
-    const isRequest = Boolean(conversation && store.isRequest(conversation));
+    const isRequest = Boolean(conversation?.viewerCanAnswerRequest);
     const reason = isRequest ? "request" : reasonOf(conversation, others);
     keep(this.element, reason ? [{ reason, id }] : [], {
       key: (entry) => entry.reason,
@@ -36,9 +36,9 @@ export class Gate {
   #request({ id, type, others, requestedBy }) {
     const { store } = this;
     const input = { conversationId: id };
-    const accept = async () => store.putConversation((await store.api.mutate("accept", input)).conversation);
-    const decline = (block) => async () => {
-      await store.api.mutate("decline", { ...input, block });
+    const accept = () => store.mutate("accept", input);
+    const decline = (blockSender) => async () => {
+      await store.mutate("decline", { ...input, blockSender });
       store.conversations.delete(id);
       store.closeThread();
       notice(t("request.declined"));
@@ -58,7 +58,7 @@ export class Gate {
 
 /** Blocks or unblocks a user, and reloads the open conversation. */
 export async function setBlock(store, user, isBlocked) {
-  const { user: now } = await store.api.mutate(isBlocked ? "block" : "unblock", { user: { id: user.id } });
+  const { user: now } = await store.mutate(isBlocked ? "block" : "unblock", { user: { id: user.id } });
   store.put(now);
   const { conversation } = store.thread ?? {};
   if (conversation) await store.refresh(conversation.id);
@@ -67,11 +67,11 @@ export async function setBlock(store, user, isBlocked) {
 
 function reasonOf(conversation, others) {
   if (conversation?.viewerCanSend) return null;
-  if (conversation) return isWaiting(conversation) ? "REQUEST_PENDING" : conversation.sendRestriction;
+  if (conversation) return isDeclined(conversation) ? "REQUEST_PENDING" : conversation.sendRestriction;
   return others.some((user) => user.viewerHasBlocked) ? "BLOCKED_BY_VIEWER" : null;
 }
 
-/** Whether the viewer's own request allows no more messages. A declined request looks the same on purpose. */
-function isWaiting({ requestState, requestedBy, sendRestriction }) {
+/** Whether the viewer's own request was declined. It looks like one that was not answered, on purpose. */
+function isDeclined({ requestState, requestedBy, sendRestriction }) {
   return requestState === "PENDING" && !requestedBy && sendRestriction === "NOT_ACCEPTING";
 }

@@ -64,10 +64,9 @@ export class Header {
     if (!conversation) return [];
     const { store } = this;
     const { id, isMuted, isPinned, type } = conversation;
-    const prefer = (changes) => async () =>
-      store.putConversation((await store.api.mutate("prefer", { conversationId: id, ...changes })).conversation);
+    const prefer = (changes) => () => store.mutate("prefer", { conversationId: id, ...changes });
     const end = (operation) => async () => {
-      await store.api.mutate(operation, { conversationId: id });
+      await store.mutate(operation, { conversationId: id });
       store.closeThread();
     };
     const asked = (title, words, operation) => [title, () => ask(title, words, [[title, end(operation)]])];

@@ -22,7 +22,8 @@ export async function openLayout(page, api, info, lists, { signOut, leave }) {
     address.render();
     sidebar.render();
     view.render();
-    document.title = store.unread ? `(${store.unread}) Sotto` : "Sotto";
+    const { unmutedUnreadMessageCount: unread } = store.viewer;
+    document.title = unread ? `(${unread}) Sotto` : "Sotto";
   };
   store.addEventListener("changed", render);
   addEventListener("beforeunload", (event) => {

@@ -47,7 +47,7 @@ export class MessageLog {
     const hasFocus = this.list.contains(document.activeElement);
     keep(this.list, this.#entries(messages), {
       key: (entry) => entry.key,
-      sign: (entry) => signOf(entry, { isGroup, last, found: thread.found }),
+      sign: (entry) => signOf(entry, { isGroup, last, thread }),
       make: (entry) => this.#entry(entry, isGroup, last),
     });
     if (hasFocus && !this.list.contains(document.activeElement)) this.#focus();
@@ -208,8 +208,8 @@ export class MessageLog {
 }
 
 /** Everything that an entry shows, as a string. */
-function signOf({ message, item, day: words }, { isGroup, last, found }) {
+function signOf({ message, item, day: words }, { isGroup, last, thread }) {
   if (words) return words;
   if (item) return JSON.stringify([item.state, item.error?.code, item.uploads.map(({ state }) => state)]);
-  return JSON.stringify([message, message.id === last, isGroup, found === message.id]);
+  return JSON.stringify([message, thread.statusOf(message), message.id === last, isGroup, thread.found === message.id]);
 }

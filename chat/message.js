@@ -35,7 +35,7 @@ export function messageElement(store, message, { isGroup, isLast }) {
         { class: "meta" },
         h("time", { datetime: message.createdAt }, time(message.createdAt)),
         message.editedAt && !isDeleted && ` · ${t("edited")}`,
-        isMine && !isDeleted && status(message, isLast),
+        isMine && !isDeleted && statusElements(store.thread, message, isLast),
       ),
     ),
     !isDeleted && moreButton(store, message, sender),
@@ -59,13 +59,10 @@ function moreButton(store, message, sender) {
   return more;
 }
 
-function status(message, isLast) {
-  const words = t(`status.${message.deliveryStatus}`);
-  const mark = h(
-    "span",
-    { class: `mark ${message.deliveryStatus}`, "aria-hidden": "true" },
-    MARKS[message.deliveryStatus],
-  );
+function statusElements(thread, message, isLast) {
+  const status = thread.statusOf(message);
+  const words = t(`status.${status}`);
+  const mark = h("span", { class: `mark ${status}`, "aria-hidden": "true" }, MARKS[status]);
   return [" ", mark, isLast ? h("span", { class: "status" }, ` ${words}`) : spoken(words)];
 }
 
@@ -79,7 +76,7 @@ function quote(store, message) {
 }
 
 function reaction(store, message, group) {
-  const names = list(group.users.map(({ displayName }) => displayName));
+  const names = list(group.users.nodes.map(({ displayName }) => displayName));
   return button(
     [`${group.emoji} ${group.count}`, spoken(` ${t("reaction.by", { names })}`)],
     () => attempt(() => react(store, message, group.emoji, !group.viewerHasReacted)),
@@ -120,7 +117,7 @@ function openMenu(store, message, opener) {
 
 function askToDelete(store, message) {
   const remove = (scope) => async () => {
-    const { deletedMessageId, message: left } = await store.api.mutate("remove", { messageId: message.id, scope });
+    const { deletedMessageId, message: left } = await store.mutate("remove", { messageId: message.id, scope });
     if (left && scope === "FOR_EVERYONE") store.thread?.replace(left);
     else store.thread?.remove(deletedMessageId);
   };
@@ -141,11 +138,11 @@ function askToReport(store, message) {
     const block = h("input", { type: "checkbox" });
     const send = async () => {
       close();
-      await store.api.mutate("report", {
+      await store.mutate("report", {
         messageId: message.id,
         reason: reason.value,
         comment: comment.value.trim() || null,
-        block: block.checked,
+        blockSender: block.checked,
       });
       notice(t("report.thanks"));
     };

@@ -132,10 +132,10 @@ export class Outbox {
       clientMessageId: item.clientMessageId,
     };
     try {
-      return await this.api.mutate("send", input);
+      return await this.store.mutate("send", input);
     } catch (error) {
       if (!error.data?.issues?.some(({ path }) => path.join() === "type")) throw error;
-      return this.api.mutate("send", { ...input, type: "FILE" });
+      return this.store.mutate("send", { ...input, type: "FILE" });
     }
   }
 

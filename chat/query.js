@@ -2,31 +2,34 @@
 
 const USER = `fragment U on User { id username displayName isBot viewerHasBlocked presence { status lastActiveAt } }`;
 
+const VIEWER = `fragment V on Viewer { id unmutedUnreadMessageCount messageRequestCount }`;
+
 const CONVERSATION = `fragment C on Conversation {
-  id type unreadCount isUnread isMuted isPinned requestState viewerCanSend sendRestriction lastActivityAt
+  id type folder unreadCount isUnread isMuted isPinned requestState viewerCanSend sendRestriction lastActivityAt
+  viewerCanAnswerRequest deliveredToAllSequence readByAllSequence
   requestedBy { ...U }
-  otherParticipants { user { ...U } }
+  otherParticipants(first: 200) { user { ...U } }
   lastMessage { id preview sender { id } state }
 }`;
 
 const MESSAGE = `fragment M on Message {
-  id sequence text state createdAt editedAt revision deliveryStatus clientMessageId
+  id sequence text state createdAt editedAt revision clientMessageId
   viewerCanEdit viewerCanDeleteForEveryone
   conversation { id }
   sender { id displayName }
   replyTo { id preview state sender { displayName } }
   attachments { id kind state filename mimeType byteSize durationSeconds thumbnail { url width height } }
-  reactions { emoji count viewerHasReacted users { displayName } }
+  reactions { emoji count viewerHasReacted users(first: 20) { nodes { displayName } } }
 }`;
 
-const FRAGMENTS = { U: USER, C: CONVERSATION, M: MESSAGE };
-const refusal = "... on UserError { detail code }";
+const FRAGMENTS = { U: USER, V: VIEWER, C: CONVERSATION, M: MESSAGE };
+const refusal = "... on UserError { detail code isRetryable }";
 
 /** Appends the fragments that the document uses. */
 function withFragments(document) {
   const wanted = new Set();
   const add = (text) => {
-    for (const [, name] of text.matchAll(/\.\.\.([UCM])\b/g)) {
+    for (const [, name] of text.matchAll(/\.\.\.([UVCM])\b/g)) {
       if (!wanted.has(name)) add(FRAGMENTS[wanted.add(name) && name]);
     }
   };
@@ -49,10 +52,12 @@ const DOCUMENTS = {
 }`,
   welcome: `query Welcome { serverInfo { features } }`,
   start: `query Start {
-  viewer { eventCursor user { ...U } }
+  viewer { eventCursor user { ...U } ...V }
   serverInfo { limits { maxTextLength maxAttachments maxAttachmentBytes } }
-  conversations(first: 50) { nodes { ...C } pageInfo { hasNextPage endCursor } }
-  requests: conversations(filter: { requests: true }, first: 50) { nodes { ...C } }
+  conversations(first: 50) {
+    nodes { ...C viewerParticipant { lastDeliveredMessage { id } } } pageInfo { hasNextPage endCursor }
+  }
+  requests: conversations(filter: { folder: REQUESTS }, first: 50) { nodes { ...C } }
 }`,
   moreConversations: `query MoreConversations($after: String!) {
   conversations(first: 50, after: $after) { nodes { ...C } pageInfo { hasNextPage endCursor } }
@@ -72,22 +77,26 @@ const DOCUMENTS = {
   messagesAfter: `query MessagesAfter($id: ID!, $after: String!) {
   conversation(id: $id) { messages(first: 50, after: $after) { nodes { ...M } pageInfo { hasNextPage endCursor } } }
 }`,
-  receipts: `query Receipts($ids: [ID!]!) { nodes(ids: $ids) { ... on Message { id deliveryStatus } } }`,
   thumbnail: `query Thumbnail($id: ID!) { node(id: $id) { ... on Attachment { thumbnail { url width height } } } }`,
   fileUrl: `query FileUrl($id: ID!, $disposition: ContentDisposition!) {
   node(id: $id) { ... on Attachment { url(disposition: $disposition) } }
 }`,
   people: `query People($search: String!) { messageableUsers(search: $search, first: 8) { nodes { ...U } } }`,
-  searchMessages: `query SearchMessages($query: String!) {
-  searchMessages(query: $query, first: 20) {
-    nodes { id preview createdAt sender { displayName } conversation { id type otherParticipants { user { ...U } } } }
+  find: `query Find($words: String!) {
+  messageableUsers(search: $words, first: 8) { nodes { ...U } }
+  conversations(filter: { search: $words, folder: ALL }, first: 8) { nodes { ...C } }
+  searchMessages(query: $words, first: 20) {
+    edges {
+      excerpt { text isMatch }
+      node { id createdAt sender { displayName } conversation { id type otherParticipants(first: 200) { user { ...U } } } }
+    }
   }
 }`,
   uploadType: `query UploadType($id: ID!) { node(id: $id) { ... on UploadSession { mimeType } } }`,
   send: `mutation Send($input: SendPrivateMessageInput!) {
   sendPrivateMessage(input: $input) {
     __typename
-    ... on SendPrivateMessageSuccess { message { ...M } conversation { ...C } wasDuplicate }
+    ... on SendPrivateMessageSuccess { message { ...M } conversation { ...C } viewer { ...V } wasDuplicate }
     ${refusal}
     ... on InvalidInputError { issues { path detail } }
     ... on RecipientsRejectedError { recipientRejections { reason detail user { displayName } } }
@@ -99,7 +108,11 @@ const DOCUMENTS = {
   editMessage(input: $input) { __typename ... on EditMessageSuccess { message { ...M } } ${refusal} }
 }`,
   remove: `mutation Delete($input: DeleteMessageInput!) {
-  deleteMessage(input: $input) { __typename ... on DeleteMessageSuccess { deletedMessageId message { ...M } } ${refusal} }
+  deleteMessage(input: $input) {
+    __typename
+    ... on DeleteMessageSuccess { deletedMessageId message { ...M } conversation { ...C } viewer { ...V } }
+    ${refusal}
+  }
 }`,
   react: `mutation React($input: SetReactionInput!) {
   setReaction(input: $input) { __typename ... on SetReactionSuccess { message { ...M } } ${refusal} }
@@ -108,36 +121,46 @@ const DOCUMENTS = {
   acknowledgeDelivery(input: $input) { __typename ... on AcknowledgeDeliverySuccess { conversation { id } } ${refusal} }
 }`,
   read: `mutation Read($input: MarkConversationReadInput!) {
-  markConversationRead(input: $input) { __typename ... on MarkConversationReadSuccess { conversation { ...C } } ${refusal} }
+  markConversationRead(input: $input) {
+    __typename ... on MarkConversationReadSuccess { conversation { ...C } viewer { ...V } } ${refusal}
+  }
 }`,
   typing: `mutation Typing($input: SetTypingInput!) {
   setTyping(input: $input) { __typename ... on SetTypingSuccess { expiresAt } ${refusal} }
 }`,
   block: `mutation Block($input: BlockUserInput!) {
-  blockUser(input: $input) { __typename ... on BlockUserSuccess { user { ...U } } ${refusal} }
+  blockUser(input: $input) { __typename ... on BlockUserSuccess { user { ...U } viewer { ...V } } ${refusal} }
 }`,
   unblock: `mutation Unblock($input: UnblockUserInput!) {
-  unblockUser(input: $input) { __typename ... on UnblockUserSuccess { user { ...U } } ${refusal} }
+  unblockUser(input: $input) { __typename ... on UnblockUserSuccess { user { ...U } viewer { ...V } } ${refusal} }
 }`,
   report: `mutation Report($input: ReportMessageInput!) {
-  reportMessage(input: $input) { __typename ... on ReportMessageSuccess { reportId } ${refusal} }
+  reportMessage(input: $input) { __typename ... on ReportMessageSuccess { reportId viewer { ...V } } ${refusal} }
 }`,
   accept: `mutation Accept($input: AcceptMessageRequestInput!) {
-  acceptMessageRequest(input: $input) { __typename ... on AcceptMessageRequestSuccess { conversation { ...C } } ${refusal} }
+  acceptMessageRequest(input: $input) {
+    __typename ... on AcceptMessageRequestSuccess { conversation { ...C } viewer { ...V } } ${refusal}
+  }
 }`,
   decline: `mutation Decline($input: DeclineMessageRequestInput!) {
-  declineMessageRequest(input: $input) { __typename ... on DeclineMessageRequestSuccess { conversationId } ${refusal} }
+  declineMessageRequest(input: $input) {
+    __typename ... on DeclineMessageRequestSuccess { conversationId viewer { ...V } } ${refusal}
+  }
 }`,
   prefer: `mutation Prefer($input: SetConversationPreferencesInput!) {
   setConversationPreferences(input: $input) {
-    __typename ... on SetConversationPreferencesSuccess { conversation { ...C } } ${refusal}
+    __typename ... on SetConversationPreferencesSuccess { conversation { ...C } viewer { ...V } } ${refusal}
   }
 }`,
   clear: `mutation Clear($input: ClearConversationInput!) {
-  clearConversation(input: $input) { __typename ... on ClearConversationSuccess { conversation { ...C } } ${refusal} }
+  clearConversation(input: $input) {
+    __typename ... on ClearConversationSuccess { conversation { ...C } viewer { ...V } } ${refusal}
+  }
 }`,
   leave: `mutation Leave($input: LeaveConversationInput!) {
-  leaveConversation(input: $input) { __typename ... on LeaveConversationSuccess { conversationId } ${refusal} }
+  leaveConversation(input: $input) {
+    __typename ... on LeaveConversationSuccess { conversationId viewer { ...V } } ${refusal}
+  }
 }`,
   devices: `query Devices { viewer { devices { id name isTrusted isCurrent } } }`,
   users: `query Users($ids: [ID!]!) { nodes(ids: $ids) { ...U } }`,
@@ -165,19 +188,20 @@ const DOCUMENTS = {
   events: `subscription Events($after: EventCursor) {
   events(after: $after) {
     cursor
+    viewer { ...V }
+    conversation { ...C }
     event {
       __typename
       ... on StreamReset { cursor }
-      ... on MessageCreated { clientMessageId message { ...M conversation { ...C } } }
+      ... on MessageCreated { clientMessageId message { ...M } }
       ... on MessageUpdated { message { ...M } }
       ... on MessageRemoved { messageId conversationId }
-      ... on ReceiptUpdated { conversation { id } status }
-      ... on ConversationCreated { conversation { ...C } }
-      ... on ConversationUpdated { conversation { ...C } }
+      ... on ConversationCreated { conversation { id } }
       ... on ConversationRemoved { conversationId }
       ... on TypingChanged { conversation { id } user { id displayName } isTyping expiresAt }
       ... on PresenceChanged { user { id } presence { status lastActiveAt } }
       ... on BlocksChanged { user { ...U } }
+      ... on UserUpdated { user { ...U } }
       ... on DeviceAdded { device { id name isTrusted } }
       ... on SessionRevoked { revocationReason }
     }

@@ -48,14 +48,14 @@ export class Sidebar {
 
   render() {
     const { store } = this;
-    const waiting = store.listed(true).length;
+    const waiting = store.viewer.messageRequestCount;
     if (waiting === 0) this.#showsRequests = false;
     this.line.textContent = store.isLive ? "" : t(store.wasLive ? "reconnecting" : "connecting");
     this.requests.hidden = waiting === 0;
     this.requests.textContent = this.#showsRequests ? t("requests.back") : t("requests.count", { count: waiting });
     this.more.hidden = !store.hasMore || this.#showsRequests;
     this.items.parentElement.hidden = this.search.isOpen;
-    keep(this.items, store.listed(this.#showsRequests), {
+    keep(this.items, store.listed(this.#showsRequests ? "REQUESTS" : "INBOX"), {
       key: ({ id }) => id,
       sign: (each) => this.#signOf(each),
       make: (each) => this.#row(each),

@@ -55,15 +55,19 @@ export class EventStream extends EventTarget {
     };
   }
 
-  /** Handles an event. After an error it reconnects, and gets the event again, because the cursor is not advanced. */
-  #take(socket, { data, errors }) {
-    if (errors) return socket.close(1000);
-    const envelope = data.events;
-    if (LIVE.has(envelope.event.__typename)) {
+  /**
+   * Handles an event. One that failed is handled as a reset: everything is loaded again, and the stream goes on from its
+   * cursor. Without an envelope it reconnects, and gets the event again, because the cursor is not advanced.
+   */
+  #take(socket, { data }) {
+    const envelope = data?.events;
+    if (!envelope) return socket.close(1000);
+    const event = envelope.event ?? { __typename: "StreamReset" };
+    if (LIVE.has(event.__typename)) {
       this.#wait = FIRST_WAIT;
       this.dispatchEvent(new Event("live"));
     }
-    this.dispatchEvent(new CustomEvent("event", { detail: envelope.event }));
+    this.dispatchEvent(new CustomEvent("event", { detail: { ...envelope, event } }));
     this.cursor = envelope.cursor ?? this.cursor;
   }
 

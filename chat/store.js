@@ -12,6 +12,7 @@ const RELOAD_MS = 2_000;
 
 export class Store extends EventTarget {
   me = null;
+  viewer = null; // the counters
   limits = null;
   users = new Map();
   conversations = new Map();
@@ -70,11 +71,16 @@ export class Store extends EventTarget {
   async #load(lists = this.api.query("start")) {
     const data = await lists;
     this.me = this.put(data.viewer.user);
+    this.viewer = data.viewer;
     this.limits = data.serverInfo.limits;
     const open = this.thread?.conversation;
     this.conversations.clear();
     if (open) this.conversations.set(open.id, open);
     for (const each of [...data.conversations.nodes, ...data.requests.nodes]) this.putConversation(each);
+    for (const { id, lastMessage, viewerParticipant } of data.conversations.nodes) {
+      const isNew = lastMessage && lastMessage.id !== viewerParticipant.lastDeliveredMessage?.id;
+      if (isNew && lastMessage.sender?.id !== this.me.id) this.#deliver(id, lastMessage.id); // arrived while away
+    }
     this.#more = data.conversations.pageInfo;
     this.changed();
     return data.viewer.eventCursor;
@@ -124,21 +130,26 @@ export class Store extends EventTarget {
     return conversation.others.map((id) => this.users.get(id));
   }
 
-  /** Whether it is a message request to the viewer, not one from the viewer. */
-  isRequest(conversation) {
-    return conversation.requestState === "PENDING" && Boolean(conversation.requestedBy);
-  }
-
-  /** The conversations, or the open message requests; pinned ones first, then by latest activity. */
-  listed(requests = false) {
+  /** The conversations of a folder, and in the inbox the open one; pinned ones first, then by latest activity. */
+  listed(folder = "INBOX") {
+    const isOpen = (each) => folder === "INBOX" && each.folder === null && each.id === this.thread?.id;
     return [...this.conversations.values()]
-      .filter((each) => each.lastMessage || each.id === this.thread?.id)
-      .filter((each) => each.requestState !== "DECLINED" && this.isRequest(each) === requests)
+      .filter((each) => each.folder === folder || isOpen(each))
       .sort((a, b) => b.isPinned - a.isPinned || b.lastActivityAt.localeCompare(a.lastActivityAt));
   }
 
-  get unread() {
-    return this.listed().filter((each) => each.isUnread && !each.isMuted).length;
+  /** Runs a mutation, and takes the conversation and the counters of its result. */
+  async mutate(name, input) {
+    const result = await this.api.mutate(name, input);
+    this.#take(result);
+    return result;
+  }
+
+  /** What results and envelopes bring with them. */
+  #take({ viewer, conversation }) {
+    if (viewer) this.viewer = viewer;
+    if (conversation) this.putConversation(conversation);
+    this.changed();
   }
 
   /** Opens a conversation at its end, or at a message. */
@@ -179,19 +190,19 @@ export class Store extends EventTarget {
     }
   }
 
-  #apply(event) {
-    const take = this[`on${event.__typename}`];
-    if (take) take.call(this, event);
-    this.changed();
+  #apply({ event, viewer, conversation }) {
+    this.#take({ viewer, conversation });
+    this[`on${event.__typename}`]?.(event, conversation);
   }
 
-  onMessageCreated({ message, clientMessageId }) {
+  onMessageCreated({ message, clientMessageId }, conversation) {
     if (clientMessageId) this.outbox.arrived(clientMessageId);
-    this.made(message.conversation);
-    this.#stopTyping(message.conversation.id, message.sender?.id);
-    if (this.thread?.id === message.conversation.id) this.thread.add(message);
+    if (!conversation) return; // the viewer has left it since
+    this.made(conversation);
+    this.#stopTyping(conversation.id, message.sender?.id);
+    if (this.thread?.id === conversation.id) this.thread.add(message);
     if (message.sender?.id === this.me.id) return;
-    if (!this.isRequest(message.conversation)) this.#deliver(message.conversation.id, message.id);
+    if (!conversation.viewerCanAnswerRequest) this.#deliver(conversation.id, message.id);
   }
 
   /** Acknowledges delivery once for a burst of messages. */
@@ -208,25 +219,14 @@ export class Store extends EventTarget {
 
   onMessageUpdated({ message }) {
     this.thread?.replace(message);
-    const conversation = this.conversations.get(message.conversation.id);
-    if (conversation?.lastMessage?.id === message.id) this.refresh(conversation.id).catch(() => {});
   }
 
-  onMessageRemoved({ messageId, conversationId }) {
+  onMessageRemoved({ messageId }) {
     this.thread?.remove(messageId);
-    this.refresh(conversationId).catch(() => {});
   }
 
-  onReceiptUpdated({ conversation }) {
-    if (this.thread?.id === conversation.id) this.thread.askReceipts();
-  }
-
-  onConversationCreated({ conversation }) {
-    this.made(conversation);
-  }
-
-  onConversationUpdated({ conversation }) {
-    this.putConversation(conversation);
+  onConversationCreated(_event, conversation) {
+    if (conversation) this.made(conversation);
   }
 
   onConversationRemoved({ conversationId }) {
@@ -259,6 +259,11 @@ export class Store extends EventTarget {
     for (const each of this.conversations.values()) {
       if (each.others.includes(user.id)) this.refresh(each.id).catch(() => {});
     }
+  }
+
+  /** The person may have been suspended or restored, which decides whether the viewer can write to them. */
+  onUserUpdated(event) {
+    this.onBlocksChanged(event);
   }
 
   /** Offline too long for a replay: reloads everything, with retries; the stream continues from its new cursor. */

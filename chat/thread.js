@@ -20,7 +20,6 @@ export class Thread {
   #request = 0; // number of the latest page request
   #before = null;
   #after = null;
-  #receipts = 0;
   #isReading = false;
   #isClosed = false;
 
@@ -36,7 +35,6 @@ export class Thread {
 
   close() {
     this.#isClosed = true;
-    clearTimeout(this.#receipts);
     document.removeEventListener("visibilitychange", this.onseen);
     removeEventListener("focus", this.onseen);
   }
@@ -194,23 +192,12 @@ export class Thread {
     this.store.changed();
   }
 
-  /** Reloads the delivery status of one's own messages, once for a burst of receipts. */
-  askReceipts() {
-    clearTimeout(this.#receipts);
-    this.#receipts = setTimeout(() => this.#loadReceipts().catch(() => {}), 150); // retried by the next receipt
-  }
-
-  async #loadReceipts() {
-    const { me, api } = this.store;
-    const mine = this.messages.filter((each) => each.sender?.id === me.id && each.deliveryStatus !== "READ");
-    const ids = mine.slice(-50).map(({ id }) => id);
-    if (ids.length === 0) return;
-    const { nodes } = await api.query("receipts", { ids });
-    const status = new Map(nodes.filter(Boolean).map((each) => [each.id, each.deliveryStatus]));
-    this.messages = this.messages.map((each) =>
-      status.has(each.id) ? { ...each, deliveryStatus: status.get(each.id) } : each,
-    );
-    this.store.changed();
+  /** The delivery status of one's own message; null for those of others. */
+  statusOf({ sequence, sender }) {
+    if (sender?.id !== this.store.me.id) return null;
+    const { deliveredToAllSequence = 0, readByAllSequence = 0 } = this.conversation ?? {};
+    if (sequence <= readByAllSequence) return "READ";
+    return sequence <= deliveredToAllSequence ? "DELIVERED" : "SENT";
   }
 
   /** Marks the conversation as read if its end is visible and the window has the focus. */
@@ -218,12 +205,11 @@ export class Thread {
     const { conversation, store } = this;
     const last = this.messages.at(-1);
     if (this.#isClosed || this.#isReading || this.hasAfter || !this.isAtEnd || !last) return;
-    if (!conversation?.isUnread || store.isRequest(conversation)) return;
+    if (!conversation?.isUnread || conversation.viewerCanAnswerRequest) return;
     if (document.visibilityState !== "visible" || !document.hasFocus()) return;
     this.#isReading = true;
-    store.api
+    store
       .mutate("read", { conversationId: this.id, upToMessageId: last.id })
-      .then(({ conversation: now }) => store.putConversation(now))
       .catch(() => {})
       .finally(() => setTimeout(() => this.#readAgain(), 200)); // one for a burst of messages
   }

@@ -9,7 +9,9 @@ from gql.api_key import ApiKey
 from gql.block import BlockConnection, BlockEdge
 from gql.connection import After, First
 from gql.device import Device
-from gql.node import Info, given, moment_of
+from gql.id import Kind, encode
+from gql.loader import SharedReads, ViewerView, type_of
+from gql.node import Info, Node, given, moment_of
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -28,62 +30,76 @@ from services.person.user import Person
 UNSET = strawberry.UNSET
 
 
-@strawberry.type(description="The signed-in person, with what nobody else may see of them.")
-class Viewer:
-    user: User = strawberry.field(description="The viewer as others see them.")
+@strawberry.type(
+    description="The signed-in user, with everything that only they can see. Its `id` differs from that of `user`."
+)
+class Viewer(Node):
+    user: User = strawberry.field(description="The viewer's public profile.")
     email: str | None = strawberry.field(
-        description="The viewer's e-mail address; null where none was given, on a device that waits to be trusted, and "
+        description="The viewer's email address. Null if they have none, on a device that must still be confirmed, and "
         "for an API key without READ_MESSAGES."
     )
     viewer: strawberry.Private[services.Viewer]
+    reads: strawberry.Private[SharedReads]
 
     @classmethod
     def of(cls, viewer: services.Viewer, person: Person) -> "Viewer":
-        return cls(user=User.of(person), email=person.row.email, viewer=viewer)
+        return cls(
+            id=encode(Kind.VIEWER, person.row.id),
+            user=User.of(person),
+            email=person.row.email,
+            viewer=viewer,
+            reads=SharedReads(viewer),
+        )
 
     @strawberry.field(
-        description="Unread messages in all conversations, muted ones included; message requests do not count."
+        description="The number of unread messages in all conversations, including muted and archived ones, except "
+        "message requests."
     )
     async def unread_message_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return (await info.context.services.conversation.unread(self.viewer)).messages
+        return (await self.reads.of(info.context.services.conversation.unread)).messages
 
     @strawberry.field(
-        description="Unread messages for a badge: without those of muted conversations and of muted people."
+        description="The number of unread messages to show in a badge: excludes muted conversations, muted users and "
+        "message requests."
     )
     async def unmuted_unread_message_count(self, info: Info) -> int:
         """As `unread_message_count`; a viewer who has muted somebody reads the unread messages of groups too."""
-        return await info.context.services.conversation.count_unmuted(self.viewer)
+        return await self.reads.of(info.context.services.conversation.count_unmuted)
 
-    @strawberry.field(description="Conversations with unread messages.")
+    @strawberry.field(
+        description="The number of conversations whose `isUnread` is true, including muted and archived ones, except "
+        "message requests."
+    )
     async def unread_conversation_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return (await info.context.services.conversation.unread(self.viewer)).conversations
+        return (await self.reads.of(info.context.services.conversation.unread)).conversations
 
-    @strawberry.field(description="Message requests that wait for the viewer's answer.")
+    @strawberry.field(description="The number of message requests that are waiting for the viewer's answer.")
     async def message_request_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return await info.context.services.conversation.count_requests(self.viewer)
+        return await self.reads.of(info.context.services.conversation.count_requests)
 
-    @strawberry.field(description="Who may write to the viewer, and what the viewer lets others know.")
+    @strawberry.field(description="The viewer's settings: who can write to them, and what others can see about them.")
     async def settings(self, info: Info) -> MessagingSettings:
-        return MessagingSettings.of(await info.context.services.setting.get(self.viewer))
+        return MessagingSettings.of(await self.reads.of(info.context.services.setting.get))
 
-    @strawberry.field(description="Where the viewer is signed in, newest first.")
+    @strawberry.field(description="The devices on which the viewer is signed in, newest first; at most 100.")
     async def devices(self, info: Info) -> list[Device]:
         """At most 100, not paginated."""
-        rows = await info.context.services.device.list_of(self.viewer)
+        rows = await self.reads.of(info.context.services.device.list_of)
         return [Device.of(row, self.viewer.device_id) for row in rows]
 
-    @strawberry.field(description="The viewer's API keys, newest first, without their secrets.")
+    @strawberry.field(description="The viewer's API keys without their secrets, newest first; at most 50.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
         """At most 50, not paginated."""
-        return [ApiKey.of(row) for row in await info.context.services.api_key.list_of(self.viewer)]
+        return [ApiKey.of(row) for row in await self.reads.of(info.context.services.api_key.list_of)]
 
-    @strawberry.field(description="Whom the viewer has muted, newest first.")
+    @strawberry.field(description="The users the viewer has muted, most recent first.")
     async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
         relation = info.context.services.relation
-        page = await relation.page_of_muted(self.viewer, PageRequest(given(first), given(after)))
+        page = await self.reads.of(relation.page_of_muted, PageRequest(given(first), given(after)))
 
         def cursor_of(item: tuple[Person, int]) -> str:
             return relation.muted_cursor_of(self.viewer, *item)
@@ -91,21 +107,21 @@ class Viewer:
         return UserConnection.of(page, cursor_of, lambda item: UserEdge(cursor=cursor_of(item), node=User.of(item[0])))
 
     @strawberry.field(
-        description="The place in the viewer's stream of events, taken before anything else of this request was read: "
-        "query, then subscribe after it, and nothing is missed."
+        description="The viewer's current position in the event stream, taken before anything else in this request "
+        "is read. Query first, then subscribe with `after` set to it: nothing is missed."
     )
     async def event_cursor(self, info: Info) -> EventCursor:
         """Taken by `gql.operation.execute`; after a sign-up or sign-in in the same request, it is now."""
         stream = info.context.services.stream
         position, asker = info.context.event_position, info.context.viewer
         if position is None or asker is None or asker.user_id != self.viewer.user_id:
-            position = await stream.position(self.viewer)
+            position = await self.reads.of(stream.position)
         return EventCursor(stream.cursor_of(self.viewer, position))
 
-    @strawberry.field(description="Whom the viewer has blocked, newest first.")
+    @strawberry.field(description="The users the viewer has blocked, most recent first.")
     async def blocked_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> BlockConnection:
         blocks = info.context.services.block
-        page = await blocks.page_of(self.viewer, PageRequest(given(first), given(after)))
+        page = await self.reads.of(blocks.page_of, PageRequest(given(first), given(after)))
 
         def cursor_of(item: tuple[Person, int]) -> str:
             return blocks.cursor_of(self.viewer, *item)
@@ -114,6 +130,7 @@ class Viewer:
             page,
             cursor_of,
             lambda item: BlockEdge(cursor=cursor_of(item), node=User.of(item[0]), blocked_at=moment_of(item[1])),
+            reads=self.reads,
         )
 
 
@@ -121,85 +138,105 @@ async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:
     return Viewer.of(viewer, await info.context.services.user.get_self(viewer))
 
 
-@strawberry.input(description="A new account.")
+type_of.register(ViewerView, lambda view: Viewer.of(view.viewer, view.person))
+
+
+@strawberry.input(description="The account to create.")
 class SignUpInput:
     username: str = strawberry.field(
-        description="3 to 32 of the letters a to z, digits, `_`, `.` and `-`; unique without case."
+        description="The username: 3 to 32 letters A to Z, digits, `_`, `.` and `-`. Unique, ignoring case."
     )
-    password: str = strawberry.field(description="At least 8 characters (code points), at most 1,024 bytes in UTF-8.")
+    password: str = strawberry.field(
+        description="The password: at least 8 characters (code points) and at most 1,024 bytes in UTF-8."
+    )
     display_name: str | None = strawberry.field(
-        default=UNSET, description="The name to show, at most 64 characters; the user name if left out."
+        default=UNSET, description="The name to show, at most 64 characters. The username if omitted or null."
     )
     email: str | None = strawberry.field(
         default=UNSET,
-        description="Shown to the viewer alone. Unique without case where the server has the feature EMAIL_LOOKUP.",
+        description="An email address, shown only to the viewer. Unique, ignoring case, if the server has the feature "
+        "EMAIL_LOOKUP. None if omitted or null.",
     )
-    device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
+    device_name: str | None = strawberry.field(
+        default=UNSET,
+        description="A name for this device, such as `Phone`: at most 64 characters. None if omitted or null.",
+    )
 
 
-@strawberry.type(description="The account was made, and its owner is signed in.")
+@strawberry.type(description="The account was created and its first session was opened.")
 class SignUpSuccess:
-    token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
-    viewer: Viewer = strawberry.field(description="The new person.")
+    token: str = strawberry.field(
+        description="The session token. Send it as `Authorization: Bearer <token>`. It is returned only once."
+    )
+    viewer: Viewer = strawberry.field(description="The new user, signed in.")
 
 
-@strawberry.input(description="A user name and its password.")
+@strawberry.input(description="The credentials to sign in with.")
 class SignInInput:
-    username: str = strawberry.field(description="The user name, in any case.")
-    password: str = strawberry.field(description="The password.")
-    device_name: str | None = strawberry.field(default=UNSET, description="Where this is, such as `Phone`.")
-
-
-@strawberry.type(description="A new session.")
-class SignInSuccess:
-    token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`. It is shown only here.")
-    viewer: Viewer = strawberry.field(description="Who is signed in.")
-
-
-@strawberry.input(description="Which sessions to end.")
-class SignOutInput:
-    everywhere: bool = strawberry.field(default=False, description="End all sessions of the viewer, not only this one.")
-
-
-@strawberry.type(description="The sessions ended; their live streams end with them.")
-class SignOutSuccess:
-    ended_sessions: int = strawberry.field(description="How many sessions were ended.")
-
-
-@strawberry.input(description="Another password for the viewer.")
-class ChangePasswordInput:
-    current_password: str = strawberry.field(description="The password until now.")
-    new_password: str = strawberry.field(
-        description="The password from now on: at least 8 characters (code points), at most 1,024 bytes in UTF-8."
+    username: str = strawberry.field(description="The username, ignoring case.")
+    password: str = strawberry.field(description="The password of this account.")
+    device_name: str | None = strawberry.field(
+        default=UNSET,
+        description="A name for this device, such as `Phone`: at most 64 characters. None if omitted or null.",
     )
 
 
-@strawberry.type(description="The password is another one, and the viewer's other sessions have ended.")
+@strawberry.type(description="A new session was opened.")
+class SignInSuccess:
+    token: str = strawberry.field(
+        description="The session token. Send it as `Authorization: Bearer <token>`. It is returned only once."
+    )
+    viewer: Viewer = strawberry.field(description="The signed-in user.")
+
+
+@strawberry.input(description="The sessions to end.")
+class SignOutInput:
+    everywhere: bool = strawberry.field(
+        default=False, description="True ends all of the viewer's sessions, false only this one."
+    )
+
+
+@strawberry.type(description="The sessions were ended, together with their subscriptions.")
+class SignOutSuccess:
+    ended_sessions: int = strawberry.field(description="The number of sessions that were ended.")
+
+
+@strawberry.input(description="The current password and the new one.")
+class ChangePasswordInput:
+    current_password: str = strawberry.field(description="The viewer's current password.")
+    new_password: str = strawberry.field(
+        description="The new password: at least 8 characters (code points) and at most 1,024 bytes in UTF-8."
+    )
+
+
+@strawberry.type(description="The password was changed and the viewer's other sessions were ended.")
 class ChangePasswordSuccess:
-    ended_sessions: int = strawberry.field(description="How many sessions were ended; this one goes on.")
+    ended_sessions: int = strawberry.field(
+        description="The number of other sessions that were ended. This one continues."
+    )
 
 
 ChangePasswordResult = Annotated[
     ChangePasswordSuccess | InvalidInputError | InvalidCredentialsError | PermissionDeniedError | RateLimitedError,
-    strawberry.union("ChangePasswordResult", description="What becomes of `changePassword`."),
+    strawberry.union("ChangePasswordResult", description="The result of `changePassword`."),
 ]
 SignUpResult = Annotated[
     SignUpSuccess | InvalidInputError | AlreadyExistsError | PermissionDeniedError | RateLimitedError,
-    strawberry.union("SignUpResult", description="What becomes of `signUp`."),
+    strawberry.union("SignUpResult", description="The result of `signUp`."),
 ]
 SignInResult = Annotated[
     SignInSuccess | InvalidCredentialsError | RateLimitedError,
-    strawberry.union("SignInResult", description="What becomes of `signIn`."),
+    strawberry.union("SignInResult", description="The result of `signIn`."),
 ]
 SignOutResult = Annotated[
     SignOutSuccess | PermissionDeniedError,
-    strawberry.union("SignOutResult", description="What becomes of `signOut`."),
+    strawberry.union("SignOutResult", description="The result of `signOut`."),
 ]
 
 
-@strawberry.mutation(description="Makes an account and signs in.")
+@strawberry.mutation(description="Creates an account and signs in.")
 async def sign_up(
-    info: Info, input: Annotated[SignUpInput, strawberry.argument(description="The account.")]
+    info: Info, input: Annotated[SignUpInput, strawberry.argument(description="The input of `signUp`.")]
 ) -> SignUpResult:
     form = SignUp(
         username=input.username,
@@ -213,27 +250,27 @@ async def sign_up(
     return SignUpSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
 
 
-@strawberry.mutation(description="Opens a session.")
+@strawberry.mutation(description="Signs in with a username and a password.")
 async def sign_in(
-    info: Info, input: Annotated[SignInInput, strawberry.argument(description="The credentials.")]
+    info: Info, input: Annotated[SignInInput, strawberry.argument(description="The input of `signIn`.")]
 ) -> SignInResult:
     open_session = partial(info.context.services.account.sign_in, remote=info.context.remote)
     signed_in = await open_session(input.username, input.password, given(input.device_name))
     return SignInSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
 
 
-@strawberry.mutation(description="Ends this session, or all of the viewer's.")
+@strawberry.mutation(description="Signs out: ends this session, or all sessions of the viewer.")
 async def sign_out(
-    info: Info, input: Annotated[SignOutInput, strawberry.argument(description="Which sessions.")]
+    info: Info, input: Annotated[SignOutInput, strawberry.argument(description="The input of `signOut`.")]
 ) -> SignOutResult:
     viewer = info.context.signed_in()
     ended = await info.context.services.account.sign_out(viewer, everywhere=input.everywhere)
     return SignOutSuccess(ended_sessions=ended)
 
 
-@strawberry.mutation(description="Changes the viewer's password and ends their other sessions.")
+@strawberry.mutation(description="Changes the viewer's password and ends all their other sessions.")
 async def change_password(
-    info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="The passwords.")]
+    info: Info, input: Annotated[ChangePasswordInput, strawberry.argument(description="The input of `changePassword`.")]
 ) -> ChangePasswordResult:
     change = info.context.services.account.change_password
     ended = await change(info.context.signed_in(), input.current_password, input.new_password)

@@ -11,35 +11,38 @@ from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.node import Info, Node, given, moment_of, ms_of
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
+from gql.result import viewer_field
 from models.api_key import ApiKeyRow, Scope
 
 described(
     Scope,
     "ApiScope",
-    "What an API key may do.",
+    "A permission of an API key.",
     {
-        "READ_MESSAGES": "Read what its owner can read, and listen.",
-        "SEND_MESSAGES": "Send. With READ_MESSAGES as well: edit, react, mark as read, and change what is its owner's.",
-        "ACT_AS_ANY_USER": "Do what its other scopes allow for anybody, named by the header `X-Act-As`. Only the "
-        "operator gives it.",
-        "ADMIN": "Kept for what an operator will be able to do by the API. Only the operator gives it.",
+        "READ_MESSAGES": "Read everything that the owner can read, except devices and API keys, and subscribe to "
+        "events.",
+        "SEND_MESSAGES": "Send messages. Together with READ_MESSAGES, also edit and react to messages, mark them as "
+        "read, and change the owner's settings and conversations.",
+        "ACT_AS_ANY_USER": "Use the key's other scopes on behalf of the user named in the `X-Act-As` header. Only the "
+        "operator can grant it.",
+        "ADMIN": "Reserved for the administration API; it grants nothing yet. Only the operator can grant it.",
     },
 )
 
 
 @strawberry.type(
-    description="A key for a program, sent as `Authorization: Bearer`, or as HTTP Basic with its owner's e-mail "
-    "address or user name."
+    description="A credential for programs. Send its secret as `Authorization: Bearer <secret>`, or as the HTTP Basic "
+    "password with its owner's email address or username."
 )
 class ApiKey(Node):
     """Shown only to its owner, and never with its secret."""
 
-    name: str = strawberry.field(description="What its owner called it.")
-    scopes: list[Scope] = strawberry.field(description="What it may do.")
-    created_at: datetime = strawberry.field(description="When it was made.")
-    expires_at: datetime | None = strawberry.field(description="When it ends; null for never.")
+    name: str = strawberry.field(description="The name that its owner gave it.")
+    scopes: list[Scope] = strawberry.field(description="The permissions of the key, at least one.")
+    created_at: datetime = strawberry.field(description="When the key was created.")
+    expires_at: datetime | None = strawberry.field(description="When the key expires. Null if it never expires.")
     last_used_at: datetime | None = strawberry.field(
-        description="When it was last used, to within five minutes; null for never."
+        description="When the key was last used, accurate to within five minutes. Null if it has never been used."
     )
 
     @classmethod
@@ -54,44 +57,50 @@ class ApiKey(Node):
         )
 
 
-@strawberry.input(description="A new key of the viewer's.")
+@strawberry.input(description="The API key to create.")
 class CreateApiKeyInput:
-    name: str = strawberry.field(description="What it is for, at most 64 characters.")
-    scopes: list[Scope] = strawberry.field(description="What it may do; at least one.")
+    name: str = strawberry.field(description="A name that says what the key is for: 1 to 64 characters.")
+    scopes: list[Scope] = strawberry.field(
+        description="The permissions of the key, at least one. ACT_AS_ANY_USER and ADMIN are refused."
+    )
     expires_at: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="When it ends; null for never."
+        default=strawberry.UNSET,
+        description="When the key expires, which must be in the future. Never if omitted or null.",
     )
 
 
-@strawberry.type(description="The key was made.")
+@strawberry.type(description="The API key was created.")
 class CreateApiKeySuccess:
-    api_key: ApiKey = strawberry.field(description="The key as it will be listed.")
-    secret: str = strawberry.field(description="The key itself. It is shown only here.")
+    api_key: ApiKey = strawberry.field(description="The new key, without its secret.")
+    secret: str = strawberry.field(
+        description="The secret to send with requests. It is returned only once and cannot be read again."
+    )
+    viewer = viewer_field()
 
 
-@strawberry.input(description="Which key to end.")
+@strawberry.input(description="The API key to revoke.")
 class RevokeApiKeyInput:
-    api_key_id: strawberry.ID = strawberry.field(description="From `viewer.apiKeys`.")
+    api_key_id: strawberry.ID = strawberry.field(description="The id of one of `viewer.apiKeys`.")
 
 
-@strawberry.type(description="The key is good for nothing any more.")
+@strawberry.type(description="The API key was revoked and no longer works.")
 class RevokeApiKeySuccess:
-    api_key_id: strawberry.ID = strawberry.field(description="The key that is gone.")
+    api_key_id: strawberry.ID = strawberry.field(description="The id of the revoked key.")
 
 
 CreateApiKeyResult = Annotated[
     CreateApiKeySuccess | InvalidInputError | PermissionDeniedError,
-    strawberry.union("CreateApiKeyResult", description="What becomes of `createApiKey`."),
+    strawberry.union("CreateApiKeyResult", description="The result of `createApiKey`."),
 ]
 RevokeApiKeyResult = Annotated[
     RevokeApiKeySuccess | NotFoundError,
-    strawberry.union("RevokeApiKeyResult", description="What becomes of `revokeApiKey`."),
+    strawberry.union("RevokeApiKeyResult", description="The result of `revokeApiKey`."),
 ]
 
 
-@strawberry.mutation(description="Makes an API key for a program of the viewer's.")
+@strawberry.mutation(description="Creates an API key with which a program can act for the viewer.")
 async def create_api_key(
-    info: Info, input: Annotated[CreateApiKeyInput, strawberry.argument(description="The key.")]
+    info: Info, input: Annotated[CreateApiKeyInput, strawberry.argument(description="The input of `createApiKey`.")]
 ) -> CreateApiKeyResult:
     viewer, expires_at = info.context.signed_in(), given(input.expires_at)
     row, secret = await info.context.services.api_key.create(
@@ -100,9 +109,9 @@ async def create_api_key(
     return CreateApiKeySuccess(api_key=ApiKey.of(row), secret=secret)
 
 
-@strawberry.mutation(description="Ends an API key of the viewer's.")
+@strawberry.mutation(description="Revokes one of the viewer's API keys.")
 async def revoke_api_key(
-    info: Info, input: Annotated[RevokeApiKeyInput, strawberry.argument(description="The key.")]
+    info: Info, input: Annotated[RevokeApiKeyInput, strawberry.argument(description="The input of `revokeApiKey`.")]
 ) -> RevokeApiKeyResult:
     await info.context.services.api_key.revoke(info.context.signed_in(), number_of(Kind.API_KEY, input.api_key_id))
     return RevokeApiKeySuccess(api_key_id=input.api_key_id)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 described(
     AttachmentKind,
     "AttachmentKind",
-    "What a file is, by its content and never by its name.",
+    "The kind of a file, detected from its content, not its name.",
     {
-        "IMAGE": "A PNG, JPEG, GIF or WebP that was decoded.",
-        "VIDEO": "A moving picture.",
-        "AUDIO": "Sound.",
-        "FILE": "Anything else, and whatever was sent as a file (`type` FILE of the send).",
+        "IMAGE": "A PNG, JPEG, GIF or WebP image that the server can decode.",
+        "VIDEO": "A video, such as MP4 or WebM.",
+        "AUDIO": "An audio file.",
+        "FILE": "Anything else, and every file of a message that was sent with `type: FILE`.",
     },
 )
 KIND_OF = {
@@ -37,59 +37,72 @@ KIND_OF = {
 }
 
 
-@strawberry.enum(description="What a browser should do with a file.")
+@strawberry.enum(description="Whether a browser shows or saves a file.")
 class ContentDisposition(Enum):
     """RFC 6266."""
 
     INLINE = strawberry.enum_value(
-        "inline", description="Show it in the page; only pictures are, everything else is saved all the same."
+        "inline", description="Show it in the browser. Applies only to images; other files are always saved."
     )
-    ATTACHMENT = strawberry.enum_value("attachment", description="Save it under its name.")
+    ATTACHMENT = strawberry.enum_value("attachment", description="Save it under its `filename`.")
 
 
 described(
     FileState,
     "AttachmentState",
-    "Whether all is known of a file.",
+    "Whether the server has finished processing a file.",
     {
-        "PROCESSING": "Its thumbnail is being made; `MessageUpdated` with ATTACHMENTS follows. The file can be read.",
-        "READY": "All is there.",
-        "FAILED": "There will be no thumbnail. The file can be read.",
+        "PROCESSING": "The thumbnail is being made. The file can already be downloaded; a `MessageUpdated` event with "
+        "ATTACHMENTS follows.",
+        "READY": "Processing is complete.",
+        "FAILED": "No thumbnail could be made. The file can still be downloaded.",
     },
 )
 
 
-@strawberry.type(description="A small picture of a file.")
+@strawberry.type(description="A small preview image of a file.")
 class Thumbnail:
-    url: URL = strawberry.field(description="Where to read it: signed as the file's own URL.")
-    width: int = strawberry.field(description="The width in pixels.")
-    height: int = strawberry.field(description="The height in pixels.")
+    url: URL = strawberry.field(
+        description="A signed URL for this viewer, like `Attachment.url` with the maximum lifetime."
+    )
+    width: int = strawberry.field(description="The width of the image in pixels.")
+    height: int = strawberry.field(description="The height of the image in pixels.")
 
 
-@strawberry.type(description="A file of a message. It is there as long as its message is.")
+@strawberry.type(description="A file attached to a message. It is deleted with its message.")
 class Attachment(Node):
     """Built from an AttachmentRow; whoever may see the message may see it."""
 
-    kind: AttachmentKind = strawberry.field(description="What it is, by its content.")
-    filename: str = strawberry.field(description="The name that its sender gave it, cleaned: no path, one line.")
-    mime_type: str = strawberry.field(description="The media type, by its content.")
-    byte_size: ByteSize = strawberry.field(description="The size in bytes.")
-    sha256: str = strawberry.field(description="The SHA-256 of the bytes, as 64 lower-case hexadecimal digits.")
+    kind: AttachmentKind = strawberry.field(description="The kind of file, detected from its content.")
+    filename: str = strawberry.field(
+        description="The file name given by the sender, without a path or control characters."
+    )
+    mime_type: str = strawberry.field(description="The media type, detected from the content.")
+    byte_size: ByteSize = strawberry.field(description="The size of the file in bytes.")
+    sha256: str = strawberry.field(
+        description="The SHA-256 of the stored file, as 64 lowercase hexadecimal digits. It differs from the "
+        "original's if the server removed metadata from an image."
+    )
     width: int | None = strawberry.field(
-        description="The width in pixels, as shown; null where it is no picture or film, or went as a file."
+        description="The display width in pixels. Null unless the file is an image or a video of known size; always "
+        "null for files sent with `type: FILE`."
     )
     height: int | None = strawberry.field(
-        description="The height in pixels, as shown; null where it is no picture or film, or went as a file."
+        description="The display height in pixels. Null unless the file is an image or a video of known size; always "
+        "null for files sent with `type: FILE`."
     )
     is_animated: bool | None = strawberry.field(
-        description="Whether a picture moves; null where it is no picture, or was sent as a file."
+        description="Whether the image is animated. Null unless the file is an image; always null for files sent with "
+        "`type: FILE`."
     )
-    state: FileState = strawberry.field(description="Whether all is known of it: a picture's thumbnail comes later.")
+    state: FileState = strawberry.field(
+        description="Whether the server has finished processing the file. Thumbnails are made after sending."
+    )
     duration_seconds: float | None = strawberry.field(
-        description="How long it lasts; null where its container does not say, and its sender did not."
+        description="The duration in seconds. Null if neither the file nor its sender states one."
     )
     blurhash: str | None = strawberry.field(
-        description="A BlurHash of a picture, to show until it has come; null until `state` is READY."
+        description="A BlurHash to show while the image loads. Null unless the server has made a thumbnail of the file."
     )
     row: strawberry.Private[AttachmentRow]
 
@@ -111,7 +124,10 @@ class Attachment(Node):
             row=row,
         )
 
-    @strawberry.field(description="A small WebP of a picture, or what its sender gave; null until `state` is READY.")
+    @strawberry.field(
+        description="A small preview image: a WebP made by the server, or an image supplied by the sender. Null until "
+        "`state` is READY, and if the file has none."
+    )
     def thumbnail(self, info: Info) -> "Thumbnail | None":
         """Reads nothing."""
         row = self.row
@@ -124,8 +140,10 @@ class Attachment(Node):
         return Thumbnail(url=url, width=row.thumbnail_width, height=row.thumbnail_height)
 
     @strawberry.field(
-        description="Where to read the file: signed, short-lived, for this viewer. The right to see the message is "
-        "asked again when it is used. It answers Range requests."
+        description="A signed URL with which this viewer can download the file; it supports Range requests. The field "
+        "returns the same URL for up to `expiresInSeconds`, so that browsers can cache the file, and the URL works for "
+        "one to two times as long. It stops working at once if the viewer can no longer see the message; a browser's "
+        "cache may show the file for up to five minutes more. Null only if an error occurs."
     )
     def url(
         self,
@@ -133,11 +151,13 @@ class Attachment(Node):
         expires_in_seconds: Annotated[
             int | None,
             strawberry.argument(
-                description="How many seconds it works: at least 1; more than the server's limit is cut to it."
+                description="The minimum number of seconds for which the URL works: at least 1, and reduced to "
+                "`ServerLimits.urlLifetimeSeconds` if larger. 300 if omitted, the maximum if null."
             ),
         ] = 300,
         disposition: Annotated[
-            ContentDisposition | None, strawberry.argument(description="Whether a browser shows or saves it.")
+            ContentDisposition | None,
+            strawberry.argument(description="Whether a browser shows or saves the file. INLINE if omitted or null."),
         ] = ContentDisposition.INLINE,
     ) -> URL | None:
         """Reads nothing."""
@@ -150,28 +170,30 @@ class Attachment(Node):
         return URL(f"{context.base_url}{path}")
 
 
-@strawberry.type(description="A file in a list of a conversation's files.")
+@strawberry.type(description="An edge of a list of files: a file with its message.")
 class AttachmentEdge(Edge[Attachment]):
-    node: Attachment = strawberry.field(description="The file.")
+    node: Attachment = strawberry.field(description="The file of this edge.")
     message: Annotated["Message", strawberry.lazy("gql.message")] = strawberry.field(
-        description="The message that it came with."
+        description="The message that the file is attached to."
     )
 
 
-@strawberry.type(description="A list of files.")
+@strawberry.type(description="A page of a conversation's files.")
 class AttachmentConnection(Connection[AttachmentEdge, Attachment]):
-    edges: list[AttachmentEdge] = strawberry.field(description="The files with their cursors and messages.")
-    nodes: list[Attachment] = strawberry.field(description="The files alone.")
+    edges: list[AttachmentEdge] = strawberry.field(description="The edges of this page, with cursors and messages.")
+    nodes: list[Attachment] = strawberry.field(description="The files of this page.")
 
 
-@strawberry.input(one_of=True, description="A file to attach.")
+@strawberry.input(one_of=True, description="A file to attach: exactly one of `file` or `uploadId`.")
 class AttachmentInput:
     file: Upload | None = strawberry.field(
         default=strawberry.UNSET,
-        description="A part of this request, as the GraphQL multipart request specification has it.",
+        description="A file in this request, as defined by the GraphQL multipart request specification.",
     )
     upload_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="A finished upload of the viewer's, from `createUpload`; it is used once."
+        default=strawberry.UNSET,
+        description="The id of one of the viewer's finished uploads, from `createUpload`. Each upload can be attached "
+        "only once.",
     )
 
     def to_file(self) -> AttachedFile:

@@ -6,64 +6,77 @@ from typing import Annotated
 import strawberry
 
 from gql.connection import Connection, Edge
+from gql.loader import SharedReads
 from gql.node import Info
 from gql.refusal import InvalidInputError, NotFoundError
+from gql.result import viewer_field
 from gql.user import User, UserReference
 
 
-@strawberry.type(description="Somebody whom the viewer has blocked.")
+@strawberry.type(description="An edge of a list of blocked users: a user and when they were blocked.")
 class BlockEdge(Edge[User]):
-    node: User = strawberry.field(description="The person.")
-    blocked_at: datetime = strawberry.field(description="Since when.")
+    node: User = strawberry.field(description="The blocked user.")
+    blocked_at: datetime = strawberry.field(description="When the viewer blocked this user.")
 
 
-@strawberry.type(description="Whom the viewer has blocked.")
+@strawberry.type(description="A page of the users the viewer has blocked.")
 class BlockConnection(Connection[BlockEdge, User]):
-    edges: list[BlockEdge] = strawberry.field(description="The people, and since when.")
-    nodes: list[User] = strawberry.field(description="The people alone.")
+    edges: list[BlockEdge] = strawberry.field(description="The edges of this page, with cursors and times.")
+    nodes: list[User] = strawberry.field(description="The users of this page.")
+    reads: strawberry.Private[SharedReads]
+
+    @strawberry.field(description="The total number of users the viewer has blocked, across all pages.")
+    async def total_count(self, info: Info) -> int:
+        """One SQL statement."""
+        return await self.reads.of(info.context.services.block.count)
 
 
-@strawberry.input(description="Whom to block.")
+@strawberry.input(description="The user to block.")
 class BlockUserInput:
-    user: UserReference = strawberry.field(description="The person.")
+    user: UserReference = strawberry.field(description="Identifies the user to block.")
 
 
-@strawberry.type(description="The person is blocked, now or before.")
+@strawberry.type(description="The user is now blocked. Blocking them again changes nothing.")
 class BlockUserSuccess:
-    user: User = strawberry.field(description="The person, with `viewerHasBlocked` true.")
+    user: User = strawberry.field(description="The blocked user, with `viewerHasBlocked` true.")
+    viewer = viewer_field()
 
 
-@strawberry.input(description="Whom to unblock.")
+@strawberry.input(description="The user to unblock.")
 class UnblockUserInput:
-    user: UserReference = strawberry.field(description="The person.")
+    user: UserReference = strawberry.field(description="Identifies the user to unblock.")
 
 
-@strawberry.type(description="The person is not blocked by the viewer (any more).")
+@strawberry.type(description="The user is no longer blocked. Unblocking them again changes nothing.")
 class UnblockUserSuccess:
-    user: User = strawberry.field(description="The person, with `viewerHasBlocked` false.")
+    user: User = strawberry.field(description="The unblocked user, with `viewerHasBlocked` false.")
+    viewer = viewer_field()
 
 
 BlockUserResult = Annotated[
     BlockUserSuccess | InvalidInputError | NotFoundError,
-    strawberry.union("BlockUserResult", description="What becomes of `blockUser`."),
+    strawberry.union("BlockUserResult", description="The result of `blockUser`."),
 ]
 UnblockUserResult = Annotated[
     UnblockUserSuccess | NotFoundError,
-    strawberry.union("UnblockUserResult", description="What becomes of `unblockUser`."),
+    strawberry.union("UnblockUserResult", description="The result of `unblockUser`."),
 ]
 
 
-@strawberry.mutation(description="Blocks somebody: from now on neither can write to the other. They are not told.")
+@strawberry.mutation(
+    description="Blocks a user: neither can write to the other directly, and the viewer gets none of the user's new "
+    "messages in groups. The user is not told."
+)
 async def block_user(
-    info: Info, input: Annotated[BlockUserInput, strawberry.argument(description="Whom.")]
+    info: Info, input: Annotated[BlockUserInput, strawberry.argument(description="The input of `blockUser`.")]
 ) -> BlockUserResult:
     viewer = info.context.signed_in()
     return BlockUserSuccess(user=User.of(await info.context.services.block.block(viewer, input.user.to_reference())))
 
 
-@strawberry.mutation(description="Takes a block back. What was refused meanwhile is not delivered later.")
+@strawberry.mutation(description="Unblocks a user. Messages that were refused during the block are not delivered.")
 async def unblock_user(
-    info: Info, input: Annotated[UnblockUserInput, strawberry.argument(description="Whom.")]
+    info: Info, input: Annotated[UnblockUserInput, strawberry.argument(description="The input of `unblockUser`.")]
 ) -> UnblockUserResult:
     viewer = info.context.signed_in()
     person = await info.context.services.block.unblock(viewer, input.user.to_reference())

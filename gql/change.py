@@ -5,10 +5,14 @@ from typing import Annotated
 
 import strawberry
 
+from gql.conversation import Conversation
 from gql.id import Kind, number_of
+from gql.loader import loader_of
 from gql.message import Message
 from gql.node import Info, given
 from gql.refusal import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError, TooLateError
+from gql.result import viewer_field
+from models.base import conversation_of
 
 UNSET = strawberry.UNSET
 
@@ -17,69 +21,92 @@ UNSET = strawberry.UNSET
 class DeleteScope(Enum):
     """OSSN's `me` and `all`."""
 
-    FOR_ME = strawberry.enum_value("for_me", description="For the viewer, on all devices; the others keep it.")
+    FOR_ME = strawberry.enum_value(
+        "for_me", description="Only for the viewer, on all of their devices. The other participants keep it."
+    )
     FOR_EVERYONE = strawberry.enum_value(
         "for_everyone",
-        description="For all; only its sender can. Without a trace at first, see `silentDeleteWindowSeconds`. Those "
-        "who had it can report it for `reportWindowSeconds`.",
+        description="For all participants; only the sender can do this. Within `silentDeleteWindowSeconds` the message "
+        "disappears without a trace; after that, a tombstone remains. Recipients can still report it for "
+        "`reportWindowSeconds`.",
     )
 
 
-@strawberry.input(description="Another text for a message of the viewer.")
+@strawberry.input(description="The message to edit, and its new text.")
 class EditMessageInput:
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
-    text: str = strawberry.field(description="The new text; may be blank where the message has files.")
+    text: str = strawberry.field(
+        description="The new text: at most `ServerLimits.maxTextLength` characters (code points). It can be blank if "
+        "the message has files, unless the server always requires text."
+    )
     expected_revision: int | None = strawberry.field(
-        default=UNSET, description="The `revision` that the viewer saw; any other is a ConflictError."
+        default=UNSET,
+        description="The `revision` that the viewer saw; the edit is refused with ConflictError if the message has "
+        "another one. Not checked if omitted or null.",
     )
 
 
-@strawberry.type(description="The message says so now; every former text is in `edits`.")
+@strawberry.type(description="The message was edited. Earlier texts remain in `Message.edits`.")
 class EditMessageSuccess:
-    message: Message = strawberry.field(description="The message as it is now.")
+    message: Message = strawberry.field(description="The message after the change.")
 
 
-@strawberry.input(description="Which message to delete, and for whom.")
+@strawberry.input(description="The message to delete, and for whom.")
 class DeleteMessageInput:
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
-    scope: DeleteScope = strawberry.field(description="For whom.")
+    scope: DeleteScope = strawberry.field(description="Whether to delete it for the viewer or for everyone.")
 
 
-@strawberry.type(description="The message is gone.")
+@strawberry.type(description="The message was deleted.")
 class DeleteMessageSuccess:
-    deleted_message_id: strawberry.ID = strawberry.field(description="The id of the message.")
-    message: Message | None = strawberry.field(description="Its tombstone; null when nothing is left to show.")
+    deleted_message_id: strawberry.ID = strawberry.field(description="The id of the deleted message.")
+    message: Message | None = strawberry.field(
+        description="The tombstone that remains: `state` DELETED, without content. Null for FOR_ME, and if the message "
+        "left no trace."
+    )
+    number: strawberry.Private[int]
+
+    @strawberry.field(
+        description="The conversation of the message, with its new `lastMessage` and counters. Null if the viewer can "
+        "no longer see it, or with an error if it cannot be read."
+    )
+    async def conversation(self, info: Info) -> Conversation | None:
+        return await loader_of(info).conversation(conversation_of(self.number))
+
+    viewer = viewer_field()
 
 
-@strawberry.input(description="An emoji on a message.")
+@strawberry.input(description="The message, the emoji, and whether to set or remove it.")
 class SetReactionInput:
     message_id: strawberry.ID = strawberry.field(description="The id of the message.")
-    emoji: str = strawberry.field(description="Exactly one emoji, as Unicode has it.")
-    reacted: bool = strawberry.field(description="True sets it, false takes it back.")
+    emoji: str = strawberry.field(
+        description="Exactly one emoji (UTS #51). The server stores its fully qualified form."
+    )
+    reacted: bool = strawberry.field(description="True sets the reaction, false removes it.")
 
 
-@strawberry.type(description="The reaction is as it was asked for.")
+@strawberry.type(description="The reaction was set or removed.")
 class SetReactionSuccess:
-    message: Message = strawberry.field(description="The message as it is now.")
+    message: Message = strawberry.field(description="The message after the change.")
 
 
 EditMessageResult = Annotated[
     EditMessageSuccess | InvalidInputError | NotFoundError | PermissionDeniedError | TooLateError | ConflictError,
-    strawberry.union("EditMessageResult", description="What becomes of `editMessage`."),
+    strawberry.union("EditMessageResult", description="The result of `editMessage`."),
 ]
 DeleteMessageResult = Annotated[
     DeleteMessageSuccess | NotFoundError | PermissionDeniedError | TooLateError,
-    strawberry.union("DeleteMessageResult", description="What becomes of `deleteMessage`."),
+    strawberry.union("DeleteMessageResult", description="The result of `deleteMessage`."),
 ]
 SetReactionResult = Annotated[
     SetReactionSuccess | InvalidInputError | NotFoundError | PermissionDeniedError,
-    strawberry.union("SetReactionResult", description="What becomes of `setReaction`."),
+    strawberry.union("SetReactionResult", description="The result of `setReaction`."),
 ]
 
 
-@strawberry.mutation(description="Gives a message of the viewer another text.")
+@strawberry.mutation(description="Edits the text of one of the viewer's messages.")
 async def edit_message(
-    info: Info, input: Annotated[EditMessageInput, strawberry.argument(description="The edit.")]
+    info: Info, input: Annotated[EditMessageInput, strawberry.argument(description="The input of `editMessage`.")]
 ) -> EditMessageResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.edit.edit(viewer, number, input.text, given(input.expected_revision))
@@ -88,19 +115,23 @@ async def edit_message(
 
 @strawberry.mutation(description="Deletes a message, for the viewer or for everyone.")
 async def delete_message(
-    info: Info, input: Annotated[DeleteMessageInput, strawberry.argument(description="Which, and for whom.")]
+    info: Info, input: Annotated[DeleteMessageInput, strawberry.argument(description="The input of `deleteMessage`.")]
 ) -> DeleteMessageResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     if input.scope is DeleteScope.FOR_ME:
         await info.context.services.deletion.delete_for_me(viewer, number)
-        return DeleteMessageSuccess(deleted_message_id=input.message_id, message=None)
+        return DeleteMessageSuccess(deleted_message_id=input.message_id, message=None, number=number)
     left = await info.context.services.deletion.delete_for_everyone(viewer, number)
-    return DeleteMessageSuccess(deleted_message_id=input.message_id, message=Message.of(left) if left else None)
+    message = Message.of(left) if left else None
+    return DeleteMessageSuccess(deleted_message_id=input.message_id, message=message, number=number)
 
 
-@strawberry.mutation(description="Sets an emoji on a message, or takes it back.")
+@strawberry.mutation(
+    description="Sets or removes one of the viewer's reactions to a message. Refused in a message "
+    "request that the viewer has not accepted."
+)
 async def set_reaction(
-    info: Info, input: Annotated[SetReactionInput, strawberry.argument(description="The reaction.")]
+    info: Info, input: Annotated[SetReactionInput, strawberry.argument(description="The input of `setReaction`.")]
 ) -> SetReactionResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.reaction.react(viewer, number, input.emoji, is_set=input.reacted)

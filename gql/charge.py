@@ -12,6 +12,7 @@ from services.viewer import Viewer
 
 REFUSED = 20  # of a refused request: its estimate and its answer
 PER_ERROR = 5
+REGISTRATION = 20  # of a document that is registered under its hash, in addition to its reading and execution
 
 T = TypeVar("T")
 
@@ -29,6 +30,16 @@ def charge_reading(context: Context, counted: float, cost: int) -> None:
 def charge_refusal(context: Context, errors: Sequence[object]) -> None:
     """Count a document that is not executed, cached or not: its errors are formatted each time."""
     context.services.cost.spend(context.viewer, context.remote, REFUSED + len(errors) * PER_ERROR)
+
+
+def admit_refusal(context: Context) -> None:
+    """Count a request whose document is not found or not accepted; raises RateLimited if the rate is used up."""
+    context.services.cost.begin(context.viewer, context.remote, REFUSED + PER_ERROR)
+
+
+def charge_registration(context: Context) -> None:
+    """Count the registration of a document: its text stays in memory after the request."""
+    context.services.cost.spend(context.viewer, context.remote, REGISTRATION)
 
 
 def charge(context: Context) -> None:

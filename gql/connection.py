@@ -1,32 +1,59 @@
 """Connections (Relay's Cursor Connections specification): pages of a list, with a cursor for each item."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import strawberry
 
-from services.page import Page
+from services.page import Page, PageRequest
 
 First = Annotated[
-    int | None, strawberry.argument(description="At most so many from the front: 1 to 200, 50 if left out.")
+    int | None, strawberry.argument(description="Return the first n items: 1 to 200, 50 if omitted or null.")
 ]
-After = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="At most so many from the end: 1 to 200.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+FirstOrLast = Annotated[  # beside `last`
+    int | None,
+    strawberry.argument(
+        description="Return the first n items: 1 to 200, 50 if both `first` and `last` are omitted or null."
+    ),
+]
+After = Annotated[
+    str | None, strawberry.argument(description="Return items after this cursor. From the start if omitted or null.")
+]
+Last = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Return the last n items: 1 to 200. If omitted or null, `first` applies; sending both is an error."
+    ),
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="Return items before this cursor. Up to the end if omitted or null.")
+]
 
-_CURSOR = "Marks the place in the list; opaque, and the viewer's own."
+FEW = 10
+FirstFew = Annotated[
+    int | None, strawberry.argument(description="Return the first n users: 1 to 200, 10 if omitted or null.")
+]
+
+_CURSOR = "An opaque cursor of this edge, valid for this viewer only."
 
 NodeT = TypeVar("NodeT")
 EdgeT = TypeVar("EdgeT", bound="Edge[Any] | LazyEdge[Any]")
 Item = TypeVar("Item")
 
 
-@strawberry.type(description="Where a page of a connection begins and ends, and whether there is more on either side.")
+def few_of(items: Sequence[Item], first: int | None) -> Sequence[Item]:
+    """The first of a list that is no connection, FEW for None; raises BadRequest as a page does."""
+    request = PageRequest(FEW if first is None else first)
+    request.check()
+    return items[: request.size]
+
+
+@strawberry.type(description="The first and last cursor of a page, and whether there are more items on either side.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there is something behind the last edge.")
-    has_previous_page: bool = strawberry.field(description="Whether there is something before the first edge.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first edge; null on an empty page.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last edge; null on an empty page.")
+    has_next_page: bool = strawberry.field(description="Whether there are items after the last edge.")
+    has_previous_page: bool = strawberry.field(description="Whether there are items before the first edge.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first edge. Null if the page is empty.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last edge. Null if the page is empty.")
 
 
 def page_info_of(page: Page[Item], cursor_of: Callable[[Item], str]) -> PageInfo:
@@ -65,7 +92,7 @@ class Connection(Generic[EdgeT, NodeT]):
 
     edges: list[EdgeT]
     nodes: list[NodeT]
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+    page_info: PageInfo = strawberry.field(description="Whether there are more items, and the cursors to request them.")
 
     @classmethod
     def of(

@@ -1,6 +1,7 @@
 """The context: the viewer, the client and the services; resolvers access it as `info.context`."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ class Context:
     viewer's log before the operation, if the operation requests it. `operation_type` and `operation_name` are known
     once `prepared` is set: the document is valid, execution begins. `estimated` is the expected cost of the operation,
     `charged` the part counted against its rate, `spent` the actual cost; `wants_cost` is whether the response includes
-    the cost. `taken` is the capacity used by an event of a live stream during its execution (see `services.capacity`).
+    the cost. `on_prepared` is called just before `prepared` is set. `taken` is the capacity used by an event of a live
+    stream during its execution (see `services.capacity`).
     """
 
     services: "Services"
@@ -50,6 +52,7 @@ class Context:
     spent: int | None = None
     wants_cost: bool = False
     prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    on_prepared: Callable[[], None] | None = field(default=None, repr=False)
     authorization: str | None = field(default=None, repr=False)
     act_as: str | None = None
     is_from_page: bool = False
@@ -84,4 +87,5 @@ class Context:
             taken=0.0,
             spent=None,
             prepared=asyncio.Event(),
+            on_prepared=None,
         )

@@ -1,4 +1,4 @@
-"""Conversations: the type as one member sees it, lists of conversations, and the filter of the inbox."""
+"""Conversations: the type as one member sees it."""
 
 from datetime import datetime
 from enum import Enum
@@ -8,50 +8,81 @@ from typing import Annotated
 import strawberry
 
 from gql.attachment import KIND_OF, Attachment, AttachmentConnection, AttachmentEdge
-from gql.connection import After, Before, Connection, First, Last, LazyEdge
+from gql.connection import FEW, After, Before, First, FirstFew, Last, few_of
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.loader import ConversationNumber, type_of
+from gql.loader import ConversationNumber, loader_of, type_of
 from gql.message import Message, MessageConnection, MessageEdge
 from gql.node import Info, Node, given, moment_of
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
-from gql.user import User, UserReference
+from gql.user import User
 from models.attachment import AttachmentRow
 from models.conversation import ConversationKind
+from models.inbox import Folder
 from models.member import FOR_GOOD, RequestState
 from services.file.media_type import AttachmentKind
-from services.message.conversation import ConversationFilter as ServiceFilter
 from services.message.conversation import ConversationView
 from services.message.message import MessageView
+from services.message.participant import ticks_of
 from services.page import PageRequest
 from services.person.policy import Eligibility
 
 UNSET = strawberry.UNSET
+FirstMessages = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Return the first n messages: 1 to 200. If both `first` and `last` are omitted or null, returns "
+        "the last 50, or the first 50 if `after` is given."
+    ),
+]
 
 described(
     ConversationKind,
     "ConversationType",
-    "How a conversation is found again.",
+    "The kind of a conversation, by its participants.",
     {
-        "DIRECT": "Between two people; there is one for each pair.",
-        "GROUP": "Between three or more; there is one for each exact set of people.",
-        "SELF": "With oneself, for notes.",
+        "DIRECT": "Between two users. Each pair has at most one.",
+        "GROUP": "Between three or more users when it was created. Each exact set of users has at most one; when "
+        "someone leaves, the set becomes smaller and the type stays.",
+        "SELF": "The viewer's conversation with themselves, for notes.",
+    },
+)
+
+described(
+    Folder,
+    "ConversationFolder",
+    "A folder of the viewer's conversations. Message requests that the viewer has declined are in none of them.",
+    {
+        "INBOX": "Conversations that are neither archived nor message requests waiting for the viewer's answer. "
+        "Includes the viewer's own requests to others.",
+        "ARCHIVE": "Archived conversations, except message requests waiting for the viewer's answer.",
+        "REQUESTS": "Message requests from others that are waiting for the viewer's answer.",
+        "ALL": "INBOX, ARCHIVE and REQUESTS together.",
     },
 )
 
 
-@strawberry.enum(description="How a conversation stands that began as a message request.")
+@strawberry.enum(description="The state of a message request, as the viewer sees it.")
 class MessageRequestState(Enum):
     """For the requester and the requested user."""
 
-    NONE = strawberry.enum_value("none", description="It began as a conversation.")
+    NONE = strawberry.enum_value("none", description="The conversation did not start as a message request.")
     PENDING = strawberry.enum_value(
         "pending",
-        description="It waits for an answer; one's own request to one person shows so until it is accepted. A group "
-        "waits for the viewer's answer alone; until then only as many messages come as a request may hold.",
+        description="The request is waiting for an answer: the viewer's, or the other user's if the viewer sent it in "
+        "a direct conversation. In a group it is always the viewer's own answer, and until then they get at most "
+        "`maxRequestMessages` of its messages.",
     )
-    ACCEPTED = strawberry.enum_value("accepted", description="It was accepted, or answered, and is like any other.")
-    DECLINED = strawberry.enum_value("declined", description="The viewer declined it. No event tells the sender.")
+    ACCEPTED = strawberry.enum_value(
+        "accepted",
+        description="The request was accepted, with `acceptMessageRequest` or by a reply. The conversation is now a "
+        "normal one.",
+    )
+    DECLINED = strawberry.enum_value(
+        "declined",
+        description="The viewer declined the request. The sender gets no event. But unless the two already have an "
+        "accepted direct conversation, the sender's direct messages and `messageEligibility` then show NOT_ACCEPTING.",
+    )
 
 
 _REQUEST_STATES = {
@@ -63,33 +94,51 @@ _REQUEST_STATES = {
 }
 
 
-@strawberry.type(description="A conversation as the viewer has it. Only its members can see it.")
+@strawberry.type(description="A conversation as the viewer sees it. Only its participants can see it.")
 class Conversation(Node):
-    type: ConversationKind = strawberry.field(description="Whether it is with one, with several, or with oneself.")
-    other_participants: list[Participant] = strawberry.field(description="All members but the viewer.")
-    last_message: Message | None = strawberry.field(description="The newest message; null while there is none to see.")
-    created_at: datetime = strawberry.field(description="When it was made, with its first message.")
-    last_activity_at: datetime = strawberry.field(description="When its newest message was sent.")
+    type: ConversationKind = strawberry.field(
+        description="Whether the conversation is direct, a group or notes to self."
+    )
+    last_message: Message | None = strawberry.field(
+        description="The newest message that the viewer can see. Null if there is none."
+    )
+    created_at: datetime = strawberry.field(description="When the conversation was created by its first message.")
+    last_activity_at: datetime = strawberry.field(
+        description="When the newest message was sent. Lists of conversations are sorted by it."
+    )
     unread_count: int = strawberry.field(
-        description="How many messages of others came since the viewer read or wrote; deleted ones do not count."
+        description="The number of messages from others since the viewer last read or sent one. Deleted messages do "
+        "not count."
     )
     is_unread: bool = strawberry.field(
-        description="Whether `unreadCount` is above 0, or the viewer has marked it as unread."
+        description="Whether `unreadCount` is above 0 or the viewer has marked the conversation as unread."
     )
-    is_archived: bool = strawberry.field(description="Whether the viewer has put it away.")
-    is_pinned: bool = strawberry.field(description="Whether the viewer wants it at the top.")
-    is_muted: bool = strawberry.field(description="Whether the viewer gets no notifications for it now.")
+    folder: Folder | None = strawberry.field(
+        description="The folder that lists the conversation: INBOX, ARCHIVE or REQUESTS, never ALL. Null if no folder "
+        "does: the viewer has cleared it or declined the request, or all of its messages were deleted without a trace."
+    )
+    is_archived: bool = strawberry.field(description="Whether the viewer has archived the conversation.")
+    is_pinned: bool = strawberry.field(
+        description="Whether the viewer has pinned the conversation. Does not change the order of "
+        "`Query.conversations`."
+    )
+    is_muted: bool = strawberry.field(
+        description="Whether the viewer has muted the conversation: clients should not notify them of its messages."
+    )
     muted_until: datetime | None = strawberry.field(
-        description="When the mute ends; null while it is not muted, and where it is muted for good."
+        description="When the mute ends. Null if the conversation is not muted, or is muted permanently."
     )
-    request_state: MessageRequestState = strawberry.field(description="NONE, unless it began as a message request.")
+    request_state: MessageRequestState = strawberry.field(
+        description="The state of the message request; NONE if the conversation did not start as one."
+    )
     requested_by: User | None = strawberry.field(
-        description="Who asked the viewer: the sender of the first message, of a group who made it. It stays after "
-        "the viewer has answered, and when that person leaves the group; null where the viewer was not asked."
+        description="The user who sent the viewer the message request: the sender of the first message, or the creator "
+        "of the group. Stays set after the viewer answers, and after that user leaves the group. Null if the viewer "
+        "received no request, or if the account was erased."
     )
-    viewer_can_send: bool = strawberry.field(description="Whether a message of the viewer would be accepted now.")
+    viewer_can_send: bool = strawberry.field(description="Whether a message from the viewer would be accepted now.")
     send_restriction: Eligibility | None = strawberry.field(
-        description="What stands in the way of a message; null where `viewerCanSend`."
+        description="Why the viewer cannot send a message. Null if `viewerCanSend` is true."
     )
     view: strawberry.Private[ConversationView]
 
@@ -99,12 +148,12 @@ class Conversation(Node):
         return cls(
             id=encode(Kind.CONVERSATION, row.id),
             type=ConversationKind(row.kind),
-            other_participants=[Participant.of(each) for each in view.others],
             last_message=Message.of(view.last_message) if view.last_message else None,
             created_at=moment_of(row.created_at),
             last_activity_at=moment_of(row.activity),
             unread_count=row.unread,
             is_unread=view.is_unread,
+            folder=view.folder,
             is_archived=bool(row.is_archived),
             is_pinned=bool(row.is_pinned),
             is_muted=view.muted_until is not None,
@@ -123,7 +172,50 @@ class Conversation(Node):
         conversation.id = encode(Kind.CONVERSATION, view.number)
         return conversation
 
-    @strawberry.field(description="The members, the viewer among them.")
+    @strawberry.field(description="The viewer as a participant, with the newest messages they have received and read.")
+    def viewer_participant(self) -> Participant:
+        return Participant.of(next(each for each in self.view.participants if each.row.user_id == self.view.viewer_id))
+
+    @strawberry.field(
+        description="The oldest message that `unreadCount` counts: pass its id as `around` to open the conversation "
+        "there. Null if `unreadCount` is 0, even if the viewer has marked the conversation as unread."
+    )
+    async def first_unread_message(self, info: Info) -> Message | None:
+        """Reads nothing if nothing is unread, and otherwise once for all conversations of a level."""
+        row = self.view.row
+        return await loader_of(info).oldest_unread(row.id) if row.unread else None
+
+    @strawberry.field(
+        description="The viewer's messages up to this `sequence` have the `deliveryStatus` DELIVERED or READ, later "
+        "ones SENT; 0 if none do. Can decrease when privacy settings change or a message is deleted."
+    )
+    def delivered_to_all_sequence(self) -> int:
+        return min(ticks_of(self.view.others).delivered_seq, self.view.row.last_seq)
+
+    @strawberry.field(
+        description="The viewer's messages up to this `sequence` have the `deliveryStatus` READ; 0 if none do. Never "
+        "greater than `deliveredToAllSequence`."
+    )
+    def read_by_all_sequence(self) -> int:
+        return min(ticks_of(self.view.others).read_seq, self.view.row.last_seq)
+
+    @strawberry.field(
+        description="Whether a message request is waiting for the viewer's answer, so that `acceptMessageRequest` and "
+        "`declineMessageRequest` would succeed. False for the sender of the request, who also sees `requestState` "
+        "PENDING."
+    )
+    def viewer_can_answer_request(self) -> bool:
+        return self.view.row.request_state == RequestState.PENDING
+
+    @strawberry.field(
+        description="The participants except the viewer, for example to show their names in a list. Use `participants` "
+        "to page through all of them."
+    )
+    def other_participants(self, first: FirstFew = FEW) -> list[Participant]:
+        """Reads nothing: the members were loaded with the conversation."""
+        return [Participant.of(each) for each in few_of(self.view.others, first)]
+
+    @strawberry.field(description="The participants, including the viewer.")
     def participants(self, info: Info, first: First = UNSET, after: After = UNSET) -> ParticipantConnection:
         """Reads nothing: the members were loaded with the conversation."""
         viewer = info.context.signed_in()
@@ -138,19 +230,22 @@ class Conversation(Node):
         )
 
     @strawberry.field(
-        description="The messages, oldest first. The newest 50 when no argument is given; `last` with `before` pages "
-        "back into the past."
+        description="The messages, oldest first. Returns the newest 50 without arguments; use `last` with `before` to "
+        "page back."
     )
     async def messages(
         self,
         info: Info,
-        first: First = UNSET,
+        first: FirstMessages = UNSET,
         after: After = UNSET,
         last: Last = UNSET,
         before: Before = UNSET,
         around: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="The id of a message to have in the middle; goes with a size alone."),
+            strawberry.argument(
+                description="Return a page with the message of this id in the middle. `first` or `last` sets its size; "
+                "cursors cannot be combined with it. No effect if omitted or null."
+            ),
         ] = UNSET,
     ) -> MessageConnection:
         """Reads the database once for each conversation of a level."""
@@ -164,17 +259,18 @@ class Conversation(Node):
             page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
         )
 
-    @strawberry.field(description="Who types here now, the viewer left out.")
+    @strawberry.field(description="The users who are typing now, except the viewer.")
     def typing_users(self, info: Info) -> list[User]:
         """Reads nothing: typing signals are in memory."""
         return [User.of(person) for person in info.context.services.presence.typing_in(self.view)]
 
-    @strawberry.field(description="The files of its messages, newest first.")
+    @strawberry.field(description="The files of the conversation's messages, newest first.")
     async def attachments(
         self,
         info: Info,
         kinds: Annotated[
-            list[AttachmentKind] | None, strawberry.argument(description="Only files of these kinds; all if left out.")
+            list[AttachmentKind] | None,
+            strawberry.argument(description="Only files of these kinds. All kinds if omitted or null."),
         ] = UNSET,
         first: First = UNSET,
         after: After = UNSET,
@@ -196,43 +292,6 @@ class Conversation(Node):
             lambda item: AttachmentEdge(
                 cursor=cursor_of(item), node=Attachment.of(item[0]), message=Message.of(item[1])
             ),
-        )
-
-
-@strawberry.type(description="A conversation in a list.")
-class ConversationEdge(LazyEdge[Conversation]):
-    node: Conversation = strawberry.field(description="The conversation.")
-
-
-@strawberry.type(description="The viewer's conversations.")
-class ConversationConnection(Connection[ConversationEdge, Conversation]):
-    edges: list[ConversationEdge] = strawberry.field(description="The conversations with their cursors.")
-    nodes: list[Conversation] = strawberry.field(description="The conversations without their cursors.")
-    wanted: strawberry.Private[ServiceFilter]
-
-    @strawberry.field(description="How many there are in all, under the same filter.")
-    async def total_count(self, info: Info) -> int:
-        return await info.context.services.conversation.count(info.context.signed_in(), self.wanted)
-
-
-@strawberry.input(description="Which conversations; every condition that is given must hold.")
-class ConversationFilter:
-    type: ConversationKind | None = strawberry.field(default=UNSET, description="Only those of this type.")
-    unread_only: bool | None = strawberry.field(default=False, description="Only those with `isUnread`.")
-    archived: bool | None = strawberry.field(default=False, description="Those put away, instead of the others.")
-    requests: bool | None = strawberry.field(
-        default=False, description="The message requests that wait for the viewer's answer, instead of the others."
-    )
-    participant: UserReference | None = strawberry.field(default=UNSET, description="Only those with this member.")
-
-    def to_filter(self) -> ServiceFilter:
-        participant = given(self.participant)
-        return ServiceFilter(
-            kind=given(self.type),
-            unread_only=bool(self.unread_only),
-            archived=bool(self.archived),
-            requests=bool(self.requests),
-            participant=participant.to_reference() if participant else None,
         )
 
 

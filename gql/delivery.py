@@ -12,31 +12,31 @@ from gql.loader import loader_of
 from gql.node import Info, moment_of
 from gql.user import User
 from models.event import Receipt
-from services.message.participant import ParticipantView
+from services.message.participant import ParticipantView, ticks_of
 from services.page import PageRequest
 
 
-@strawberry.enum(description="How far a message has come.")
+@strawberry.enum(description="How far a message has reached its recipients.")
 class DeliveryStatus(Enum):
     """OSSN's `viewed` is READ in a direct conversation."""
 
-    SENT = strawberry.enum_value("sent", description="The server has it.")
+    SENT = strawberry.enum_value("sent", description="The server has accepted the message.")
     DELIVERED = strawberry.enum_value(
-        "delivered", description="It has reached everybody else who lets the viewer know such things."
+        "delivered", description="Received by all recipients who share receipts with the viewer."
     )
-    READ = strawberry.enum_value("read", description="Everybody else who lets the viewer know has read it.")
+    READ = strawberry.enum_value("read", description="Read by all recipients who share receipts with the viewer.")
 
 
-@strawberry.type(description="Somebody whom a message has reached, or who has read it.")
+@strawberry.type(description="An edge of a list of receipts: a user who has received or read a message, and when.")
 class ReceiptEdge(Edge[User]):
-    node: User = strawberry.field(description="The person.")
+    node: User = strawberry.field(description="The user who received or read the message.")
     view: strawberry.Private[ParticipantView]
     message_id: strawberry.Private[int]
     receipt: strawberry.Private[Receipt]
 
     @strawberry.field(
-        description="When the message first reached this person, or when they first had read it: later reads do not "
-        "change it. Exact for 90 days, then to the hour."
+        description="When this user received or first read the message; reading it again does not change this. Exact "
+        "for 90 days, then accurate to within an hour."
     )
     async def at(self, info: Info) -> datetime:
         """One statement for all edges of a level."""
@@ -49,11 +49,14 @@ class ReceiptEdge(Edge[User]):
         return moment_of(at or row.delivered_at or row.joined_at)
 
 
-@strawberry.type(description="People whom a message has reached, or who have read it, as far as the viewer may know.")
+@strawberry.type(
+    description="A page of users who have received or read a message, among those who share receipts with the viewer."
+)
 class ReceiptConnection:
-    edges: list[ReceiptEdge] = strawberry.field(description="The people with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more.")
-    total_count: int = strawberry.field(description="How many there are in all.")
+    edges: list[ReceiptEdge] = strawberry.field(description="The edges of this page, with cursors and times.")
+    nodes: list[User] = strawberry.field(description="The users of this page.")
+    page_info: PageInfo = strawberry.field(description="Whether there are more items, and the cursors to request them.")
+    total_count: int = strawberry.field(description="The total number of these users, across all pages.")
 
     @classmethod
     def of(
@@ -69,16 +72,13 @@ class ReceiptConnection:
             )
             for view in page.items
         ]
-        return cls(edges=edges, page_info=page_info_of(page, cursor_of), total_count=len(people))
+        nodes = [edge.node for edge in edges]
+        return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of), total_count=len(people))
 
 
 def status_of(others: Sequence[ParticipantView], seq: int) -> DeliveryStatus:
-    """The lowest known status; SENT if nobody shares theirs with the viewer."""
-    known = [view for view in others if view.delivered_seq is not None or view.read_seq is not None]
-    if not known:
-        return DeliveryStatus.SENT
-    readers = [view.read_seq for view in known if view.read_seq is not None]
-    if len(readers) == len(known) and min(readers) >= seq:
+    """The status of a message for all of these people; SENT if nobody shares theirs with the viewer."""
+    ticks = ticks_of(others)
+    if seq <= ticks.read_seq:
         return DeliveryStatus.READ
-    is_delivered = all((view.delivered_seq or 0) >= seq for view in known)
-    return DeliveryStatus.DELIVERED if is_delivered else DeliveryStatus.SENT
+    return DeliveryStatus.DELIVERED if seq <= ticks.delivered_seq else DeliveryStatus.SENT

@@ -11,18 +11,23 @@ from gql.refusal import NotFoundError, PermissionDeniedError
 from models.device import DeviceRow
 
 
-@strawberry.type(description="A place where the viewer is signed in: one for each sign-in, gone with its session.")
+@strawberry.type(
+    description="A device on which the viewer is signed in. Each sign-in creates one, and it is removed when its "
+    "session ends."
+)
 class Device(Node):
     """Shown only to its owner."""
 
-    name: str | None = strawberry.field(description="What it was called at the sign-in; null where it was not.")
+    name: str | None = strawberry.field(description="The name given at sign-in. Null if none was given.")
     is_trusted: bool = strawberry.field(
-        description="Whether it may do everything. Where the server asks for trust, a new device waits until another "
-        "one confirms it by `trustDevice`; until then it sees its own viewer and can sign out."
+        description="Whether the device is trusted. If the server requires trusted devices, an untrusted one can only "
+        "read its own viewer and sign out, until a trusted device confirms it with `trustDevice`."
     )
-    is_current: bool = strawberry.field(description="Whether this request comes from it.")
-    created_at: datetime = strawberry.field(description="When it signed in.")
-    last_seen_at: datetime | None = strawberry.field(description="When it was last used, to within five minutes.")
+    is_current: bool = strawberry.field(description="Whether this request was sent from this device.")
+    created_at: datetime = strawberry.field(description="When the device signed in.")
+    last_seen_at: datetime | None = strawberry.field(
+        description="When the device was last used, accurate to within five minutes. Null if unknown."
+    )
 
     @classmethod
     def of(cls, row: DeviceRow, viewer_device_id: int) -> "Device":
@@ -38,55 +43,61 @@ class Device(Node):
 
 
 @strawberry.type(
-    description="Somebody signed in with the viewer's password on a device that is not trusted yet. Not sent by a "
-    "server that does not ask for trust."
+    description="Someone signed in to the viewer's account on a new device. Sent only if the server notifies users of "
+    "new devices or requires trusted devices."
 )
 class DeviceAdded:
-    device: Device = strawberry.field(description="The device: confirm it, or revoke it.")
+    device: Device = strawberry.field(
+        description="The new device. Trust it with `trustDevice`, or sign it out with `revokeDevice`."
+    )
 
 
-@strawberry.input(description="Which device to trust.")
+@strawberry.input(description="The device to trust.")
 class TrustDeviceInput:
-    device_id: strawberry.ID = strawberry.field(description="From `viewer.devices`.")
+    device_id: strawberry.ID = strawberry.field(description="The id of one of `viewer.devices`.")
 
 
-@strawberry.type(description="The device may do everything now.")
+@strawberry.type(description="The device is now trusted.")
 class TrustDeviceSuccess:
-    device: Device = strawberry.field(description="The device as it is now.")
+    device: Device = strawberry.field(description="The device after the change.")
 
 
-@strawberry.input(description="Which device to sign out.")
+@strawberry.input(description="The device to sign out.")
 class RevokeDeviceInput:
-    device_id: strawberry.ID = strawberry.field(description="From `viewer.devices`; one's own signs oneself out.")
+    device_id: strawberry.ID = strawberry.field(
+        description="The id of one of `viewer.devices`. The id of the current device ends this session."
+    )
 
 
-@strawberry.type(description="The device is signed out, and its live streams have ended.")
+@strawberry.type(description="The device was signed out and its subscriptions were ended.")
 class RevokeDeviceSuccess:
-    device_id: strawberry.ID = strawberry.field(description="The device that is gone.")
+    device_id: strawberry.ID = strawberry.field(description="The id of the device that was signed out.")
 
 
 TrustDeviceResult = Annotated[
     TrustDeviceSuccess | NotFoundError | PermissionDeniedError,
-    strawberry.union("TrustDeviceResult", description="What becomes of `trustDevice`."),
+    strawberry.union("TrustDeviceResult", description="The result of `trustDevice`."),
 ]
 RevokeDeviceResult = Annotated[
     RevokeDeviceSuccess | NotFoundError,
-    strawberry.union("RevokeDeviceResult", description="What becomes of `revokeDevice`."),
+    strawberry.union("RevokeDeviceResult", description="The result of `revokeDevice`."),
 ]
 
 
-@strawberry.mutation(description="Confirms a device of the viewer's that waits to be trusted.")
+@strawberry.mutation(
+    description="Trusts one of the viewer's devices. Must be called from a device that is already trusted."
+)
 async def trust_device(
-    info: Info, input: Annotated[TrustDeviceInput, strawberry.argument(description="The device.")]
+    info: Info, input: Annotated[TrustDeviceInput, strawberry.argument(description="The input of `trustDevice`.")]
 ) -> TrustDeviceResult:
     viewer = info.context.signed_in()
     row = await info.context.services.device.trust(viewer, number_of(Kind.DEVICE, input.device_id))
     return TrustDeviceSuccess(device=Device.of(row, viewer.device_id))
 
 
-@strawberry.mutation(description="Signs a device of the viewer's out.")
+@strawberry.mutation(description="Signs out one of the viewer's devices.")
 async def revoke_device(
-    info: Info, input: Annotated[RevokeDeviceInput, strawberry.argument(description="The device.")]
+    info: Info, input: Annotated[RevokeDeviceInput, strawberry.argument(description="The input of `revokeDevice`.")]
 ) -> RevokeDeviceResult:
     await info.context.services.device.revoke(info.context.signed_in(), number_of(Kind.DEVICE, input.device_id))
     return RevokeDeviceSuccess(device_id=input.device_id)

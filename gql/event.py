@@ -1,24 +1,27 @@
 """Events: everything that can happen to a viewer, as types."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import strawberry
 
+from gql.account import Viewer
 from gql.conversation import Conversation
 from gql.delivery import DeliveryStatus
 from gql.device import Device, DeviceAdded
 from gql.enum import described
 from gql.id import Kind, encode
-from gql.message import Message
-from gql.node import moment_of
+from gql.message import Message, MessageEdge
+from gql.node import Info, moment_of
+from gql.participant import Participant
 from gql.presence import Presence
-from gql.scalar import EventCursor
 from gql.setting import MessagingSettings
 from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamReady, StreamReset
 from gql.user import User
-from models.base import conversation_of
+from models.base import conversation_of, seq_of
 from models.event import Change, EventKind, Receipt, Removal
+from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
 from services.live.signal import (
     PresenceChange,
@@ -29,99 +32,146 @@ from services.live.signal import (
 described(
     Change,
     "MessageChange",
-    "What is different about a message.",
+    "What changed in a message.",
     {
-        "TEXT": "It was edited.",
-        "STATE": "It was deleted for everyone; what is left is a tombstone.",
-        "REACTIONS": "Somebody set an emoji, or took one back.",
-        "ATTACHMENTS": "Something about its files is known now.",
+        "TEXT": "The text was edited.",
+        "STATE": "The message was deleted for everyone; a tombstone remains.",
+        "REACTIONS": "A reaction was set or removed.",
+        "ATTACHMENTS": "The server finished processing a file: its thumbnail is ready, or could not be made.",
     },
 )
 described(
     Removal,
     "MessageRemovalReason",
-    "Why a message is gone.",
+    "Why a message was removed.",
     {
-        "DELETED_FOR_VIEWER": "The viewer deleted it for themselves.",
-        "DELETED_SILENTLY": "Its sender deleted it for everyone, within the silent window.",
-        "CLEARED": "The viewer cleared the conversation up to this message: all before it are gone as well.",
-        "RETENTION": "The server keeps messages only for a time, and it was over.",
+        "DELETED_FOR_VIEWER": "The message was hidden from the viewer only: they deleted it for themselves, or its "
+        "sender edited it after they had blocked the sender.",
+        "DELETED_SILENTLY": "The sender deleted it for everyone within `silentDeleteWindowSeconds`.",
+        "CLEARED": "The viewer cleared the conversation up to this message. All earlier messages are removed too.",
+        "RETENTION": "The server's retention period for messages has passed. Reserved; not used yet.",
     },
 )
 
 
-@strawberry.type(description="A message came, or was sent by the viewer from another device.")
+@strawberry.type(
+    description="A message was sent in one of the viewer's conversations. The device that sent it gets this event "
+    "too: match it by `clientMessageId`, and after `sendPrivateMessageToEach` by conversation as well."
+)
 class MessageCreated:
-    message: Message = strawberry.field(description="The message as it is now.")
+    message: Message = strawberry.field(description="The message in its current state.")
     client_message_id: str | None = strawberry.field(
-        description="The `clientMessageId` that it was sent with; null for everybody but its sender."
+        description="The `clientMessageId` that the message was sent with. Null if there was none, and for everyone "
+        "except the sender."
     )
 
+    @strawberry.field(
+        description="The edge of the message in `Conversation.messages`, with the same cursor as there, to append to a "
+        "cached list."
+    )
+    def message_edge(self, info: Info) -> MessageEdge:
+        messages, viewer, view = info.context.services.message, info.context.signed_in(), self.message.view
+        return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, view))
 
-@strawberry.type(description="Something about a message is different.")
+
+@strawberry.type(description="A message changed: its text, state, reactions or attachments.")
 class MessageUpdated:
-    message: Message = strawberry.field(description="The message as it is now.")
-    changes: list[Change] = strawberry.field(description="What is different.")
+    message: Message = strawberry.field(description="The message in its current state.")
+    changes: list[Change] = strawberry.field(description="The parts of the message that changed, at least one.")
 
 
-@strawberry.type(description="A message is gone, for the viewer or for everyone.")
+@strawberry.type(description="A message was removed, for the viewer or for everyone.")
 class MessageRemoved:
-    message_id: strawberry.ID = strawberry.field(description="Its id.")
-    conversation_id: strawberry.ID = strawberry.field(description="The id of its conversation.")
-    removal_reason: Removal = strawberry.field(description="Why.")
+    message_id: strawberry.ID = strawberry.field(description="The id of the removed message.")
+    conversation_id: strawberry.ID = strawberry.field(
+        description="The id of the conversation that the message belonged to."
+    )
+    sequence: int = strawberry.field(
+        description="The `sequence` of the message. For CLEARED, all messages up to this one were removed."
+    )
+    removal_reason: Removal = strawberry.field(description="Why the message was removed.")
 
 
-@strawberry.type(description="Somebody got or read messages.")
+@strawberry.type(description="Another participant received or read messages in a conversation.")
 class ReceiptUpdated:
-    conversation: Conversation = strawberry.field(description="The conversation as it is now.")
-    user: User = strawberry.field(description="Who.")
-    status: DeliveryStatus = strawberry.field(description="DELIVERED or READ.")
-    up_to: Message = strawberry.field(description="This message, and all before it.")
-    at: datetime = strawberry.field(description="When.")
+    conversation: Conversation = strawberry.field(description="The conversation in its current state.")
+    user: User = strawberry.field(description="The user who received or read the messages.")
+    participant: Participant = strawberry.field(
+        description="The same user as a participant of the conversation, with the positions that the viewer can see."
+    )
+    status: DeliveryStatus = strawberry.field(description="DELIVERED or READ; never SENT.")
+    up_to: Message = strawberry.field(
+        description="The newest message that was received or read. All earlier messages count as well."
+    )
+    at: datetime = strawberry.field(description="When the user received or read the messages.")
 
 
-@strawberry.type(description="A conversation began.")
+@strawberry.type(description="A conversation that includes the viewer was created.")
 class ConversationCreated:
-    conversation: Conversation = strawberry.field(description="The conversation as it is now.")
-
-
-@strawberry.type(description="Something about a conversation is different: unread messages, preferences, members.")
-class ConversationUpdated:
-    conversation: Conversation = strawberry.field(description="The conversation as it is now.")
-
-
-@strawberry.type(description="A conversation is out of the viewer's lists; a new message may bring it back.")
-class ConversationRemoved:
-    conversation_id: strawberry.ID = strawberry.field(description="Its id.")
-
-
-@strawberry.type(description="Somebody types, or has stopped. It is never replayed.")
-class TypingChanged:
-    conversation: Conversation = strawberry.field(description="Where.")
-    user: User = strawberry.field(description="Who.")
-    is_typing: bool = strawberry.field(description="Whether they type.")
-    expires_at: datetime | None = strawberry.field(description="When to stop showing it, unless it comes again.")
+    conversation: Conversation = strawberry.field(description="The conversation in its current state.")
 
 
 @strawberry.type(
-    description="Somebody came or went, and shares it with the viewer; nobody else is announced. It is never replayed."
+    description="A conversation changed for the viewer, for example its unread count, preferences, request state or "
+    "participants."
 )
-class PresenceChanged:
-    user: User = strawberry.field(description="Who.")
-    presence: Presence | None = strawberry.field(
-        description="As it is now; null once, when the viewer may no longer know it."
+class ConversationUpdated:
+    conversation: Conversation = strawberry.field(description="The conversation in its current state.")
+
+
+@strawberry.type(description="A conversation was removed from the viewer's lists. A new message can bring it back.")
+class ConversationRemoved:
+    conversation_id: strawberry.ID = strawberry.field(description="The id of the removed conversation.")
+
+
+@strawberry.type(description="Someone started or stopped typing. Never replayed.")
+class TypingChanged:
+    conversation: Conversation = strawberry.field(description="The conversation in which the user is typing.")
+    user: User = strawberry.field(description="The user who started or stopped typing.")
+    is_typing: bool = strawberry.field(description="Whether the user is typing.")
+    expires_at: datetime | None = strawberry.field(
+        description="When to stop showing the indicator, unless another event arrives first. Null if `isTyping` is "
+        "false."
     )
 
 
-@strawberry.type(description="The viewer blocked or unblocked somebody.")
+@strawberry.type(
+    description="Someone who shares their presence with the viewer came online or went offline. Never replayed."
+)
+class PresenceChanged:
+    user: User = strawberry.field(description="The user whose presence changed.")
+    presence: Presence | None = strawberry.field(
+        description="The user's presence now. Null once, when the viewer can no longer see it."
+    )
+
+
+@strawberry.type(description="The viewer blocked or unblocked a user.")
 class BlocksChanged:
-    user: User = strawberry.field(description="The person as they are now.")
-    is_blocked: bool = strawberry.field(description="Whether it was a block or its end.")
+    user: User = strawberry.field(description="The user in their current state.")
+    is_blocked: bool = strawberry.field(
+        description="True if the viewer blocked the user, false if they unblocked them."
+    )
 
 
-@strawberry.type(description="The viewer's settings are different.")
+@strawberry.type(description="The viewer's messaging settings changed.")
 class SettingsChanged:
-    settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
+    settings: MessagingSettings = strawberry.field(description="All settings after the change.")
+
+
+@strawberry.type(
+    description="A user changed for the viewer: their name or account state, whether they follow the viewer, or "
+    "whether the viewer follows or has muted them."
+)
+class UserUpdated:
+    user: User = strawberry.field(description="The user in their current state.")
+
+
+@strawberry.type(
+    description="Something about the viewer changed that has no event of its own, such as their devices, API keys or "
+    "name."
+)
+class ViewerUpdated:
+    viewer: Viewer = strawberry.field(description="The viewer in their current state.")
 
 
 Event = Annotated[
@@ -140,32 +190,43 @@ Event = Annotated[
     | PresenceChanged
     | BlocksChanged
     | SettingsChanged
+    | UserUpdated
+    | ViewerUpdated
     | DeviceAdded
     | SessionRevoked,
-    strawberry.union("Event", description="Something that concerns the viewer. More kinds will come: expect others."),
+    strawberry.union(
+        "Event",
+        description="Something that concerns the viewer. Later versions may add types: ignore types that you do not "
+        "know.",
+    ),
 ]
 
 
-@strawberry.type(description="An event and its place in the viewer's stream.")
-class EventEnvelope:
-    cursor: EventCursor | None = strawberry.field(description="Where to go on after this event.")
-    at: datetime = strawberry.field(description="When it happened.")
-    event: Event = strawberry.field(description="What happened.")
-
-
-def event_of(each: ResolvedEvent, viewer_device_id: int) -> "Event":
+def event_of(each: ResolvedEvent, viewer: services.Viewer) -> "Event":
     if each.kind in {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}:
         return _removal_of(each)
-    if each.settings is not None:
-        return SettingsChanged(settings=MessagingSettings.of(each.settings))
     if each.message is not None:
         return _of_message(each, Message.of(each.message))
     if each.conversation is not None:
         is_new = each.kind is EventKind.CONVERSATION_CREATED
         return (ConversationCreated if is_new else ConversationUpdated)(conversation=Conversation.of(each.conversation))
+    return _of_viewer(each, viewer) or _of_person(each)
+
+
+def _of_viewer(each: ResolvedEvent, viewer: services.Viewer) -> "Event | None":
+    if each.settings is not None:
+        return SettingsChanged(settings=MessagingSettings.of(each.settings))
     if each.device is not None:
-        return DeviceAdded(device=Device.of(each.device, viewer_device_id))
+        return DeviceAdded(device=Device.of(each.device, viewer.device_id))
+    if each.kind is EventKind.VIEWER_UPDATED and each.person is not None:
+        return ViewerUpdated(viewer=Viewer.of(viewer, each.person))
+    return None
+
+
+def _of_person(each: ResolvedEvent) -> "Event":
     assert each.person is not None
+    if each.kind is EventKind.USER_UPDATED:
+        return UserUpdated(user=User.of(each.person))
     return BlocksChanged(user=User.of(each.person), is_blocked=each.kind is EventKind.USER_BLOCKED)
 
 
@@ -175,15 +236,19 @@ def _removal_of(each: ResolvedEvent) -> "Event":
     return MessageRemoved(
         message_id=encode(Kind.MESSAGE, each.subject_id),
         conversation_id=encode(Kind.CONVERSATION, conversation_of(each.subject_id)),
+        sequence=seq_of(each.subject_id),
         removal_reason=Removal(each.detail),
     )
 
 
 def _of_message(each: ResolvedEvent, message: Message) -> "Event":
     if each.kind is EventKind.RECEIPT_UPDATED and each.conversation and each.person:
+        reader_id = each.person.row.id
+        reader = next(view for view in each.conversation.participants if view.person.row.id == reader_id)
         return ReceiptUpdated(
             conversation=Conversation.of(each.conversation),
             user=User.of(each.person),
+            participant=Participant.of(reader),
             status=DeliveryStatus.READ if each.detail == Receipt.READ else DeliveryStatus.DELIVERED,
             up_to=message,
             at=moment_of(each.at),

@@ -48,53 +48,44 @@ class RefusalHandler(strawberry.ExceptionHandler[RefusalT, ErrorT], Generic[Refu
     def handle(self, exception: RefusalT, *, field: StrawberryField, info: Info) -> ErrorT | Awaitable[ErrorT]:
         if self._show is not None:
             return self._show(exception, info)
-        return self.error_type(detail=exception.detail, code=UserErrorCode(exception.code))
+        return _shown(self.error_type, exception)
+
+
+def _shown(error_type: type[ErrorT], refusal: refusals.Refusal, **fields: Any) -> ErrorT:
+    """The type with what all refusals have, and these fields of its own."""
+    code = UserErrorCode(refusal.code)
+    return error_type(detail=refusal.detail, code=code, is_retryable=refusal.is_retryable, **fields)
 
 
 def _invalid_input(refusal: refusals.InvalidInput, _info: Info) -> InvalidInputError:
-    return InvalidInputError(
-        detail=refusal.detail,
-        code=UserErrorCode(refusal.code),
-        issues=[InputIssue.of(each) for each in refusal.issues],
-    )
+    return _shown(InvalidInputError, refusal, issues=[InputIssue.of(each) for each in refusal.issues])
 
 
 async def _recipients_rejected(refusal: refusals.RecipientsRejected, info: Info) -> RecipientsRejectedError:
     """One statement for all recipients."""
     ids = [each.user_id for each in refusal.rejections if each.user_id is not None]
     people = await info.context.services.user.find_many(info.context.signed_in(), ids)
-    return RecipientsRejectedError(
-        detail=refusal.detail,
-        code=UserErrorCode(refusal.code),
-        recipient_rejections=[RecipientRejection.of(each, people) for each in refusal.rejections],
-    )
+    rejections = [RecipientRejection.of(each, people) for each in refusal.rejections]
+    return _shown(RecipientsRejectedError, refusal, recipient_rejections=rejections)
 
 
 def _attachments_rejected(refusal: refusals.AttachmentsRejected, _info: Info) -> AttachmentsRejectedError:
-    return AttachmentsRejectedError(
-        detail=refusal.detail,
-        code=UserErrorCode(refusal.code),
-        attachment_rejections=[AttachmentRejection.of(each) for each in refusal.rejections],
-    )
+    rejections = [AttachmentRejection.of(each) for each in refusal.rejections]
+    return _shown(AttachmentsRejectedError, refusal, attachment_rejections=rejections)
 
 
 def _rate_limited(refusal: refusals.RateLimited, _info: Info) -> RateLimitedError:
-    return RateLimitedError(
-        detail=refusal.detail, code=UserErrorCode(refusal.code), retry_after_seconds=refusal.retry_after_seconds
-    )
+    return _shown(RateLimitedError, refusal, retry_after_seconds=refusal.retry_after_seconds)
 
 
 async def _idempotency_conflict(refusal: refusals.IdempotencyConflict, info: Info) -> IdempotencyConflictError:
     id_ = refusal.existing_message_id
-    return IdempotencyConflictError(
-        detail=refusal.detail,
-        code=UserErrorCode(refusal.code),
-        existing_message=None if id_ is None else await loader_of(info).message(id_),
-    )
+    message = None if id_ is None else await loader_of(info).message(id_)
+    return _shown(IdempotencyConflictError, refusal, existing_message=message)
 
 
 def _too_late(refusal: refusals.TooLate, _info: Info) -> TooLateError:
-    return TooLateError(detail=refusal.detail, code=UserErrorCode(refusal.code), window_seconds=refusal.window_seconds)
+    return _shown(TooLateError, refusal, window_seconds=refusal.window_seconds)
 
 
 HANDLERS: list[strawberry.ExceptionHandler[Any, Any]] = [

@@ -8,6 +8,6 @@ from services.id import Kind, decode, number_of
 __all__ = ["Kind", "decode", "encode", "number_of"]
 
 
-def encode(kind: Kind, number: int, position: int | None = None) -> strawberry.ID:
+def encode(kind: Kind, number: int, part: int | None = None) -> strawberry.ID:
     """See services.id."""
-    return strawberry.ID(ids.encode(kind, number, position))
+    return strawberry.ID(ids.encode(kind, number, part))

@@ -35,6 +35,7 @@ Mutation = create_type(
         receipt.acknowledge_delivery,
         receipt.mark_conversation_read,
         receipt.mark_conversation_unread,
+        receipt.mark_all_conversations_read,
         presence.set_typing,
         preference.clear_conversation,
         preference.leave_conversation,
@@ -44,6 +45,7 @@ Mutation = create_type(
         relation.follow_user,
         relation.unfollow_user,
         relation.mute_user,
+        relation.unmute_user,
         setting.update_messaging_settings,
         report.report_message,
         account.change_password,
@@ -55,5 +57,6 @@ Mutation = create_type(
         upload_session.complete_upload,
         upload_session.cancel_upload,
     ],
-    description="Everything that can be done. Each answers with a union: a success, or a typed refusal.",
+    description="The entry points for changing data. Each mutation returns a union of a success type and the refusals "
+    "that a client should expect.",
 )

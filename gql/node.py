@@ -12,11 +12,11 @@ Info: TypeAlias = strawberry.Info[Context, None]
 T = TypeVar("T")
 
 
-@strawberry.interface(description="Anything that has an id and can be asked for again by it.")
+@strawberry.interface(description="An object with a global id that `node` and `nodes` can look up.")
 class Node:
     """Relay's Object Identification."""
 
-    id: strawberry.ID = strawberry.field(description="Opaque and lasting; says nothing about how many there are.")
+    id: strawberry.ID = strawberry.field(description="Globally unique, opaque and permanent.")
 
 
 def wants_only_id(info: Info) -> bool:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gql.connection import Connection, Edge
+from gql.id import Kind, encode
 from gql.loader import loader_of
-from gql.node import Info, moment_of
+from gql.node import Info, Node, moment_of
 from gql.user import User
 from models.base import message_id
 from services.message.participant import ParticipantView
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from gql.message import Message
 
 
-@strawberry.type(description="A member of a conversation.")
-class Participant:
-    user: User = strawberry.field(description="The person.")
-    joined_at: datetime = strawberry.field(description="When they became a member.")
+@strawberry.type(
+    description="A participant of a conversation, and how far they have received and read its messages. Only the "
+    "participants of the conversation can see it."
+)
+class Participant(Node):
+    user: User = strawberry.field(description="The user who participates.")
+    joined_at: datetime = strawberry.field(description="When the participant joined the conversation.")
     last_read_at: datetime | None = strawberry.field(
-        description="When they last read on; null if they never did, or keep it private."
+        description="When the participant last read new messages. Null if they never have, or if they do not share "
+        "receipts with the viewer."
     )
     view: strawberry.Private[ParticipantView]
 
@@ -29,6 +34,7 @@ class Participant:
     def of(cls, view: ParticipantView) -> "Participant":
         read_at = view.row.read_at if view.read_seq else None
         return cls(
+            id=encode(Kind.PARTICIPANT, view.row.conversation_id, view.row.user_id),
             user=User.of(view.person),
             joined_at=moment_of(view.row.joined_at),
             last_read_at=None if read_at is None else moment_of(read_at),
@@ -36,15 +42,15 @@ class Participant:
         )
 
     @strawberry.field(
-        description="The newest message that has reached them; null for none, for one that the viewer does not see, "
-        "and where they keep it private."
+        description="The newest message that has reached the participant. Null if there is none, if the viewer cannot "
+        "see that message, or if the participant does not share receipts with the viewer."
     )
     async def last_delivered_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
         return await self._at(info, self.view.delivered_seq)
 
     @strawberry.field(
-        description="The newest message that they have read; null for none, for one that the viewer does not see, and "
-        "where they keep it private."
+        description="The newest message that the participant has read. Null if there is none, if the viewer cannot see "
+        "that message, or if the participant does not share receipts with the viewer."
     )
     async def last_read_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
         return await self._at(info, self.view.read_seq)
@@ -53,13 +59,13 @@ class Participant:
         return await loader_of(info).message(message_id(self.view.row.conversation_id, seq)) if seq else None
 
 
-@strawberry.type(description="A member in a list.")
+@strawberry.type(description="An edge of a list of participants.")
 class ParticipantEdge(Edge[Participant]):
-    node: Participant = strawberry.field(description="The member.")
+    node: Participant = strawberry.field(description="The participant of this edge.")
 
 
-@strawberry.type(description="The members of a conversation, the viewer among them.")
+@strawberry.type(description="A page of a conversation's participants, including the viewer.")
 class ParticipantConnection(Connection[ParticipantEdge, Participant]):
-    edges: list[ParticipantEdge] = strawberry.field(description="The members with their cursors.")
-    nodes: list[Participant] = strawberry.field(description="The members without their cursors.")
-    total_count: int = strawberry.field(description="How many members there are in all.")
+    edges: list[ParticipantEdge] = strawberry.field(description="The edges of this page, with cursors.")
+    nodes: list[Participant] = strawberry.field(description="The participants of this page.")
+    total_count: int = strawberry.field(description="The total number of participants, across all pages.")

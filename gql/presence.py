@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from gql.conversation import Conversation
 
 
-@strawberry.enum(description="Whether somebody is there.")
+@strawberry.enum(description="Whether a user is online.")
 class PresenceStatus(Enum):
     ONLINE = strawberry.enum_value(
-        "online", description="At least one of their devices listens to `events` or `privateMessageReceived` now."
+        "online",
+        description="At least one of the user's devices is subscribed to `events` or `privateMessageReceived`.",
     )
-    OFFLINE = strawberry.enum_value("offline", description="None does.")
+    OFFLINE = strawberry.enum_value("offline", description="None of the user's devices is subscribed.")
 
 
-@strawberry.type(description="Whether somebody is there, derived from their live streams.")
+@strawberry.type(description="Whether a user is online, based on their subscriptions.")
 class Presence:
-    status: PresenceStatus = strawberry.field(description="Whether they are there.")
+    status: PresenceStatus = strawberry.field(description="Whether the user is online.")
     last_active_at: datetime | None = strawberry.field(
-        description="When the last of their streams ended; null where the server does not remember one."
+        description="When the user's last subscription ended. Null if the server does not know."
     )
 
     @classmethod
@@ -39,31 +40,37 @@ class Presence:
         )
 
 
-@strawberry.input(description="Where the viewer types.")
+@strawberry.input(description="The conversation, and whether the viewer is typing.")
 class SetTypingInput:
-    conversation_id: strawberry.ID = strawberry.field(description="The id of the conversation.")
-    is_typing: bool = strawberry.field(description="True again and again while typing, false when done.")
+    conversation_id: strawberry.ID = strawberry.field(
+        description="The id of the conversation in which the viewer is typing."
+    )
+    is_typing: bool = strawberry.field(
+        description="True while the viewer is typing, repeated before `expiresAt`; false when they stop."
+    )
 
 
-@strawberry.type(description="The others are shown so, unless the viewer keeps it private.")
+@strawberry.type(
+    description="The other participants see the change, unless the viewer's `sendTypingIndicators` is false."
+)
 class SetTypingSuccess:
     conversation: Annotated["Conversation", strawberry.lazy("gql.conversation")] = strawberry.field(
-        description="The conversation."
+        description="The conversation in which the viewer is typing."
     )
     expires_at: datetime | None = strawberry.field(
-        description="When the signal ends by itself, unless it is sent again; null for `isTyping` false."
+        description="When the indicator disappears unless `setTyping` is repeated. Null if `isTyping` is false."
     )
 
 
 SetTypingResult = Annotated[
     SetTypingSuccess | NotFoundError | RateLimitedError,
-    strawberry.union("SetTypingResult", description="What becomes of `setTyping`."),
+    strawberry.union("SetTypingResult", description="The result of `setTyping`."),
 ]
 
 
-@strawberry.mutation(description="Shows the others of a conversation that the viewer types, or has stopped.")
+@strawberry.mutation(description="Shows the other participants that the viewer is typing or has stopped.")
 async def set_typing(
-    info: Info, input: Annotated[SetTypingInput, strawberry.argument(description="Where, and whether.")]
+    info: Info, input: Annotated[SetTypingInput, strawberry.argument(description="The input of `setTyping`.")]
 ) -> SetTypingResult:
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)
     view, until = await info.context.services.presence.type(viewer, number, is_typing=input.is_typing)

@@ -1,40 +1,42 @@
 """Reactions: one emoji on a message, with the people who reacted."""
 
-from typing import Annotated
+from functools import partial
 
 import strawberry
 
+from gql.connection import After, First
 from gql.loader import type_of
-from gql.node import Info
-from gql.user import User
-from services.error import BadRequest
+from gql.node import Info, given
+from gql.user import User, UserConnection, UserEdge
 from services.message.reaction import ReactionGroup as GroupView
+from services.page import PageRequest
 
-MAX_USERS = 100
+UNSET = strawberry.UNSET
 
 
-@strawberry.type(description="One emoji on a message, with the people who set it.")
+@strawberry.type(description="One emoji on a message, with the users who reacted with it.")
 class ReactionGroup:
-    emoji: str = strawberry.field(description="The emoji.")
-    count: int = strawberry.field(description="How many people set it, the viewer among them.")
-    viewer_has_reacted: bool = strawberry.field(description="Whether the viewer is one of them.")
+    emoji: str = strawberry.field(description="The emoji itself, such as 👍.")
+    count: int = strawberry.field(
+        description="The number of users who reacted with this emoji, including the viewer if they did. Users whom the "
+        "viewer has blocked do not count."
+    )
+    viewer_has_reacted: bool = strawberry.field(description="Whether the viewer has reacted with this emoji.")
     view: strawberry.Private[GroupView]
 
     @classmethod
     def of(cls, view: GroupView) -> "ReactionGroup":
-        return cls(emoji=view.emoji, count=len(view.people), viewer_has_reacted=view.viewer_has_reacted, view=view)
+        return cls(emoji=view.emoji, count=len(view.reactors), viewer_has_reacted=view.viewer_has_reacted, view=view)
 
-    @strawberry.field(description="The people, the first of them first.")
-    def users(
-        self,
-        info: Info,
-        first: Annotated[int | None, strawberry.argument(description="At most so many, 1 to 100.")] = 10,
-    ) -> list[User]:
+    @strawberry.field(description="The users who reacted with this emoji, earliest first.")
+    def users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
         """Reads nothing: the people were loaded with the group."""
-        size = 10 if first is None else first
-        if not 1 <= size <= MAX_USERS:
-            raise BadRequest(f"`first` must be between 1 and {MAX_USERS}; it is {size}.")
-        return [User.of(person) for person in self.view.people[:size]]
+        viewer, reactions = info.context.signed_in(), info.context.services.reaction
+        page = reactions.page_of_people(viewer, self.view, PageRequest(given(first), given(after)))
+        cursor_of = partial(reactions.cursor_of, viewer)
+        return UserConnection.of(
+            page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each.person))
+        )
 
 
 type_of.register(GroupView, ReactionGroup.of)

@@ -6,75 +6,100 @@ import strawberry
 
 from gql.node import Info
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
+from gql.result import viewer_field
 from gql.user import User, UserReference
 
 
-@strawberry.input(description="Whom to follow.")
+@strawberry.input(description="The user to follow.")
 class FollowUserInput:
-    user: UserReference = strawberry.field(description="The person.")
+    user: UserReference = strawberry.field(description="Identifies the user to follow.")
 
 
-@strawberry.type(description="The viewer follows this person, now or before.")
+@strawberry.type(description="The viewer now follows the user. Following them again changes nothing.")
 class FollowUserSuccess:
-    user: User = strawberry.field(description="The person, with `viewerIsFollowing` true.")
+    user: User = strawberry.field(description="The followed user, with `viewerIsFollowing` true.")
 
 
-@strawberry.input(description="Whom to follow no longer.")
+@strawberry.input(description="The user to unfollow.")
 class UnfollowUserInput:
-    user: UserReference = strawberry.field(description="The person.")
+    user: UserReference = strawberry.field(description="Identifies the user to unfollow.")
 
 
-@strawberry.type(description="The viewer does not follow this person (any more).")
+@strawberry.type(description="The viewer no longer follows the user. Unfollowing them again changes nothing.")
 class UnfollowUserSuccess:
-    user: User = strawberry.field(description="The person, with `viewerIsFollowing` false.")
+    user: User = strawberry.field(description="The unfollowed user, with `viewerIsFollowing` false.")
 
 
-@strawberry.input(description="Whom to mute, or not any more.")
+@strawberry.input(description="The user to mute.")
 class MuteUserInput:
-    user: UserReference = strawberry.field(description="The person, who is not told.")
-    is_muted: bool = strawberry.field(description="True mutes, false takes it back.")
+    user: UserReference = strawberry.field(description="Identifies the user to mute.")
 
 
-@strawberry.type(description="The mute is as it was asked for.")
+@strawberry.type(description="The user is now muted. Muting them again changes nothing.")
 class MuteUserSuccess:
-    user: User = strawberry.field(description="The person, with `viewerHasMuted` as it is now.")
+    user: User = strawberry.field(description="The muted user, with `viewerHasMuted` true.")
+    viewer = viewer_field()
+
+
+@strawberry.input(description="The user to unmute.")
+class UnmuteUserInput:
+    user: UserReference = strawberry.field(description="Identifies the user to unmute.")
+
+
+@strawberry.type(description="The user is no longer muted. Unmuting them again changes nothing.")
+class UnmuteUserSuccess:
+    user: User = strawberry.field(description="The unmuted user, with `viewerHasMuted` false.")
+    viewer = viewer_field()
 
 
 FollowUserResult = Annotated[
     FollowUserSuccess | InvalidInputError | NotFoundError | PermissionDeniedError,
-    strawberry.union("FollowUserResult", description="What becomes of `followUser`."),
+    strawberry.union("FollowUserResult", description="The result of `followUser`."),
 ]
 UnfollowUserResult = Annotated[
     UnfollowUserSuccess | NotFoundError,
-    strawberry.union("UnfollowUserResult", description="What becomes of `unfollowUser`."),
+    strawberry.union("UnfollowUserResult", description="The result of `unfollowUser`."),
 ]
 MuteUserResult = Annotated[
     MuteUserSuccess | InvalidInputError | NotFoundError,
-    strawberry.union("MuteUserResult", description="What becomes of `muteUser`."),
+    strawberry.union("MuteUserResult", description="The result of `muteUser`."),
+]
+UnmuteUserResult = Annotated[
+    UnmuteUserSuccess | NotFoundError,
+    strawberry.union("UnmuteUserResult", description="The result of `unmuteUser`."),
 ]
 
 
-@strawberry.mutation(description="Follows somebody, who is then in the audience FOLLOWED_BY_ME.")
+@strawberry.mutation(description="Follows a user, which adds them to the viewer's audience FOLLOWED_BY_ME.")
 async def follow_user(
-    info: Info, input: Annotated[FollowUserInput, strawberry.argument(description="Whom.")]
+    info: Info, input: Annotated[FollowUserInput, strawberry.argument(description="The input of `followUser`.")]
 ) -> FollowUserResult:
     relation = info.context.services.relation
     return FollowUserSuccess(user=User.of(await relation.follow(info.context.signed_in(), input.user.to_reference())))
 
 
-@strawberry.mutation(description="Follows no longer.")
+@strawberry.mutation(description="Stops following a user.")
 async def unfollow_user(
-    info: Info, input: Annotated[UnfollowUserInput, strawberry.argument(description="Whom.")]
+    info: Info, input: Annotated[UnfollowUserInput, strawberry.argument(description="The input of `unfollowUser`.")]
 ) -> UnfollowUserResult:
     relation = info.context.services.relation
     person = await relation.unfollow(info.context.signed_in(), input.user.to_reference())
     return UnfollowUserSuccess(user=User.of(person))
 
 
-@strawberry.mutation(description="Mutes somebody: the viewer gets no notifications for their messages.")
+@strawberry.mutation(
+    description="Mutes a user: clients should not notify the viewer of their messages. The user is not told."
+)
 async def mute_user(
-    info: Info, input: Annotated[MuteUserInput, strawberry.argument(description="Whom, and whether.")]
+    info: Info, input: Annotated[MuteUserInput, strawberry.argument(description="The input of `muteUser`.")]
 ) -> MuteUserResult:
     relation = info.context.services.relation
-    change = relation.mute if input.is_muted else relation.unmute
-    return MuteUserSuccess(user=User.of(await change(info.context.signed_in(), input.user.to_reference())))
+    return MuteUserSuccess(user=User.of(await relation.mute(info.context.signed_in(), input.user.to_reference())))
+
+
+@strawberry.mutation(description="Unmutes a user: clients can notify the viewer of their messages again.")
+async def unmute_user(
+    info: Info, input: Annotated[UnmuteUserInput, strawberry.argument(description="The input of `unmuteUser`.")]
+) -> UnmuteUserResult:
+    relation = info.context.services.relation
+    return UnmuteUserSuccess(user=User.of(await relation.unmute(info.context.signed_in(), input.user.to_reference())))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import strawberry
 from strawberry.exceptions import StrawberryInputCoercionError
@@ -120,51 +120,53 @@ def _parse_string_as(name: str) -> Callable[[object], str]:
     return parse
 
 
+# A reference that is resolved against the address of the server, which serves the page (server/schema.py).
+_PAGE = "/docs/scalars"
+
+
+def _scalar(
+    name: str, description: str, serialize: Callable[[Any], object], parse: Callable[[Any], object]
+) -> ScalarDefinition:
+    """A scalar that refers to its section in docs/scalars.md."""
+    url = f"{_PAGE}#{name.lower()}"
+    return strawberry.scalar(
+        name=name,
+        description=f"{description} [Specification]({url}).",
+        specified_by_url=url,
+        serialize=serialize,
+        parse_value=parse,
+    )
+
+
 SCALAR_MAP: dict[object, ScalarDefinition] = {
-    datetime: strawberry.scalar(
-        name="DateTime",
-        description=(
-            "A moment in UTC as a string of RFC 3339 with milliseconds, such as `2026-01-31T12:00:00.000Z`. "
-            "As input any offset is accepted, and one must be given."
-        ),
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=serialize_date_time,
-        parse_value=parse_date_time,
+    datetime: _scalar(
+        "DateTime",
+        "A moment in UTC: an RFC 3339 string with milliseconds, such as `2026-01-31T12:00:00.000Z`. Input may use any "
+        "offset, but must have one.",
+        serialize_date_time,
+        parse_date_time,
     ),
-    URL: strawberry.scalar(
-        name="URL",
-        description="An absolute URL as a string.",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc3986",
-        serialize=str,
-        parse_value=_parse_string_as("URL"),
+    URL: _scalar("URL", "An absolute URL (RFC 3986), as a string.", str, _parse_string_as("URL")),
+    JSON: _scalar(
+        "JSON", f"Any JSON value (RFC 8259), up to {MAX_JSON_DEPTH} levels deep.", lambda value: value, parse_json
     ),
-    JSON: strawberry.scalar(
-        name="JSON",
-        description=f"Any JSON value, nested {MAX_JSON_DEPTH} levels deep at most.",
-        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
-        serialize=lambda value: value,
-        parse_value=parse_json,
+    Upload: _scalar(
+        "Upload",
+        "A file inside a multipart/form-data request (GraphQL multipart request specification): send null in the "
+        "variables, and the file as a part that `map` assigns to this place.",
+        serialize_upload,
+        parse_upload,
     ),
-    Upload: strawberry.scalar(
-        name="Upload",
-        description=(
-            "A file of a multipart/form-data request: send null in the variables, and the file as a part that `map` "
-            "assigns to this place. Nothing else is accepted as one."
-        ),
-        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
-        serialize=serialize_upload,
-        parse_value=parse_upload,
+    ByteSize: _scalar(
+        "ByteSize",
+        f"A number of bytes: a whole JSON number from 0 to {MAX_BYTE_SIZE} (2^53 - 1).",
+        serialize_byte_size,
+        parse_byte_size,
     ),
-    ByteSize: strawberry.scalar(
-        name="ByteSize",
-        description=f"A number of bytes: a whole JSON number from 0 to {MAX_BYTE_SIZE} (2^53 - 1).",
-        serialize=serialize_byte_size,
-        parse_value=parse_byte_size,
-    ),
-    EventCursor: strawberry.scalar(
-        name="EventCursor",
-        description="A place in one user's stream of events: opaque, signed, and good for that user alone.",
-        serialize=str,
-        parse_value=_parse_string_as("EventCursor"),
+    EventCursor: _scalar(
+        "EventCursor",
+        "A position in one user's events: an opaque, signed string, valid only for that user.",
+        str,
+        _parse_string_as("EventCursor"),
     ),
 }

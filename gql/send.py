@@ -21,6 +21,7 @@ from gql.refusal import (
     RecipientRejection,
     RecipientsRejectedError,
 )
+from gql.result import viewer_field
 from gql.scalar import JSON
 from gql.user import UserReference
 from models.message import MessageKind
@@ -30,48 +31,60 @@ from services.message.send_check import Outcome
 
 UNSET = strawberry.UNSET
 
-_TEXT = "At most 10,000 characters, or the server's own limit; needed unless there is an attachment."
-_ATTACHMENTS = "Files to go with it, in this order; at most 10, or the server's own limit."
+_TEXT = (
+    "The text: at most `ServerLimits.maxTextLength` characters (code points). Can be omitted or null if there are "
+    "attachments, unless the server always requires text."
+)
+_ATTACHMENTS = "The files of the message, in this order: at most `ServerLimits.maxAttachments`."
 _TYPE = (
-    "What the client believes it to be: checked, and not needed unless the server asks for it. FILE fits every file: "
-    "all of them go as files then, to be saved and not shown, without width, height, BlurHash or a thumbnail made here."
+    "The expected type, checked against the content. FILE matches every file and sends all of them as plain files, "
+    "without dimensions, BlurHash or thumbnail. Not checked if omitted or null, which some servers refuse."
 )
 _KEY = (
-    "Makes the send happen once: the same id from the same sender is the same message, for ever. 1 to 128 characters; "
-    "a UUIDv7 is a good one."
+    "Makes the send idempotent: a repeated call with the same id from the same sender returns the first result, "
+    "without a time limit. The id is shared by `sendPrivateMessage` and `sendPrivateMessageToEach`, which gives it "
+    "to every message it sends. 1 to 128 characters, for example a UUIDv7. If omitted or null, a repeated send "
+    "creates a new message."
 )
-_METADATA = "The application's own data, at most 4 KiB as JSON; kept and given back, not looked at."
+_METADATA = (
+    "The application's own data, stored and returned unchanged: at most `ServerLimits.maxMetadataBytes` as "
+    "JSON. None if omitted or null."
+)
 
 
-@strawberry.input(one_of=True, description="Where a message goes.")
+@strawberry.input(one_of=True, description="Where to send a message: exactly one of these fields.")
 class MessageDestination:
     conversation_id: strawberry.ID | None = strawberry.field(
-        default=UNSET, description="A conversation that the viewer is a member of."
+        default=UNSET, description="The id of one of the viewer's conversations."
     )
     users: list[UserReference] | None = strawberry.field(
         default=UNSET,
-        description="One person: the direct conversation. Several: the group of exactly these people and the viewer. "
-        "Made if missing. Somebody named twice, in the same way or in another, counts once. Leave the viewer out.",
+        description="The recipients, without the viewer, at most `ServerLimits.maxRecipients`. One user: the direct "
+        "conversation. Several: the group of exactly these users and the viewer. The conversation is created if it "
+        "does not exist. A user named twice counts once.",
     )
 
 
-@strawberry.input(description="A message to send.")
+@strawberry.input(description="The message to send, and its destination.")
 class SendPrivateMessageInput:
-    to: MessageDestination = strawberry.field(description="Where it goes.")
+    to: MessageDestination = strawberry.field(description="The conversation or the users to send it to.")
     text: str | None = strawberry.field(default=UNSET, description=_TEXT)
     attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
     type: MessageType | None = strawberry.field(default=UNSET, description=_TYPE)
     reply_to_id: strawberry.ID | None = strawberry.field(
-        default=UNSET, description="The message of the same conversation that it answers."
+        default=UNSET,
+        description="The id of a message in the same conversation that this one replies to. Not a reply if omitted or "
+        "null.",
     )
     client_message_id: str | None = strawberry.field(default=UNSET, description=_KEY)
     metadata: JSON | None = strawberry.field(default=UNSET, description=_METADATA)
 
 
-@strawberry.input(description="A message to send to several people separately.")
+@strawberry.input(description="The message to send, and its recipients.")
 class SendPrivateMessageToEachInput:
     recipients: list[UserReference] = strawberry.field(
-        description="Who gets it, each in a conversation of their own; somebody named twice gets it once."
+        description="The recipients, at most `ServerLimits.maxRecipients`. Each gets the message in the direct "
+        "conversation with the viewer. A user named twice gets it once."
     )
     text: str | None = strawberry.field(default=UNSET, description=_TEXT)
     attachments: list[AttachmentInput] = strawberry.field(default_factory=list, description=_ATTACHMENTS)
@@ -80,39 +93,63 @@ class SendPrivateMessageToEachInput:
     metadata: JSON | None = strawberry.field(default=UNSET, description=_METADATA)
 
 
-@strawberry.type(description="The message is stored, and on its way to its recipients.")
+@strawberry.type(description="The message was stored and is being delivered.")
 class SendPrivateMessageSuccess:
-    message: Message = strawberry.field(description="The message.")
+    message: Message = strawberry.field(description="The message that was sent.")
     was_duplicate: bool = strawberry.field(
-        description="True when this `clientMessageId` had sent it before, and nothing new was stored."
+        description="Whether an earlier call with this `clientMessageId` already sent the message, so that nothing new "
+        "was stored."
     )
 
-    @strawberry.field(description="The message as an edge of the conversation's `messages`.")
+    @strawberry.field(
+        description="The edge of the message in `Conversation.messages`, with the same cursor as there, to append to a "
+        "cached list."
+    )
     def message_edge(self, info: Info) -> MessageEdge:
         """For the caches of Relay and Apollo."""
         viewer, messages = info.context.signed_in(), info.context.services.message
         return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, self.message.view))
 
-    @strawberry.field(description="The conversation with the message in it.")
+    @strawberry.field(description="The conversation after the send.")
     async def conversation(self, info: Info) -> Conversation:
         return await loader_of(info).conversation_of(self.message.view.row.id, info)
 
+    viewer = viewer_field()
 
-@strawberry.type(description="What became of one recipient: exactly one of `message` and `rejection` is set.")
-class SendOutcome:
-    index: int = strawberry.field(description="Their place in the list as it was given, from 0.")
-    message: Message | None = strawberry.field(description="The message that they got.")
-    rejection: RecipientRejection | None = strawberry.field(description="Why they got none.")
+
+_INDEX = "The position of the recipient in `recipients`, starting at 0."
+
+
+@strawberry.type(description="A recipient who got the message.")
+class SentOutcome:
+    index: int = strawberry.field(description=_INDEX)
+    message: Message = strawberry.field(
+        description="The recipient's message. If a user was named twice, both outcomes have the same message."
+    )
+
+
+@strawberry.type(description="A recipient who did not get the message. The other recipients still get theirs.")
+class RejectedOutcome:
+    index: int = strawberry.field(description=_INDEX)
+    rejection: RecipientRejection = strawberry.field(description="Why the recipient was rejected.")
+
+
+SendOutcome = Annotated[
+    SentOutcome | RejectedOutcome,
+    strawberry.union("SendOutcome", description="The result for one recipient of `sendPrivateMessageToEach`."),
+]
 
 
 @strawberry.type(
-    description="Each recipient got a message or a reason; where all were rejected it is this type too, `sentCount` 0."
+    description="Each recipient has their own outcome. This is the result even if all recipients were rejected; "
+    "`sentCount` is then 0."
 )
 class SendPrivateMessageToEachSuccess:
-    outcomes: list[SendOutcome] = strawberry.field(description="One for each recipient, in their order.")
-    sent_count: int = strawberry.field(
-        description="How many messages there are, from 0; somebody named twice gets one."
+    outcomes: list[SendOutcome] = strawberry.field(
+        description="One outcome for each recipient, in the order of `recipients`. A repeated call with the same "
+        "`clientMessageId` leaves out messages that the viewer can no longer see, so match outcomes by `index`."
     )
+    sent_count: int = strawberry.field(description="The number of messages sent. A user named twice gets one.")
 
 
 SendPrivateMessageResult = Annotated[
@@ -124,7 +161,7 @@ SendPrivateMessageResult = Annotated[
     | PermissionDeniedError
     | RateLimitedError
     | IdempotencyConflictError,
-    strawberry.union("SendPrivateMessageResult", description="What becomes of `sendPrivateMessage`."),
+    strawberry.union("SendPrivateMessageResult", description="The result of `sendPrivateMessage`."),
 ]
 SendPrivateMessageToEachResult = Annotated[
     SendPrivateMessageToEachSuccess
@@ -133,16 +170,17 @@ SendPrivateMessageToEachResult = Annotated[
     | PermissionDeniedError
     | RateLimitedError
     | IdempotencyConflictError,
-    strawberry.union("SendPrivateMessageToEachResult", description="What becomes of `sendPrivateMessageToEach`."),
+    strawberry.union("SendPrivateMessageToEachResult", description="The result of `sendPrivateMessageToEach`."),
 ]
 
 
 @strawberry.mutation(
-    description="Sends one message, with its files, to one person, to a group, or into a conversation. All "
-    "recipients and files pass, or nothing is stored and every offender is named."
+    description="Sends a message, with or without files, to one user, a group or a conversation. If any recipient or "
+    "file is rejected, nothing is stored and the error lists every rejection."
 )
 async def send_private_message(
-    info: Info, input: Annotated[SendPrivateMessageInput, strawberry.argument(description="The message.")]
+    info: Info,
+    input: Annotated[SendPrivateMessageInput, strawberry.argument(description="The input of `sendPrivateMessage`.")],
 ) -> SendPrivateMessageResult:
     viewer, services = info.context.signed_in(), info.context.services
     sent = await services.send.send(viewer, _draft_of(input))
@@ -152,10 +190,14 @@ async def send_private_message(
 
 
 @strawberry.mutation(
-    description="Sends the same message to several people separately; each gets it or has an outcome of their own."
+    description="Sends the same message to several users, each in their direct conversation with the viewer. A "
+    "rejected recipient does not stop the others from getting it."
 )
 async def send_private_message_to_each(
-    info: Info, input: Annotated[SendPrivateMessageToEachInput, strawberry.argument(description="The message.")]
+    info: Info,
+    input: Annotated[
+        SendPrivateMessageToEachInput, strawberry.argument(description="The input of `sendPrivateMessageToEach`.")
+    ],
 ) -> SendPrivateMessageToEachResult:
     viewer, services = info.context.signed_in(), info.context.services
     type_ = given(input.type)
@@ -192,19 +234,14 @@ def _kind_of(type_: MessageType | None) -> MessageKind | None:
 
 
 async def _outcomes_of(info: Info, outcomes: list[Outcome]) -> SendPrivateMessageToEachSuccess:
-    viewer, services = info.context.signed_in(), info.context.services
-    ids = {each.message_id for each in outcomes if each.message_id is not None}
-    views = await services.message.find_many(viewer, ids)
+    """One statement for all rejected people."""
     rejected = [each.rejection.user_id for each in outcomes if each.rejection and each.rejection.user_id is not None]
-    people = await services.user.find_many(viewer, rejected)
-    return SendPrivateMessageToEachSuccess(
-        outcomes=[
-            SendOutcome(
-                index=each.index,
-                message=Message.of(views[each.message_id]) if each.message_id in views else None,
-                rejection=RecipientRejection.of(each.rejection, people) if each.rejection else None,
-            )
-            for each in outcomes
-        ],
-        sent_count=len(ids),
-    )
+    people = await info.context.services.user.find_many(info.context.signed_in(), rejected) if rejected else {}
+    shown: list[SentOutcome | RejectedOutcome] = []
+    for each in outcomes:
+        if each.rejection is not None:
+            shown.append(RejectedOutcome(index=each.index, rejection=RecipientRejection.of(each.rejection, people)))
+        elif each.view is not None:
+            shown.append(SentOutcome(index=each.index, message=Message.of(each.view)))
+    sent = {each.message_id for each in outcomes if each.message_id is not None}
+    return SendPrivateMessageToEachSuccess(outcomes=shown, sent_count=len(sent))

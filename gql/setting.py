@@ -7,6 +7,7 @@ import strawberry
 from gql.enum import described
 from gql.node import Info, given
 from gql.refusal import InvalidInputError, PermissionDeniedError
+from gql.result import viewer_field
 from models.setting import Audience, OutsideAction
 from services.person.setting import Settings, SettingsChange
 
@@ -15,44 +16,50 @@ UNSET = strawberry.UNSET
 described(
     Audience,
     "MessageAudience",
-    "Who is let in; one line further down is a smaller circle.",
+    "Who is allowed to do something, from the widest audience to the narrowest.",
     {
-        "EVERYONE": "Anybody who is not blocked.",
-        "FOLLOWED_BY_ME": "People whom the owner of the setting follows.",
-        "MUTUAL_FOLLOWS": "People whom they follow, and who follow them.",
-        "NOBODY": "No one.",
+        "EVERYONE": "Everyone who is not blocked.",
+        "FOLLOWED_BY_ME": "Only users whom the owner of the setting follows.",
+        "MUTUAL_FOLLOWS": "Only users whom the owner of the setting follows and who follow back.",
+        "NOBODY": "Nobody at all.",
     },
 )
 described(
     OutsideAction,
     "OutsideAudienceAction",
-    "What becomes of a first message, or a group, from outside of `acceptMessagesFrom` or `whoMayAddToGroups`.",
-    {"REQUEST": "It waits as a message request.", "REJECT": "It is refused."},
+    "What happens to first messages and new groups from users outside `acceptMessagesFrom` or `whoMayAddToGroups`.",
+    {
+        "REQUEST": "They become message requests, which wait for an answer.",
+        "REJECT": "The send is refused with NOT_ACCEPTING or MUST_BE_FOLLOWED.",
+    },
 )
 
 
-@strawberry.type(description="Who may write to the viewer, and what the viewer lets others know.")
+@strawberry.type(description="The viewer's settings: who can write to them, and what others can see about them.")
 class MessagingSettings:
     """Built from Settings: the current value, whether the viewer's or the server's default."""
 
     accept_messages_from: Audience = strawberry.field(
-        description="Who may open a conversation with the viewer. Whoever was written to may always answer."
+        description="Who can start a conversation with the viewer. Users to whom the viewer has written can always "
+        "reply."
     )
     from_others: OutsideAction = strawberry.field(
-        description="What becomes of the first messages and the groups of all others."
+        description="What happens to first messages and new groups from everyone else."
     )
     who_may_add_to_groups: Audience = strawberry.field(
-        description="Who may make a group with the viewer in it: what was chosen, and never more people than "
-        "`acceptMessagesFrom`. Groups of all others meet `fromOthers`."
+        description="Who can add the viewer to a group: the viewer's choice, but never a wider audience than "
+        "`acceptMessagesFrom`. `fromOthers` applies to everyone else."
     )
     send_read_receipts: bool = strawberry.field(
-        description="Whether others learn what the viewer has read. If not, the viewer does not learn it of others."
+        description="Whether others see what the viewer has read. If false, the viewer does not see what others have "
+        "read either."
     )
     send_delivery_receipts: bool = strawberry.field(
-        description="Whether others learn what has reached the viewer. If not, the viewer does not learn it of others."
+        description="Whether others see which messages the viewer has received. If false, the viewer does not see "
+        "which messages others have received either."
     )
-    send_typing_indicators: bool = strawberry.field(description="Whether others see that the viewer is typing.")
-    share_presence: bool = strawberry.field(description="Whether others see that the viewer is online.")
+    send_typing_indicators: bool = strawberry.field(description="Whether others see when the viewer is typing.")
+    share_presence: bool = strawberry.field(description="Whether others see when the viewer is online.")
 
     @classmethod
     def of(cls, settings: Settings) -> "MessagingSettings":
@@ -67,39 +74,55 @@ class MessagingSettings:
         )
 
 
-@strawberry.input(description="What is to be different; what is left out, or null, stays.")
+@strawberry.input(description="The settings to change. Fields that are omitted or null keep their values.")
 class UpdateMessagingSettingsInput:
     accept_messages_from: Audience | None = strawberry.field(
-        default=UNSET, description="Who may open a conversation; not wider than the server allows."
+        default=UNSET,
+        description="Who can start a conversation with the viewer; not wider than the server allows. Unchanged if "
+        "omitted or null.",
     )
-    from_others: OutsideAction | None = strawberry.field(default=UNSET, description="What becomes of all others.")
+    from_others: OutsideAction | None = strawberry.field(
+        default=UNSET,
+        description="What happens to first messages and new groups from everyone else. Unchanged if omitted or null.",
+    )
     who_may_add_to_groups: Audience | None = strawberry.field(
         default=UNSET,
-        description="Who may make a group with the viewer; not wider than the server allows. Where it is wider than "
-        "`acceptMessagesFrom`, that one holds.",
+        description="Who can add the viewer to a group; not wider than the server allows. If it is wider than "
+        "`acceptMessagesFrom`, the narrower one applies. Unchanged if omitted or null.",
     )
-    send_read_receipts: bool | None = strawberry.field(default=UNSET, description="Whether others learn what was read.")
+    send_read_receipts: bool | None = strawberry.field(
+        default=UNSET, description="Whether others see what the viewer has read. Unchanged if omitted or null."
+    )
     send_delivery_receipts: bool | None = strawberry.field(
-        default=UNSET, description="Whether others learn what has arrived."
+        default=UNSET,
+        description="Whether others see which messages the viewer has received. Unchanged if omitted or null.",
     )
-    send_typing_indicators: bool | None = strawberry.field(default=UNSET, description="Whether others see typing.")
-    share_presence: bool | None = strawberry.field(default=UNSET, description="Whether others see who is online.")
+    send_typing_indicators: bool | None = strawberry.field(
+        default=UNSET, description="Whether others see when the viewer is typing. Unchanged if omitted or null."
+    )
+    share_presence: bool | None = strawberry.field(
+        default=UNSET, description="Whether others see when the viewer is online. Unchanged if omitted or null."
+    )
 
 
-@strawberry.type(description="The settings hold from now on.")
+@strawberry.type(description="The settings were changed.")
 class UpdateMessagingSettingsSuccess:
-    settings: MessagingSettings = strawberry.field(description="The settings as they are now.")
+    settings: MessagingSettings = strawberry.field(description="All settings after the change.")
+    viewer = viewer_field()
 
 
 UpdateMessagingSettingsResult = Annotated[
     UpdateMessagingSettingsSuccess | InvalidInputError | PermissionDeniedError,
-    strawberry.union("UpdateMessagingSettingsResult", description="What becomes of `updateMessagingSettings`."),
+    strawberry.union("UpdateMessagingSettingsResult", description="The result of `updateMessagingSettings`."),
 ]
 
 
-@strawberry.mutation(description="Changes who may write to the viewer, and what others learn.")
+@strawberry.mutation(description="Changes who can write to the viewer, and what others can see about them.")
 async def update_messaging_settings(
-    info: Info, input: Annotated[UpdateMessagingSettingsInput, strawberry.argument(description="The choices.")]
+    info: Info,
+    input: Annotated[
+        UpdateMessagingSettingsInput, strawberry.argument(description="The input of `updateMessagingSettings`.")
+    ],
 ) -> UpdateMessagingSettingsResult:
     change = SettingsChange(
         accept_from=given(input.accept_messages_from),

@@ -10,11 +10,11 @@ from services.revocation import RevocationReason
 described(
     ResetReason,
     "StreamResetReason",
-    "Why the client has to load anew.",
+    "Why the stream could not resume, so that the client must reload its data.",
     {
-        "CURSOR_EXPIRED": "The server no longer holds the events after the cursor.",
-        "CURSOR_INVALID": "The cursor is not one of this viewer's.",
-        "TOO_MANY_EVENTS": "More was missed than is worth replaying.",
+        "CURSOR_EXPIRED": "The server no longer stores the events after the cursor.",
+        "CURSOR_INVALID": "The cursor is malformed or belongs to another user.",
+        "TOO_MANY_EVENTS": "The client missed more than 10,000 events, which is more than the server replays.",
     },
 )
 described(
@@ -22,40 +22,44 @@ described(
     "SessionRevocationReason",
     "Why a session ended.",
     {
-        "SIGNED_OUT": "It was signed out.",
-        "TOKEN_EXPIRED": "Its time was over.",
-        "TOKEN_REVOKED": "It was revoked: by another password, by the key's owner, or by the operator.",
-        "DEVICE_REVOKED": "Its device was revoked.",
+        "SIGNED_OUT": "The viewer signed out.",
+        "TOKEN_EXPIRED": "The session token expired.",
+        "TOKEN_REVOKED": "The session or API key was revoked by a change of password, by its owner or by the operator.",
+        "DEVICE_REVOKED": "The device was revoked.",
         "ACCOUNT_SUSPENDED": "The account was suspended.",
         "ACCOUNT_DEACTIVATED": "The account was deactivated.",
     },
 )
 
 
-@strawberry.type(description="A stream without a cursor begins; nothing from before will come.")
+@strawberry.type(
+    description="The first event of a stream without `after`: live events follow, and nothing earlier is replayed."
+)
 class StreamReady:
-    cursor: EventCursor = strawberry.field(description="Where it begins.")
+    cursor: EventCursor = strawberry.field(description="The position at which the stream starts.")
 
 
-@strawberry.type(description="All that was missed has come; from here on it is live.")
+@strawberry.type(description="Everything since `after` has been replayed; live events follow.")
 class StreamCaughtUp:
-    replayed: int = strawberry.field(description="How many events were replayed.")
+    replayed: int = strawberry.field(description="The number of events that were replayed.")
 
 
-@strawberry.type(description="The cursor leads nowhere. Load anew; this stream goes on.")
+@strawberry.type(
+    description="The stream could not resume from `after`. Reload the data; live events continue on this stream."
+)
 class StreamReset:
-    reset_reason: ResetReason = strawberry.field(description="Why.")
-    cursor: EventCursor = strawberry.field(description="Where this stream goes on.")
+    reset_reason: ResetReason = strawberry.field(description="Why the stream could not resume.")
+    cursor: EventCursor = strawberry.field(description="The position from which this stream continues.")
 
 
-@strawberry.type(description="Nothing has happened that the viewer sees; the stream lives.")
+@strawberry.type(description="The stream is alive. Sent at least every 30 seconds.")
 class StreamHeartbeat:
-    cursor: EventCursor = strawberry.field(description="Where to go on; what was before need not be held.")
+    cursor: EventCursor = strawberry.field(description="Store this cursor in place of the previous one.")
 
 
-@strawberry.type(description="The session has ended, and this stream with it.")
+@strawberry.type(description="The session was ended. This is the last event of the stream.")
 class SessionRevoked:
-    revocation_reason: RevocationReason = strawberry.field(description="Why.")
+    revocation_reason: RevocationReason = strawberry.field(description="Why the session ended.")
 
 
 def of_stream(

@@ -2,71 +2,84 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Annotated
 
 import strawberry
 
 from gql.charge import reserved
-from gql.event import EventEnvelope, ephemeral_event_of, event_of
+from gql.envelope import EventEnvelope, envelope_of
 from gql.id import Kind, number_of
 from gql.message import Message
-from gql.node import Info, given, moment_of
+from gql.node import Info, given
 from gql.scalar import EventCursor
-from gql.signal import of_stream
 from services.error import BadRequest, NotFound
-from services.live.resolved_event import ResolvedEvent
-from services.live.signal import PresenceChange, Revoked, Signal, Typing
-from services.live.stream import StreamService
-from services.viewer import Viewer
+from services.live.signal import PresenceChange, Revoked, Typing
 
 UNSET = strawberry.UNSET
 MAX_CONVERSATIONS = 200
 
 
-@strawberry.type(description="A stretch of the viewer's events.")
+@strawberry.type(description="A page of the viewer's events.")
 class EventPage:
-    nodes: list[EventEnvelope] = strawberry.field(description="The events, oldest first.")
-    end_cursor: EventCursor = strawberry.field(description="Where to go on; good also when `nodes` is empty.")
-    has_more: bool = strawberry.field(description="Whether there are more already.")
+    nodes: list[EventEnvelope] = strawberry.field(description="The events of this page, oldest first.")
+    end_cursor: EventCursor = strawberry.field(
+        description="Pass it as `after` to request the next page. Valid even if `nodes` is empty."
+    )
+    has_more: bool = strawberry.field(description="Whether more events are available now.")
 
 
-@strawberry.type(description="A new message on its way to a subscriber.")
+@strawberry.type(description="A new message and its cursor in the viewer's stream.")
 class PrivateMessageReceived:
-    cursor: EventCursor = strawberry.field(description="Subscribe again with `after` this: nothing is missed or twice.")
-    message: Message = strawberry.field(description="The message, its files included.")
-    is_replay: bool = strawberry.field(description="Whether it was sent before this subscription began.")
+    cursor: EventCursor = strawberry.field(
+        description="Pass it as `after` when you subscribe again: no message is missed or repeated."
+    )
+    message: Message = strawberry.field(description="The message in its current state.")
+    is_replay: bool = strawberry.field(description="Whether the message was sent before this subscription began.")
 
 
 @strawberry.field(
-    description="What happened since a cursor: the log behind the subscriptions, for jobs and for clients without "
-    "sockets. Fails with CURSOR_EXPIRED when the server no longer holds it."
+    description="The viewer's events after a cursor, from the same log as the subscriptions, for jobs and for clients "
+    "without WebSockets. Fails with CURSOR_EXPIRED if the server no longer stores them. Null only if an error occurs."
 )
 async def events(
     info: Info,
-    after: Annotated[EventCursor, strawberry.argument(description="From `viewer.eventCursor`, or where one left off.")],
-    first: Annotated[int | None, strawberry.argument(description="At most so many: 1 to 200, 50 if left out.")] = UNSET,
-) -> EventPage:
+    after: Annotated[
+        EventCursor,
+        strawberry.argument(
+            description="Return events after this cursor, from `viewer.eventCursor` or an earlier page."
+        ),
+    ],
+    first: Annotated[
+        int | None, strawberry.argument(description="Return the first n events: 1 to 200, 50 if omitted or null.")
+    ] = UNSET,
+) -> EventPage | None:
     viewer, stream = info.context.signed_in(), info.context.services.stream
     page = await stream.page_after(viewer, after, given(first))
-    nodes = [_envelope_of(viewer, stream, each) for each in page.items]
+    nodes = [envelope_of(viewer, stream, each) for each in page.items]
     return EventPage(
         nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.position)), has_more=page.has_more
     )
 
 
 @strawberry.subscription(
-    description="New messages of all the viewer's conversations, their own from other devices included; in order, "
-    "none missing, none twice. A cursor that the server no longer holds fails with CURSOR_EXPIRED."
+    description="New messages in all of the viewer's conversations, in order, without gaps or repeats. Includes the "
+    "viewer's own messages, from every device. An expired cursor fails with CURSOR_EXPIRED."
 )
 async def private_message_received(
     info: Info,
     after: Annotated[
         EventCursor | None,
-        strawberry.argument(description="First all messages since this cursor, then live; only live if left out."),
+        strawberry.argument(
+            description="Deliver the messages after this cursor first, then live ones. Only live ones if omitted or "
+            "null."
+        ),
     ] = UNSET,
     conversation_id: Annotated[
-        strawberry.ID | None, strawberry.argument(description="Only messages of this conversation.")
+        strawberry.ID | None,
+        strawberry.argument(
+            description="Only messages in this conversation. An id that the viewer cannot see ends the subscription "
+            "with NOT_FOUND. All conversations if omitted or null."
+        ),
     ] = UNSET,
 ) -> AsyncGenerator[PrivateMessageReceived, None]:
     viewer, services = info.context.signed_in(), info.context.services
@@ -83,21 +96,27 @@ async def private_message_received(
 
 @strawberry.subscription(
     name="events",
-    description="Everything that concerns the viewer, in order, none missing, none twice. A cursor that leads "
-    "nowhere is answered by a StreamReset, and the stream goes on.",
+    description="Everything that concerns the viewer, in order, without gaps or repeats. If it cannot resume from the "
+    "cursor, it sends StreamReset and continues live.",
 )
 async def live_events(
     info: Info,
     after: Annotated[
         EventCursor | None,
-        strawberry.argument(description="First everything since this cursor, then live; only live if left out."),
+        strawberry.argument(
+            description="Deliver the events after this cursor first, then live ones. Only live ones if omitted or null."
+        ),
     ] = UNSET,
     conversation_ids: Annotated[
         list[strawberry.ID] | None,
-        strawberry.argument(description="Only what is about these conversations, or about none; at most 200."),
+        strawberry.argument(
+            description="Only events of these conversations, at most 200, and events that belong to no conversation. "
+            "An id that the viewer cannot see ends the subscription with NOT_FOUND. All events if omitted or null."
+        ),
     ] = UNSET,
     include_ephemeral: Annotated[
-        bool | None, strawberry.argument(description="Whether typing and presence come as well.")
+        bool | None,
+        strawberry.argument(description="Whether to deliver typing and presence events. True if omitted or null."),
     ] = True,
 ) -> AsyncGenerator[EventEnvelope, None]:
     viewer, stream = info.context.signed_in(), info.context.services.stream
@@ -109,15 +128,6 @@ async def live_events(
     events_ = stream.events(viewer, given(after), numbers, with_ephemeral=with_ephemeral)
     async with aclosing(reserved(events_, info.context)) as signals:
         async for signal in signals:
-            yield _envelope_of(viewer, stream, signal)
-
-
-def _envelope_of(viewer: Viewer, stream: StreamService, signal: Signal) -> EventEnvelope:
-    """The event with its cursor; an ephemeral one has none."""
-    now = datetime.now(UTC)
-    if isinstance(signal, Typing | PresenceChange | Revoked):
-        return EventEnvelope(cursor=None, at=now, event=ephemeral_event_of(signal))
-    cursor = EventCursor(stream.cursor_of(viewer, signal.position))
-    if isinstance(signal, ResolvedEvent):
-        return EventEnvelope(cursor=cursor, at=moment_of(signal.at), event=event_of(signal, viewer.device_id))
-    return EventEnvelope(cursor=cursor, at=now, event=of_stream(signal, cursor))
+            if not isinstance(signal, Typing | PresenceChange | Revoked):
+                info.context.event_position = signal.position  # `viewer.eventCursor` is the envelope's cursor
+            yield envelope_of(viewer, stream, signal)

@@ -7,5 +7,5 @@ from gql.stream import live_events, private_message_received
 Subscription = create_type(
     "Subscription",
     [private_message_received, live_events],
-    description="Everything that can be heard live, over graphql-transport-ws or as an event stream.",
+    description="The entry points for live data, over WebSocket (graphql-transport-ws) or Server-Sent Events.",
 )

@@ -26,36 +26,45 @@ UNSET = strawberry.UNSET
 described(
     UploadState,
     "UploadState",
-    "How far an upload is.",
+    "The progress of an upload.",
     {
-        "PENDING": "No byte has come yet.",
-        "UPLOADING": "Some bytes have come.",
-        "READY": "It can be attached to a message.",
-        "FAILED": "It is not what was said, or not accepted here; begin again.",
-        "EXPIRED": "Its time is over; begin again.",
+        "PENDING": "Created; no bytes have been received yet.",
+        "UPLOADING": "Some bytes have been received.",
+        "READY": "Complete and accepted: it can be attached to a message.",
+        "FAILED": "The file was rejected because of its size, checksum, type or content. Start a new upload.",
+        "EXPIRED": "The file was not attached before `expiresAt`. Start a new upload.",
     },
 )
 
 
-@strawberry.type(description="A file on its way: it belongs to its uploader, is used once, and expires.")
+@strawberry.type(
+    description="A file that is being uploaded. Only its uploader can see it. It can be attached once, and expires if "
+    "it is not."
+)
 class UploadSession(Node):
     view: strawberry.Private[UploadView]
-    state: UploadState = strawberry.field(description="How far it is.")
+    filename: str = strawberry.field(
+        description="The file name that the message will show, without a path or control characters."
+    )
+    state: UploadState = strawberry.field(description="The progress of the upload.")
     upload_url: URL = strawberry.field(
-        description="A tus 1.0 resource, for the same bearer: HEAD tells the offset, PATCH takes bytes, DELETE cancels."
+        description="The tus 1.0 URL of this upload; it takes the same Authorization header as GraphQL requests. HEAD "
+        "returns the offset, PATCH appends bytes, DELETE cancels the upload."
     )
-    received_bytes: ByteSize = strawberry.field(description="How many bytes have come.")
-    byte_size: ByteSize = strawberry.field(description="How many there will be.")
+    received_bytes: ByteSize = strawberry.field(description="The number of bytes received so far.")
+    byte_size: ByteSize = strawberry.field(description="The declared size of the whole file in bytes.")
     mime_type: str | None = strawberry.field(
-        description="What it is, told by its content; null before its last byte has come. A message whose files are "
-        "all `image/…`, `video/…` or `audio/…` has that `type` (but `image/svg+xml` is a FILE)."
+        description="The media type, detected from the content. Null until the upload is complete. A message whose "
+        "files are all `image/…`, all `video/…` or all `audio/…` gets the corresponding `type`; `image/svg+xml` "
+        "counts as FILE."
     )
-    expires_at: datetime = strawberry.field(description="When it is forgotten unless a message has it.")
+    expires_at: datetime = strawberry.field(description="When the upload is deleted, unless a message uses it by then.")
 
     @strawberry.field(
-        description="Where the whole file can be put past this server, for whoever has the URL: `PUT` it there without "
-        "a bearer, then call `completeUpload`. The PUT must begin within an hour; ask again for another URL. Null "
-        "where this server takes all files itself, and when the upload is no longer PENDING."
+        description="A presigned URL for sending the whole file directly to the storage: PUT it without an "
+        "Authorization header, then call `completeUpload`. Anyone with the URL can use it. The PUT must begin within "
+        "one hour; query this field again for a new URL. Null if the server receives all files itself, and when "
+        "`state` is no longer PENDING."
     )
     async def direct_upload_url(self, info: Info) -> URL | None:
         url = await info.context.services.upload.direct_url(info.context.signed_in(), self.view)
@@ -67,6 +76,7 @@ class UploadSession(Node):
         return cls(
             id=id_,
             view=view,
+            filename=view.filename,
             state=view.state,
             upload_url=URL(f"{context.base_url}/uploads/{id_}"),
             received_bytes=ByteSize(view.received_bytes),
@@ -76,68 +86,80 @@ class UploadSession(Node):
         )
 
 
-@strawberry.input(description="A file that will come in parts.")
+@strawberry.input(description="The file to upload.")
 class CreateUploadInput:
-    filename: str = strawberry.field(description="Its name, to show and to save under.")
-    byte_size: ByteSize = strawberry.field(description="How many bytes it has; as many must come.")
+    filename: str = strawberry.field(
+        description="The file name to show, and to save the file under. Paths and control characters are removed."
+    )
+    byte_size: ByteSize = strawberry.field(description="The exact size of the file in bytes, at least 1.")
     mime_type: str | None = strawberry.field(
-        default=UNSET, description="What it is believed to be, to be refused early; its bytes decide at the end."
+        default=UNSET,
+        description="The expected media type, so that the server can refuse it before any bytes are sent. The actual "
+        "type is detected from the content. Not checked in advance if omitted or null.",
     )
     sha256: str | None = strawberry.field(
-        default=UNSET, description="Its SHA-256 as 64 hexadecimal digits; checked with the last byte."
+        default=UNSET,
+        description="The SHA-256 of the file as 64 hexadecimal digits, verified when the last byte arrives. Not "
+        "verified if omitted or null.",
     )
     duration_seconds: float | None = strawberry.field(
-        default=UNSET, description="How long it lasts; used where its container does not say."
+        default=UNSET,
+        description="The duration of an audio or video file in seconds, 0 to 604,800 (a week), used if the file itself "
+        "does not state one. Unknown if omitted or null.",
     )
     thumbnail_for: strawberry.ID | None = strawberry.field(
-        default=UNSET, description="The upload of the viewer's whose thumbnail this picture is."
+        default=UNSET,
+        description="The id of another of the viewer's uploads, if this image is to be its thumbnail. A separate file "
+        "if omitted or null.",
     )
 
 
-@strawberry.type(description="The upload has begun.")
+@strawberry.type(description="The upload was created.")
 class CreateUploadSuccess:
-    upload: UploadSession = strawberry.field(description="Where to send the bytes.")
+    upload: UploadSession = strawberry.field(description="The new upload. Send its bytes to `uploadUrl`.")
 
 
-@strawberry.input(description="Which upload is whole.")
+@strawberry.input(description="The direct upload to finish.")
 class CompleteUploadInput:
-    upload_id: strawberry.ID = strawberry.field(description="An upload of the viewer's, put at `directUploadUrl`.")
+    upload_id: strawberry.ID = strawberry.field(
+        description="The id of one of the viewer's uploads whose file was sent to `directUploadUrl`."
+    )
 
 
-@strawberry.type(description="The file was fetched, and is what was said of it.")
+@strawberry.type(description="The server fetched and accepted the file.")
 class CompleteUploadSuccess:
-    upload: UploadSession = strawberry.field(description="The upload, READY to be attached.")
+    upload: UploadSession = strawberry.field(description="The upload, with `state` READY.")
 
 
-@strawberry.input(description="Which upload to forget.")
+@strawberry.input(description="The upload to cancel.")
 class CancelUploadInput:
-    upload_id: strawberry.ID = strawberry.field(description="An upload of the viewer's that no message has.")
+    upload_id: strawberry.ID = strawberry.field(
+        description="The id of one of the viewer's uploads that no message uses."
+    )
 
 
-@strawberry.type(description="The upload is forgotten, with its bytes.")
+@strawberry.type(description="The upload and its bytes were deleted.")
 class CancelUploadSuccess:
-    upload_id: strawberry.ID = strawberry.field(description="The upload that is gone.")
+    upload_id: strawberry.ID = strawberry.field(description="The id of the deleted upload.")
 
 
 CreateUploadResult = Annotated[
     CreateUploadSuccess | InvalidInputError | AttachmentsRejectedError | RateLimitedError,
-    strawberry.union("CreateUploadResult", description="What becomes of `createUpload`."),
+    strawberry.union("CreateUploadResult", description="The result of `createUpload`."),
 ]
 CompleteUploadResult = Annotated[
     CompleteUploadSuccess | NotFoundError | AttachmentsRejectedError | ConflictError | RateLimitedError,
-    strawberry.union("CompleteUploadResult", description="What becomes of `completeUpload`."),
+    strawberry.union("CompleteUploadResult", description="The result of `completeUpload`."),
 ]
 CancelUploadResult = Annotated[
     CancelUploadSuccess | NotFoundError,
-    strawberry.union("CancelUploadResult", description="What becomes of `cancelUpload`."),
+    strawberry.union("CancelUploadResult", description="The result of `cancelUpload`."),
 ]
 
 
-@strawberry.mutation(
-    description="Begins a file that comes in parts and goes on where it broke off: for large ones, for bad lines."
-)
+@strawberry.mutation(description="Starts a resumable (tus) upload, for large files and unreliable connections.")
 async def create_upload(
-    info: Info, input: Annotated[CreateUploadInput, strawberry.argument(description="The file.")]
+    info: Info, input: Annotated[CreateUploadInput, strawberry.argument(description="The input of `createUpload`.")]
 ) -> CreateUploadResult:
     thumbnail_for = given(input.thumbnail_for)
     form = UploadForm(
@@ -153,20 +175,20 @@ async def create_upload(
 
 
 @strawberry.mutation(
-    description="Says that a file is whole at its `directUploadUrl`: the server fetches and checks it. Needed for "
-    "no other upload, and the same again when it is called again."
+    description="Finishes an upload whose file was sent to `directUploadUrl`: the server fetches and checks the "
+    "file. Other uploads do not need this. Calling it again returns the same result."
 )
 async def complete_upload(
-    info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="The upload.")]
+    info: Info, input: Annotated[CompleteUploadInput, strawberry.argument(description="The input of `completeUpload`.")]
 ) -> CompleteUploadResult:
     viewer, id_ = info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id)
     view = await info.context.services.upload.complete(viewer, id_)
     return CompleteUploadSuccess(upload=UploadSession.of(view, info.context))
 
 
-@strawberry.mutation(description="Forgets an upload of the viewer's.")
+@strawberry.mutation(description="Cancels one of the viewer's uploads and deletes its bytes.")
 async def cancel_upload(
-    info: Info, input: Annotated[CancelUploadInput, strawberry.argument(description="The upload.")]
+    info: Info, input: Annotated[CancelUploadInput, strawberry.argument(description="The input of `cancelUpload`.")]
 ) -> CancelUploadResult:
     await info.context.services.upload.cancel(info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id))
     return CancelUploadSuccess(upload_id=input.upload_id)

@@ -20,42 +20,51 @@ if TYPE_CHECKING:
 described(
     Eligibility,
     "MessageEligibility",
-    "Whether the viewer may write to somebody now, and what stands in the way.",
+    "Whether the viewer can send a message to a user now, and if not, why not.",
     {
-        "ALLOWED": "A message would be accepted.",
-        "ALLOWED_AS_REQUEST": "A message would be accepted, and wait as a message request.",
-        "SELF": "It is the viewer, and this server has no conversations with oneself.",
-        "BLOCKED_BY_VIEWER": "The viewer has blocked them, and can undo that.",
-        "MUST_BE_FOLLOWED": "They accept messages only from people they follow.",
-        "NOT_ACCEPTING": "They do not accept messages from the viewer, or have not yet answered requests of the viewer "
-        "that can hold no more: a send to them then says REQUEST_PENDING.",
-        "UNAVAILABLE": "The account is suspended or was deactivated.",
+        "ALLOWED": "A message would be delivered.",
+        "ALLOWED_AS_REQUEST": "A message would be delivered as a message request.",
+        "SELF": "The user is the viewer, and the server does not have the feature SELF_CONVERSATIONS.",
+        "BLOCKED_BY_VIEWER": "The viewer has blocked this user.",
+        "MUST_BE_FOLLOWED": "The user accepts messages only from users they follow.",
+        "REQUEST_PENDING": "The user has not answered the viewer's message requests yet, and these already hold "
+        "`maxRequestMessages` messages.",
+        "NOT_ACCEPTING": "The user does not accept messages from the viewer.",
+        "UNAVAILABLE": "The account is suspended or deactivated.",
     },
 )
 
 
-@strawberry.type(description="A person or a bot.")
+@strawberry.type(description="The account of a human or a bot.")
 class User(Node):
     """Built from a Person: a row and the viewer's relation to it."""
 
-    username: str = strawberry.field(description="Unique without case: 3 to 32 letters, digits, `_`, `.` and `-`.")
-    display_name: str = strawberry.field(description="The name to show; not unique.")
-    external_id: str | None = strawberry.field(
-        description="The id that the host application knows this person by; null for accounts of Sotto's own."
+    username: str = strawberry.field(
+        description="The unique username: 3 to 32 letters A to Z, digits, `_`, `.` and `-`. Comparisons ignore case."
     )
-    avatar_url: URL | None = strawberry.field(description="A picture of the person; null where none is set.")
-    is_bot: bool = strawberry.field(description="Whether a program writes here.")
-    is_active: bool = strawberry.field(description="False once the account was suspended or deactivated.")
+    display_name: str = strawberry.field(description="The name to show. It is not unique.")
+    external_id: str | None = strawberry.field(
+        description="The id of the user in the host application. Null for accounts that were created in Sotto."
+    )
+    avatar_url: URL | None = strawberry.field(description="The URL of the user's picture. Null if none is set.")
+    is_bot: bool = strawberry.field(description="Whether the account belongs to a program.")
+    is_active: bool = strawberry.field(description="False if the account is suspended or deactivated.")
     viewer_has_blocked: bool = strawberry.field(
-        description="Whether the viewer has blocked this person. Nobody learns who has blocked them."
+        description="Whether the viewer has blocked this user. There is no way to see who has blocked the viewer."
     )
     viewer_has_muted: bool = strawberry.field(
-        description="Whether the viewer gets no notifications for messages of this person. They are not told."
+        description="Whether the viewer has muted this user: clients should not notify them of the user's messages. "
+        "The user is not told."
     )
-    viewer_is_following: bool = strawberry.field(description="Whether the viewer follows this person.")
-    is_following_viewer: bool = strawberry.field(description="Whether this person follows the viewer.")
-    viewer_can_message: bool = strawberry.field(description="Whether a message to this person would be accepted now.")
-    message_eligibility: Eligibility = strawberry.field(description="What a message to this person alone would meet.")
+    viewer_is_following: bool = strawberry.field(description="Whether the viewer follows this user.")
+    is_following_viewer: bool = strawberry.field(description="Whether this user follows the viewer.")
+    viewer_can_message: bool = strawberry.field(
+        description="Whether a message from the viewer to this user would be accepted now."
+    )
+    message_eligibility: Eligibility = strawberry.field(
+        description="Whether the viewer can start or continue a direct conversation with this user, and if not, why "
+        "not."
+    )
     person: strawberry.Private[Person]
 
     @classmethod
@@ -79,39 +88,42 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="Whether they are there; null unless they share it and have a conversation with the viewer."
+        description="Whether the user is online. Null if the viewer cannot see it, for example because the user does "
+        "not share it or has no conversation with the viewer."
     )
     async def presence(self, info: Info) -> Annotated["Presence", strawberry.lazy("gql.presence")] | None:
         return await loader_of(info).presence(self.person.row.id)
 
-    @strawberry.field(description="The viewer's direct conversation with this person; null before the first message.")
+    @strawberry.field(description="The viewer's direct conversation with this user. Null before its first message.")
     async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")] | None:
         return await loader_of(info).direct_with(self.person.row.id)
 
 
-@strawberry.type(description="A person in a list.")
+@strawberry.type(description="An edge of a list of users.")
 class UserEdge(Edge[User]):
-    node: User = strawberry.field(description="The person.")
+    node: User = strawberry.field(description="The user of this edge.")
 
 
-@strawberry.type(description="A list of people.")
+@strawberry.type(description="A page of users.")
 class UserConnection(Connection[UserEdge, User]):
-    edges: list[UserEdge] = strawberry.field(description="The people with their cursors.")
-    nodes: list[User] = strawberry.field(description="The people without their cursors.")
+    edges: list[UserEdge] = strawberry.field(description="The edges of this page, with cursors.")
+    nodes: list[User] = strawberry.field(description="The users of this page.")
 
 
 @strawberry.input(
-    one_of=True, description="Names a person in exactly one way; a list may mix the ways. All are compared whole."
+    one_of=True,
+    description="Identifies a user by exactly one of these fields, whose value must match completely. A list can mix "
+    "them.",
 )
 class UserReference:
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The id of the `User`.")
-    username: str | None = strawberry.field(default=strawberry.UNSET, description="The user name, in any case.")
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The `id` of the `User`.")
+    username: str | None = strawberry.field(default=strawberry.UNSET, description="The username, ignoring case.")
     email: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The e-mail address, in any case; finds nobody unless the server has the feature EMAIL_LOOKUP.",
+        description="The email address, ignoring case. Matches nobody unless the server has the feature EMAIL_LOOKUP.",
     )
     external_id: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The id that the host application knows this person by."
+        default=strawberry.UNSET, description="The id of the user in the host application."
     )
 
     def to_reference(self) -> Reference:

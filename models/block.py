@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from peewee import BigIntegerField, CompositeKey, fn
 
 from models.base import Base
-from models.prepared import Command, IdList, Param, Query, Value
+from models.prepared import Command, IdList, OneValue, Param, Query, Value
 
 
 class Block(Base):
@@ -52,6 +52,7 @@ PAGE = Query(
     .limit(Param("count")),
     BlockRow,
 )
+COUNT = OneValue[int](Block.select(fn.COUNT(Block.at)).where(Block.blocker_id == Param("viewer")))
 # The users among `ids` who have blocked `user`.
 BLOCKERS = Value[int](
     Block.select(Block.blocker_id).where(Block.blocked_id == Param("user"), Block.blocker_id.in_(IdList("ids")))

@@ -10,21 +10,23 @@ from models.setting import Setting
 _VIEWER = Param("viewer")
 _THEIRS = Member.alias("theirs")
 _OWN = Setting.alias("own")
-_SHARED = (
+_FELLOWS = (
     Member.select(_THEIRS.user_id)
     .join(_THEIRS, on=(_THEIRS.conversation_id == Member.conversation_id))
-    .where(
-        Member.user_id == _VIEWER,
-        Member.request_state.in_(OPEN_STATES),
-        _THEIRS.request_state.in_(OPEN_STATES),
-        _THEIRS.user_id != _VIEWER,
-        ~is_blocked_either_way(_VIEWER, _THEIRS.user_id),
-    )
+    .where(Member.user_id == _VIEWER, _THEIRS.user_id != _VIEWER)
     .distinct()
+)
+_SHARED = _FELLOWS.where(
+    Member.request_state.in_(OPEN_STATES),
+    _THEIRS.request_state.in_(OPEN_STATES),
+    ~is_blocked_either_way(_VIEWER, _THEIRS.user_id),
 )
 # Users who share an open conversation with the viewer, without a block between the two.
 ALL = Value[int](_SHARED.limit(Param("count")))
 AMONG = Value[int](_SHARED.where(_THEIRS.user_id.in_(IdList("ids"))))
+
+# Everybody who shares a conversation with the viewer, in any request state and even if one has blocked the other.
+FELLOW_MEMBERS = Value[int](_FELLOWS.limit(Param("count")))
 
 
 def _learning(setting: str) -> Value[int]:

@@ -1,16 +1,15 @@
-"""Conversations: found or created by their unique keys, listed by activity."""
+"""Conversations: found or created by their unique keys."""
 
 import hashlib
 from collections.abc import Iterable
 from enum import IntEnum
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, fn
 
 from models import member as members
 from models.base import Base, new_conversation_id
-from models.member import IS_LISTED, IS_REQUEST, IS_UNREAD, Member, RequestState
+from models.member import IS_LISTED, IS_UNREAD, Member, RequestState
 from models.mute import Mute
 from models.prepared import Command, IdList, OneValue, Param, Query, Value
 from models.transaction import Transaction
@@ -72,7 +71,8 @@ class DirectRow(NamedTuple):
     conversation_id: int
 
 
-_MINE = Member.select(
+# A conversation with the positions and preferences of one member.
+MINE = Member.select(
     Conversation.id,
     Conversation.kind,
     Conversation.created_at,
@@ -91,56 +91,8 @@ _MINE = Member.select(
 ).join(Conversation, on=(Conversation.id == Member.conversation_id))
 
 BY_IDS = Query(
-    _MINE.where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids"))), ConversationRow
+    MINE.where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids"))), ConversationRow
 )
-
-
-@cache
-def inbox(
-    *, newest_first: bool, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool
-) -> Query[ConversationRow]:
-    """The viewer's conversations beyond (`activity`, `conversation`), exclusive, by activity; at most `count`.
-
-    With `requests`: those that wait for the viewer's answer. Without: the others, filtered by the parameter `archived`.
-    Each `with_…` adds the parameter of that name. A cleared conversation is listed again after its next message.
-    """
-    order: tuple[Any, Any]
-    at, of = Param("activity"), Param("conversation")
-    if newest_first:
-        beyond = (Member.activity <= at) & ((Member.activity < at) | (Member.conversation_id < of))
-        order = (Member.activity.desc(), Member.conversation_id.desc())
-    else:
-        beyond = (Member.activity >= at) & ((Member.activity > at) | (Member.conversation_id > of))
-        order = (Member.activity, Member.conversation_id)
-    query = _MINE.where(Member.user_id == Param("viewer"), beyond)
-    query = _filtered(query, unread_only, requests, with_kind, with_participant)
-    return Query(query.order_by(*order).limit(Param("count")), ConversationRow)
-
-
-@cache
-def inbox_count(*, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> OneValue[int]:
-    """The number of conversations that `inbox` lists on all pages."""
-    query = (
-        Member.select(fn.COUNT(Member.conversation_id))
-        .join(Conversation, on=(Conversation.id == Member.conversation_id))
-        .where(Member.user_id == Param("viewer"))
-    )
-    return OneValue(_filtered(query, unread_only, requests, with_kind, with_participant))
-
-
-def _filtered(query: Any, unread_only: bool, requests: bool, with_kind: bool, with_participant: bool) -> Any:
-    query = query.where(Member.last_seq > Member.floor_seq)
-    query = query.where(*([IS_REQUEST] if requests else [IS_LISTED, Member.is_archived == Param("archived")]))
-    if unread_only:
-        query = query.where(IS_UNREAD)
-    if with_kind:
-        query = query.where(Conversation.kind == Param("kind"))
-    if with_participant:
-        other = Member.alias("other")
-        same = (other.conversation_id == Member.conversation_id) & (other.user_id == Param("participant"))
-        query = query.where(fn.EXISTS(other.select(other.user_id).where(same)))
-    return query
-
 
 # Unread messages for a badge: without conversations muted at `now` and direct ones with a muted user.
 _PEER = Member.alias("peer")

@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -80,7 +80,6 @@ class Database:
         began = time.monotonic()
         if not await self._readers.stop(seconds):
             return False
-        self._file.release()
         if not await self._writer.stop(None if seconds is None else max(0.0, began + seconds - time.monotonic())):
             return False
         if self._lock is not None:
@@ -117,6 +116,11 @@ class Database:
         if self._lock is not None:
             await self.write(renew_mark, self._file, self._lock)
 
+    @contextmanager
+    def migrating(self, names: list[str]) -> Iterator[None]:  # noqa: ARG002 -- for a subclass
+        """What these migrations of an earlier version's database run in, on the thread that opens it."""
+        yield
+
     def _prepare(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = Lock.take(self.path.with_name(f"{self.path.name}.lock"))
@@ -142,7 +146,7 @@ class Database:
         with self._writer_database.connection_context():
             with suppress(DatabaseFull, OSError):
                 mark_run(self._writer_database, lock, former)
-            migrate(self._writer_database)
+            migrate(self._writer_database, self.migrating)
             self._file.hold()
 
     def _mark_end(self, database: peewee.SqliteDatabase) -> None:
@@ -159,4 +163,6 @@ class Database:
 
 
 def _new_database(path: Path, pragmas: Mapping[str, object]) -> peewee.SqliteDatabase:
-    return peewee.SqliteDatabase(str(path), pragmas=dict(pragmas), cached_statements=256)
+    """Opens only a file that exists: creating one where a file was moved away would delete that file's log."""
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    return peewee.SqliteDatabase(address, pragmas=dict(pragmas), cached_statements=256, uri=True)

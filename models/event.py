@@ -27,6 +27,8 @@ class EventKind(IntEnum):
     CONVERSATION_REMOVED = 8  # a conversation
     SETTINGS_CHANGED = 9  # the user
     DEVICE_ADDED = 10  # a device
+    USER_UPDATED = 11  # a user other than the owner of the log: what they see of that user changed
+    VIEWER_UPDATED = 12  # the owner of the log: what they see of themselves changed; detail: a Part
 
 
 class Change(IntFlag):
@@ -41,6 +43,13 @@ class Removal(IntEnum):
     DELETED_SILENTLY = 1
     CLEARED = 2  # with all messages before it
     RETENTION = 3
+
+
+class Part(IntEnum):
+    """Which part of a viewer changed."""
+
+    PROFILE = 0
+    ACCESS = 1  # their devices and keys
 
 
 class Receipt(IntEnum):

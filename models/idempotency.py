@@ -24,13 +24,14 @@ class Idempotency(Base):
 class IdempotencyRow(NamedTuple):
     """The hash of the first request and its result."""
 
+    key: str
     request_hash: bytes
     result: str
 
 
 FIND = Query(
-    Idempotency.select(Idempotency.request_hash, Idempotency.result).where(
-        Idempotency.key == Param("key"), Idempotency.user_id == Param("user")
+    Idempotency.select(Idempotency.key, Idempotency.request_hash, Idempotency.result).where(
+        Idempotency.key.in_([Param("key"), Param("other")]), Idempotency.user_id == Param("user")
     ),
     IdempotencyRow,
 )

@@ -5,16 +5,19 @@ from typing import NamedTuple
 
 from peewee import AutoField, BigIntegerField, IntegerField
 
+from models import former_index, word
 from models import message as messages
 from models.base import Base
 from models.prepared import Command, Param, Query, id_list
 from models.transaction import Transaction
 
+INDEX_LENGTH = 20_000  # code points of the texts of one batch, unless the first has more: at most about 30 ms of CPU
+
 
 class JobKind(IntEnum):
     """The kind of work; the comments say what `ref` refers to."""
 
-    INDEX_MESSAGE = 0  # a message whose text goes into the full-text index
+    INDEX_MESSAGE = 0  # a message whose text goes into the search index
     MAKE_THUMBNAILS = 1  # a message whose pictures get a thumbnail
 
 
@@ -37,29 +40,39 @@ DONE = Command(Job.delete().where(Job.kind == Param("kind"), Job.n <= Param("n")
 FINISHED = Command(Job.delete().where(Job.n == Param("n")))
 
 
-def index_messages(transaction: Transaction, limit: int) -> int:
-    """Adds up to `limit` pending texts to the full-text index, sorted by id, and returns how many.
+def index_messages(transaction: Transaction, limit: int) -> bool:
+    """Adds up to `limit` pending texts to the search index, sorted by id; returns whether there may be more.
 
-    Indexing inside the send would make it 45 to 78 % more expensive: ids out of order flush FTS5's hash each time. A
-    text may have two jobs and is indexed once: FTS5 would store both and report a corrupt index.
+    Not inside the send, whose ids come in no order: sorted, a batch changes each page of the index once.
     """
     kind = int(JobKind.INDEX_MESSAGE)
-    jobs = transaction.all(NEXT, kind=kind, count=limit)
+    pending = transaction.all(NEXT, kind=kind, count=limit)
+    bodies = {row.id: row for row in transaction.all(messages.TEXTS, ids=id_list(job.ref for job in pending))}
+    jobs: list[JobRow] = []
+    length = 0
+    for job in pending:
+        row = bodies.get(job.ref)
+        length += 0 if row is None else len(row.body)
+        if jobs and length > INDEX_LENGTH:
+            break
+        jobs.append(job)
     if jobs:
-        for row in sorted(transaction.all(messages.TEXTS, ids=id_list(job.ref for job in jobs))):
-            if transaction.value(messages.INDEXED, id=row.id) is None:
-                transaction.run(messages.INDEX, id=row.id, body=row.body)
+        texts = sorted(bodies[ref] for ref in {job.ref for job in jobs} & bodies.keys())
+        word.put(transaction, texts)
+        if former_index.is_in_use(transaction):
+            for row in texts:  # a text may have two jobs, of which FTS5 must see one
+                if transaction.value(former_index.INDEXED, id=row.id) is None:
+                    transaction.run(former_index.INDEX, id=row.id, body=row.body)
         transaction.run(DONE, kind=kind, n=jobs[-1].n)
-    return len(jobs)
+    return len(jobs) < len(pending) or len(pending) == limit
 
 
 def reindex(transaction: Transaction, message_id: int, before: str | None, after: str | None) -> None:
-    """Removes a message's former text from the index and adds a job for the new one, if there is one.
-
-    A former text that is not indexed yet needs no second job: its job will read the new text.
-    """
-    is_indexed = transaction.value(messages.INDEXED, id=message_id) is not None
-    if is_indexed and before is not None:
-        transaction.run(messages.UNINDEX, id=message_id, body=before)
-    if after is not None and (is_indexed or before is None):
+    """Removes a message's former text from the index and adds a job for the new one, if there is one."""
+    if before is not None:
+        word.remove(transaction, message_id, before)
+        # Also after the copy: what was deleted or edited must not stay readable in the file.
+        if transaction.value(former_index.INDEXED, id=message_id) is not None:
+            transaction.run(former_index.UNINDEX, id=message_id, body=before)
+    if after is not None:
         transaction.run(PUT, kind=int(JobKind.INDEX_MESSAGE), ref=message_id)

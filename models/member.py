@@ -78,6 +78,13 @@ class UnreadRow(NamedTuple):
     conversations: int
 
 
+class PositionRow(NamedTuple):
+    """The newest message that a member can see in a conversation."""
+
+    conversation_id: int
+    last_seq: int
+
+
 # Literals instead of parameters: SQLite uses a partial index only if the SQL text implies its condition.
 IS_UNREAD = (Member.unread > SQL("0")) | Member.is_marked_unread
 IS_REQUEST = Member.request_state == SQL("1")
@@ -96,6 +103,23 @@ UNREAD = Query(
         Member.user_id == Param("viewer"), IS_UNREAD, IS_LISTED
     ),
     UnreadRow,
+)
+# Archived ones only where `archived` is 1; requests are not included. Reads unread conversations only: a condition on
+# `is_archived`, which is not in the index, would make SQLite read all of the viewer's.
+_WAITING = Member.alias("waiting")
+UNREAD_POSITIONS = Query(
+    Member.select(Member.conversation_id, Member.last_seq).where(
+        Member.user_id == Param("viewer"),
+        Member.conversation_id.in_(
+            _WAITING.select(_WAITING.conversation_id).where(
+                _WAITING.user_id == Param("viewer"),
+                (_WAITING.unread > SQL("0")) | _WAITING.is_marked_unread,
+                _WAITING.request_state.not_in(UNANSWERED_STATES),
+            )
+        ),
+        Member.is_archived <= Param("archived"),
+    ),
+    PositionRow,
 )
 REQUESTS = OneValue[int](
     Member.select(fn.COUNT(Member.conversation_id)).where(

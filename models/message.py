@@ -1,11 +1,10 @@
-"""Messages: written in order, read in pages, searched by words."""
+"""Messages: written in order, read in pages."""
 
 from collections.abc import Iterable
 from enum import IntEnum
-from functools import cache
 from typing import NamedTuple
 
-from peewee import JOIN, SQL, BigIntegerField, Expression, IntegerField, Table, TextField, fn
+from peewee import SQL, BigIntegerField, Expression, IntegerField, TextField, fn
 
 from models.base import SEQ_BITS, Base
 from models.conversation import UNMUTED_UNREAD, Conversation, ConversationKind
@@ -43,14 +42,6 @@ class Message(Base):
     deleted_at = BigIntegerField(null=True)
 
 
-class MessageFts(Base):
-    """The full-text index over `Message.body`; filled by a job, see models/job.py."""
-
-    rowid = BigIntegerField(primary_key=True)
-    message_fts = TextField()  # FTS5's hidden column, named like the table: the left side of MATCH
-    body = TextField()
-
-
 class MessageRow(NamedTuple):
     id: int
     sender_id: int
@@ -64,6 +55,13 @@ class MessageRow(NamedTuple):
     revision: int
     edited_at: int | None
     deleted_at: int | None
+
+
+class TextRow(NamedTuple):
+    """A text to be indexed."""
+
+    id: int
+    body: str
 
 
 _ALL = tuple(getattr(Message, name) for name in MessageRow._fields)
@@ -126,14 +124,27 @@ _NEWEST = (
 NEWEST = Value[int | None](
     Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
 )
+_COUNTS_AS_UNREAD = (Message.sender_id != Param("viewer")) & Message.deleted_at.is_null() & IS_SHOWN
 # The number of messages between two ids, both exclusive, that count as unread for the viewer.
 COUNT_UNREAD = OneValue[int](
     Message.select(fn.COUNT(Message.id)).where(
-        Message.id > Param("after"),
-        Message.id < Param("before"),
-        Message.sender_id != Param("viewer"),
-        Message.deleted_at.is_null(),
-        IS_SHOWN,
+        Message.id > Param("after"), Message.id < Param("before"), _COUNTS_AS_UNREAD
+    )
+)
+_OLDEST_UNREAD = (
+    Message.select(Message.id)
+    .where(
+        Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + fn.MAX(Member.seen_seq, Member.floor_seq),
+        Message.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
+        _COUNTS_AS_UNREAD,
+    )
+    .order_by(Message.id)
+    .limit(1)
+)
+# The oldest unread message of each conversation that has one: reads on only past messages that do not count.
+OLDEST_UNREAD = Value[int | None](
+    Member.select(_OLDEST_UNREAD).where(
+        Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")), Member.unread > 0
     )
 )
 # How many of the messages counted by UNMUTED_UNREAD are from muted users in groups.
@@ -182,65 +193,9 @@ MARK_DELETED = Command(
 # The messages that were not deleted for everyone.
 PRESENT = Value[int](Message.select(Message.id).where(Message.id.in_(IdList("ids")), Message.deleted_at.is_null()))
 DELETE = Command(Message.delete().where(Message.id == Param("id")))
-
-
-class FtsRow(NamedTuple):
-    """A text to be indexed."""
-
-    id: int
-    body: str
-
-
-class FoundRow(NamedTuple):
-    """A search result, to be loaded by id."""
-
-    id: int
-    created_at: int
-
-
 TEXTS = Query(
-    Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), FtsRow
+    Message.select(Message.id, Message.body).where(Message.id.in_(IdList("ids")), Message.body.is_null(False)), TextRow
 )
-# FTS5's internal table: a look-up by rowid in an external-content index finds every message, indexed or not.
-_DOCSIZE = Table("message_fts_docsize")
-INDEXED = Value[int](_DOCSIZE.select(_DOCSIZE.c.id).where(_DOCSIZE.c.id == Param("id")))
-# FTS5's 'delete' command needs exactly the text that was indexed.
-UNINDEX = Command(
-    MessageFts.insert({MessageFts.message_fts: "delete", MessageFts.rowid: Param("id"), MessageFts.body: Param("body")})
-)
-INDEX = Command(MessageFts.insert({MessageFts.rowid: Param("id"), MessageFts.body: Param("body")}))
-
-
-@cache
-def search(
-    *, with_conversation: bool, with_sender: bool, with_attachment: bool | None, with_since: bool, with_until: bool
-) -> Query[FoundRow]:
-    """The messages visible to the viewer that match, newest first, beyond (`at`, `id`), exclusive.
-
-    Searches the index per conversation of the viewer, by range of rowids: the cost of a plain join of index and
-    messages grows with the whole server. `with_attachment`: None for both.
-    """
-    lowest = Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq
-    beyond = Expression(Member.conversation_id + 1, "<<", SEQ_BITS)
-    query = (
-        Member.select(Message.id, Message.created_at)
-        .join(MessageFts, JOIN.CROSS)  # CROSS: SQLite keeps this order of the loops
-        .join(Message, JOIN.CROSS)
-        .where(Member.user_id == Param("viewer"), MessageFts.rowid > lowest, MessageFts.rowid < beyond)
-        .where(Expression(MessageFts.message_fts, "MATCH", Param("match")), Message.id == MessageFts.rowid, IS_SHOWN)
-        .where(Message.created_at <= Param("at"), (Message.created_at < Param("at")) | (Message.id < Param("id")))
-    )
-    if with_conversation:
-        query = query.where(Member.conversation_id == Param("conversation"))
-    if with_sender:
-        query = query.where(Message.sender_id == Param("sender"))
-    if with_attachment is not None:
-        query = query.where(Message.attachments > 0 if with_attachment else Message.attachments == 0)
-    if with_since:
-        query = query.where(Message.created_at > Param("since"))
-    if with_until:
-        query = query.where(Message.created_at < Param("until"))
-    return Query(query.order_by(Message.created_at.desc(), Message.id.desc()).limit(Param("count")), FoundRow)
 
 
 def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:

@@ -18,6 +18,8 @@ from models.file import DatabaseFile
 from models.transaction import Transaction
 from models.writer import Call, deliver, signal_end, wait_for
 
+INTERRUPT_SECONDS = 0.05  # between two interrupts of a read that goes on
+
 
 @dataclass(slots=True)
 class Readers:
@@ -32,7 +34,7 @@ class Readers:
     _pending: int = 0
     _ended: list[asyncio.Event] = field(default_factory=list)  # one for each thread
     _is_stopping: bool = False
-    _running: dict[Call, sqlite3.Connection] = field(default_factory=dict)
+    _running: dict[Call, Transaction] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -62,16 +64,19 @@ class Readers:
         loop = asyncio.get_running_loop()
         call = Call(run, loop.create_future(), time.monotonic() + self.deadline_seconds)
         timer = loop.call_later(self.deadline_seconds, self._expire, call)
-        call.future.add_done_callback(lambda _future: timer.cancel())
+        # a cancelled read still occupies its thread, so it keeps its deadline
+        call.future.add_done_callback(lambda future: None if future.cancelled() else timer.cancel())
         self._queue.put(call)
         return call.future
 
     def _expire(self, call: Call) -> None:
+        """Ends a read, also between two statements, where an interrupt is lost: so it is repeated until the end."""
         with self._lock:
             call.is_expired = True
-            connection = self._running.get(call)
-            if connection is not None:
-                connection.interrupt()
+            transaction = self._running.get(call)
+            if transaction is not None:
+                transaction.expire()
+                asyncio.get_running_loop().call_later(INTERRUPT_SECONDS, self._expire, call)
 
     def _work(self, ended: asyncio.Event) -> None:
         assert self._loop is not None
@@ -95,10 +100,10 @@ class Readers:
     def _run_one(self, call: Call) -> None:
         try:
             self._connect()
-            connection = self.database.connection()
-            self._register(call, connection)
-            connection.execute("BEGIN")
-            call.result = call.run(Transaction(self.database))
+            transaction = Transaction(self.database)
+            self._register(call, transaction)
+            self.database.connection().execute("BEGIN")
+            call.result = call.run(transaction)
         except (sqlite3.Error, peewee.PeeweeException) as error:
             call.error = _late(error) if call.is_expired else failure_of(error)
         except Exception as error:  # noqa: BLE001 - whatever the function raised is its caller's
@@ -108,11 +113,11 @@ class Readers:
                 self._running.pop(call, None)
             self._end(call)
 
-    def _register(self, call: Call, connection: sqlite3.Connection) -> None:
+    def _register(self, call: Call, transaction: Transaction) -> None:
         with self._lock:
             if call.is_expired:
                 raise DeadlineExceeded("the read waited too long and was not started")
-            self._running[call] = connection
+            self._running[call] = transaction
 
     def _end(self, call: Call) -> None:
         """Ends the snapshot; closes a connection that failed."""

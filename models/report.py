@@ -111,4 +111,17 @@ DELETE_MESSAGES = Command(ReportMessage.delete().where(ReportMessage.report_id =
 SHOWING = Value[int](
     ReportMessage.select(ReportMessage.report_id).where(ReportMessage.message_id == Param("message")).limit(1)
 )
+# The open report of a message by a person, with the text that it has at a revision.
+OPEN_OF = Value[int](
+    ReportMessage.select(ReportMessage.report_id)
+    .join(Report, on=(Report.id == ReportMessage.report_id))
+    .where(
+        ReportMessage.message_id == Param("message"),
+        ReportMessage.revision == Param("revision"),
+        Report.message_id == ReportMessage.message_id,
+        Report.reporter_id == Param("reporter"),
+        Report.resolved_at.is_null(),
+    )
+    .limit(1)
+)
 FIND = Query(Report.select(*_ALL).where(Report.id == Param("id"), Report.resolved_at.is_null()), ReportRow)

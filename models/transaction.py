@@ -9,12 +9,16 @@ from models.prepared import Command, OneValue, Prepared, Query, Row, T, Value
 
 
 class Transaction:
-    """The open transaction of the thread that runs the function; not to be used after the function returns."""
+    """The open transaction of the thread that runs the function; not to be used after the function returns.
 
-    __slots__ = ("_connection", "database")
+    Once it is expired, each further statement fails like an interrupted one.
+    """
+
+    __slots__ = ("_connection", "_is_expired", "database")
 
     def __init__(self, database: peewee.Database) -> None:
         self.database = database
+        self._is_expired = False
         self._connection: sqlite3.Connection = database.connection()
 
     def all(self, query: Query[Row], /, **params: Any) -> list[Row]:
@@ -45,6 +49,13 @@ class Transaction:
         """The number of rows that the statement inserted, changed or deleted."""
         return self._execute(command, params).rowcount
 
+    def expire(self) -> None:
+        """Interrupts the statement that runs, if any, and refuses further ones; may be called by another thread."""
+        self._is_expired = True
+        self._connection.interrupt()
+
     def _execute(self, statement: Prepared, params: dict[str, Any]) -> sqlite3.Cursor:
+        if self._is_expired:
+            raise sqlite3.OperationalError("interrupted")
         compiled = statement.compiled_for(self.database)
         return self._connection.execute(compiled.sql, compiled.bind(params))

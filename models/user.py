@@ -13,6 +13,7 @@ from models.conversation import Direct
 from models.follow import Follow
 from models.member import Member
 from models.mute import Mute
+from models.name import key_of
 from models.prepared import Command, IdList, Param, Query, Value, id_list
 from models.setting import Setting
 from models.transaction import Transaction
@@ -21,7 +22,7 @@ ACTIVE, SUSPENDED, DEACTIVATED = 0, 1, 2
 
 
 class User(Base):
-    """An account; `username_key` and `email_key` are case-folded and unique.
+    """An account; `username_key` and `email_key` are case-folded and unique. `name_key` is described in models/name.py.
 
     `email` is not verified, so several users may have the same one: only the first has its `email_key`.
     """
@@ -30,6 +31,7 @@ class User(Base):
     username = TextField()
     username_key = TextField()
     display_name = TextField()
+    name_key = TextField()
     email = TextField(null=True)
     email_key = TextField(null=True)
     external_id = TextField(null=True)
@@ -191,6 +193,7 @@ PUT = Command(
             User.username: Param("username"),
             User.username_key: Param("username_key"),
             User.display_name: Param("display_name"),
+            User.name_key: Param("name_key"),
             User.email: Param("email"),
             User.email_key: Param("email_key"),
             User.external_id: Param("external_id"),
@@ -213,9 +216,13 @@ REHASH = Command(  # unless the password has changed since it was checked
 )
 SET_STATE = Command(User.update({User.state: Param("state")}).where(User.id == Param("id")))
 SET_DISPLAY_NAME = Command(
-    User.update({User.display_name: Param("display_name"), User.named_at: Param("named_at")}).where(
-        User.id == Param("id"), User.named_at <= Param("named_at")
-    )
+    User.update(
+        {
+            User.display_name: Param("display_name"),
+            User.name_key: Param("name_key"),
+            User.named_at: Param("named_at"),
+        }
+    ).where(User.id == Param("id"), User.named_at < Param("named_at"))
 )
 TAKE_FIRST_DEVICE = Command(
     User.update({User.has_had_device: 1}).where(User.id == Param("id"), User.has_had_device == 0)
@@ -259,6 +266,7 @@ def put(
         username=username,
         username_key=fold(username),
         display_name=display_name,
+        name_key=key_of(display_name, username),
         email=email,
         external_id=external_id,
         avatar_url=avatar_url,
@@ -268,6 +276,17 @@ def put(
     )
     is_stored = put_with(email_key=email_key) or (shares_email and email_key and put_with(email_key=None))
     return user_id if is_stored else None
+
+
+def set_display_name(transaction: Transaction, user_id: int, username: str, display_name: str, named_at: int) -> int:
+    """Sets the display name, unless a token issued later or at the same time has set it.
+
+    Returns 1, or 0 if it was not set.
+    """
+    name_key = key_of(display_name, username)
+    return transaction.run(
+        SET_DISPLAY_NAME, id=user_id, display_name=display_name, name_key=name_key, named_at=named_at
+    )
 
 
 def find_many(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, UserRow]:

@@ -104,6 +104,7 @@ class Writer:
         if self.at_end is not None and not self.database.is_closed() and not self._is_lost:
             with suppress(sqlite3.Error, peewee.PeeweeException):
                 self.at_end(self.database)
+        self.file.release()  # not earlier: this thread may only now have opened its connection
         self._close()
         signal_end(self._loop, self._ended)
 

@@ -114,8 +114,9 @@ def config() -> None:
     from server.setting.description import describe_settings, text_of  # noqa: PLC0415
 
     settings = settings_of()
+    effective = {"sign_up": "may_sign_up", "explorer": "has_explorer", "chat_page": "has_chat_page"}
     for row in describe_settings():
-        value = settings.may_sign_up if row.name == "sign_up" else getattr(settings, row.name)
+        value = getattr(settings, effective.get(row.name, row.name))
         shown = "(set)" if (row.name.endswith("_url") or row.name == "issuers") and value else text_of(value)
         typer.echo(f"{row.environment}={shown}  # {row.description}")
 

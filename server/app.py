@@ -15,7 +15,7 @@ from gql.wire.expectation import is_refused, postpone
 from gql.wire.log import REMOTE, STATUS
 from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
-from gql.wire.schema import build_schema, schema_text
+from gql.wire.schema import build_schema
 from gql.wire.view import View
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
@@ -26,7 +26,9 @@ from server.page import EXPLORER, ChatPage, PageInfo
 from server.proxy import remote_of
 from server.readiness import Readiness
 from server.refusal import HEADERS, refuse
+from server.schema import SchemaPages
 from server.setting.settings import Settings
+from server.trusted import trusted_documents_of
 from server.upload import TusHandler
 from services.error import NotFound, SottoError
 from services.guard import GuardedDatabase
@@ -95,7 +97,8 @@ class App:
 
 
 def build_app(settings: Settings, services: Services) -> App:
-    """Builds the application for these settings; does not listen yet."""
+    """Builds the application for these settings; does not listen yet. Raises StartError for a bad manifest."""
+    schema = build_schema(introspection=settings.introspection, limits=settings.query_limits)
     explorer = Explorer(EXPLORER)
     options = ViewOptions(
         max_json_bytes=settings.max_json_bytes,
@@ -103,11 +106,13 @@ def build_app(settings: Settings, services: Services) -> App:
         max_attachments=settings.max_attachments,
         body_timeout_seconds=settings.body_timeout_seconds,
         allowed_origins=settings.allowed_origins,
-        page=explorer.page if settings.explorer else None,
+        persisted_queries=settings.persisted_queries,
+        trusted_documents=trusted_documents_of(settings.trusted_documents, schema),
+        page=explorer.page if settings.has_explorer else None,
         public_url=settings.public_url,
         max_sockets_per_user=settings.max_sockets,
     )
-    view = View(build_schema(introspection=settings.introspection, limits=settings.query_limits), services, options)
+    view = View(schema, services, options)
     health = Health(services)
     files = FileHandler(
         services.attachment, may_redirect=settings.presigned_downloads, is_for_other_origins=bool(view.origins)
@@ -125,26 +130,17 @@ def build_app(settings: Settings, services: Services) -> App:
     app.router.add_route("DELETE", "/uploads/{id}", uploads.delete)
     app.router.add_get("/healthz", health.live)
     app.router.add_get("/readyz", health.ready)
-    if settings.explorer:
+    if settings.has_explorer:
         explorer.add_to(app.router)
-    page = PageInfo(explorer=settings.explorer and explorer.is_built)
+    page = PageInfo(explorer=settings.has_explorer and explorer.is_built)
     app.router.add_get("/page.json", page.get)
-    if settings.chat_page:
+    if settings.has_chat_page:
         ChatPage().add_to(app.router)
     else:
-        app.router.add_get("/", _explore if settings.explorer else _greet)
+        app.router.add_get("/", _explore if settings.has_explorer else _greet)
     if settings.introspection:
-        app.router.add_get("/schema.graphql", _schema_handler())
+        SchemaPages(schema).add_to(app.router)
     return App(app, view, health, page)
-
-
-def _schema_handler() -> Handler:
-    text = schema_text()
-
-    async def schema(_request: web.Request) -> web.Response:
-        return web.Response(text=text, content_type="text/plain")
-
-    return schema
 
 
 async def _explore(_request: web.Request) -> web.Response:

@@ -15,10 +15,12 @@ def addresses(url: str, settings: Settings) -> str:
     """The URLs that are served with these settings, as a tree."""
     lines = [f"{url}/graphql", f"ws{url.removeprefix('http')}/graphql"]
     notes = [
-        "GraphQL, and GraphiQL in a browser" if settings.explorer else "GraphQL",
+        "GraphQL, and GraphiQL in a browser" if settings.has_explorer else "GraphQL",
         "subscriptions (graphql-transport-ws)",
     ]
-    if settings.chat_page:
+    if settings.trusted_documents is not None:
+        notes[0] += "; only trusted documents"
+    if settings.has_chat_page:
         lines.insert(0, f"{url}/")
         notes.insert(0, "the chat page")
     if settings.introspection:

@@ -1,14 +1,12 @@
 """GraphiQL at `/graphql`: our own build if there is one, otherwise the page that Strawberry loads from a CDN."""
 
-import base64
-import hashlib
 import re
 from pathlib import Path
 
 from aiohttp import web
 from strawberry.http.ides import get_graphql_ide_html
 
-from server.page import Folder
+from server.page import Folder, csp_hash_of
 
 # Trusted Types: the names are those of policies that Monaco creates; `default` is explorer/src/policy.js, which cleans
 # all other markup with `dompurify`. Monaco writes style elements and attributes at run time.
@@ -27,6 +25,7 @@ CDN_POLICY = (
     "font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _LOADED = re.compile(r'<(script|link)\b[^>]*?\s(?:src|href)="(https:[^"]+)"')
+_TITLE = re.compile(r"<title>.*?</title>")
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HASHED = "public, max-age=31536000, immutable"  # the names of assets change with their content
 
@@ -46,6 +45,7 @@ class Explorer:
         self._assets = Folder(folder / "assets", EXPLORER_POLICY, _HASHED)
         self.is_built = "index.html" in self._page
         head, body = get_graphql_ide_html(graphql_ide="graphiql").split("<body>")
+        head = _TITLE.sub("<title>Sotto – GraphiQL</title>", head)
         self._other = f"{head}<body>\n{_HINT}{body}"
         self._other_policy = _policy_of(self._other)
 
@@ -65,7 +65,7 @@ class Explorer:
 def _policy_of(text: str) -> str:
     """`CDN_POLICY` that allows exactly the scripts and styles of this page."""
     loaded = _LOADED.findall(text)
-    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in _INLINE.findall(text)]
-    scripts = [url for tag, url in loaded if tag == "script"] + [f"'sha256-{each}'" for each in hashes]
+    hashes = [csp_hash_of(each) for each in _INLINE.findall(text)]
+    scripts = [url for tag, url in loaded if tag == "script"] + hashes
     styles = [url for tag, url in loaded if tag == "link"]
     return CDN_POLICY.format(scripts=" ".join(scripts), styles=" ".join(styles))

@@ -11,12 +11,14 @@ from aiohttp import web
 
 from gql.wire.sse import cut
 from services.error import NotFound, ServerUnavailable
-from services.file.attachment import AttachmentService
+from services.file.attachment import PRESIGNED_SECONDS, AttachmentService
 from services.file.file import Download
 
 log = structlog.get_logger("sotto.file")
 
 SEND_SECONDS = 30.0  # for the client to read a chunk
+CACHED_SECONDS = 300  # for which a browser shows a file without asking whether it may
+REDIRECT_SECONDS = PRESIGNED_SECONDS // 2  # for which a redirect is cached; the rest is for the request to the storage
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
@@ -51,7 +53,10 @@ class FileHandler:
         download = await self._files.open(request.match_info["token"])
         headers = {**headers_of(download), "Cross-Origin-Resource-Policy": self._policy}
         if self._may_redirect and not download.is_inline and (url := await self._files.presigned(download)):
-            kept = {name: headers[name] for name in ("Cache-Control", "Cross-Origin-Resource-Policy")}
+            kept = {
+                "Cache-Control": f"private, max-age={min(REDIRECT_SECONDS, download.seconds_left)}",
+                "Cross-Origin-Resource-Policy": self._policy,
+            }
             return web.Response(status=307, headers={**kept, "Referrer-Policy": "no-referrer", "Location": url})
         if _names_etag(request.headers.get("If-None-Match"), headers["ETag"]):
             return web.Response(status=304, headers=headers)
@@ -59,7 +64,8 @@ class FileHandler:
         try:
             wanted = range_of(request, headers["ETag"], size)
         except Unsatisfiable:
-            return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+            kept = {**headers, "Cache-Control": "no-store", "Content-Range": f"bytes */{size}"}
+            return web.Response(status=416, headers=kept)
         start, end = wanted or ByteRange(0, size)
         response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
         response.content_length = end - start
@@ -102,7 +108,11 @@ class FileHandler:
 
 
 def headers_of(download: Download) -> dict[str, str]:
-    """Inline only for decoded images; browsers must not sniff, execute or cache anything."""
+    """Inline only for decoded images; browsers must not sniff or execute anything.
+
+    They may cache the file for as long as its URL is valid, and ask every CACHED_SECONDS whether the viewer may still
+    see it: the answer is 304 or 404.
+    """
     row = download.row
     disposition = "inline" if download.is_inline else "attachment"
     # RFC 6266 section 4.3: filename* has the name, filename an ASCII fallback for old clients
@@ -112,7 +122,7 @@ def headers_of(download: Download) -> dict[str, str]:
         "Content-Disposition": f'{disposition}; filename="{ascii_name}"; {_extended(row.filename)}',
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "private, no-store",
+        "Cache-Control": f"private, max-age={min(CACHED_SECONDS, download.seconds_left)}",
         "Accept-Ranges": "bytes",
         "ETag": f'"{download.etag}"',
     }

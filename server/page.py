@@ -1,10 +1,13 @@
-"""The chat page at `/`, static files, and `/page.json`, which tells the pages about the server."""
+"""The chat page at `/`, static files, and `/page.json` with facts about the server for the pages."""
 
+import base64
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 
@@ -31,16 +34,37 @@ _TYPES = {
 }
 
 
-class Text:
-    """A small file as it was at the start, compressed at the first request that accepts gzip."""
+def csp_hash_of(text: str) -> str:
+    """The source that allows exactly this inline script or style in a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
-    def __init__(self, path: Path) -> None:
-        self.plain = path.read_bytes()
-        self.etag = f'W/"{hashlib.sha256(self.plain).hexdigest()[:32]}"'
+
+class Text:
+    """A small text that does not change while the server runs, compressed at the first request that accepts gzip."""
+
+    def __init__(self, plain: bytes) -> None:
+        self._plain = plain
+        self._etag = f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'
+
+    @classmethod
+    def compressed(cls, plain: bytes) -> Self:
+        """The text, compressed at once: for a thread, because a long one takes milliseconds."""
+        text = cls(plain)
+        _ = text._gzipped
+        return text
+
+    def respond(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
+        """Responds with the text; 304 if the client has it."""
+        headers = {**headers, "ETag": self._etag, "Vary": "Accept-Encoding"}
+        if request.headers.get("If-None-Match") == self._etag:
+            return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=self._gzipped, headers={**headers, "Content-Encoding": "gzip"})
+        return web.Response(body=self._plain, headers=headers)
 
     @cached_property
-    def gzipped(self) -> bytes:
-        return gzip.compress(self.plain, mtime=0)
+    def _gzipped(self) -> bytes:
+        return gzip.compress(self._plain, mtime=0)
 
 
 class Folder:
@@ -53,7 +77,8 @@ class Folder:
         self._headers = {"Content-Security-Policy": policy, "Cache-Control": cache_control}
         paths = (path for path in folder.rglob("*") if path.suffix in _TYPES)
         self._files = {path.relative_to(folder).as_posix(): path for path in paths}
-        self._texts = {name: Text(path) for name, path in self._files.items() if path.stat().st_size < _SMALL_BYTES}
+        small = {name: path for name, path in self._files.items() if path.stat().st_size < _SMALL_BYTES}
+        self._texts = {name: Text(path.read_bytes()) for name, path in small.items()}
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
@@ -71,12 +96,7 @@ class Folder:
         text = self._texts.get(name)
         if text is None:
             return web.FileResponse(path, headers=headers)
-        headers |= {"ETag": text.etag, "Vary": "Accept-Encoding"}
-        if request.headers.get("If-None-Match") == text.etag:
-            return web.Response(status=304, headers=headers)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=text.gzipped, headers={**headers, "Content-Encoding": "gzip"})
-        return web.Response(body=text.plain, headers=headers)
+        return text.respond(request, headers)
 
 
 @dataclass(slots=True)

@@ -54,7 +54,13 @@ class SottoError(Exception):
 
 
 class Refusal(SottoError):
-    """An expected refusal: nothing was stored, and the mutation answers with the type of the same name."""
+    """An expected refusal: nothing was stored, and the mutation answers with the type of the same name.
+
+    `is_retryable`: waiting is enough, and the same call may succeed later. It is false where the input must change, or
+    a person must do something first.
+    """
+
+    is_retryable = False
 
 
 class InvalidInput(Refusal):
@@ -78,13 +84,14 @@ class RecipientsRejected(Refusal):
 
 
 class AttachmentsRejected(Refusal):
-    """At least one file cannot be attached; none was stored."""
+    """At least one file cannot be attached; none was stored. Retryable if all rejections are."""
 
     code = "ATTACHMENTS_REJECTED"
 
     def __init__(self, rejections: Sequence[AttachmentRejection]) -> None:
         super().__init__(" ".join(rejection.detail for rejection in rejections))
         self.rejections = tuple(rejections)
+        self.is_retryable = all(rejection.is_retryable for rejection in rejections)
 
 
 class NotFound(Refusal):
@@ -107,6 +114,7 @@ class RateLimited(Refusal):
     code = "RATE_LIMITED"
     http_status = 429
     close_code = 1013
+    is_retryable = True
     retry_after_seconds: float
 
     def __init__(self, detail: str, retry_after_seconds: float) -> None:

@@ -1,6 +1,8 @@
 """The database as services use it: raises their errors, and publishes the events that a write appended."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -22,6 +24,7 @@ from pubsub.base import PubSub
 from services.credential_status import credential_status_of
 from services.error import OutcomeUnclear, ServerUnavailable, StorageFull
 from services.failure import FailureLog
+from services.share import share
 from services.transaction import Events, WriteTransaction
 from services.viewer import Right, Viewer
 
@@ -58,6 +61,15 @@ class GuardedDatabase(Database):
                 _log.warning("database closed to others", file=path.name, mode=f"{mode:04o}")
             else:
                 _log.warning("database open to others", file=path.name, mode=f"{mode:04o}")
+
+    @contextmanager
+    def migrating(self, names: list[str]) -> Iterator[None]:
+        """See `Database.migrating`; logs the beginning and the end, because a large database takes minutes."""
+        began = time.monotonic()
+        _log.info("database migrating", migrations=names, words="The server starts when this is done.")
+        with super().migrating(names):
+            yield
+        _log.info("database migrated", migrations=names, seconds=round(time.monotonic() - began, 1))
 
     async def close(self, seconds: float | None = None) -> bool:
         """See `Database.close`."""
@@ -125,9 +137,10 @@ class GuardedDatabase(Database):
         return result
 
     async def read(self, fn: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """See `Database.read`."""
+        """See `Database.read`; one operation reads a few things at once (`services.share`), so others find room."""
         try:
-            return await super().read(fn, *args, **kwargs)
+            async with share() or nullcontext():
+                return await super().read(fn, *args, **kwargs)
         except DatabaseError as error:
             if (refusal := self._refusal_of(error, _UNREAD)) is error:
                 raise

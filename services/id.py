@@ -4,6 +4,8 @@ import base64
 import binascii
 from enum import Enum
 
+_MAX = (1 << 63) - 1  # SQLite's largest INTEGER
+
 
 class Kind(Enum):
     """The types that `node` finds; a report has an id too, but only the operator can see it."""
@@ -16,28 +18,34 @@ class Kind(Enum):
     DEVICE = b"d"
     API_KEY = b"k"
     UPLOAD = b"s"
+    VIEWER = b"v"
+    PARTICIPANT = b"p"
 
 
-def encode(kind: Kind, number: int, position: int | None = None) -> str:
-    """The id of a row; `position`, below 256, names a file of a message."""
-    raw = kind.value + number.to_bytes(8) + (b"" if position is None else bytes((position,)))
+# A file is named by its message and its position in it, a member by the conversation and their user id.
+_PART_BYTES = {Kind.ATTACHMENT: 1, Kind.PARTICIPANT: 8}
+
+
+def encode(kind: Kind, number: int, part: int | None = None) -> str:
+    """The id of a row; `part` is the position of a file, below 256, or the user id of a member."""
+    raw = kind.value + number.to_bytes(8) + (b"" if part is None else part.to_bytes(_PART_BYTES.get(kind, 1)))
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(id_: str) -> tuple[Kind, int, int] | None:
-    """Type, number and position (0 if the type has none); None for anything that `encode` does not produce."""
-    if len(id_) not in (12, 14):
+    """Type, number and part (0 if the type has none); None for anything that `encode` does not produce."""
+    if len(id_) not in (12, 14, 23):
         return None
     try:
         raw = base64.b64decode(id_ + "=" * (-len(id_) % 4), altchars=b"-_", validate=True)
         kind = Kind(raw[:1])
     except (binascii.Error, ValueError):
         return None
-    if len(raw) != (10 if kind is Kind.ATTACHMENT else 9) or raw[1] > 0x7F:
+    number, part = int.from_bytes(raw[1:9]), int.from_bytes(raw[9:])
+    if len(raw) != 9 + _PART_BYTES.get(kind, 0) or number > _MAX or part > _MAX:
         return None
-    number, position = int.from_bytes(raw[1:9]), raw[9] if kind is Kind.ATTACHMENT else 0
-    canonical = encode(kind, number, position if kind is Kind.ATTACHMENT else None)
-    return (kind, number, position) if canonical == id_ else None
+    canonical = encode(kind, number, part if kind in _PART_BYTES else None)
+    return (kind, number, part) if canonical == id_ else None
 
 
 def number_of(kind: Kind, id_: str) -> int:

@@ -67,6 +67,8 @@ class Limits:
     upload_rate_per_minute: int = 600
     search_rate_per_minute: int = 120
     typing_rate_per_minute: int = 120
+    read_all_rate_per_minute: int = 10
+    relation_rate_per_minute: int = 60
     subscription_rate_per_minute: int = 120
     cost_rate_per_minute: int = 300_000
     anonymous_cost_rate_per_minute: int = 60_000

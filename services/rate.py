@@ -10,14 +10,16 @@ from services.error import RateLimited
 
 
 class RateLimiter:
-    """Allows `per_minute` calls a minute per key, in bursts of the same size; 0 means no limit.
+    """Allows `most` calls a minute, or in so many `seconds`, per key, in bursts of the same size; 0 means no limit.
 
     Remembers at most 50,000 keys; forgetting the least recent one only resets that key's limit.
     """
 
-    def __init__(self, per_minute: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._capacity = float(per_minute)
-        self._per_second = per_minute / 60
+    def __init__(
+        self, most: int, what: str, clock: Callable[[], float] = time.monotonic, *, seconds: float = 60.0
+    ) -> None:
+        self._capacity = float(most)
+        self._per_second = most / seconds
         self._what = what
         self._clock = clock
         self._buckets: OrderedDict[object, tuple[float, float]] = OrderedDict()

@@ -17,22 +17,26 @@ class IssueReason(Enum):
     MISMATCH = "mismatch"
     DUPLICATE = "duplicate"
     NOT_SUPPORTED = "not_supported"
+    TAKEN = "taken"
 
 
 class RecipientRejectionReason(Enum):
-    """Why a recipient cannot receive a message; a block by the recipient is NOT_ACCEPTING_MESSAGES."""
+    """Why a recipient cannot receive a message; a block by the recipient is NOT_ACCEPTING.
+
+    The values are stored with the results of idempotency keys, so they stay as they are.
+    """
 
     NOT_FOUND = "not_found"
     SELF = "self"
     BLOCKED_BY_VIEWER = "blocked_by_viewer"
-    NOT_ACCEPTING_MESSAGES = "not_accepting_messages"
+    NOT_ACCEPTING = "not_accepting_messages"
     MUST_BE_FOLLOWED = "must_be_followed"
     REQUEST_PENDING = "request_pending"
     UNAVAILABLE = "unavailable"
 
 
 class AttachmentRejectionReason(Enum):
-    """Why a file cannot be attached."""
+    """Why a file cannot be attached; `is_retryable` if the same file may pass later."""
 
     NOT_FOUND = "not_found"
     ALREADY_USED = "already_used"
@@ -44,6 +48,11 @@ class AttachmentRejectionReason(Enum):
     NOT_READY = "not_ready"
     EXPIRED = "expired"
     CHECKSUM_MISMATCH = "checksum_mismatch"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether waiting is enough: for the storage, or for the end of the upload."""
+        return self in {AttachmentRejectionReason.STORAGE_FAILED, AttachmentRejectionReason.NOT_READY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class RecipientRejection:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRejection:
-    """One file refused: `index` counts from 0 in the list as given; a retryable one may succeed unchanged later."""
+    """One file refused: `index` counts from 0 in the list as given."""
 
     index: int
     reason: AttachmentRejectionReason
@@ -76,4 +85,8 @@ class AttachmentRejection:
     filename: str | None = None
     limit_bytes: int | None = None
     allowed_mime_types: tuple[str, ...] | None = None
-    is_retryable: bool = False
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same file may pass later."""
+        return self.reason.is_retryable

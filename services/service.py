@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from models import secret
-from pubsub.base import PubSub
 from services.account.account import AccountService
 from services.account.api_key import ApiKeyService
 from services.account.authentication import Authenticator
@@ -17,6 +15,8 @@ from services.account.key_ring import Fetch
 from services.cost import CostService
 from services.cursor import Signer
 from services.file.attachment import AttachmentService
+from services.file.completion import Completion
+from services.file.direct_upload import DirectUploadFetcher
 from services.file.inspection import FileInspector
 from services.file.picture import PictureDecoder
 from services.file.storage_link import StorageLink
@@ -46,39 +46,76 @@ from services.sweep import Sweeper
 from storage.base import Storage, StorageFull
 
 
-@dataclass(frozen=True, slots=True)
 class Services:
     """The services that `gql` and `server` use."""
 
-    database: GuardedDatabase
-    storage: Storage
-    pubsub: PubSub
-    limits: Limits
-    authenticator: Authenticator
-    account: AccountService
-    device: DeviceService
-    api_key: ApiKeyService
-    user: UserService
-    conversation: ConversationService
-    message: MessageService
-    send: SendService
-    edit: EditService
-    deletion: DeletionService
-    reaction: ReactionService
-    receipt: ReceiptService
-    request: RequestService
-    preference: PreferenceService
-    relation: RelationService
-    setting: SettingService
-    presence: PresenceService
-    report: ReportService
-    block: BlockService
-    attachment: AttachmentService
-    upload: UploadService
-    stream: StreamService
-    sweeper: Sweeper
-    cost: CostService
-    storage_link: StorageLink
+    def __init__(
+        self, database: GuardedDatabase, storage: Storage, limits: Limits, signer: Signer, issuers: Issuers
+    ) -> None:
+        """The database and the storage must be open."""
+        self.database, self.storage, self.limits = database, storage, limits
+        self.pubsub = database.pubsub
+        self.cost = CostService(limits)
+
+        self.user = user = UserService(database, signer, limits)
+        self.relation = RelationService(database, user, signer, limits)
+        self.block = BlockService(database, user, signer)
+        self.setting = SettingService(database, user.policy)
+
+        key_holders, host_users = KeyHolders(database, user, limits), HostUsers(database, issuers, limits)
+        self.authenticator = Authenticator(database, self.pubsub, host_users, key_holders, limits)
+        self.account = AccountService(database, self.authenticator, limits)
+        self.device = DeviceService(database, self.authenticator)
+        self.api_key = ApiKeyService(database, self.authenticator, limits)
+
+        pictures = PictureDecoder()
+        inspector = FileInspector(storage, pictures, limits)
+        self.attachment = AttachmentService(database, storage, signer, inspector, limits)
+        self.upload = self._build_upload(inspector)
+
+        self.message = message = MessageService(database, user, signer)
+        self.conversation = conversation = ConversationService(database, user, message, signer)
+        self.send = SendService(database, user, message, self.attachment, limits)
+        self.edit = EditService(database, user, message, signer, limits)
+        self.deletion = DeletionService(database, storage, message, limits)
+        self.reaction = ReactionService(database, user, message, signer, limits)
+        self.receipt = ReceiptService(database, conversation, limits)
+        self.request = RequestService(database, user, conversation)
+        self.preference = PreferenceService(database, conversation)
+        self.report = ReportService(database, message, limits)
+
+        self.presence = PresenceService(database, self.pubsub, user, conversation, self.setting, limits)
+        self.stream = self._build_stream(signer)
+        self.storage_link = StorageLink(database, storage)
+        self.sweeper = self._build_sweeper(pictures)
+
+    def _build_upload(self, inspector: FileInspector) -> UploadService:
+        direct_uploads = DirectUploadFetcher(self.database, self.storage, self.limits)
+        completion = Completion(self.database, self.storage, self.attachment, inspector, direct_uploads)
+        return UploadService(self.database, self.storage, direct_uploads, completion, self.limits)
+
+    def _build_stream(self, signer: Signer) -> StreamService:
+        return StreamService(
+            database=self.database,
+            pubsub=self.pubsub,
+            authenticator=self.authenticator,
+            users=self.user,
+            conversations=self.conversation,
+            presence=self.presence,
+            resolver=EventResolver(self.user, self.message, self.conversation, self.setting),
+            signer=signer,
+            limits=self.limits,
+        )
+
+    def _build_sweeper(self, pictures: PictureDecoder) -> Sweeper:
+        return Sweeper(
+            database=self.database,
+            storage=StorageSweeper(self.database, self.storage, self.storage_link, self.upload.parts, self.limits),
+            uploads=self.upload,
+            thumbnailer=Thumbnailer(self.database, self.storage, pictures),
+            limits=self.limits,
+            others=(self.deletion.sweep, self.receipt.merge, self.database.renew_mark),
+        )
 
     @classmethod
     async def open(
@@ -103,73 +140,11 @@ class Services:
                 await storage.open()
             if checks_storage:
                 await StorageLink(database, storage).check()
-            signer = Signer(await database.write(secret.get_or_put, "seal"))
+            signer = Signer(await database.write(secret.get_or_put, "signing"))
         except BaseException:
             await database.close()
             raise
-        return cls.build(database, storage, limits, signer, Issuers(issuers, fetch))
-
-    @classmethod
-    def build(
-        cls,
-        database: GuardedDatabase,
-        storage: Storage,
-        limits: Limits,
-        signer: Signer,
-        issuers: Issuers,
-    ) -> "Services":
-        """Creates the services; the database and the storage must be open."""
-        pubsub = database.pubsub
-        user = UserService(database, signer, limits)
-        host_users = HostUsers(database, issuers, limits)
-        authenticator = Authenticator(database, pubsub, host_users, KeyHolders(database, user, limits), limits)
-        message = MessageService(database, user, signer)
-        conversation = ConversationService(database, user, message, signer)
-        pictures = PictureDecoder()
-        inspector = FileInspector(storage, pictures, limits)
-        attachment = AttachmentService(database, storage, signer, inspector, limits)
-        upload = UploadService(database, storage, attachment, inspector, limits)
-        thumbnailer = Thumbnailer(database, storage, pictures)
-        setting = SettingService(database, user.policy)
-        presence = PresenceService(database, pubsub, user, conversation, setting, limits)
-        link = StorageLink(database, storage)
-        storage_sweeper = StorageSweeper(database, storage, link, upload.parts, limits)
-        resolver = EventResolver(user, message, conversation, setting)
-        deletion = DeletionService(database, storage, message, limits)
-        receipt = ReceiptService(database, conversation)
-        services = cls(
-            database,
-            storage,
-            pubsub,
-            limits,
-            authenticator,
-            AccountService(database, authenticator, limits),
-            DeviceService(database, authenticator),
-            ApiKeyService(database, authenticator, limits),
-            user,
-            conversation,
-            message,
-            SendService(database, user, message, attachment, limits),
-            EditService(database, user, message, signer, limits),
-            deletion,
-            ReactionService(database, user, message, limits),
-            receipt,
-            RequestService(database, conversation),
-            PreferenceService(database, conversation),
-            RelationService(database, user, signer),
-            setting,
-            presence,
-            ReportService(database, limits),
-            BlockService(database, user, signer),
-            attachment,
-            upload,
-            StreamService(database, pubsub, authenticator, user, conversation, presence, resolver, signer, limits),
-            Sweeper(database, storage_sweeper, upload, thumbnailer, limits),
-            CostService(limits),
-            link,
-        )
-        services.sweeper.also(deletion.sweep, receipt.merge, database.renew_mark)
-        return services
+        return cls(database, storage, limits, signer, Issuers(issuers, fetch))
 
     async def close(self, seconds: float | None = None) -> None:
         """Stops the sweeper, finishes pending writes and closes the database, if possible within `seconds`."""

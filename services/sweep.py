@@ -1,11 +1,12 @@
 """The sweeper: work that follows a commit, and the deletion of what has expired."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from models import attachment as attachments
 from models import event as events
+from models import former_index
 from models import session as sessions
 from models.base import now_ms
 from models.job import index_messages
@@ -17,13 +18,18 @@ from services.limit import Limits
 from services.message.thumbnail import Thumbnailer
 
 INDEX_SECONDS = 0.5
-INDEX_BATCH = 200  # about 20 ms of the writer's time
+INDEX_BATCH = 200  # messages; models.job.INDEX_LENGTH bounds their text
+COPY_PAUSE_SECONDS = 0.02  # between two steps, for the other writes
+COPY_RETRY_SECONDS = 10.0  # after a step that failed, such as for a full queue or disk
 SWEEP_SECONDS = 600.0
 EXPIRED_BATCH = 100
 
 
 class Sweeper:
-    """Three tasks: the search index and thumbnails within a second of a message; a sweep every ten minutes."""
+    """Three tasks: the search index and thumbnails within a second of a message; a sweep every ten minutes.
+
+    A fourth one copies the index of an earlier version once, see models/former_index.py.
+    """
 
     def __init__(
         self,
@@ -32,8 +38,10 @@ class Sweeper:
         uploads: UploadService,
         thumbnailer: Thumbnailer,
         limits: Limits,
+        others: Sequence[Callable[[], Awaitable[None]]],
     ) -> None:
-        self._others: list[Callable[[], Awaitable[None]]] = []
+        """`others` are further parts of each sweep."""
+        self._others = others
         self._uploads = uploads
         self._thumbnailer = thumbnailer
         self._database = database
@@ -42,16 +50,13 @@ class Sweeper:
         self._failures = SweepLog()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def also(self, *sweeps: Callable[[], Awaitable[None]]) -> None:
-        """Adds parts to every sweep."""
-        self._others += sweeps
-
     def start(self) -> None:
         """Starts the tasks; must be called on the event loop."""
         self._tasks = [
             asyncio.create_task(self._every(INDEX_SECONDS, self.index)),
             asyncio.create_task(self._every(INDEX_SECONDS, self.shrink)),
             asyncio.create_task(self._every(SWEEP_SECONDS, self.sweep)),
+            asyncio.create_task(self._until_done(COPY_RETRY_SECONDS, self.copy_former_index)),
         ]
 
     async def stop(self) -> None:
@@ -65,8 +70,14 @@ class Sweeper:
 
     async def index(self) -> None:
         """Adds pending texts to the search index until none is left."""
-        while await self._database.write(index_messages, INDEX_BATCH) == INDEX_BATCH:
+        while await self._database.write(index_messages, INDEX_BATCH):
             await asyncio.sleep(0)
+
+    async def copy_former_index(self) -> None:
+        """Copies the search index of an earlier version, if there is one that was not copied."""
+        await self._database.write(former_index.begin)
+        while await self._database.write(former_index.copy_some):
+            await asyncio.sleep(COPY_PAUSE_SECONDS)
 
     async def shrink(self) -> None:
         """Makes the pending thumbnails."""
@@ -87,12 +98,18 @@ class Sweeper:
             await self._attempt(work)
             await asyncio.sleep(seconds)
 
-    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Does one part of a round; logs its failure instead of raising it."""
+    async def _until_done(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while not await self._attempt(work):
+            await asyncio.sleep(seconds)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Does one part of a round; logs its failure instead of raising it, and returns whether it succeeded."""
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - a bug must not end the rounds
             self._failures.log(error)
+            return False
+        return True
 
     async def _delete_expired_files(self) -> None:
         now = now_ms()

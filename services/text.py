@@ -19,6 +19,10 @@ _UNSEEN = frozenset(
     {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
 )
 
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # two of them are a flag
+# Hangul vowels and finals, skin tones, tags of flags.
+_CONTINUES = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+
 
 def is_blank(text: str) -> bool:
     """Whether it has no visible character: only spaces, controls, format characters and fillers."""
@@ -48,6 +52,25 @@ def find_marks(text: str) -> int | None:
 
 def _is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M" or char in "\u200c\u200d"
+
+
+def is_border(text: str, place: int) -> bool:
+    """Whether the text can be cut before this character without cutting a grapheme (UAX #29).
+
+    Of the rules for single scripts it knows Hangul's; a long run of flags is counted from its start.
+    """
+    if not 0 < place < len(text):
+        return True
+    before, after = text[place - 1], text[place]
+    if after.isascii():
+        return (before, after) != ("\r", "\n")
+    if _is_mark(after) or _CONTINUES.match(after):
+        return False
+    if before == "\u200d":
+        return unicodedata.category(after) != "So"  # emoji are joined, letters are not
+    if after in _FLAG_LETTERS and before in _FLAG_LETTERS:
+        return (place - len(text[:place].rstrip(_FLAG_LETTERS))) % 2 == 0
+    return True
 
 
 def text_issues(text: str, limits: Limits) -> list[Issue]:

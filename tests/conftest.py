@@ -1,7 +1,10 @@
-"""What holds for every test: nothing that it makes the program log is a client's."""
+"""Fixtures for all tests; after each, its log is searched for data of clients."""
 
 import gc
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from aiohttp.web_app import _cached_build_middleware  # holds the last 1,024 applications, with all that they hold
@@ -30,6 +33,15 @@ def pytest_runtestloop() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="module")
+def _small_heap() -> None:
+    """Freezes all objects: the collector and `gc.get_objects` look only at those of the tests of this module.
+
+    Nothing is collected before, which takes seconds after thousands of tests.
+    """
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def recorder() -> Iterator[Recorder]:
     """The log of the test; it fails for a line with a token, a document, a statement or a canary.
@@ -43,3 +55,15 @@ def recorder() -> Iterator[Recorder]:
     leaks = leaks_in(b"\n".join([*_recorder.lines, *client.LOGS]))
     if leaks:
         pytest.fail("Logged in this test:\n" + "\n".join(line.decode(errors="replace") for line in leaks))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of 64 MiB; skips without the right to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,23 @@ mutation ($input: SendPrivateMessageInput!) {
     ... on RecipientsRejectedError { recipientRejections { index reason detail } }
     ... on AttachmentsRejectedError { attachmentRejections { filename reason detail isRetryable } }
     ... on RateLimitedError { retryAfterSeconds }
-    ... on UserError { detail code }
+    ... on UserError { detail code isRetryable }
   }
 }
 """
 RECEIVED = """
 subscription ($after: EventCursor) {
-  privateMessageReceived(after: $after) { cursor message { text sender { username } attachments { filename url } } }
+  privateMessageReceived(after: $after) {
+    cursor
+    message { id text sender { username } conversation { id } attachments { filename url } }
+  }
 }
 """
-
+DELIVERED = """
+mutation ($input: AcknowledgeDeliveryInput!) {
+  acknowledgeDelivery(input: $input) { ... on UserError { detail code } }
+}
+"""
 
 RETRYABLE = {"UNAVAILABLE", "RATE_LIMITED", "TIMEOUT", "INTERNAL"}  # a retry can succeed, see errors.md
 
@@ -128,7 +135,14 @@ def deliveries(http: httpx.Client, after: str) -> Iterator[dict[str, Any]]:
                 raise Ended("the session has ended")
 
 
-def listen(http: httpx.Client, after: str, file: Path) -> None:
+def acknowledge(http: httpx.Client, message: dict[str, Any]) -> None:
+    """Lets the sender see that the message has arrived; if it fails, the next one says it of this one too."""
+    draft = {"conversationId": message["conversation"]["id"], "upToMessageId": message["id"]}
+    with suppress(Ended, httpx.HTTPError):
+        ask(http, DELIVERED, {"input": draft})
+
+
+def listen(http: httpx.Client, name: str, after: str, file: Path) -> None:
     """Prints each message once; reconnects with exponential backoff. `file` stores the cursor."""
     after = file.read_text() if file.exists() else after
     pause = 1.0
@@ -141,6 +155,8 @@ def listen(http: httpx.Client, after: str, file: Path) -> None:
                 print(f"{sender}: {message['text'] or ''}{names}", flush=True)
                 after, pause = delivery["cursor"], 1.0
                 file.write_text(after)  # after printing: a crash in between prints the message again
+                if sender != name:
+                    acknowledge(http, message)
         except (Interrupted, httpx.HTTPError) as error:
             print(f"({type(error).__name__}: retrying in {pause:.0f} s)", file=sys.stderr, flush=True)
         time.sleep(pause * random.uniform(0.5, 1))
@@ -166,7 +182,7 @@ def main() -> None:
                 print(json.dumps(send(http, given.to, given.text, given.files)))
             else:
                 print(f"listening as {given.name}", flush=True)
-                listen(http, cursor, Path(f"{given.name}.cursor"))
+                listen(http, given.name, cursor, Path(f"{given.name}.cursor"))
         except (Ended, httpx.HTTPError) as error:
             sys.exit(f"message.py: {error}")
 

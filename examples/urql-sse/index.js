@@ -19,7 +19,7 @@ const SEND = /* GraphQL */ `
       __typename
       ... on SendPrivateMessageSuccess { message { id attachments { filename byteSize } } }
       ... on RecipientsRejectedError { recipientRejections { index reason detail } }
-      ... on UserError { detail code }
+      ... on UserError { detail code isRetryable }
     }
   }
 `

@@ -14,14 +14,17 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLCompositeType,
+    GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_composite_type,
+    is_list_type,
     is_object_type,
 )
 
@@ -211,11 +214,16 @@ def _total(cost: tuple[float, float], length: float) -> float:
     return once + each * length
 
 
+def _has_pages(definition: GraphQLField) -> bool:
+    """A list that is no connection is cut from what was loaded for all objects of a level."""
+    return "first" in definition.args and not is_list_type(get_nullable_type(definition.type))
+
+
 @cache
 def weights_of(schema: GraphQLSchema) -> dict[tuple[str, str], int]:
     """The cost of executing a field once, by type and field; 1 if not listed."""
     return {
-        (named.name, name): WRITTEN if named is schema.mutation_type else PAGED if "first" in each.args else LOADED
+        (named.name, name): WRITTEN if named is schema.mutation_type else PAGED if _has_pages(each) else LOADED
         for named in schema.type_map.values()
         if is_object_type(named)
         for name, each in named.fields.items()

@@ -37,10 +37,9 @@ NOT_GIVEN = -1.0  # instead of a size
 # ends it if necessary. A test requires a line for every list of objects without a page size.
 USUAL = {
     "Message.attachments": 2.0,
-    "Message.recipients": 4.0,
     "Message.reactions": 2.0,
-    "Conversation.otherParticipants": 4.0,
     "Conversation.typingUsers": 1.0,
+    "MessageSearchEdge.excerpt": 5.0,
     "Viewer.devices": 5.0,
     "Viewer.apiKeys": 3.0,
     "InvalidInputError.issues": 3.0,
@@ -54,6 +53,8 @@ PEOPLE = float(Limits().max_recipients + 1)  # of a conversation, including its 
 # Pages that are usually shorter than their size.
 SHORT = {
     "Conversation.participants": PEOPLE,
+    "Conversation.otherParticipants": 4.0,
+    "Message.recipients": 4.0,
     "Message.seenBy": PEOPLE,
     "Message.deliveredTo": PEOPLE,
     "Message.edits": 5.0,

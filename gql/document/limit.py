@@ -14,6 +14,7 @@ from graphql import (
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
+    specified_rules,
 )
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
@@ -35,6 +36,8 @@ __all__ = [
     "limit_extensions",
     "limit_rule",
     "read",
+    "reader_of",
+    "rules_for",
 ]
 
 _DEFAULT = QueryLimits()
@@ -102,7 +105,7 @@ class DocumentLimit(SchemaExtension):
             schema,
             context.validation_rules,
             context.operation_name,
-            _reader_of(asker) if isinstance(asker, Context) else Reader(),
+            reader_of(asker) if isinstance(asker, Context) else Reader(),
         )
         if isinstance(asker, Context) and not is_known:
             charge_reading(asker, counted, self._reading.cost)
@@ -151,7 +154,8 @@ def _with_limits(rule: type[Limit], rules: Rules) -> Rules:
     return (rule, *(MergeableFields if each is is_slow else each for each in rules))
 
 
-def _reader_of(context: Context) -> Reader:
+def reader_of(context: Context) -> Reader:
+    """The person or the address that sent a document, and that owns it if it is registered."""
     viewer = context.viewer
     return Reader(viewer.user_id if viewer else network_of(context.remote), is_stranger=viewer is None)
 
@@ -166,10 +170,17 @@ def _empty_document(operation_name: str | None) -> DocumentNode:
     return DocumentNode(definitions=(operation,))
 
 
-def limit_extensions(limits: QueryLimits = _DEFAULT) -> list[Callable[[], SchemaExtension]]:
+def limit_extensions(
+    limits: QueryLimits = _DEFAULT, documents: DocumentCache | None = None
+) -> list[Callable[[], SchemaExtension]]:
     """Return the extensions for `strawberry.Schema(extensions=[*limit_extensions(), …])`, with their own cache.
 
     Every other extension that affects parsing or validation rules must come after them. Call it once per schema.
     """
-    rule, documents = limit_rule(limits), DocumentCache(limits)
-    return [lambda: DocumentLimit(rule, documents)]
+    rule, cache = limit_rule(limits), DocumentCache(limits) if documents is None else documents
+    return [lambda: DocumentLimit(rule, cache)]
+
+
+def rules_for(limits: QueryLimits, *others: type[ASTValidationRule]) -> Rules:
+    """The rules of a request, without one."""
+    return _with_limits(limit_rule(limits), (*specified_rules, *others))  # type: ignore[arg-type]  # a class is hashable

@@ -19,7 +19,7 @@ MOST_OF_ONE = 20  # of one person, or of one address
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom a document is read: a person, or an address without an account."""
+    """The sender of a document to be read: a person, or an address without an account."""
 
     key: object = None
     is_stranger: bool = True

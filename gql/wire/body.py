@@ -81,7 +81,7 @@ def has_lone_surrogate(text: str) -> bool:
 def parameters_of(request: web.BaseRequest) -> dict[str, object]:
     """The parameters of a GET, as in a JSON body; raises BadRequest for duplicates and invalid JSON."""
     parameters: dict[str, object] = {}
-    for key in ("query", "operationName", "variables", "extensions"):
+    for key in ("query", "documentId", "doc_id", "operationName", "variables", "extensions"):
         values = request.query.getall(key, ())
         if len(values) > 1:
             raise BadRequest(f"Send `{key}` once.")
@@ -90,6 +90,11 @@ def parameters_of(request: web.BaseRequest) -> dict[str, object]:
     # GraphQL over HTTP, "GET": an empty operationName is the same as none.
     parameters["operationName"] = parameters.get("operationName") or None
     return parameters
+
+
+def names_operation(request: web.BaseRequest) -> bool:
+    """Whether the URL has a document, or an id of one: then it is a request, even if a browser sends it."""
+    return any(key in request.query for key in ("query", "documentId", "doc_id", "extensions"))
 
 
 def encode(value: object) -> bytes:

@@ -20,6 +20,7 @@ from gql.context import Context
 from gql.document.cost import ITEM, MERGED, weights_of
 from gql.document.survey import LimitExceeded, QueryLimits
 from gql.pace import pace_of_loop
+from services.share import begin_share
 
 SHORT = 8  # list items completed between two looks at the clock; an item may itself be a list
 
@@ -105,6 +106,8 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
         self._begin()
 
     def _begin(self) -> None:
+        """An operation begins, or one event of a subscription."""
+        begin_share()
         self.spending = Spending(self.limits)
         self._weights: dict[int, tuple[object, int]] = {}
 

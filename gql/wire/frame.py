@@ -14,7 +14,7 @@ from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageRec
 
 from gql.wire.body import decode, encode, has_lone_surrogate
 from gql.wire.mask import MaskCheck
-from gql.wire.operation import is_hash_alone
+from gql.wire.operation import is_reference
 from services.error import BadRequest
 
 MAX_REASON_BYTES = 123  # RFC 6455 §5.5: a control frame holds 125 bytes, two of them for the code
@@ -224,10 +224,18 @@ def check_message(message: object) -> dict[str, Any]:
 def _check_subscription(payload: object) -> None:
     if isinstance(payload, HalfCharacter):
         return
-    if not isinstance(payload, dict) or not (isinstance(payload.get("query"), str) or is_hash_alone(payload)):
+    if not isinstance(payload, dict) or not (isinstance(payload.get("query"), str) or _names_document(payload)):
         raise ProtocolError("The payload of subscribe must be an object with a string `query`")
     if not isinstance(payload.get("operationName"), str | None):
         raise ProtocolError("`operationName` must be a string or null")
     for key in ("variables", "extensions"):
         if not isinstance(payload.get(key), dict | None):
             raise ProtocolError(f"`{key}` must be an object or null")
+
+
+def _names_document(payload: dict[str, Any]) -> bool:
+    """Whether it has an id instead of `query`, which the protocol does not know; a wrong one ends the operation."""
+    try:
+        return is_reference(payload)
+    except BadRequest:
+        return True

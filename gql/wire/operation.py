@@ -1,7 +1,7 @@
 """One operation: the request parameters, with their types checked, and the one function that executes it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -26,26 +26,21 @@ SOCKET_OPERATIONS = frozenset(OperationType)
 Results = AsyncGenerator[ExecutionResult, None]
 
 
-class PersistedQueryNotSupported(BadRequest):
-    """A hash instead of a document (Apollo's automatic persisted queries): this server stores no documents.
-
-    The links of Apollo and urql recognise this sentence, or the code, and then send the document.
-    """
-
-    code = "PERSISTED_QUERY_NOT_SUPPORTED"
-
-    def __init__(self) -> None:
-        super().__init__("PersistedQueryNotSupported")
-
-
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The parameters of a GraphQL request; `name` selects one of several operations of the document."""
+    """The parameters of a GraphQL request; `name` selects one of several operations of the document.
+
+    `query` is empty if the request only names its document, by one of `document_ids` or by a hash in `extensions`.
+    """
 
     query: str
     variables: dict[str, object] | None = None
     name: str | None = None
     extensions: dict[str, object] | None = None
+    document_ids: tuple[str, ...] = ()
+
+
+Resolve = Callable[[Operation, Context], Operation]  # `Documents.resolve`: the operation with the document to execute
 
 
 def operation_of(value: object) -> Operation:
@@ -57,10 +52,10 @@ def operation_of(value: object) -> Operation:
         raise BadRequest("Send one operation at a time: batches (a list) are not accepted.")
     if not isinstance(value, dict):
         raise BadRequest('Send a JSON object, such as {"query": "{ __typename }"}.')
-    query = value.get("query")
-    if is_hash_alone(value):
-        raise PersistedQueryNotSupported
-    if not isinstance(query, str) or not query.strip():
+    query, document_ids = value.get("query"), _document_ids_in(value)
+    if is_reference(value):
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
     name = value.get("operationName")
     if name is not None and not isinstance(name, str):
@@ -68,23 +63,40 @@ def operation_of(value: object) -> Operation:
     for key in ("variables", "extensions"):
         if value.get(key) is not None and not isinstance(value[key], dict):
             raise BadRequest(f"`{key}` must be an object or null.")
-    return Operation(query, value.get("variables"), name, value.get("extensions"))
+    return Operation(query, value.get("variables"), name, value.get("extensions"), document_ids)
 
 
-def is_hash_alone(parameters: Mapping[str, object]) -> bool:
-    """Whether the request names a persisted query and omits its document."""
+def is_reference(parameters: Mapping[str, object]) -> bool:
+    """Whether the request names a persisted document and omits its text."""
+    if parameters.get("query"):
+        return False
     extensions = parameters.get("extensions")
-    return not parameters.get("query") and isinstance(extensions, dict) and "persistedQuery" in extensions
+    has_hash = isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
+    return has_hash or bool(_document_ids_in(parameters))
+
+
+def _document_ids_in(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    """`documentId` (GraphQL over HTTP, appendix "Persisted Documents") and `doc_id`, as in the manual of Relay.
+
+    Whether both name the same document is decided with `Documents`.
+    """
+    document_id, doc_id = parameters.get("documentId"), parameters.get("doc_id")
+    if document_id is not None and (not isinstance(document_id, str) or not document_id):
+        raise BadRequest("`documentId` must be a string that is not empty.")
+    return tuple(each for each in (document_id, doc_id) if isinstance(each, str) and each)
 
 
 async def execute(
-    schema: BaseSchema, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
+    schema: BaseSchema, resolve: Resolve, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
 ) -> Results:
     """Execute an operation; HTTP and WebSocket both use this function, and nothing else executes.
+
+    So `resolve` decides here, for every transport, which document that is; raises its errors before anything is read.
 
     Yields one result, or one per event for a subscription; only a PreExecutionError if nothing was executed. The errors
     in the results have been through `gql.error.present`. Close the generator to stop a subscription.
     """
+    operation = resolve(operation, context)
     if "eventCursor" in operation.query and context.viewer is not None and context.viewer.may(Right.READ):
         # Taken before any read, so that a subscription from this cursor misses nothing that the query showed.
         context.event_position = await context.services.stream.position(context.viewer)

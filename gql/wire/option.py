@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gql.document.trusted import TrustedDocuments
+
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """`allowed_origins` are the foreign origins whose pages may open a WebSocket, and `LOOPBACK`."""
+    """`allowed_origins` are the foreign origins whose pages may open a WebSocket, and `LOOPBACK`.
+
+    `trusted_documents` are the only ones executed, unless it is None; `persisted_queries` means nothing then.
+    """
 
     max_json_bytes: int = 256 * 1024
     max_inline_request_bytes: int = 32 * 1024 * 1024
@@ -22,4 +27,6 @@ class ViewOptions:
     max_frame_bytes: int = 1024 * 1024
     send_timeout_seconds: float = 30.0
     page: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None  # the page that browsers get, if any
+    persisted_queries: bool = True
+    trusted_documents: TrustedDocuments | None = None
     public_url: str = ""  # the public address of this server; taken from the request if unknown

@@ -21,14 +21,13 @@ class Origins:
 
     def __init__(self, allowed: Iterable[str]) -> None:
         names = set(allowed)
-        self.exact = tuple(sorted(names - {LOOPBACK}))
-        self._exact = {normalize_origin(each) for each in self.exact}
+        self._exact = {normalize_origin(each) for each in names - {LOOPBACK}}
         self._has_loopback = LOOPBACK in names
         self._refused: set[str] = set()
 
     def __bool__(self) -> bool:
         """Whether any is allowed."""
-        return bool(self.exact or self._has_loopback)
+        return bool(self._exact) or self._has_loopback
 
     def allows(self, origin: str) -> bool:
         """Whether pages of this origin may call; not asked for the server's own origin."""

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationDefinitionNode
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+)
 from strawberry import Schema
 from strawberry.extensions import DisableIntrospection, SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
@@ -17,7 +25,7 @@ from strawberry.types.graphql import OperationType
 from gql.charge import charge, charge_refusal
 from gql.context import Context
 from gql.document import introspection
-from gql.document.limit import DocumentLimit, QueryLimits, limit_extensions
+from gql.document.limit import DocumentCache, DocumentLimit, QueryLimits, limit_extensions, rules_for
 from gql.error import WRONG_OPERATION, present_all, present_document_error
 from gql.handler import HANDLERS
 from gql.mutation import Mutation
@@ -54,12 +62,31 @@ class SottoSchema(Schema):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._introspections = introspection.IntrospectionCache()
+        self.documents = DocumentCache(self.limits)
+        self.has_introspection = True
 
     def _extend_introspection(self) -> None:
         super()._extend_introspection()
         introspection_type = self._schema.type_map["__Type"]
         assert isinstance(introspection_type, GraphQLObjectType)
         introspection_type.fields["isOneOf"].resolve = introspection.is_one_of
+
+    def errors_of(self, text: str) -> list[GraphQLError]:
+        """What the limits and rules of a request find in a document, except for its cost; none if it is valid."""
+        others = () if self.has_introspection else (NoSchemaIntrospectionCustomRule,)
+        return self.documents.get(text).errors(self._schema, rules_for(self.limits, *others))
+
+    def text(self) -> str:
+        """The schema definition, as in `schema.graphql`; ends in a newline."""
+        return print_schema(self) + "\n"
+
+    def possible_types(self) -> dict[str, list[str]]:
+        """The object types of each interface and union: `possibleTypes` of Apollo's InMemoryCache."""
+        found = {}
+        for name, type_ in sorted(self._schema.type_map.items()):
+            if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+                found[name] = sorted(each.name for each in self._schema.get_possible_types(type_))
+        return found
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Present the errors in place: Strawberry calls this for every result, and each event of a subscription."""
@@ -134,13 +161,16 @@ def _notify_transport(context: ExecutionContext) -> None:
         context.context.operation_name = context.operation_name
         if context.operation_type is OperationType.SUBSCRIPTION:
             log_start(context.context)
+        if context.context.on_prepared is not None:
+            context.context.on_prepared()
         context.context.prepared.set()
 
 
 @cache
 def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -> SottoSchema:
     """The schema that is served, one per process; `introspection` False disables introspection for everybody."""
-    extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions(limits)]
+    documents = DocumentCache(limits)
+    extensions: list[Callable[[], SchemaExtension]] = [*limit_extensions(limits, documents)]
     if not introspection:
         extensions.append(DisableIntrospection)
     schema = SottoSchema(
@@ -152,11 +182,11 @@ def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -
         exception_handlers=HANDLERS,
         config=StrawberryConfig(scalar_map=SCALAR_MAP),
     )
-    schema.limits = limits
+    schema.limits, schema.documents, schema.has_introspection = limits, documents, introspection
     return schema
 
 
 @cache
 def schema_text() -> str:
-    """The schema definition, as in `schema.graphql`; ends in a newline."""
-    return print_schema(build_schema()) + "\n"
+    """The schema definition without a server."""
+    return build_schema().text()

@@ -24,7 +24,7 @@ from gql.wire.answer import body_of
 from gql.wire.credentials import authenticate_socket, refresh
 from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.wire.log import OperationLog, SocketLog
-from gql.wire.operation import SOCKET_OPERATIONS, execute, operation_of
+from gql.wire.operation import SOCKET_OPERATIONS, Resolve, execute, operation_of
 from gql.wire.option import ViewOptions
 from gql.wire.socket_registry import SocketRegistry
 from services.error import RequestError, ServerUnavailable, SottoError
@@ -67,6 +67,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         websocket: SocketAdapter,
         context: Context,
         schema: BaseSchema,
+        resolve: Resolve,
         registry: SocketRegistry,
         keep: Callable[[asyncio.Task[Any]], None],
         options: ViewOptions,
@@ -80,6 +81,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
             max_subscriptions_per_connection=options.max_operations_per_socket,
         )
+        self._resolve = resolve
         self._registry = registry
         self._keep = keep
         self._outliving: set[asyncio.Task[None]] = set()
@@ -224,7 +226,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def _send_results(self, operation: SocketOperation) -> str:
         """Send the results; returns the outcome for the log."""
         request = operation_of(operation.payload)
-        async with aclosing(await execute(self.schema, request, operation.context, SOCKET_OPERATIONS)) as results:
+        async with aclosing(
+            await execute(self.schema, self._resolve, request, operation.context, SOCKET_OPERATIONS)
+        ) as results:
             async for result in results:
                 if isinstance(result, PreExecutionError):
                     await operation.send_initial_errors(result.errors or [])

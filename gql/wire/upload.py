@@ -17,7 +17,7 @@ from gql.scalar import UploadedPart
 from gql.wire.body import Body, decode
 from gql.wire.content import content_type_of
 from gql.wire.multipart import MultipartReader, PartHead, malformed
-from gql.wire.operation import Operation, operation_of
+from gql.wire.operation import Operation, Resolve, operation_of
 from services.error import BadRequest
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class MultipartRequest:
 
     context: Context
     limits: UploadLimits
+    resolve: Resolve
     files: "list[ReceivedFile]" = field(default_factory=list)
     _copied_bytes: int = 0
 
@@ -81,7 +82,7 @@ class MultipartRequest:
         body = Body(request, limits.request_bytes, idle_seconds=limits.idle_seconds, total_seconds=limits.total_seconds)
         reader = MultipartReader(body.read, boundary_of(request))
         value = _decode_part("operations", await _text_of(reader, "operations", limits.operations_bytes))
-        operation = operation_of(value)
+        operation = self.resolve(operation_of(value), self.context)  # refuses it before its files are read
         places = places_of(await _text_of(reader, "map", MAX_MAP_BYTES), operation, limits.files)
         if places:
             self.context.signed_in()

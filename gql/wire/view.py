@@ -10,9 +10,10 @@ from aiohttp import web
 from strawberry import Schema
 
 from gql.context import Context
+from gql.document.survey import QueryLimits
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.answer import body_of, check_kind, check_method, respond, status_of
-from gql.wire.body import Body, decode, parameters_of
+from gql.wire.body import Body, decode, names_operation, parameters_of
 from gql.wire.credentials import ACT_AS, authenticate
 from gql.wire.frame import SocketAdapter
 from gql.wire.handshake import check_handshake, open_socket, wants_socket
@@ -34,7 +35,6 @@ from gql.wire.operation import (
     POST_OPERATIONS,
     STREAM_OPERATIONS,
     Operation,
-    PersistedQueryNotSupported,
     Results,
     Steps,
     execute,
@@ -42,6 +42,7 @@ from gql.wire.operation import (
 )
 from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
+from gql.wire.persisted import Documents, PersistedQueryNotFound, PersistedQueryNotSupported
 from gql.wire.socket import GOING_AWAY, PROTOCOL_NOT_OFFERED, SocketHandler
 from gql.wire.socket_registry import SocketRegistry
 from gql.wire.sse import EventStream
@@ -64,6 +65,11 @@ class View:
         self.services = services
         self.options = options = options or ViewOptions()
         self.origins = Origins(options.allowed_origins)
+        self.documents = Documents(
+            getattr(schema, "limits", QueryLimits()),
+            is_automatic=options.persisted_queries,
+            trusted=options.trusted_documents,
+        )
         self.sockets = SocketRegistry(services.authenticator, options.max_sockets_per_user)
         self._running: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()
@@ -86,7 +92,7 @@ class View:
             self._check_socket(request)
         except HttpRefusal as error:
             refusal = error
-        except PersistedQueryNotSupported as error:
+        except (PersistedQueryNotFound, PersistedQueryNotSupported) as error:
             # As Apollo's server: to clients of application/json, a request for the document is not a failure.
             refusal = refusal_of(error, 200 if media_type == JSON else None)
         except SottoError as error:
@@ -102,7 +108,7 @@ class View:
         accept = accept_of(request)
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
-        if request.method == "GET" and wants_page(accept) and (self.options.page or "query" not in request.query):
+        if request.method == "GET" and wants_page(accept) and (self.options.page or not names_operation(request)):
             return await self._page(request)
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
@@ -131,10 +137,12 @@ class View:
         allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
         if takes_stream(accept):
             allowed |= STREAM_OPERATIONS
-        multipart = MultipartRequest(context, self._upload_limits)
+        multipart = MultipartRequest(context, self._upload_limits, self.documents.resolve)
         try:
             operation = await self._operation_of(request, multipart)
-            async with aclosing(await execute(self.schema, operation, context, allowed)) as results:
+            async with aclosing(
+                await execute(self.schema, self.documents.resolve, operation, context, allowed)
+            ) as results:
                 async for result in results:
                     yield result
         finally:
@@ -176,7 +184,9 @@ class View:
         if response.ws_protocol is None:
             await socket.close(PROTOCOL_NOT_OFFERED, "Subprotocol not acceptable")
         else:
-            await SocketHandler(socket, context, self.schema, self.sockets, self.keep, self.options).handle()
+            await SocketHandler(
+                socket, context, self.schema, self.documents.resolve, self.sockets, self.keep, self.options
+            ).handle()
         return response
 
     async def _outlive(self, work: Coroutine[Any, Any, T], context: Context) -> T:

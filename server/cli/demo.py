@@ -65,7 +65,7 @@ class Demo:
         token = await demo.start()
         running.app.page.demo = {"usernames": list(PEOPLE), "password": PASSWORD}
         tree = banner.addresses(running.url, settings)
-        hint = banner.explorer() if settings.explorer else ""
+        hint = banner.explorer() if settings.has_explorer else ""
         typer.echo(f"{tree}\n{hint}{banner.demo(running.url, token)}")
         sys.stdout.flush()
         try:

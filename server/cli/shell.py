@@ -63,9 +63,9 @@ async def _client_of(settings: Settings, url: str | None, name: str) -> AsyncIte
 
 
 async def _address_of(settings: Settings) -> str:
-    """The address of the server on this folder; raises StartError if it does not tell, and the errors of `ask`."""
+    """The URL of the server on this folder; raises StartError if it does not report it, and the errors of `ask`."""
     try:
         [address] = await ask(settings.database_path, ADDRESS, {})
     except ControlError as error:
-        raise StartError("the server does not tell its address; pass it with --url.") from error
+        raise StartError("the server does not report its URL; pass it with --url.") from error
     return address

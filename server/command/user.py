@@ -4,13 +4,13 @@ from gql.id import Kind, encode, number_of
 from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
-from models.transaction import Transaction
 from server.terminal import harmless, moment
 from services.account.account import SignUp, check_sign_up
 from services.account.password import password_issue
 from services.error import InvalidInput
 from services.person.user import get_id
 from services.service import Services
+from services.transaction import WriteTransaction
 
 STATES = {users.ACTIVE: "active", users.SUSPENDED: "suspended", users.DEACTIVATED: "deactivated"}
 
@@ -93,7 +93,7 @@ async def create_key(
     expires_at = None if life_days is None else now_ms() + life_days * 86_400_000
     services.api_key.check(name, scope, expires_at)
 
-    def put(tx: Transaction) -> str:
+    def put(tx: WriteTransaction) -> str:
         return services.api_key.put(tx, get_id(tx, username), name, scope, expires_at)[1]
 
     return [await services.database.write(put)]

@@ -3,35 +3,55 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema, GraphQLUnionType, build_schema
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    build_schema,
+)
 
 from gql.wire.schema import schema_text
-from services.error import RequestError, SottoError
+from services.error import AttachmentsRejected, Refusal, RequestError, SottoError
+from services.rejection import AttachmentRejectionReason
 
 T = TypeVar("T")
 
-# Whether the same request can succeed later; a missing entry fails the tests.
-RETRY = {
-    "INVALID_INPUT": "No. Correct the fields in `issues`.",
-    "RECIPIENTS_REJECTED": "Only without the recipients in `recipientRejections`.",
-    "ATTACHMENTS_REJECTED": "If `isRetryable` is true; otherwise only without the files in `attachmentRejections`.",
-    "NOT_FOUND": "No.",
-    "PERMISSION_DENIED": "No.",
-    "RATE_LIMITED": "Yes, after `retryAfterSeconds`.",
-    "IDEMPOTENCY_CONFLICT": "No. Use a new `clientMessageId` for different content.",
-    "TOO_LATE": "No.",
-    "CONFLICT": "Yes, after reloading the object.",
-    "ALREADY_EXISTS": "With a different name.",
-    "INVALID_CREDENTIALS": "With different credentials.",
+# What to do about a refusal; its class has `is_retryable`. A missing entry fails the tests.
+REMEDIES = {
+    "INVALID_INPUT": "Correct the fields in `issues`.",
+    "RECIPIENTS_REJECTED": "Leave out the recipients in `recipientRejections`.",
+    "ATTACHMENTS_REJECTED": "Leave out the files in `attachmentRejections`, or upload them again.",
+    "NOT_FOUND": "Forget the object.",
+    "PERMISSION_DENIED": "",
+    "RATE_LIMITED": "Repeat the call after `retryAfterSeconds`.",
+    "IDEMPOTENCY_CONFLICT": "Use a new `clientMessageId` for different content.",
+    "TOO_LATE": "",
+    "CONFLICT": "Reload the object, then decide again.",
+    "ALREADY_EXISTS": "Choose a different name.",
+    "INVALID_CREDENTIALS": "Ask for the credentials again.",
 }
-RECIPIENT_RETRY = {
-    "NOT_FOUND": "No.",
-    "SELF": "No.",
-    "BLOCKED_BY_VIEWER": "Yes, after `unblockUser`.",
-    "NOT_ACCEPTING_MESSAGES": "No. Only the recipient can change that.",
-    "MUST_BE_FOLLOWED": "Yes, once the recipient follows the sender.",
-    "REQUEST_PENDING": "Yes, once the recipient has accepted the request.",
-    "UNAVAILABLE": "No.",
+RECIPIENT_REMEDIES = {
+    "NOT_FOUND": "",
+    "SELF": "Leave the viewer out.",
+    "BLOCKED_BY_VIEWER": "It passes after `unblockUser`.",
+    "NOT_ACCEPTING": "Only the recipient can change that.",
+    "MUST_BE_FOLLOWED": "It passes once the recipient follows the sender.",
+    "REQUEST_PENDING": "It passes once the recipient has accepted the request.",
+    "UNAVAILABLE": "Only the operator can change that.",
+}
+ATTACHMENT_REMEDIES = {
+    "NOT_FOUND": "",
+    "ALREADY_USED": "Upload the file again.",
+    "TYPE_NOT_ALLOWED": "",
+    "EMPTY": "",
+    "TOO_LARGE": "If the quota is exceeded, delete other files first.",
+    "UNSAFE": "",
+    "STORAGE_FAILED": "Repeat the call.",
+    "NOT_READY": "Repeat the call once the upload is READY.",
+    "EXPIRED": "Upload the file again.",
+    "CHECKSUM_MISMATCH": "Upload the file again.",
 }
 
 
@@ -66,7 +86,7 @@ TOP = {
         (404, 410),
     ),
     "RATE_LIMITED": Code(
-        "Too many requests in a minute, or too many at the same time.",
+        "Too many requests in a short time, or too many at the same time.",
         "Yes, after `retryAfterSeconds` or `Retry-After`.",
     ),
     "BAD_REQUEST": Code(
@@ -75,8 +95,18 @@ TOP = {
         (400, 404, 405, 406, 412, 415, 417, 426, 431),
         (4400,),
     ),
+    "DOCUMENT_NOT_TRUSTED": Code(
+        "The server executes only the documents of the manifest in `SOTTO_TRUSTED_DOCUMENTS`. Neither the id nor the "
+        "text of the request is in it, or they name two documents.",
+        "Once the operator has deployed a manifest that has the document.",
+    ),
+    "PERSISTED_QUERY_NOT_FOUND": Code(
+        "A hash was sent instead of the document, and no document is registered under it. 200 for `application/json`.",
+        "With the document and the hash; the links of Apollo and urql then send both automatically.",
+        (200, 400),
+    ),
     "PERSISTED_QUERY_NOT_SUPPORTED": Code(
-        "A hash was sent instead of the document, and the server stores no documents. 200 for `application/json`.",
+        "A hash was sent instead of the document, and `SOTTO_PERSISTED_QUERIES` is off. 200 for `application/json`.",
         "With the document; the links of Apollo and urql then send it automatically.",
         (200, 400),
     ),
@@ -123,45 +153,37 @@ def error_tables() -> dict[str, list[str]]:
         "refusals": list(_refusals(schema)),
         "mutations": list(_mutations(schema)),
         "input issues": _reasons(schema, "InputIssueReason"),
-        "recipient rejections": _reasons(schema, "RecipientRejectionReason", RECIPIENT_RETRY),
-        "attachment rejections": _reasons(schema, "AttachmentRejectionReason", _ATTACHMENT_RETRY),
+        "recipient rejections": _reasons(schema, "RecipientRejectionReason", RECIPIENT_REMEDIES),
+        "attachment rejections": list(_attachment_reasons(schema)),
         "top-level codes": list(_top_level()),
         "reset reasons": _reasons(schema, "StreamResetReason"),
         "revocation reasons": _reasons(schema, "SessionRevocationReason"),
     }
 
 
-_ATTACHMENT_RETRY = {
-    "NOT_FOUND": "No.",
-    "ALREADY_USED": "With a new upload.",
-    "TYPE_NOT_ALLOWED": "No.",
-    "EMPTY": "No.",
-    "TOO_LARGE": "No; if the quota is exceeded, after other files are deleted.",
-    "UNSAFE": "No.",
-    "STORAGE_FAILED": "Yes.",
-    "NOT_READY": "Yes, once the upload is READY.",
-    "EXPIRED": "With a new upload.",
-    "CHECKSUM_MISMATCH": "With a new upload.",
-}
-
-
 def _refusals(schema: GraphQLSchema) -> Iterator[str]:
-    yield "| code | type | description | additional fields | retry |"
-    yield "|---|---|---|---|---|"
-    types = _object_types(schema)
-    for code, value in _enum(schema, "UserErrorCode").values.items():
-        type_ = types[(value.description or "").removeprefix("Of ").rstrip(".")]
-        extra = ", ".join(f"`{name}`" for name in type_.fields if name not in ("detail", "code"))
-        yield f"| `{code}` | {type_.name} | {type_.description} | {extra} | {RETRY[code]} |"
+    yield "| code | type | description | additional fields | `isRetryable` | what to do |"
+    yield "|---|---|---|---|---|---|"
+    types, common = _object_types(schema), _interface(schema, "UserError").fields
+    classes = {each.code: each for each in Refusal.__subclasses__()}
+    for code in _enum(schema, "UserErrorCode").values:
+        type_ = types[_type_name(code)]
+        extra = ", ".join(f"`{name}`" for name in type_.fields if name not in common)
+        retryable = (
+            "if all rejections are" if classes[code] is AttachmentsRejected else _word(classes[code].is_retryable)
+        )
+        yield f"| `{code}` | {type_.name} | {type_.description} | {extra} | {retryable} | {REMEDIES[code]} |"
+
+
+def _type_name(code: str) -> str:
+    """The type of a refusal: InvalidInputError for INVALID_INPUT."""
+    return "".join(word.capitalize() for word in code.split("_")) + "Error"
 
 
 def _mutations(schema: GraphQLSchema) -> Iterator[str]:
     yield "| mutation | errors |"
     yield "|---|---|"
-    codes = {
-        (value.description or "").removeprefix("Of ").rstrip("."): code
-        for code, value in _enum(schema, "UserErrorCode").values.items()
-    }
+    codes = {_type_name(code): code for code in _enum(schema, "UserErrorCode").values}
     for name, field in schema.mutation_type.fields.items() if schema.mutation_type else ():
         union = schema.type_map[str(field.type).rstrip("!")]
         assert isinstance(union, GraphQLUnionType)
@@ -169,12 +191,24 @@ def _mutations(schema: GraphQLSchema) -> Iterator[str]:
         yield f"| `{name}` | {refusals or 'none'} |"
 
 
-def _reasons(schema: GraphQLSchema, name: str, retry: Mapping[str, str] | None = None) -> list[str]:
+def _attachment_reasons(schema: GraphQLSchema) -> Iterator[str]:
+    yield "| reason | description | `isRetryable` | what to do |"
+    yield "|---|---|---|---|"
+    for reason, value in _enum(schema, "AttachmentRejectionReason").values.items():
+        retryable = _word(AttachmentRejectionReason[reason].is_retryable)
+        yield f"| `{reason}` | {value.description} | {retryable} | {ATTACHMENT_REMEDIES[reason]} |"
+
+
+def _word(is_retryable: bool) -> str:
+    return "**true**" if is_retryable else "false"
+
+
+def _reasons(schema: GraphQLSchema, name: str, remedies: Mapping[str, str] | None = None) -> list[str]:
     head = ["| reason | description |", "|---|---|"]
-    if retry is not None:
-        head = ["| reason | description | retry |", "|---|---|---|"]
+    if remedies is not None:
+        head = ["| reason | description | what to do |", "|---|---|---|"]
     lines = [
-        f"| `{reason}` | {value.description} |" + ("" if retry is None else f" {retry[reason]} |")
+        f"| `{reason}` | {value.description} |" + ("" if remedies is None else f" {remedies[reason]} |")
         for reason, value in _enum(schema, name).values.items()
     ]
     return head + lines
@@ -201,6 +235,12 @@ def _below(kind: type[T]) -> Iterator[type[T]]:
 def _enum(schema: GraphQLSchema, name: str) -> GraphQLEnumType:
     found = schema.type_map[name]
     assert isinstance(found, GraphQLEnumType)
+    return found
+
+
+def _interface(schema: GraphQLSchema, name: str) -> GraphQLInterfaceType:
+    found = schema.type_map[name]
+    assert isinstance(found, GraphQLInterfaceType)
     return found
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from pydantic import ByteSize
 
+from gql.connection import FEW
+from gql.document.register import MEMBER_BYTES, MOST_OF_ONE, STRANGER_BYTES
 from gql.document.survey import QueryLimits
-from gql.query import MAX_NODES
-from gql.reaction import MAX_USERS
+from gql.lookup import MAX_NODES
 from gql.scalar import MAX_JSON_DEPTH
 from gql.stream import MAX_CONVERSATIONS
 from gql.wire.frame import MAX_ID_LENGTH
@@ -28,6 +29,7 @@ from services.live.stream import MAX_REPLAY
 from services.message.reaction import MAX_EMOJI_LENGTH
 from services.message.report import MAX_COMMENT_LENGTH
 from services.page import DEFAULT_SIZE, MAX_SIZE
+from services.person.relation import MOST_FOLLOW_CHANGES
 from services.text import MAX_MARKS
 
 _INPUT, _RATE = "`INVALID_INPUT`: ", "`RATE_LIMITED`, with `retryAfterSeconds`"
@@ -55,6 +57,8 @@ WHEN_EXCEEDED = {
     "upload_rate_per_minute": _RATE,
     "search_rate_per_minute": _RATE,
     "typing_rate_per_minute": _RATE,
+    "read_all_rate_per_minute": _RATE,
+    "relation_rate_per_minute": _RATE,
     "subscription_rate_per_minute": _RATE,
     "max_subscriptions": _RATE,
     "max_sockets": "the socket is closed with 1013",
@@ -71,6 +75,13 @@ WHEN_EXCEEDED = {
     "cost_rate_per_minute": _RATE,
     "anonymous_cost_rate_per_minute": _RATE,
 }
+
+
+_REGISTERED = (
+    "registered documents (automatic persisted queries)",
+    f"{MEMBER_BYTES:,} bytes for users, {STRANGER_BYTES:,} for others; 1/{MOST_OF_ONE} of it per user or address",
+    "the least recently used ones are removed, and clients register them again",
+)
 
 
 def limit_tables() -> dict[str, list[str]]:
@@ -118,18 +129,20 @@ def _fixed() -> Iterator[str]:
         ("comment of a report", f"{MAX_COMMENT_LENGTH:,} characters", _INPUT + "TOO_LONG"),
         ("file name", f"{limits.max_filename_length} characters", "the name is shortened and keeps its extension"),
         ("unfinished uploads per user", f"{limits.max_uploads}", "`RATE_LIMITED`"),
+        ("follows and unfollows of the same user per hour", f"{MOST_FOLLOW_CHANGES}", "`RATE_LIMITED`"),
         ("API keys per user", f"{limits.max_api_keys}", "`PERMISSION_DENIED`"),
         ("devices per user", f"{MOST_DEVICES}", "the least recently used device is signed out"),
         ("pixels of an image", f"{MAX_PIXELS:,}", _FILES + "UNSAFE"),
         ("frames of an image", f"{MAX_FRAMES:,}", _FILES + "UNSAFE"),
         ("`first` and `last` of a page", f"1 to {MAX_SIZE}; {DEFAULT_SIZE} by default", "`BAD_REQUEST`"),
+        ("`first` of `otherParticipants` and `recipients`", f"1 to {MAX_SIZE}; {FEW} by default", "`BAD_REQUEST`"),
         ("`ids` of `nodes`", f"{MAX_NODES}", "`BAD_REQUEST`"),
         ("`conversationIds` of `events`", f"{MAX_CONVERSATIONS}", "`BAD_REQUEST`"),
-        ("users shown per reaction", f"1 to {MAX_USERS}", "`BAD_REQUEST`"),
         ("events replayed per subscription to `events`", f"{MAX_REPLAY:,}", "`StreamReset`: TOO_MANY_EVENTS"),
         ("token (JWT)", f"{MAX_TOKEN_BYTES:,} bytes, `sub` {MAX_SUBJECT_LENGTH} characters", "`UNAUTHENTICATED`"),
         (f"{once}: each per document", "1", "`QUERY_TOO_COMPLEX`"),
         ("sign-ins waiting for a password hash", f"{MOST_WAITING}", "`UNAVAILABLE`"),
+        _REGISTERED,
         ("part `map` of a multipart request", f"{MAX_MAP_BYTES:,} bytes", _BODY),
         ("time for a multipart request", f"{UPLOAD_PATIENCE} times `SOTTO_BODY_TIMEOUT_SECONDS`", "`TIMEOUT` (408)"),
         ("WebSocket frame", f"{view.max_frame_bytes:,} bytes", "the socket is closed with 1009"),

@@ -19,6 +19,7 @@ _TEXTS = {
     "allowed_origins": "`scheme://host[:port]` or `loopback`, separated by commas",
     "trusted_proxies": "addresses or networks, separated by commas",
     "issuers": "a JSON list of objects",
+    "trusted_documents": "a path",
 }
 
 

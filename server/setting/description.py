@@ -16,6 +16,7 @@ EMPTY_MEANS = {
     "allowed_origins": "same origin",
     "trusted_proxies": "none",
     "issuers": "none",
+    "trusted_documents": "none",
 }
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -115,6 +116,13 @@ def _check_proxies(networks: tuple[str, ...]) -> tuple[str, ...]:
     return networks
 
 
+def _check_manifest(value: object) -> object:
+    """Refuses an empty path: with it every document would be executed, which the operator surely did not intend."""
+    if value is not None and (not value or not str(value).strip()):
+        raise ValueError("must be the path of a manifest; remove the setting to execute every document")
+    return value
+
+
 Bytes = Annotated[ByteSize, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Rate = Annotated[int, Field(ge=0)]
@@ -123,6 +131,7 @@ Seconds = Annotated[
 ]  # at most a century, so that sums of times never overflow
 Window = Annotated[int, Field(ge=0, le=36_500 * DAY_SECONDS)]
 AudienceName = Annotated[Audience, _member_of(Audience)]
+ManifestPath = Annotated[Path | None, BeforeValidator(_check_manifest)]
 OutsideActionName = Annotated[OutsideAction, _member_of(OutsideAction)]
 DeviceTrustName = Annotated[DeviceTrust, _member_of(DeviceTrust)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(_split_list), AfterValidator(_check_proxies)]

@@ -1,17 +1,30 @@
-"""Settings that limit the size and cost of GraphQL requests."""
+"""Settings of GraphQL documents: which ones are executed, and the limits of their size and cost."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ByteSize, Field
 
 from gql.document.survey import QueryLimits
-from server.setting.field import Bytes, Count, Rate
+from server.setting.field import Bytes, Count, ManifestPath, Rate
 from services.limit import Limits
 
 _DEFAULT = QueryLimits()
 _LIMITS = Limits()
 
 Levels = Annotated[int, Field(gt=0, le=100)]  # the parser itself stops at 200 braces
+
+
+class DocumentSettings(BaseModel):
+    """Which GraphQL documents are executed."""
+
+    persisted_queries: bool = Field(
+        default=True,
+        description="Whether clients can register a document under its hash and then send only the hash (automatic "
+        "persisted queries); not with `trusted_documents`.",
+    )
+    trusted_documents: ManifestPath = Field(
+        None, description="JSON manifest of the only GraphQL documents that are executed; see clients.md."
+    )
 
 
 class QuerySettings(BaseModel):

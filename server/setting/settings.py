@@ -29,7 +29,7 @@ from server.setting.field import (
     lower,
 )
 from server.setting.problem import SettingsError, problems_of
-from server.setting.query_setting import QuerySettings
+from server.setting.query_setting import DocumentSettings, QuerySettings
 from server.setting.source import flag_source, read_sources
 from services.file.media_type import PRESETS
 from services.limit import Limits
@@ -93,10 +93,19 @@ class GeneralSettings(BaseModel):
         description="Whether a message needs its `type`.",
     )
     introspection: bool = Field(
-        default=True, description="Whether the schema is public, by introspection and at `/schema.graphql`."
+        default=True,
+        description="Whether the schema is public: introspection, `/schema.graphql`, `/possible-types.json`.",
     )
-    explorer: bool = Field(default=True, description="Whether GraphiQL is served at `/graphql`.")
-    chat_page: bool = Field(default=True, description="Whether the chat page is served at `/`.")
+    explorer: bool = Field(
+        default=True,
+        description="Whether GraphiQL is served at `/graphql`; false with `trusted_documents` unless it is set "
+        "explicitly.",
+    )
+    chat_page: bool = Field(
+        default=True,
+        description="Whether the chat page is served at `/`; false with `trusted_documents` unless it is set "
+        "explicitly.",
+    )
     max_text_length: int = Field(
         _DEFAULT.max_text_length, gt=0, description="Maximum length of a message text, in code points."
     )
@@ -138,7 +147,8 @@ class GeneralSettings(BaseModel):
         description="How long files without a reference are kept before they are deleted, in seconds.",
     )
     url_life_seconds: Seconds = Field(
-        _DEFAULT.url_life_seconds, description="How long the URL of a file is valid, in seconds."
+        _DEFAULT.url_life_seconds,
+        description="How long a client gets the same URL of a file, in seconds; it is valid for up to twice as long.",
     )
     event_retention_seconds: Seconds = Field(
         _DEFAULT.event_retention_seconds, description="How long events are kept for clients that reconnect, in seconds."
@@ -168,6 +178,14 @@ class GeneralSettings(BaseModel):
     )
     typing_rate_per_minute: Rate = Field(
         _DEFAULT.typing_rate_per_minute, description="Maximum typing signals per user per minute; 0 = no limit."
+    )
+    read_all_rate_per_minute: Rate = Field(
+        _DEFAULT.read_all_rate_per_minute,
+        description="Maximum calls of `markAllConversationsRead` per user per minute; 0 = no limit.",
+    )
+    relation_rate_per_minute: Rate = Field(
+        _DEFAULT.relation_rate_per_minute,
+        description="Maximum follows, unfollows, mutes and unmutes together per user per minute; 0 = no limit.",
     )
     subscription_rate_per_minute: Rate = Field(
         _DEFAULT.subscription_rate_per_minute,
@@ -212,22 +230,18 @@ class GeneralSettings(BaseModel):
     )
     silent_delete_window_seconds: Window = Field(
         _DEFAULT.silent_delete_window_seconds,
-        description="How long after sending a message can be deleted for everyone without a tombstone, in "
-        "seconds; 0 = never.",
+        description="How long a message can be deleted for everyone without a tombstone, in seconds; 0 = never.",
     )
     report_window_seconds: Window = Field(
         _DEFAULT.report_window_seconds,
-        description="How long a message that was deleted for everyone is retained so that it can still be "
-        "reported, in seconds; 0 = not at all.",
+        description="How long a message deleted for everyone is kept for reports, in seconds; 0 = not at all.",
     )
     typing_seconds: Count = Field(_DEFAULT.typing_seconds, description="How long a typing signal lasts, in seconds.")
     max_reactions: Count = Field(_DEFAULT.max_reactions, description="Maximum number of different emoji on a message.")
     report_rate_per_minute: Rate = Field(
         _DEFAULT.report_rate_per_minute, description="Maximum reports per user per minute; 0 = no limit."
     )
-    body_timeout_seconds: Seconds = Field(
-        30, description="How long the body of a request can take to arrive, in seconds."
-    )
+    body_timeout_seconds: Seconds = Field(30, description="Maximum time for the body of a request, in seconds.")
     log_format: Annotated[Literal["auto", "json", "text"], BeforeValidator(lower)] = Field(
         "auto", description="Format of the log; `auto` is `text` on a terminal, otherwise `json`."
     )
@@ -256,10 +270,20 @@ class GeneralSettings(BaseModel):
         return PRESETS[self.attachment_types]
 
 
-class Settings(QuerySettings, GeneralSettings):
+class Settings(DocumentSettings, QuerySettings, GeneralSettings):
     """All settings; frozen. Use `load_settings`, which also reports unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def has_explorer(self) -> bool:
+        """`explorer`; with trusted documents, only if the operator set it explicitly."""
+        return self.explorer and (self.trusted_documents is None or "explorer" in self.model_fields_set)
+
+    @property
+    def has_chat_page(self) -> bool:
+        """`chat_page`; with trusted documents, only if the operator set it explicitly."""
+        return self.chat_page and (self.trusted_documents is None or "chat_page" in self.model_fields_set)
 
 
 def load_settings(**flags: object) -> Settings:

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 PREFIX = "SOTTO_"
 UNPREFIXED = frozenset({"database_url", "storage_url", "pubsub_url"})  # hosting platforms set these names
+NEVER_EMPTY = frozenset({"trusted_documents"})  # unset, it lets every document through: so an empty one is a mistake
 NOT_SETTINGS = frozenset({"SOTTO_PYTHON"})  # read by the `sotto` script
 
 
@@ -37,10 +38,15 @@ class SettingsSource:
         return self
 
     def take_variables(self, given: Mapping[str, str | None]) -> Self:
-        """Add environment variables; empty ones count as unset, names without our prefix are ignored."""
+        """Add environment variables; names without our prefix are ignored.
+
+        Empty ones count as unset, except for those of NEVER_EMPTY, which are refused later.
+        """
         known = set(self.names.values())
+        kept = {self.names[key] for key in NEVER_EMPTY if key in self.names}
         unknown = {name for name in given if name.startswith(PREFIX)} - known - NOT_SETTINGS
-        return self.take({name: each for name, each in given.items() if name in unknown or (name in known and each)})
+        taken = {name: each for name, each in given.items() if name in unknown or (name in known and each)}
+        return self.take({**taken, **{name: "" for name in kept if name in given and not given[name]}})
 
     def take_file(self, path: Path, read: Callable[[Path], object]) -> Self:
         """Call `read` if the file exists; a file that cannot be read becomes a problem."""

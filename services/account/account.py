@@ -10,7 +10,7 @@ from models import device as devices
 from models import session as sessions
 from models import user as users
 from models.base import now_ms
-from models.event import EventKind
+from models.event import EventKind, Part
 from models.transaction import Transaction
 from services import audit
 from services.account.authentication import Authenticator, session_viewer
@@ -18,15 +18,10 @@ from services.account.host_user import USERNAME
 from services.account.issuer import LEEWAY_SECONDS
 from services.account.password import Passwords, password_issue
 from services.credential_status import check_state, credential_status_of
-from services.error import (
-    AlreadyExists,
-    BadRequest,
-    InvalidCredentials,
-    InvalidInput,
-    PermissionDenied,
-)
+from services.error import AlreadyExists, BadRequest, InvalidCredentials, InvalidInput, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import DeviceTrust, Limits
+from services.person.contact import append_user_updated, append_viewer_updated
 from services.person.user import get_id
 from services.rate import RateLimiter, SignInRates, network_of
 from services.rejection import Issue, IssueReason
@@ -159,11 +154,14 @@ class AccountService:
         if everywhere and viewer.is_restricted:
             viewer.check(Right.ACCOUNT)
 
-        def end(tx: Transaction) -> int:
-            if not everywhere:
-                return tx.run(devices.DELETE, user=viewer.user_id, id=viewer.device_id)
-            tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
-            return tx.run(devices.DELETE_ALL, user=viewer.user_id)
+        def end(tx: WriteTransaction) -> int:
+            if everywhere:
+                tx.run(users.END_TOKENS, id=viewer.user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
+                return tx.run(devices.DELETE_ALL, user=viewer.user_id)
+            ended = tx.run(devices.DELETE, user=viewer.user_id, id=viewer.device_id)
+            if ended:
+                append_viewer_updated(tx, viewer.user_id, Part.ACCESS)
+            return ended
 
         ended = await self._database.write(end)
         only = None if everywhere else [viewer.session]
@@ -185,11 +183,14 @@ class AccountService:
             raise InvalidCredentials("The current password is wrong.")
         password_hash = await self._passwords.hash(new)
 
-        def change(tx: Transaction) -> int:
+        def change(tx: WriteTransaction) -> int:
             credential_status_of(tx, viewer)
             if not tx.run(users.REHASH, id=viewer.user_id, known=known, password_hash=password_hash):
                 raise InvalidCredentials("The current password is wrong.")  # it has been changed since the check
-            return tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
+            ended = tx.run(devices.DELETE_OTHERS, user=viewer.user_id, id=viewer.device_id)
+            if ended:
+                append_viewer_updated(tx, viewer.user_id, Part.ACCESS)
+            return ended
 
         ended = await self._database.write(change)
         audit.note("password changed", viewer.user_id)
@@ -218,10 +219,12 @@ class AccountService:
         Until then they stay stored, so that a request with one is refused with the reason. For the operator.
         """
 
-        def change(tx: Transaction) -> int:
+        def change(tx: WriteTransaction) -> int:
             user_id = get_id(tx, username)
             was = tx.value(users.STATE, id=user_id)
             tx.run(users.SET_STATE, id=user_id, state=state)
+            if users.ACTIVE in {was, state} and was != state:
+                append_user_updated(tx, user_id)
             if was == users.DEACTIVATED and state != was:
                 _begin_anew(tx, user_id)
                 tx.run(users.END_TOKENS, id=user_id, now=now_ms() + LEEWAY_SECONDS * 1000)
@@ -255,6 +258,8 @@ class AccountService:
             device_id = sessions.put(tx, user_id, session, expires_at, device_name=device_name, is_trusted=is_trusted)
             if not is_known:
                 tx.events.append([user_id], EventKind.DEVICE_ADDED, device_id)
+            if is_known or ended:  # DeviceAdded is only about the new device, not about those that ended
+                append_viewer_updated(tx, user_id, Part.ACCESS)
             return device_id, is_trusted, ended
 
         device_id, is_trusted, ended = await self._database.write(write)

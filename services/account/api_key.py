@@ -6,6 +6,7 @@ import secrets
 from models import api_key as keys
 from models.api_key import ApiKeyRow, Scope
 from models.base import new_id, now_ms
+from models.event import Part
 from models.prepared import id_list
 from models.transaction import Transaction
 from services import audit
@@ -14,10 +15,12 @@ from services.credential_status import credential_status_of
 from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.person.contact import append_viewer_updated
 from services.person.user import get_id
 from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.text import name_issue
+from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
 
 # These scopes give power over other people: only the operator creates such keys, with `./sotto key create`.
@@ -25,7 +28,10 @@ OPERATORS = Scope.ACT_AS_ANY_USER | Scope.ADMIN
 
 
 class ApiKeyService:
-    """Creates, lists and revokes keys, each of which belongs to a person or a bot."""
+    """Creates, lists and revokes keys, each of which belongs to a person or a bot.
+
+    A change appends an event for the owner's devices.
+    """
 
     def __init__(self, database: GuardedDatabase, authenticator: Authenticator, limits: Limits) -> None:
         self._database = database
@@ -55,7 +61,7 @@ class ApiKeyService:
                 "Only the operator creates keys with ACT_AS_ANY_USER or ADMIN: `./sotto key create`."
             )
 
-        def write(tx: Transaction) -> tuple[ApiKeyRow, str]:
+        def write(tx: WriteTransaction) -> tuple[ApiKeyRow, str]:
             credential_status_of(tx, viewer)
             return self.put(tx, viewer.user_id, name, scopes, expires_at)
 
@@ -65,7 +71,7 @@ class ApiKeyService:
         """Revokes a key of the viewer; raises NotFound."""
         viewer.check(Right.ACCOUNT)
 
-        def write(tx: Transaction) -> list[bytes]:
+        def write(tx: WriteTransaction) -> list[bytes]:
             credential_status_of(tx, viewer)
             return _delete(tx, viewer.user_id, id_)
 
@@ -80,7 +86,7 @@ class ApiKeyService:
     async def remove(self, username: str, id_: int) -> None:
         """Revokes a person's key, for the operator; raises NotFound."""
 
-        def write(tx: Transaction) -> tuple[int, list[bytes]]:
+        def write(tx: WriteTransaction) -> tuple[int, list[bytes]]:
             user_id = get_id(tx, username)
             return user_id, _delete(tx, user_id, id_)
 
@@ -98,7 +104,7 @@ class ApiKeyService:
             raise InvalidInput(found)
 
     def put(
-        self, tx: Transaction, user_id: int, name: str, scopes: Scope, expires_at: int | None
+        self, tx: WriteTransaction, user_id: int, name: str, scopes: Scope, expires_at: int | None
     ) -> tuple[ApiKeyRow, str]:
         """Stores a checked key; runs inside `Database.write`. Raises PermissionDenied if there are too many."""
         if tx.value(keys.COUNT, user=user_id) >= self._limits.max_api_keys:
@@ -115,13 +121,15 @@ class ApiKeyService:
             created_at=row.created_at,
             expires_at=expires_at,
         )
+        append_viewer_updated(tx, user_id, Part.ACCESS)
         audit.note("key made", user_id, key_id=row.id, scopes=row.scopes)
         return row, secret
 
 
-def _delete(tx: Transaction, user_id: int, id_: int) -> list[bytes]:
+def _delete(tx: WriteTransaction, user_id: int, id_: int) -> list[bytes]:
     """Deletes a key and returns its hash; raises NotFound."""
     hashes = tx.values(keys.HASH, user=user_id, id=id_)
     if not tx.run(keys.DELETE, user=user_id, id=id_):
         raise NotFound("There is no such API key.")
+    append_viewer_updated(tx, user_id, Part.ACCESS)
     return hashes

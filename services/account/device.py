@@ -4,6 +4,7 @@ from models import device as devices
 from models import session as sessions
 from models import user as users
 from models.device import DeviceRow
+from models.event import Part
 from models.prepared import id_list
 from models.transaction import Transaction
 from services import audit
@@ -11,15 +12,20 @@ from services.account.authentication import Authenticator
 from services.credential_status import credential_status_of
 from services.error import NotFound, PermissionDenied
 from services.guard import GuardedDatabase
+from services.person.contact import append_viewer_updated
 from services.person.user import get_id
 from services.revocation import RevocationReason
+from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
 
 _NONE = "There is no such device."
 
 
 class DeviceService:
-    """Lists, trusts and revokes devices. A sign-in creates a device, which ends with its session."""
+    """Lists, trusts and revokes devices. A sign-in creates a device, which ends with its session.
+
+    A change appends an event for the person's other devices.
+    """
 
     def __init__(self, database: GuardedDatabase, authenticator: Authenticator) -> None:
         self._database = database
@@ -44,14 +50,16 @@ class DeviceService:
         """
         viewer.check(Right.ACCOUNT)
 
-        def write(tx: Transaction) -> DeviceRow:
+        def write(tx: WriteTransaction) -> DeviceRow:
             status = credential_status_of(tx, viewer)
             row = _find(tx, viewer, [id_]).get(id_)
             if row is None:
                 raise NotFound(_NONE)
             if not status.is_trusted:
                 raise PermissionDenied("This device is not trusted, so it cannot confirm a device; use one that is.")
-            _trust(tx, viewer.user_id, id_)
+            if not row.is_trusted:
+                _trust(tx, viewer.user_id, id_)
+                append_viewer_updated(tx, viewer.user_id, Part.ACCESS)
             return row._replace(is_trusted=1)
 
         row = await self._database.write(write)
@@ -65,12 +73,15 @@ class DeviceService:
         Returns how many were not trusted before; raises NotFound. For the operator, who vouches for the person.
         """
 
-        def write(tx: Transaction) -> tuple[int, list[int]]:
+        def write(tx: WriteTransaction) -> tuple[int, list[int]]:
             user_id = get_id(tx, username)
             rows = tx.all(devices.OF_USER, user=user_id)
             if not rows:
                 tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
-            return user_id, [row.id for row in rows if not row.is_trusted and _trust(tx, user_id, row.id)]
+            trusted = [row.id for row in rows if not row.is_trusted and _trust(tx, user_id, row.id)]
+            if trusted:
+                append_viewer_updated(tx, user_id, Part.ACCESS)
+            return user_id, trusted
 
         user_id, ids = await self._database.write(write)
         for id_ in ids:
@@ -82,11 +93,12 @@ class DeviceService:
         """Deletes a device of the viewer and ends its session; raises NotFound."""
         viewer.check(Right.ACCOUNT)
 
-        def write(tx: Transaction) -> list[bytes]:
+        def write(tx: WriteTransaction) -> list[bytes]:
             credential_status_of(tx, viewer)
             tokens = tx.values(sessions.OF_DEVICE, user=viewer.user_id, device=id_)
             if not tx.run(devices.DELETE, user=viewer.user_id, id=id_):
                 raise NotFound(_NONE)
+            append_viewer_updated(tx, viewer.user_id, Part.ACCESS)
             return tokens
 
         tokens = await self._database.write(write)

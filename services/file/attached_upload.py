@@ -1,4 +1,4 @@
-"""Attached uploads: files that a message names by their upload, why one cannot be attached, and how one is claimed."""
+"""Attached uploads: files that a message refers to by upload ID, why one cannot be attached, and how it is claimed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ _SENTENCES = {
 
 
 def resolve_files(tx: Transaction, owner_id: int, files: Sequence[AttachedFile]) -> list[ResolvedFile]:
-    """The files, in their order, with what their uploads are; runs inside a transaction."""
+    """The files in the same order, with their uploads resolved; runs inside a transaction."""
     ids = [file.upload_id for file in files if isinstance(file, AttachedUpload)]
     uploads = iter(resolve_uploads(tx, owner_id, ids))
     return [file if isinstance(file, ReceivedFile) else next(uploads) for file in files]
@@ -40,8 +40,8 @@ def resolve_uploads(
 ) -> list[ResolvedUpload]:
     """What each upload is, in the order of `ids`, and why it cannot be attached; runs inside a transaction.
 
-    `claimed_by` is the message that is being written: what it has claimed itself is not used. An id that comes twice is
-    refused in its second place.
+    `claimed_by` is the message that is being written: uploads that it has claimed itself do not count as used. An ID
+    that occurs twice is refused the second time.
     """
     if not ids:
         return []
@@ -59,7 +59,7 @@ def resolve_uploads(
 
 
 async def refuse_lost_bytes(storage: Storage, files: Sequence[ResolvedFile]) -> list[ResolvedFile]:
-    """The files, with a rejection for uploads whose bytes are gone, or for all where the storage cannot tell."""
+    """The files; uploads whose bytes are missing get a rejection, and if the storage fails, all uploads do."""
     sizes = {
         file.row.storage_key: file.row.byte_size
         for file in files
@@ -86,20 +86,19 @@ def _with_state(upload: ResolvedUpload, states: Mapping[str, StoredState] | None
 
 
 def upload_rejection(index: int, upload: ResolvedUpload) -> AttachmentRejection:
-    """For the client; an upload that has not ended yet may pass later."""
+    """The rejection as the client sees it."""
     assert upload.rejection is not None
     reason, detail = upload.rejection
-    is_retryable = reason in {Reason.NOT_READY, Reason.STORAGE_FAILED}
-    return AttachmentRejection(index, reason, detail, filename=upload.filename or None, is_retryable=is_retryable)
+    return AttachmentRejection(index, reason, detail, filename=upload.filename or None)
 
 
-def attach(
+def attach_uploads(
     tx: Transaction, owner_id: int, message_ids: Iterable[int], files: StoredFiles, *, are_as_files: bool
 ) -> None:
-    """Gives the files to these messages; the first of them claims the uploads.
+    """Attaches the uploads of these files to the messages; the first message claims them.
 
-    `are_as_files`: to be saved and not shown, without what makes one a picture, a film or sound. Raises
-    AttachmentsRejected, with every offender, where one of the uploads is no longer the owner's and unused.
+    With `are_as_files`, pictures, video and audio are attached as plain files. Raises AttachmentsRejected with every
+    upload that does not belong to the owner or is used already.
     """
     thumbnails: dict[int | None, UploadRow] | None = None
     for message_id in message_ids:
@@ -109,9 +108,9 @@ def attach(
 
 
 def _claim(tx: Transaction, owner_id: int, message_id: int, upload_ids: Sequence[int]) -> dict[int | None, UploadRow]:
-    """One conditional UPDATE whose count is the answer: each file is the owner's and unused.
+    """Claims the uploads by one conditional UPDATE: its row count says whether all are the owner's and unused.
 
-    Returns the thumbnails that came with the uploads, by the upload that they are for.
+    Returns the uploaded thumbnails, by the upload that they belong to.
     """
     ids = id_list(upload_ids)
     if tx.run(attachments.CLAIM, message=message_id, owner=owner_id, ids=ids, now=now_ms()) != len(upload_ids):
@@ -131,7 +130,7 @@ def _put_attachments(
     *,
     are_as_files: bool,
 ) -> None:
-    """A thumbnail that came with a picture is its own; other pictures get theirs by a job."""
+    """A picture with an uploaded thumbnail keeps it; a job makes the thumbnails of other pictures."""
     is_waiting = False
     put = attachments.PUT_AS_FILE if are_as_files else attachments.PUT
     for position, upload_id in enumerate(files.upload_ids):
@@ -156,17 +155,17 @@ def _put_attachments(
 
 
 def reason_of(number: int) -> Reason:
-    """The reason that a session keeps by its number."""
+    """The reason that is stored in a session as this number."""
     return _REASONS[number]
 
 
 def number_of(reason: Reason) -> int:
-    """The number that a session keeps a reason by: its place, so new ones go last."""
+    """The number that is stored for a reason: its position, so new reasons must be appended."""
     return _REASONS.index(reason)
 
 
 def _reason_of(row: UploadRow, claimed_by: int | None) -> Reason | None:
-    """Why a file cannot be attached now; None where it can."""
+    """Why a file cannot be attached now; None if it can."""
     if row.message_id not in (None, claimed_by):
         return Reason.ALREADY_USED
     if row.thumbnail_for is not None:

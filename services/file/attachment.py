@@ -1,4 +1,4 @@
-"""Files: received with a request or uploaded before, stored, and given out again to whoever may see their message."""
+"""Attachments: files are received, checked, stored, attached to messages, and downloaded by their readers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -20,7 +20,7 @@ from services.error import (
     ServerUnavailable,
     SottoError,
 )
-from services.file.attached_upload import attach, refuse_lost_bytes, upload_rejection
+from services.file.attached_upload import attach_uploads, refuse_lost_bytes, upload_rejection
 from services.file.file import Download, ReceivedFile, ResolvedFile, StoredFiles
 from services.file.inspection import FileInspector, storage_rejection
 from services.file.media_type import AttachmentKind
@@ -34,7 +34,7 @@ from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Right, Viewer
 from storage.base import Storage, StorageError, StorageNotFound
 
-PRESIGNED_SECONDS = 60  # in which nobody is asked again
+PRESIGNED_SECONDS = 60  # during which access is not checked again
 KIND_NUMBERS = {
     AttachmentKind.IMAGE: MessageKind.IMAGE,
     AttachmentKind.VIDEO: MessageKind.VIDEO,
@@ -44,7 +44,7 @@ KIND_NUMBERS = {
 
 
 class AttachmentService:
-    """The way of a file: receive, check, store, attach (services/file/attached_upload.py), download."""
+    """Receives, checks, stores, attaches (services/file/attached_upload.py) and serves files."""
 
     def __init__(
         self, database: GuardedDatabase, storage: Storage, signer: Signer, inspector: FileInspector, limits: Limits
@@ -57,7 +57,7 @@ class AttachmentService:
         self._uploads = RateLimiter(limits.upload_rate_per_minute, "files")
 
     def admit(self, viewer: Viewer) -> None:
-        """Before a file of the viewer's is received; raises RateLimited, DeviceUntrusted, PermissionDenied."""
+        """Called before a file is received from the viewer; raises RateLimited, DeviceUntrusted, PermissionDenied."""
         viewer.check(Right.SEND)
         self._uploads.take(viewer.user_id)
 
@@ -74,10 +74,10 @@ class AttachmentService:
         await self._inspector.discard(received)
 
     async def store(self, viewer: Viewer, files: Sequence[ResolvedFile]) -> StoredFiles:
-        """Checks the files and puts received bytes into the storage; the transaction that sends them puts their rows.
+        """Checks the files and stores the received bytes; the transaction of the send inserts their rows.
 
-        All or nothing; raises AttachmentsRejected with every offender, or STORAGE_FAILED, retryable. Until that
-        transaction is committed a crash leaves bytes without a row, which the sweeper takes.
+        All or nothing: raises AttachmentsRejected with every rejected file, or with STORAGE_FAILED, which is retryable.
+        A crash before that transaction is committed leaves bytes without a row, which the sweeper deletes.
         """
         if not files:
             return StoredFiles()
@@ -97,7 +97,7 @@ class AttachmentService:
         return StoredFiles(ids, frozenset(id_ for id_, kind in kinds if kind is AttachmentKind.IMAGE), rows, whole)
 
     async def _check(self, files: Sequence[ResolvedFile]) -> list[Picture | None]:
-        """Decodes and cleans the pictures among the files, and looks for the bytes of attached uploads."""
+        """Decodes pictures and removes their metadata; checks that the bytes of attached uploads are stored."""
         pictures: list[Picture | None] = []
         rejections: list[AttachmentRejection] = []
         for index, file in enumerate(await refuse_lost_bytes(self._storage, files)):
@@ -116,10 +116,10 @@ class AttachmentService:
     def attach(
         self, tx: Transaction, owner_id: int, message_ids: Sequence[int], files: StoredFiles, *, are_as_files: bool
     ) -> list[str]:
-        """Puts the rows of the files and gives them to these messages; returns the keys of bytes that no row needs.
+        """Inserts the rows of the files and attaches them to these messages; returns the keys of bytes without a row.
 
-        Runs inside the transaction that puts the messages. Raises AttachmentsRejected: TOO_LARGE past the owner's
-        quota; see also `attach`.
+        Runs inside the transaction that inserts the messages. Raises AttachmentsRejected: TOO_LARGE if the owner's
+        quota is exceeded; see also `attach_uploads`.
         """
         if not files.upload_ids or not message_ids:
             return files.new_keys
@@ -128,26 +128,24 @@ class AttachmentService:
             sizes = {places[row.id]: row.byte_size for row in files.new_rows}
             check_quota(tx, owner_id, sizes, self._limits.quota_bytes)
         unused = put_uploads(tx, files.new_rows, files.whole_keys)
-        attach(tx, owner_id, message_ids, files, are_as_files=are_as_files)
+        attach_uploads(tx, owner_id, message_ids, files, are_as_files=are_as_files)
         return unused
 
     async def whole_copies_of(self, rows: Iterable[NewUploadRow]) -> frozenset[str]:
-        """Where the bytes of these rows are stored already, and can be relied upon; see `whole_copies`."""
+        """The keys under which the bytes of these rows are already stored; see `whole_copies`."""
         return await whole_copies(self._database, self._storage, {(row.sha256, row.byte_size) for row in rows})
 
     async def forget(self, keys: Sequence[str]) -> None:
-        """Deletes bytes that nothing points at; what cannot be deleted now is the sweeper's."""
+        """Deletes bytes without a row; the sweeper deletes what cannot be deleted now."""
         for key in keys:
             with suppress(StorageError):
                 await self._storage.delete(key)
 
     async def abandon(self, files: StoredFiles) -> None:
-        """Deletes what `store` stored for a send that failed; what a message has in spite of all stays.
+        """Deletes what `store` stored for a send that failed, except bytes that a message refers to.
 
-        Whether it has any says a transaction that is committed after that of the send: so it is settled also where
-        the outcome of that COMMIT was unclear, or nobody waited for it.
-
-        Raises nothing: what cannot be deleted now is the sweeper's.
+        A transaction after that of the send checks it, so it is right even if the outcome of the send's COMMIT is
+        unclear or nobody waited for it. Raises nothing: the sweeper deletes what cannot be deleted now.
         """
         if files.new_rows:
             with suppress(SottoError):
@@ -162,21 +160,23 @@ class AttachmentService:
         inline: bool,
         is_thumbnail: bool = False,
     ) -> str:
-        """The signed path of a file or its thumbnail, for this viewer and that long, or as long as the limit allows.
+        """The signed path of a file or its thumbnail for this viewer; the limit caps `expires_in_seconds`.
 
-        Raises BadRequest for less than a second.
+        It is valid for at least that long and at most twice as long, and is the same for that long, so that browsers
+        can cache what they have downloaded. Raises BadRequest for less than a second.
         """
         if expires_in_seconds < 1:
             raise BadRequest(f"`expiresInSeconds` must be at least 1; it is {expires_in_seconds}.")
-        expires_in_seconds = min(expires_in_seconds, self._limits.url_life_seconds)
-        expires_at = now_ms() // 1000 + expires_in_seconds
+        life = min(expires_in_seconds, self._limits.url_life_seconds)
+        expires_at = _expiry_of(now_ms() // 1000, life, row.message_id)
         numbers = (viewer.user_id, row.message_id, row.position, expires_at, inline + 2 * is_thumbnail)
         return f"/files/{self._signer.sign('file', 0, *numbers)}"
 
     async def open(self, token: str) -> Download:
-        """The file that a signed path names, if its viewer may still see it.
+        """The file of a signed path, if its viewer may still see it.
 
-        Raises NotFound for every reason alike: changed, expired, no longer visible, account not active.
+        Raises the same NotFound if the path was changed or has expired, the message is no longer visible, or the
+        account is not active.
         """
         try:
             viewer_id, message_id, position, expires_at, form = self._signer.verify("file", 0, token, 5)
@@ -186,9 +186,10 @@ class AttachmentService:
         if row is None or expires_at < now_ms() / 1000:
             raise NotFound("There is no such file.")
         if form & 2:
-            return Download(row, is_inline=True, thumbnail_bytes=await self._size_of(row.thumbnail_key))
+            thumbnail_bytes = await self._size_of(row.thumbnail_key)
+            return Download(row, is_inline=True, expires_at=expires_at, thumbnail_bytes=thumbnail_bytes)
         is_picture = row.kind == MessageKind.IMAGE and row.width is not None
-        return Download(row, is_inline=bool(form & 1) and is_picture)
+        return Download(row, is_inline=bool(form & 1) and is_picture, expires_at=expires_at)
 
     async def _size_of(self, key: str | None) -> int:
         try:
@@ -201,14 +202,14 @@ class AttachmentService:
         raise NotFound("There is no such file.")
 
     async def presigned(self, download: Download) -> str | None:
-        """Where the storage itself gives the bytes, for a minute; None where it does not. Raises ServerUnavailable."""
+        """A URL of the storage itself, valid for a minute; None if it has no such URLs. Raises ServerUnavailable."""
         try:
             return await self._storage.presigned(download.storage_key, PRESIGNED_SECONDS)
         except StorageError as error:
             raise ServerUnavailable("The file cannot be read just now.") from error
 
     async def read(self, download: Download, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from `start` to `end`, exclusive; raises NotFound, before the first, and ServerUnavailable."""
+        """The bytes from `start` to `end`, exclusive; raises ServerUnavailable, and NotFound before the first byte."""
         try:
             async with aclosing(self._storage.read(download.storage_key, start, end)) as chunks:
                 async for chunk in chunks:
@@ -219,7 +220,7 @@ class AttachmentService:
             raise ServerUnavailable("The file cannot be read just now.") from error
 
     async def store_bytes(self, index: int, received: ReceivedFile) -> str:
-        """Puts the bytes into the storage; returns their key. Raises AttachmentsRejected."""
+        """Stores the bytes and returns their key; raises AttachmentsRejected."""
         assert received.temp_file is not None
         try:
             return await self._storage.store(received.temp_file)
@@ -249,10 +250,10 @@ class AttachmentService:
 
 
 def put_uploads(tx: Transaction, rows: Iterable[NewUploadRow], whole: Collection[str]) -> list[str]:
-    """Stores the rows of files; equal bytes that are stored already are used instead: returns the unused keys.
+    """Inserts the rows of files, and returns the keys of the bytes that no row uses: equal bytes are stored once.
 
-    `whole` are the keys that have their bytes (`whole_copies`, asked just before). One counts only if a row names it
-    still: this runs inside `Database.write`, which orders it against the deletion of those bytes.
+    `whole` are the keys whose bytes were complete just before (`whole_copies`). A key is used only if a row still
+    refers to it: this runs inside `Database.write`, which orders it against the deletion of those bytes.
     """
     unused: list[str] = []
     usable = set(whole)
@@ -267,7 +268,7 @@ def put_uploads(tx: Transaction, rows: Iterable[NewUploadRow], whole: Collection
 
 
 def check_quota(tx: Transaction, owner_id: int, sizes: Mapping[int, int], quota_bytes: int) -> None:
-    """Raises AttachmentsRejected where these files, by place, would be more than a user may have; 0: no quota."""
+    """Raises AttachmentsRejected if these files, by index, exceed the quota of the user; 0: no quota."""
     if not quota_bytes:
         return
     used = tx.value(attachments.USED_BYTES, owner=owner_id) + tx.value(sessions.EXPECTED_BYTES, owner=owner_id)
@@ -285,3 +286,12 @@ def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -
     if tx.value(users.STATE, id=viewer_id) != users.ACTIVE:
         return None
     return tx.first(attachments.VISIBLE, viewer=viewer_id, message=message_id, position=position)
+
+
+def _expiry_of(now: int, life: int, phase: int) -> int:
+    """The time (s since 1970) at which a URL requested now expires: one to two lives ahead, and constant for one life.
+
+    `phase` keeps the URLs of different messages from changing in the same second.
+    """
+    shifted = now + phase % life
+    return (shifted // life + 2) * life - phase % life

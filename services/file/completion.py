@@ -1,7 +1,7 @@
-"""Completion: the last byte of an upload is there; what the file is, and whether it is what was said of it."""
+"""Completion: after its last byte, an upload is checked and becomes ready, or fails."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
 from models import upload_session as sessions
@@ -22,7 +22,7 @@ from storage.base import Storage, TempFile
 
 
 class Completion:
-    """The same end for every upload, whichever way its bytes came."""
+    """Completes uploads, whether received over tus or fetched from the bucket."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class Completion:
         self._direct_uploads = direct_uploads
 
     async def finish(self, viewer: Viewer, session: UploadSessionRow, whole: TempFile) -> None:
-        """1 the hash, the type, the picture; 2 the file is kept; 3 the session becomes an upload; 4 the rest goes.
+        """1 check hash, type and picture; 2 store the file; 3 replace the session by an upload; 4 delete the parts.
 
-        Takes the file over, finished. What came in parts stays until 4: after a crash, or a write that was refused,
-        the session is as it was before, and can be gone on with. A crash between 2 and 3 leaves bytes without a row,
-        and one between 3 and 4 bytes of no session; the sweeper takes both. Raises AttachmentsRejected for what the
-        file turned out to be, and NotFound where the upload was cancelled meanwhile. From 2 on it returns when it is
-        done, also where it is cancelled: whoever ends it waits, and finds the upload ready.
+        Takes ownership of `whole`, which is finished. The parts stay until 4: after a crash, or if the write is
+        refused, the session is unchanged and can be continued. A crash between 2 and 3 leaves bytes without a row, one
+        between 3 and 4 parts without a session; the sweeper deletes both. Raises AttachmentsRejected if the file is
+        not accepted, and NotFound if the upload was cancelled meanwhile. From 2 on, a cancellation is ignored: the
+        request that cancels this one waits for its end, and then finds the upload ready.
         """
         received = ReceivedFile(session.filename, whole, whole.byte_size, duration_ms=session.duration_ms)
         try:
@@ -57,13 +57,14 @@ class Completion:
             raise
         await _to_the_end(self._keep(viewer, session, received, picture))
 
-    async def clear(self, id_: int) -> None:
-        """Forgets the bytes of an upload that is at its end, wherever they wait."""
+    async def clear(self, id_: int, unused_keys: Sequence[str] = ()) -> None:
+        """Deletes the parts, the bucket object and stored bytes of an upload that is completed, failed or cancelled."""
+        await self._files.forget(unused_keys)
         await self._storage.partials.delete(id_)
         await self._direct_uploads.forget(id_)
 
     async def _judge(self, session: UploadSessionRow, received: ReceivedFile) -> Picture | None:
-        """Sets `rejection` where the file is not what was said, or not accepted."""
+        """Sets `rejection` if the file does not match its form or is not accepted."""
         assert received.temp_file is not None
         if session.sha256 is not None and received.temp_file.sha256 != session.sha256.hex():
             received.rejection = (Reason.CHECKSUM_MISMATCH, f"`{session.filename}` is not what its SHA-256 says.")
@@ -90,20 +91,19 @@ class Completion:
             credential_status_of(tx, viewer)
             if not tx.run(sessions.DELETE, id=session.id, owner=viewer.user_id):
                 raise NotFound("There is no such upload.")  # cancelled meanwhile
-            return put_uploads(tx, [row], whole)  # towards the quota it counts since it was begun
+            return put_uploads(tx, [row], whole)  # counted towards the quota since `create`
 
         try:
             unused = await self._database.write(write, await self._files.whole_copies_of([row]))
         except OutcomeUnclear:
-            raise  # a crash may bring back the row that points at the bytes: the sweeper knows better, later
+            raise  # the row may be there after all; the sweeper decides later
         except BaseException:
             await self._files.forget([key])
             raise
-        await self._files.forget(unused)
-        await self.clear(session.id)
+        await self.clear(session.id, unused)
 
     async def _fail(self, session: UploadSessionRow, received: ReceivedFile) -> None:
-        """Says so for good, but for a storage that may work again; raises AttachmentsRejected."""
+        """Raises AttachmentsRejected; unless it is retryable, the upload stays failed and its bytes are deleted."""
         rejection = self._inspector.rejection_of(0, received)
         if not rejection.is_retryable:
             failure = number_of(rejection.reason)

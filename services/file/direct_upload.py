@@ -1,4 +1,4 @@
-"""Direct uploads: their uploaders put them into the bucket themselves, past this server, which then fetches them."""
+"""Direct uploads: clients put files into the bucket with a presigned URL, and the server then fetches them."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, suppress
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("sotto.sweep")
 
 _PREFIX = "incoming/"
-URL_SECONDS = 3600  # in which the PUT must begin; whoever is later asks for another URL
+URL_SECONDS = 3600  # in which the PUT must begin; afterwards the client gets another URL
 
 
 class DirectUploadFetcher:
-    """Objects in the bucket are not trusted: once fetched, they pass the same checks as every other upload."""
+    """Fetches objects from the bucket; they are not trusted and pass the same checks as every other upload."""
 
     def __init__(self, database: GuardedDatabase, storage: Storage, limits: Limits) -> None:
         self._database = database
@@ -39,23 +39,24 @@ class DirectUploadFetcher:
         self._limits = limits
 
     async def url_of(self, view: UploadView) -> str | None:
-        """Where the file can be put whole, for whoever has the URL, until the upload expires, and an hour at most.
+        """A URL for a PUT of the whole file without credentials, valid until the upload expires, at most an hour.
 
-        None once bytes have come or its time is over, and where the storage or the operator does not have it so.
+        None once bytes were received or the upload has expired, or if the storage has no such URLs or the operator
+        disabled them.
         """
         seconds = min(URL_SECONDS, (view.expires_at - now_ms()) // 1000)
         objects = self._objects
         if objects is None or view.state is not UploadState.PENDING or seconds < 1:
             return None
-        with suppress(StorageError):  # the parts have another address
+        with suppress(StorageError):  # `uploadUrl` remains
             return await objects.url_of(view.id, seconds)
         return None
 
     async def fetch(self, session: UploadSessionRow) -> TempFile:
-        """The file on the disk of this server, finished; the caller keeps or discards it.
+        """The object as a finished temp file, which the caller stores or discards.
 
-        Raises AttachmentsRejected with the upload as it was: NOT_READY where nothing, or too little, has been put;
-        TOO_LARGE for more than was said, which is deleted and not read; STORAGE_FAILED.
+        Raises AttachmentsRejected and leaves the upload unchanged: NOT_READY if there is no object or it is too small;
+        TOO_LARGE if it is too large, and then deletes it unread; STORAGE_FAILED.
         """
         objects = self._objects
         if objects is None:
@@ -69,14 +70,14 @@ class DirectUploadFetcher:
             raise _rejected(session, *storage_rejection(error)) from error
 
     async def forget(self, id_: int) -> None:
-        """Deletes the object of an upload that is at its end; what cannot be deleted now is the sweeper's."""
+        """Deletes the object of an upload; the sweeper deletes what cannot be deleted now."""
         if self._objects is not None:
             with suppress(StorageError):
                 await self._objects.delete(id_)
 
     @property
     def part(self) -> "DirectUploadPart | None":
-        """What lies in the bucket, also where no URL is signed any more; None where nobody can put anything there."""
+        """The objects in the bucket, also if URLs are disabled now; None if the storage has no direct uploads."""
         objects = self._storage.direct_uploads
         return None if objects is None else DirectUploadPart(self._database, objects, self._limits)
 
@@ -98,10 +99,10 @@ class DirectUploadFetcher:
 
 
 class DirectUploadPart:
-    """A `StoragePart`: direct uploads by `incoming/` and the number of their upload.
+    """A `StoragePart`: direct uploads, named `incoming/` and the number of their upload.
 
-    An object that is put again between the listing and the delete goes with the one before it: a delete names an
-    object, not one of its versions. Who completes that upload is told NOT_READY, and puts it once more.
+    An object that a client replaces between the listing and the delete is deleted too, because a delete names no
+    version. `completeUpload` then returns NOT_READY, and the client puts the file again.
     """
 
     def __init__(self, database: GuardedDatabase, objects: "DirectUploads", limits: Limits) -> None:
@@ -112,8 +113,8 @@ class DirectUploadPart:
     async def batches(self, counts: SweepCounts) -> AsyncIterator[list[str]]:
         """Fulfil `StoragePart.batches`.
 
-        What is larger than was said, or than any file may be, is nobody's upload and is deleted at once, and so is what
-        an upload that failed has left: a URL that is good for an hour could fill the quarantine.
+        Deletes at once what is larger than its upload or than any file may be, and the objects of failed uploads:
+        a URL that is valid for an hour could fill the quarantine.
         """
         async for sizes in self._objects.sizes():
             counts.looked_at += len(sizes)
@@ -146,12 +147,12 @@ class DirectUploadPart:
 
 
 def _known_and_expected(tx: Transaction, ids: Collection[int]) -> tuple[set[int], dict[int, int]]:
-    """Those that are on their way or failed, and how many bytes were said of those on their way."""
+    """Which of the uploads are in progress or failed, and the sizes of those in progress."""
     return sessions.known(tx, ids), sessions.sizes_of(tx, ids)
 
 
 async def _check_size(objects: "DirectUploads", session: UploadSessionRow) -> None:
-    """Raises AttachmentsRejected where there is not what was said; too much of it is deleted."""
+    """Raises AttachmentsRejected if the object has another size; deletes one that is too large."""
     size = await objects.size_of(session.id)
     if size is None:
         raise _nothing(session)
@@ -172,7 +173,5 @@ def _nothing(session: UploadSessionRow) -> AttachmentsRejected:
 
 
 def _rejected(session: UploadSessionRow, reason: Reason, detail: str) -> AttachmentsRejected:
-    is_too_large = reason is Reason.TOO_LARGE
-    limit = session.byte_size if is_too_large else None
-    rejection = AttachmentRejection(0, reason, detail, session.filename, limit, is_retryable=not is_too_large)
-    return AttachmentsRejected([rejection])
+    limit = session.byte_size if reason is Reason.TOO_LARGE else None
+    return AttachmentsRejected([AttachmentRejection(0, reason, detail, session.filename, limit)])

@@ -1,9 +1,10 @@
-"""Files on their way: received with a request or uploaded before, stored and waiting for their rows, or going out."""
+"""Files: received with a request, attached by upload ID, stored for a message, or downloaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.attachment import AttachmentRow, NewUploadRow, UploadRow
+from models.base import now_ms
 from services.file import media_type
 from services.file.media_type import AttachmentKind
 from services.file.picture import THUMBNAIL_MIME_TYPE
@@ -13,7 +14,7 @@ from storage.base import TempFile
 
 @dataclass(slots=True, eq=False)
 class ReceivedFile:
-    """A part of a request, on the disk and in nobody's message yet; `rejection` says why it cannot be attached."""
+    """A file of a multipart request, in a temp file; `rejection` says why it cannot be attached."""
 
     filename: str
     temp_file: TempFile | None = None
@@ -22,7 +23,7 @@ class ReceivedFile:
     mime_type: str = media_type.OCTET_STREAM
     rejection: tuple[AttachmentRejectionReason, str] | None = None
     duration_ms: int | None = None
-    frame: tuple[int, int] | None = None  # of a film: width and height in pixels
+    frame: tuple[int, int] | None = None  # of a video: width and height in pixels
 
     @property
     def kind(self) -> AttachmentKind:
@@ -32,14 +33,14 @@ class ReceivedFile:
 
 @dataclass(frozen=True, slots=True)
 class AttachedUpload:
-    """A finished upload that a message names."""
+    """A ready upload that a message refers to."""
 
     upload_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedUpload:
-    """What a message finds under the id of an upload: its row, if it is ready, and why it cannot be attached."""
+    """An upload that a message refers to: its row, if it is ready, and why it cannot be attached."""
 
     upload_id: int
     row: UploadRow | None
@@ -47,12 +48,12 @@ class ResolvedUpload:
 
     @property
     def filename(self) -> str:
-        """As it was given when the upload began."""
+        """As given when the upload was created."""
         return "" if self.row is None else self.row.filename
 
     @property
     def sha256(self) -> str:
-        """What makes a repeated request the same: the upload, whatever it holds."""
+        """Identifies the file when a request is repeated: the upload ID stands for the content."""
         return f"upload:{self.upload_id}"
 
     @property
@@ -69,8 +70,8 @@ ResolvedFile = ReceivedFile | ResolvedUpload
 class StoredFiles:
     """The files of a message, whose bytes are all in the storage; `upload_ids` in the order of the message.
 
-    `new_rows` are of those that came with the request: the transaction of the send puts them. `whole_keys` are where
-    equal bytes can be relied upon.
+    `new_rows` are the files that came with the request: the transaction of the send inserts them. `whole_keys` are the
+    keys of equal bytes that are stored already.
     """
 
     upload_ids: Sequence[int] = ()
@@ -80,34 +81,40 @@ class StoredFiles:
 
     @property
     def new_keys(self) -> list[str]:
-        """Where the bytes are that came with the request."""
+        """The keys of the files that came with the request."""
         return [row.storage_key for row in self.new_rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that the bearer of a URL may read now; `is_inline` only for a decoded picture asked for as such."""
+    """A file that the bearer of a URL may read now; `is_inline` only for decoded pictures, if requested."""
 
     row: AttachmentRow
     is_inline: bool
-    thumbnail_bytes: int | None = None  # the size of the thumbnail, where that is what was asked for
+    expires_at: int  # of the URL, in s since 1970
+    thumbnail_bytes: int | None = None  # the size of the thumbnail, if it is requested
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the URL is still valid."""
+        return max(0, self.expires_at - now_ms() // 1000)
 
     @property
     def storage_key(self) -> str:
-        """Where the bytes are."""
+        """The key of the bytes."""
         return self.row.storage_key if self.thumbnail_bytes is None else self.row.thumbnail_key or ""
 
     @property
     def byte_size(self) -> int:
-        """How many there are."""
+        """The number of bytes."""
         return self.row.byte_size if self.thumbnail_bytes is None else self.thumbnail_bytes
 
     @property
     def mime_type(self) -> str:
-        """What they are."""
+        """The MIME type of the bytes."""
         return self.row.mime_type if self.thumbnail_bytes is None else THUMBNAIL_MIME_TYPE
 
     @property
     def etag(self) -> str:
-        """What names these bytes and no others."""
+        """Identifies these bytes and no others."""
         return self.row.sha256.hex() if self.thumbnail_bytes is None else self.storage_key

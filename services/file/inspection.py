@@ -1,4 +1,4 @@
-"""File inspection: finds out what a received file is by its bytes, and removes what must not be passed on."""
+"""File inspection: detects the type of a received file by its bytes, and removes the metadata of pictures."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ class FileInspector:
         return received
 
     async def copy(self, received: ReceivedFile) -> ReceivedFile:
-        """The same bytes in a file of their own, which is stored or discarded by itself; `rejection` says why not."""
+        """The same bytes in a temp file of their own; `rejection` says why they could not be copied."""
         if received.temp_file is None:
             return replace(received)
         try:
@@ -53,13 +53,13 @@ class FileInspector:
             return replace(received, temp_file=None, rejection=_not_read(received))
 
     async def discard(self, received: ReceivedFile) -> None:
-        """Lets go of what was received; after a send kept it, and a second time, this does nothing."""
+        """Deletes what was received; does nothing after a send stored it, or when called again."""
         if received.temp_file is not None:
             temp_file, received.temp_file = received.temp_file, None
             await temp_file.discard()
 
     async def inspect(self, received: ReceivedFile) -> None:
-        """Finishes a file whose bytes are there, and names its type; sets `rejection` where it cannot be attached."""
+        """Finishes a received file and detects its type; sets `rejection` if it cannot be attached."""
         assert received.temp_file is not None
         if not received.byte_size:
             received.rejection = (Reason.EMPTY, f"`{received.filename}` is empty.")
@@ -80,9 +80,9 @@ class FileInspector:
             received.rejection = (Reason.TYPE_NOT_ALLOWED, detail)
 
     async def prove(self, received: ReceivedFile) -> Picture | None:
-        """Decodes a picture, and puts in its place one without EXIF and turned upright; asks others for a duration.
+        """Decodes a picture and replaces it by an upright one without EXIF; reads the duration of video and audio.
 
-        None for what is no picture, or was rejected: then `rejection` says why.
+        None if it is not a picture, or if it is rejected: then `rejection` says why.
         """
         if received.rejection is not None or received.temp_file is None:
             return None
@@ -106,7 +106,7 @@ class FileInspector:
         return None
 
     def rejection_of(self, index: int, received: ReceivedFile) -> AttachmentRejection:
-        """For the client, with the limit that was broken."""
+        """The rejection as the client sees it, with the limit that was exceeded."""
         assert received.rejection is not None
         reason, detail = received.rejection
         return AttachmentRejection(
@@ -116,11 +116,10 @@ class FileInspector:
             filename=received.filename,
             limit_bytes=self._limits.max_attachment_bytes if reason is Reason.TOO_LARGE else None,
             allowed_mime_types=self._limits.allowed_mime_types if reason is Reason.TYPE_NOT_ALLOWED else None,
-            is_retryable=reason is Reason.STORAGE_FAILED,
         )
 
     async def _clean(self, received: ReceivedFile) -> None:
-        """What others download has no metadata: the bytes, their size and their hash are those of the cleaned file."""
+        """Replaces the bytes, their size and their hash by those of the picture without metadata."""
         assert received.temp_file is not None
         async with self._pictures.cleaned(received.temp_file.path, received.mime_type) as chunks:
             if chunks is None:
@@ -156,11 +155,11 @@ class FileInspector:
 
 
 def _not_read(received: ReceivedFile) -> tuple[Reason, str]:
-    """The disk failed, which says nothing about the file."""
+    """The rejection when the disk, not the file, is at fault."""
     return Reason.STORAGE_FAILED, f"`{received.filename}` could not be inspected; try again."
 
 
 def storage_rejection(error: StorageError) -> tuple[Reason, str]:
-    """What the client is told of a storage that failed."""
+    """The rejection when the storage fails."""
     what = "The disk is full" if isinstance(error, StorageFull) else "The storage failed"
     return Reason.STORAGE_FAILED, f"{what}; nothing was stored, try again later."

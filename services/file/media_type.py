@@ -196,7 +196,7 @@ def _type_of_element(name: str) -> str | None:
 
 
 def _is_text(path: Path) -> bool:
-    """Tell whether the whole file is UTF-8 without control characters other than tab, CR and LF."""
+    """Whether the whole file is UTF-8 without control characters other than tab, CR and LF."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         try:

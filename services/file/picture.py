@@ -130,7 +130,7 @@ class PictureDecoder:
 
 
 async def start_worker(command: str, path: Path, mime_type: str) -> asyncio.subprocess.Process:
-    """Whoever starts it ends it."""
+    """Starts the worker; the caller must wait for its end."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", str(_WORKER), command, str(path), mime_type),
         stdin=asyncio.subprocess.DEVNULL,
@@ -159,7 +159,7 @@ async def _exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[byt
 
 
 def _picture_from(answer: object) -> Picture:
-    """Read the worker's line, which is not trusted: whoever took the worker over may have written it."""
+    """Parse the worker's answer, which is not trusted: a malicious file may have taken over the worker."""
     match answer:
         case {"width": int(width), "height": int(height), "is_animated": bool(is_animated)} if (
             width >= 1 and height >= 1 and width * height <= MAX_PIXELS

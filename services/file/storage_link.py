@@ -34,7 +34,7 @@ class StorageLink:
         self._storage = storage
 
     async def check(self) -> bool:
-        """Tells whether both belong together; links them where it is safe, which is the first time.
+        """Whether they belong together; links them if that is safe, that is, the first time.
 
         False only where the disk had no room for the link. The database is written first: a crash in between leaves a
         storage without an identity, to which this database is linked by the next call, and a storage that others have

@@ -1,4 +1,4 @@
-"""Stored files: whether the bytes that a row names are there, asked before anybody relies on them."""
+"""Stored files: checks that the bytes of a row are stored before they are used again."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -9,21 +9,21 @@ from models.transaction import Transaction
 from services.guard import GuardedDatabase
 from storage.base import Storage, StorageError, StorageNotFound
 
-AT_ONCE = 32  # questions to the storage
+AT_ONCE = 32  # requests to the storage
 
 
 class StoredState(Enum):
     """What the storage has of a file."""
 
     WHOLE = "whole"
-    CUT = "cut"  # another number of bytes
+    CUT = "cut"  # another size
     GONE = "gone"
 
 
 async def states_of(storage: Storage, sizes: Mapping[str, int]) -> dict[str, StoredState]:
-    """The state of each file, by its key, where it should have so many bytes; reads none of them.
+    """The state of each file, by its key; `sizes` are the expected numbers of bytes. Reads no content.
 
-    Raises StorageFailed where the storage cannot tell: then nothing is known of any.
+    Raises StorageFailed; then the state of no file is known.
     """
     slots = asyncio.Semaphore(AT_ONCE)
 
@@ -42,9 +42,9 @@ async def states_of(storage: Storage, sizes: Mapping[str, int]) -> dict[str, Sto
 async def whole_copies(
     database: GuardedDatabase, storage: Storage, contents: Collection[tuple[bytes, int]]
 ) -> frozenset[str]:
-    """Keys under which bytes of these hashes and sizes are stored, and that have them now: see `put_uploads`.
+    """Keys under which bytes of these hashes and sizes are stored completely; see `put_uploads`.
 
-    What rows name and the storage does not have, or cannot tell, is not among them: then the bytes are stored anew.
+    Keys whose bytes are missing are left out, and if the storage fails, all are: the bytes are then stored again.
     """
 
     def find(tx: Transaction) -> dict[str, int]:

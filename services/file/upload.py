@@ -1,4 +1,4 @@
-"""Uploads in parts: begun by a mutation, continued over tus 1.0 wherever they broke off, and attached by their id."""
+"""Uploads: created by a mutation, received over tus 1.0 or fetched from the bucket, and attached by ID."""
 
 import asyncio
 import hashlib
@@ -14,11 +14,10 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from models.upload_session import UploadSessionRow
 from services.error import AttachmentsRejected, Conflict, InvalidInput, NotFound, RateLimited, ServerUnavailable
-from services.file.attachment import AttachmentService, check_quota
+from services.file.attachment import check_quota
 from services.file.completion import Completion
 from services.file.direct_upload import DirectUploadFetcher
 from services.file.exclusive_task import ExclusiveTasks, Superseded
-from services.file.inspection import FileInspector
 from services.file.partial_sweep import PartialFilePart
 from services.file.quarantine import StoragePart
 from services.file.upload_session import (
@@ -49,21 +48,20 @@ _NONE = "There is no such upload."
 
 
 class UploadService:
-    """Belongs to its uploader, is used once, expires, and survives a restart."""
+    """Uploads belong to one user, are used once, expire, and survive a restart."""
 
     def __init__(
         self,
         database: GuardedDatabase,
         storage: Storage,
-        files: AttachmentService,
-        inspector: FileInspector,
+        direct_uploads: DirectUploadFetcher,
+        completion: Completion,
         limits: Limits,
     ) -> None:
-        self._direct_uploads = DirectUploadFetcher(database, storage, limits)
-        self._completion = Completion(database, storage, files, inspector, self._direct_uploads)
         self._database = database
         self._storage = storage
-        self._files = files
+        self._direct_uploads = direct_uploads
+        self._completion = completion
         self._limits = limits
         self._rate = RateLimiter(limits.upload_rate_per_minute, "uploads")
         self._completions = RateLimiter(limits.upload_rate_per_minute, "uploads to complete")
@@ -71,7 +69,7 @@ class UploadService:
         self._is_stopping = False
 
     async def create(self, viewer: Viewer, form: UploadForm) -> UploadView:
-        """Begins an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
+        """Creates an upload. Raises InvalidInput, AttachmentsRejected (TOO_LARGE, TYPE_NOT_ALLOWED), RateLimited."""
         viewer.check(Right.SEND)
         self._rate.take(viewer.user_id)
         if issues := issues_of(form):
@@ -100,14 +98,14 @@ class UploadService:
             tx.run(sessions.PUT, created_at=now, **row._asdict())
 
         await self._database.send_for(viewer, write)
-        return UploadView(row.id, UploadState.PENDING, 0, row.byte_size, row.expires_at)
+        return UploadView(row.id, UploadState.PENDING, 0, row.byte_size, row.expires_at, row.filename)
 
     async def find(self, viewer: Viewer, id_: int) -> UploadView | None:
-        """An upload of the viewer's that no message has; None for any other id."""
+        """An upload of the viewer that no message uses; None for any other ID."""
         return (await self.find_many(viewer, [id_])).get(id_)
 
     async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, UploadView]:
-        """As `find`, for several; those of the ids that there are."""
+        """As `find`, for several IDs; the uploads that exist, by ID."""
         viewer.check(Right.SEND)
         found = await self._database.read(lambda tx: {id_: find_upload(tx, viewer.user_id, id_) for id_ in ids})
         views = {
@@ -116,10 +114,10 @@ class UploadService:
         return {id_: view for id_, view in views.items() if view is not None}
 
     async def offset(self, viewer: Viewer, id_: int) -> UploadView:
-        """Where to go on: asked by whoever was cut off, so a part that is still on its way is ended first.
+        """The upload with the offset at which to continue, for a client that lost its connection.
 
-        A file whose last byte came just before the server stopped is finished now. Raises NotFound, and what a file
-        turned out to be.
+        Cancels a part that is still being received. If the server stopped after the last byte, completes the upload
+        now. Raises NotFound, and AttachmentsRejected if the file is not accepted.
         """
         viewer.check(Right.SEND)
         return await self._run_exclusive(viewer, id_, partial(self._offset, viewer, id_))
@@ -127,27 +125,26 @@ class UploadService:
     async def append(
         self, viewer: Viewer, id_: int, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
-        """Appends a part that begins at `offset`; returns where the next begins. With the last byte the file is ready.
+        """Appends a part that begins at `offset`; returns the next offset. With the last byte the upload is completed.
 
-        What came before the client was cut off is kept, unless the part has a checksum (algorithm and digest), which is
-        then not known. Raises NotFound, OffsetMismatch, TooLong, ChecksumMismatch, AttachmentsRejected for what the
-        file turned out to be, ServerUnavailable where the storage failed.
+        If the connection breaks, the received bytes are kept, unless the part has a checksum (algorithm and digest).
+        Raises NotFound, OffsetMismatch, TooLong, ChecksumMismatch, AttachmentsRejected if the file is not accepted,
+        and ServerUnavailable if the storage fails.
         """
         viewer.check(Right.SEND)
         return await self._run_exclusive(viewer, id_, partial(self._append, viewer, id_, offset, chunks, checksum))
 
     async def direct_url(self, viewer: Viewer, view: UploadView) -> str | None:
-        """Where the storage itself takes the file; see `DirectUploadFetcher.url_of`."""
+        """A URL of the storage itself for the file; see `DirectUploadFetcher.url_of`."""
         viewer.check(Right.SEND)
         return await self._direct_uploads.url_of(view)
 
     async def complete(self, viewer: Viewer, id_: int) -> UploadView:
-        """Fetches what its uploader has put into the storage, and ends the upload as its last part would.
+        """Fetches the file that the client has put into the bucket, and completes the upload.
 
-        What had come in parts gives way to it. Who asks again meanwhile, or later, gets the same. Raises NotFound;
-        AttachmentsRejected: for what the file turned out to be, for good, and otherwise with the upload as it was (see
-        `DirectUploadFetcher.fetch`); Conflict where a part that came meanwhile, or a cancellation, has ended it;
-        RateLimited.
+        Replaces bytes that were received in parts. Further calls, also during this one, have the same result. Raises
+        NotFound; AttachmentsRejected, finally if the file is not accepted, and otherwise with the upload unchanged (see
+        `DirectUploadFetcher.fetch`); Conflict if a part or a cancellation superseded it; RateLimited.
         """
         viewer.check(Right.SEND)
         self._completions.take(viewer.user_id)
@@ -159,12 +156,12 @@ class UploadService:
             raise Conflict("The upload went on in another way meanwhile: look at its `state`.") from None
 
     def stop(self) -> None:
-        """Lets go of the files that are being fetched: they can be large, and are fetched again."""
+        """Cancels all fetches, which can take long; clients call `complete` again."""
         self._is_stopping = True
         self._tasks.cancel_shared()
 
     async def cancel(self, viewer: Viewer, id_: int) -> None:
-        """Forgets an upload that no message has, with its bytes; raises NotFound."""
+        """Deletes an upload that no message uses, with its bytes; raises NotFound."""
         viewer.check(Right.SEND)
 
         def write(tx: Transaction) -> list[str]:
@@ -176,25 +173,24 @@ class UploadService:
             return attachments.unused(tx, keys)
 
         unused = await self._database.send_for(viewer, write)
-        with suppress(ServerUnavailable):  # a slow keep finds no upload at its end
+        with suppress(ServerUnavailable):  # a completion that goes on finds no session
             await self._tasks.cancel((viewer.user_id, id_))
-        await self._completion.clear(id_)
-        await self._files.forget(unused)
+        await self._completion.clear(id_, unused)
 
     async def delete_expired(self) -> None:
-        """Deletes the rows of uploads whose time is over; what came of them waits in the quarantine."""
+        """Deletes the rows of expired uploads; the storage sweep deletes their bytes."""
         while await self._database.write(sessions.take_expired, now_ms()):
             pass
 
     @property
     def parts(self) -> tuple[StoragePart, ...]:
-        """What of the storage belongs to uploads that are on their way."""
+        """The parts of the storage that hold uploads in progress."""
         direct = self._direct_uploads.part
         partial_files = PartialFilePart(self._storage.partials, self._tasks)
         return (partial_files,) if direct is None else (partial_files, direct)
 
     async def _run_exclusive(self, viewer: Viewer, id_: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Of the viewer's own alone: nobody else's request ends a part that is on its way."""
+        """The key includes the viewer: requests of other users cannot cancel a part that is being received."""
         try:
             return await self._tasks.run_exclusive((viewer.user_id, id_), work)
         except Superseded:
@@ -205,7 +201,7 @@ class UploadService:
         return await self._database.read(find_upload, viewer.user_id, id_)
 
     async def _open(self, viewer: Viewer, id_: int) -> UploadSessionRow | UploadView:
-        """An upload on its way, or ready. Raises NotFound (its time is over, too), AttachmentsRejected (it failed)."""
+        """An upload in progress, or ready; raises NotFound, also if expired, and AttachmentsRejected if it failed."""
         session, ready = await self._find(viewer, id_)
         if ready is not None:
             return ready
@@ -254,7 +250,7 @@ class UploadService:
     async def _put(
         self, session: UploadSessionRow, offset: int, chunks: AsyncIterator[bytes], checksum: tuple[str, bytes] | None
     ) -> int:
-        """The bytes alone; returns where they end."""
+        """Appends the bytes; returns the new offset."""
         partials = self._storage.partials
         try:
             at = await partials.size_of(session.id)
@@ -276,7 +272,7 @@ class UploadService:
             raise ServerUnavailable("The bytes could not be kept; try again.", 5.0) from error
 
     async def _finish(self, viewer: Viewer, session: UploadSessionRow) -> None:
-        """The last part is there."""
+        """Completes the upload after its last part."""
         try:
             found = await self._storage.partials.finished(session.id)
         except StorageError as error:

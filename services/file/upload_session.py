@@ -1,4 +1,4 @@
-"""What an upload in parts is, before and while its bytes come: its form, its state, and what can be wrong with it."""
+"""Upload sessions: uploads before they are ready; their form, their state, and what can be wrong with them."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
 class UploadState(Enum):
-    """How far an upload is."""
+    """The state of an upload."""
 
     PENDING = "pending"
     UPLOADING = "uploading"
@@ -34,7 +34,7 @@ class UploadState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """What somebody says of a file before its first byte; `sha256` as hexadecimal digits, checked at the end."""
+    """What the client declares about a file before it sends it; `sha256` in hexadecimal, checked at the end."""
 
     filename: str
     byte_size: int
@@ -46,19 +46,20 @@ class UploadForm:
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """An upload as its owner sees it; `expires_at` in ms since 1970, `mime_type` by its content, once it is ready."""
+    """An upload as its owner sees it; `expires_at` in ms since 1970; `mime_type` is detected, once it is ready."""
 
     id: int
     state: UploadState
     received_bytes: int
     byte_size: int
     expires_at: int
+    filename: str
     failure: Reason | None = None
     mime_type: str | None = None
 
 
 class OffsetMismatch(Exception):
-    """The part does not begin where the last one ended; `offset` is where that is."""
+    """The part does not begin where the last one ended, at `offset`."""
 
     def __init__(self, offset: int) -> None:
         super().__init__()
@@ -66,15 +67,15 @@ class OffsetMismatch(Exception):
 
 
 class TooLong(Exception):
-    """More bytes than the upload was to have; none of this part were kept."""
+    """More bytes than the size of the upload; nothing of this part was kept."""
 
 
 class ChecksumMismatch(Exception):
-    """The part is not what its checksum says; none of it was kept."""
+    """The part does not match its checksum; nothing of it was kept."""
 
 
 def view_of(session: UploadSessionRow, received_bytes: int) -> UploadView:
-    """An upload on its way, of which so many bytes have come."""
+    """The view of a session that has received so many bytes."""
     failure = None if session.failure is None else reason_of(session.failure)
     if failure is not None:
         state, received_bytes = UploadState.FAILED, session.byte_size
@@ -82,11 +83,13 @@ def view_of(session: UploadSessionRow, received_bytes: int) -> UploadView:
         state = UploadState.EXPIRED
     else:
         state = UploadState.UPLOADING if received_bytes else UploadState.PENDING
-    return UploadView(session.id, state, received_bytes, session.byte_size, session.expires_at, failure)
+    return UploadView(
+        session.id, state, received_bytes, session.byte_size, session.expires_at, session.filename, failure
+    )
 
 
 def issues_of(form: UploadForm) -> list[Issue]:
-    """Everything wrong with the form that needs no reading."""
+    """All issues of the form that need no query."""
     issues = []
     if is_blank(form.filename):
         issues.append(Issue(("filename",), IssueReason.EMPTY, "`filename` has nothing visible in it."))
@@ -100,7 +103,7 @@ def issues_of(form: UploadForm) -> list[Issue]:
 
 
 def check_promise(form: UploadForm, limits: Limits) -> None:
-    """Raises AttachmentsRejected for what can be said before a byte has come; what the file is, its bytes say."""
+    """Raises AttachmentsRejected if the declared size or type is not accepted; the type is detected at the end."""
     limit, allowed = limits.max_attachment_bytes, limits.allowed_mime_types
     filename = clean_filename(form.filename, limits.max_filename_length)
     if form.byte_size > limit:
@@ -113,27 +116,29 @@ def check_promise(form: UploadForm, limits: Limits) -> None:
 
 
 def check_target(tx: Transaction, owner_id: int, id_: int) -> None:
-    """Raises InvalidInput where there is nothing of the owner's that could have a thumbnail."""
+    """Raises InvalidInput unless this is an unused upload of the owner."""
     if find_upload(tx, owner_id, id_) == (None, None):
         detail = "`thumbnailFor` names no upload of yours that waits to be sent."
         raise InvalidInput([Issue(("thumbnailFor",), IssueReason.MISMATCH, detail)])
 
 
 def find_upload(tx: Transaction, owner_id: int, id_: int) -> tuple[UploadSessionRow | None, UploadView | None]:
-    """The upload while it is on its way, or once it is ready; runs inside a transaction."""
+    """The session of an upload in progress, or the view of one that is ready; runs inside a transaction."""
     session = tx.first(sessions.FIND, id=id_, owner=owner_id)
     if session is not None:
         return session, None
     for row in tx.all(attachments.MINE, owner=owner_id, ids=id_list([id_])):
         if row.message_id is None:
             state = UploadState.EXPIRED if row.expires_at <= now_ms() else UploadState.READY
-            view = UploadView(row.id, state, row.byte_size, row.byte_size, row.expires_at, mime_type=row.mime_type)
+            view = UploadView(
+                row.id, state, row.byte_size, row.byte_size, row.expires_at, row.filename, mime_type=row.mime_type
+            )
             return None, view
     return None, None
 
 
 def failure_of(session: UploadSessionRow) -> AttachmentRejection:
-    """Why an upload failed, for whoever goes on with it."""
+    """The rejection of a request that continues a failed upload."""
     assert session.failure is not None
     return AttachmentRejection(0, reason_of(session.failure), "The upload failed: begin again.", session.filename)
 
@@ -141,7 +146,7 @@ def failure_of(session: UploadSessionRow) -> AttachmentRejection:
 async def at_most(
     chunks: AsyncIterator[bytes], size: int, update: Callable[[bytes], None] | None
 ) -> AsyncIterator[bytes]:
-    """The chunks, hashed on their way; raises TooLong past `size` bytes."""
+    """The chunks, each passed to `update` first; raises TooLong past `size` bytes."""
     async for chunk in chunks:
         size -= len(chunk)
         if size < 0:

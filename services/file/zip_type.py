@@ -24,7 +24,7 @@ _MAX_COMMENT_BYTES = 0xFFFF
 
 
 def is_zip(head: bytes) -> bool:
-    """Tell whether a file may be a zip: a program or a picture with a zip behind it is none."""
+    """Whether a file may be a zip; not if a zip follows a program or a picture."""
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 

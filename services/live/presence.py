@@ -116,7 +116,7 @@ class PresenceService:
         return view, until or None
 
     def typing_in(self, view: ConversationView) -> list[Person]:
-        """The people who are typing in a conversation and whom the viewer may see typing; see `type`."""
+        """The people who are typing in a conversation, as far as the viewer may see it; see `type`."""
         self._forget_typing()
         return [each.person for each in _typists_of(view) if (view.row.id, each.person.row.id) in self._typing]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from models import device as devices
 from models.base import conversation_of, seq_of
 from models.device import DeviceRow
-from models.event import EventKind, EventRow, Position, Receipt
+from models.event import EventKind, EventRow, Part, Position, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.message.conversation import ConversationService, ConversationView
@@ -16,7 +16,7 @@ from services.person.user import Person, UserService
 
 _MESSAGES = {EventKind.MESSAGE_CREATED, EventKind.MESSAGE_UPDATED, EventKind.RECEIPT_UPDATED}
 _CONVERSATIONS = {EventKind.CONVERSATION_CREATED, EventKind.CONVERSATION_UPDATED}
-_PEOPLE = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}
+_PEOPLE = {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED, EventKind.USER_UPDATED, EventKind.VIEWER_UPDATED}
 # Their subject no longer exists, so there is nothing to load or to check.
 _BARE = {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}
 
@@ -40,6 +40,11 @@ class ResolvedEvent:
     def position(self) -> Position:
         """Its position in the viewer's log."""
         return Position(self.n, self.at)
+
+    @property
+    def is_of_access(self) -> bool:
+        """Whether it is about the viewer's devices and keys."""
+        return self.device is not None or (self.kind is EventKind.VIEWER_UPDATED and self.detail == Part.ACCESS)
 
     @property
     def conversation_id(self) -> int | None:

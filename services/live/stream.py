@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from time import monotonic
 
 from models import event as events
 from models.base import now_ms
@@ -153,7 +154,7 @@ class StreamService:
     async def _signals(
         self, viewer: Viewer, cursor: str | None, mailbox: Mailbox, *, with_ephemeral: bool
     ) -> AsyncGenerator[Signal, None]:
-        began_at = await self.position(viewer)
+        began_at, beat_at = await self.position(viewer), monotonic()
         first = await self._begin(viewer, cursor, began_at)
         after, replayed, is_replaying = first.position, 0, cursor is not None and not isinstance(first, Reset)
         if not is_replaying:
@@ -178,7 +179,11 @@ class StreamService:
                 is_replaying, settled = False, [CaughtUp(after, replayed)]
             for signal in [*settled, *await self._load_ephemeral(viewer, mailbox if with_ephemeral else None)]:
                 yield signal
-            if not await mailbox.wait(await self._patience(viewer)):
+            # hints of what is not delivered here must not delay a heartbeat
+            if not await mailbox.wait(
+                min(await self._patience(viewer), max(beat_at + RECHECK_SECONDS - monotonic(), 0))
+            ):
+                beat_at = monotonic()
                 yield Heartbeat(after)
 
     def _check(self, viewer: Viewer) -> None:
@@ -277,10 +282,10 @@ class StreamService:
 
 
 def _known_to(viewer: Viewer, batch: EventBatch) -> EventBatch:
-    """The batch without the events that the viewer's credential may not see: an API key gets none of devices."""
+    """The batch without the events that the viewer's credential may not see: API keys get none of devices or keys."""
     if viewer.may(Right.DEVICES):
         return batch
-    return EventBatch([each for each in batch.items if each.device is None], batch.position, batch.has_more)
+    return EventBatch([each for each in batch.items if not each.is_of_access], batch.position, batch.has_more)
 
 
 def _conversation_of(signal: Signal) -> int | None:

@@ -10,16 +10,18 @@ from models import message as messages
 from models.attachment import AttachmentRow
 from models.base import MAX_INTEGER, conversation_of, message_id, now_ms
 from models.conversation import ConversationKind, ConversationRow
-from models.member import UnreadRow
+from models.inbox import Folder
+from models.member import RequestState, UnreadRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.message.consent import groups_reaching_nobody, requesters_of
+from services.message.inbox import ConversationFilter, count_of, rows_of
 from services.message.message import MessageService, MessageView
-from services.message.participant import ParticipantView, exclusions_of, participants_of
-from services.page import Page, PageRequest, backward, forward
+from services.message.participant import ParticipantView, exclusions_of, group_restriction_of, participants_of
+from services.page import Page, PageRequest, forward
 from services.person.policy import Eligibility
 from services.person.user import Person, Reference, UserService
 from services.viewer import Viewer
@@ -54,6 +56,16 @@ class ConversationView:
         return bool(self.row.unread or self.row.is_marked_unread)
 
     @property
+    def folder(self) -> Folder | None:
+        """The folder that lists it, as `models/inbox.py` does; None if it is empty or declined."""
+        row, state = self.row, RequestState(self.row.request_state)
+        if row.last_seq <= row.floor_seq or state is RequestState.DECLINED:
+            return None
+        if state is RequestState.PENDING:
+            return Folder.REQUESTS
+        return Folder.ARCHIVE if row.is_archived else Folder.INBOX
+
+    @property
     def muted_until(self) -> int | None:
         """When the mute ends, in ms since 1970, or FOR_GOOD if it does not; None if not muted."""
         return self.row.muted_until if self.row.muted_until > now_ms() else None
@@ -77,21 +89,10 @@ class ConversationView:
         """
         if self.row.kind == ConversationKind.GROUP:
             if self.reaches_nobody:
-                return Eligibility.NOT_ACCEPTING
+                return group_restriction_of(self.others)
             return next(iter(exclusions_of(self.row, self.others)), None)
         peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
         return None if peer.person.eligibility.may_send else peer.person.eligibility
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationFilter:
-    """Conditions on conversations of the inbox, all of which must hold."""
-
-    kind: ConversationKind | None = None
-    unread_only: bool = False
-    archived: bool = False
-    requests: bool = False
-    participant: Reference | None = None
 
 
 class ConversationService:
@@ -120,8 +121,12 @@ class ConversationService:
         return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids))
 
     async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
-        """The inbox, newest activity first; raises BadRequest and CursorInvalid."""
+        """The viewer's conversations under a filter, newest activity first.
+
+        Raises BadRequest and CursorInvalid, and RateLimited for searches.
+        """
         request.check()
+        wanted.check()
         if request.after is not None and request.before is not None:
             raise BadRequest("Give `after` or `before`, not both.")
         if (request.first and request.before is not None) or (request.last and request.after is not None):
@@ -130,11 +135,13 @@ class ConversationService:
             None if cursor is None else self._signer.verify("conversation", viewer.user_id, cursor, 2)
             for cursor in (request.after, request.before)
         )
+        if wanted.search is not None:
+            self._users.searches.take(viewer.user_id)
         return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
 
     async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
-        """The number of conversations that match the filter."""
-        return await self._database.read_for(viewer, self._count, viewer.user_id, wanted)
+        """The number of conversations that match the filter; not a search of its own beside `page_of`: ask once."""
+        return await self._database.read_for(viewer, count_of, self._users, viewer.user_id, wanted)
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
         """The viewer's unread counts over all conversations."""
@@ -233,35 +240,8 @@ class ConversationService:
         after: tuple[int, ...] | None,
         before: tuple[int, ...] | None,
     ) -> Page[ConversationView]:
-        params = self._params(tx, viewer_id, wanted)
-        if params is None:
-            return Page([])
-        size = request.size
-        is_backward = request.last is not None or (before is not None and request.first is None)
-        activity, id_ = (before or (-1, -1)) if is_backward else (after or (MAX_INTEGER, MAX_INTEGER))
-        query = conversations.inbox(newest_first=not is_backward, **_flags(wanted))
-        rows = tx.all(query, activity=activity, conversation=id_, count=size + 1, **params)
-        if is_backward:
-            page = backward(rows, size, has_next=before is not None)
-        else:
-            page = forward(rows, size, has_previous=after is not None)
+        page = rows_of(tx, self._users, viewer_id, wanted, request, after, before)
         return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
-
-    def _count(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> int:
-        params = self._params(tx, viewer_id, wanted)
-        return 0 if params is None else tx.value(conversations.inbox_count(**_flags(wanted)), **params)
-
-    def _params(self, tx: Transaction, viewer_id: int, wanted: ConversationFilter) -> dict[str, int] | None:
-        """The query's parameters; None if the filter names a person who does not exist."""
-        params = {"viewer": viewer_id, "archived": int(wanted.archived)}
-        if wanted.kind is not None:
-            params["kind"] = int(wanted.kind)
-        if wanted.participant is not None:
-            person = self._users.resolve(tx, viewer_id, [wanted.participant])[0]
-            if person is None:
-                return None
-            params["participant"] = person.row.id
-        return params
 
     def _page_of_attachments(
         self,
@@ -289,12 +269,3 @@ class ConversationService:
         page = forward(rows, size, has_previous=after is not None)
         views = self._messages.load_visible(tx, viewer_id, {row.message_id for row in page.items})
         return Page([(row, views[row.message_id]) for row in page.items], page.has_next, page.has_previous)
-
-
-def _flags(wanted: ConversationFilter) -> dict[str, bool]:
-    return {
-        "unread_only": wanted.unread_only,
-        "requests": wanted.requests,
-        "with_kind": wanted.kind is not None,
-        "with_participant": wanted.participant is not None,
-    }

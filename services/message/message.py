@@ -1,26 +1,26 @@
 """Messages as a viewer sees them: one by id, a page of a conversation, search results."""
 
-import re
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from models import attachment as attachments
 from models import conversation as conversations
 from models import message as messages
+from models import search
 from models.attachment import AttachmentRow
-from models.base import MAX_INTEGER, SEQ_BITS, message_id, now_ms, seq_of
+from models.base import MAX_INTEGER, SEQ_BITS, conversation_of, message_id, now_ms, seq_of
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
+from services.message.excerpt import SearchQuery, TextSpan, beginning_of, excerpts_of, slices_of
 from services.page import Page, PageRequest, backward, forward
 from services.person.user import Person, Reference, UserService
 from services.text import is_blank
 from services.viewer import Right, Viewer
-
-_WORD = re.compile(r"[\w]+", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class MessageService:
         self._database = database
         self._users = users
         self._signer = signer
+        self._excerpt_slot = asyncio.Semaphore(1)
 
     async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
         """The messages with these ids that exist and that the viewer may see."""
@@ -73,6 +74,10 @@ class MessageService:
     async def find(self, viewer: Viewer, id_: int) -> MessageView | None:
         """The message; None if it does not exist or the viewer may not see it."""
         return (await self.find_many(viewer, [id_])).get(id_)
+
+    async def find_oldest_unread(self, viewer: Viewer, conversation_ids: Iterable[int]) -> dict[int, MessageView]:
+        """The oldest unread message of each of these conversations that has one, by conversation id."""
+        return await self._database.read_for(viewer, self._oldest_unread, viewer.user_id, list(conversation_ids))
 
     async def page_of(
         self, viewer: Viewer, conversation_id: int, request: PageRequest, around: int | None = None
@@ -98,21 +103,34 @@ class MessageService:
     ) -> Page[MessageView]:
         """The viewer's messages that contain every word of `query` (the last may be a prefix), newest first.
 
-        A single letter is not a prefix: it would match nearly every message. A message can be found about a second
-        after it was sent. Raises BadRequest if the query has no word, and RateLimited.
+        A message can be found about a second after it was sent. Raises BadRequest if the query has no word, and
+        RateLimited.
         """
-        PageRequest(first=first).check()
+        request = PageRequest(first=first)
+        request.check()
         viewer.check(Right.READ)
         self._users.searches.take(viewer.user_id)
-        words = _WORD.findall(query[:1000])
-        if not words:
-            raise BadRequest("`query` needs at least one letter or digit.")
-        match = " ".join(f'"{word}"' for word in words[:32]) + "*" * (len(words[-1]) > 1)
+        words = SearchQuery.parse(query)
         at, id_ = (
             self._signer.verify("found", viewer.user_id, after, 2) if after is not None else (MAX_INTEGER, MAX_INTEGER)
         )
-        size = PageRequest(first=first).size
-        return await self._database.read_for(viewer, self._search, viewer.user_id, match, wanted, (at, id_), size)
+        beyond = (at, id_)
+        return await self._database.read_for(viewer, self._search, viewer.user_id, words, wanted, beyond, request.size)
+
+    async def excerpts(self, viewer: Viewer, query: str, found: Sequence[MessageView]) -> dict[int, list[TextSpan]]:
+        """The excerpt of each message that `search` found with this query, by id; none for a message without text.
+
+        Of a page with very much text, the last messages are shown from their beginning. Reads nothing: a thread other
+        than the database's looks for the words, and the pages that wait for it take turns.
+        """
+        viewer.check(Right.READ)
+        texts = {view.row.id: view.row.body for view in found if view.row.body is not None}
+        words = SearchQuery.parse(query)
+        excerpts: dict[int, list[TextSpan]] = {}
+        for part in slices_of(texts):
+            async with self._excerpt_slot:
+                excerpts |= await asyncio.to_thread(excerpts_of, part, words)
+        return excerpts | {id_: beginning_of(text) for id_, text in texts.items() if id_ not in excerpts}
 
     def cursor_of(self, viewer: Viewer, view: MessageView) -> str:
         """The cursor of a message in `page_of`."""
@@ -139,6 +157,13 @@ class MessageService:
             for row in rows
         ]
 
+    def _oldest_unread(
+        self, tx: Transaction, viewer_id: int, conversation_ids: Iterable[int]
+    ) -> dict[int, MessageView]:
+        found = tx.values(messages.OLDEST_UNREAD, viewer=viewer_id, ids=id_list(conversation_ids))
+        views = self.load_visible(tx, viewer_id, [id_ for id_ in found if id_ is not None])
+        return {conversation_of(id_): view for id_, view in views.items()}
+
     def _page(
         self,
         tx: Transaction,
@@ -161,31 +186,35 @@ class MessageService:
         return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
 
     def _search(
-        self, tx: Transaction, viewer_id: int, match: str, wanted: SearchFilter, beyond: tuple[int, int], size: int
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        query: SearchQuery,
+        wanted: SearchFilter,
+        beyond: tuple[int, int],
+        size: int,
     ) -> Page[MessageView]:
         sender = None
         if wanted.sender is not None:
             sender = self._users.resolve(tx, viewer_id, [wanted.sender])[0]
             if sender is None:
                 return Page([])
-        query = messages.search(
-            with_conversation=wanted.conversation_id is not None,
-            with_sender=sender is not None,
-            with_attachment=wanted.has_attachment,
-            with_since=wanted.sent_after is not None,
-            with_until=wanted.sent_before is not None,
-        )
-        found = tx.all(
-            query,
-            viewer=viewer_id,
-            match=match,
-            at=beyond[0],
-            id=beyond[1],
-            conversation=wanted.conversation_id,
-            sender=sender.row.id if sender else None,
-            since=wanted.sent_after,
-            until=wanted.sent_before,
-            count=size + 1,
+        found = search.find(
+            tx,
+            viewer_id,
+            search.Wanted(
+                words=query.words,
+                has_beginning=query.has_beginning,
+                match=query.match,
+                conversation=wanted.conversation_id,
+                sender=sender.row.id if sender else None,
+                has_attachment=wanted.has_attachment,
+                since=wanted.sent_after,
+                until=wanted.sent_before,
+                at=beyond[0],
+                id=beyond[1],
+            ),
+            size + 1,
         )
         views = self.load_visible(tx, viewer_id, [row.id for row in found])
         page = forward(found, size, has_previous=beyond[0] != MAX_INTEGER)

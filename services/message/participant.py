@@ -10,6 +10,14 @@ from services.person.user import Person
 
 
 @dataclass(frozen=True, slots=True)
+class Ticks:
+    """Messages up to `delivered_seq` were delivered to all, those up to `read_seq` read by all; 0 for none."""
+
+    delivered_seq: int
+    read_seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantView:
     """A member with their positions in the conversation.
 
@@ -44,8 +52,26 @@ def participants_of(
     return views
 
 
+def ticks_of(people: Sequence[ParticipantView]) -> Ticks:
+    """How far all of these people have come; those who share no position with the viewer do not count.
+
+    One who shares only deliveries keeps `read_seq` at 0: nobody knows whether they have read anything.
+    """
+    known = [each for each in people if each.delivered_seq is not None]
+    return Ticks(
+        min((each.delivered_seq or 0 for each in known), default=0),
+        min((each.read_seq or 0 for each in known), default=0),
+    )
+
+
 def exclusions_of(mine: ConversationRow, others: Sequence[ParticipantView]) -> list[Eligibility]:
     """The audiences that exclude the viewer, though a member; skips members who were asked into the group."""
     is_group = mine.kind == ConversationKind.GROUP
     asked = [each for each in others if not is_group or each.row.request_state == RequestState.NONE]
     return [each.person.exclusion for each in asked if each.person.exclusion]
+
+
+def group_restriction_of(others: Sequence[ParticipantView]) -> Eligibility:
+    """Why the viewer cannot write to a group that reaches nobody: REQUEST_PENDING while a member may still answer."""
+    refusals = {each.person.group_refusal for each in others}
+    return Eligibility.REQUEST_PENDING if Eligibility.REQUEST_PENDING in refusals else Eligibility.NOT_ACCEPTING

@@ -2,24 +2,42 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import emoji as emojis
 
 from models import reaction as reactions
 from models.event import Change
+from models.member import UNANSWERED_STATES
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.error import InvalidInput
+from services.cursor import Signer
+from services.error import InvalidInput, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import check_not_deleted, check_reach, get_subject
 from services.message.message import MessageService, MessageView
+from services.page import Page, PageRequest, forward
 from services.person.user import Person, UserService
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
+_PRESENTATION_SELECTOR = "\ufe0f"
 MAX_EMOJI_LENGTH = 32  # code points; the longest of Unicode's list has 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reactor:
+    """A person who set an emoji, and when (ms since 1970)."""
+
+    person: Person
+    at: int
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """What a group is sorted by."""
+        return self.at, self.person.row.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +45,18 @@ class ReactionGroup:
     """One emoji on a message and the people who set it, in the order in which they did."""
 
     emoji: str
-    people: list[Person]
+    reactors: list[Reactor]
     viewer_has_reacted: bool
 
 
 class ReactionService:
     """Sets and removes reactions; a viewer who sees a message and can write to its conversation can react to it."""
 
-    def __init__(self, database: GuardedDatabase, users: UserService, messages: MessageService, limits: Limits) -> None:
+    def __init__(
+        self, database: GuardedDatabase, users: UserService, messages: MessageService, signer: Signer, limits: Limits
+    ) -> None:
         self._database = database
+        self._signer = signer
         self._users = users
         self._messages = messages
         self._limits = limits
@@ -43,8 +64,10 @@ class ReactionService:
     async def react(self, viewer: Viewer, id_: int, emoji: str, *, is_set: bool) -> MessageView:
         """Sets or removes the viewer's emoji; appends no event if nothing changes.
 
-        Raises InvalidInput if `emoji` is not one emoji or exceeds the limit of different emoji, NotFound, and
-        PermissionDenied if the message is deleted or the viewer cannot write to the conversation.
+        The emoji is stored fully qualified (UTS #51), because keyboards differ in the presentation selector of the
+        same emoji. Raises InvalidInput if `emoji` is not one emoji or exceeds the limit of different emoji, NotFound,
+        and PermissionDenied if the message is deleted, the viewer cannot write to the conversation, or has not
+        accepted it: their name on a message would show the sender that the request was seen.
         """
         if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one Unicode emoji.")])
@@ -56,32 +79,63 @@ class ReactionService:
         """
         return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
 
+    def page_of_people(self, viewer: Viewer, group: ReactionGroup, request: PageRequest) -> Page[Reactor]:
+        """A page of a group that is already loaded; does not query. Raises BadRequest and CursorInvalid."""
+        request.check()
+        after = (-1, -1)
+        if request.after is not None:
+            at, user_id = self._signer.verify("reaction", viewer.user_id, request.after, 2)
+            after = (at, user_id)
+        left = [each for each in group.reactors if each.position > after]
+        return forward(left, request.size, has_previous=request.after is not None)
+
+    def cursor_of(self, viewer: Viewer, reactor: Reactor) -> str:
+        """The cursor of a person in `page_of_people`."""
+        return self._signer.sign("reaction", viewer.user_id, *reactor.position)
+
     def _react(self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_not_deleted(subject, "react to")
         check_reach(tx, self._users, subject, viewer_id)
+        if subject.conversation.request_state in UNANSWERED_STATES:
+            raise PermissionDenied("Accept the message request before you react to a message.")
+        qualified = _qualified(emoji)
         if is_set:
-            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=emoji, at=tx.at)
+            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=qualified, at=tx.at)
             limit = self._limits.max_reactions
             if changed and tx.value(reactions.COUNT, message=id_) > limit:
                 detail = f"A message holds at most {limit} different emoji."
                 raise InvalidInput([Issue(("emoji",), IssueReason.TOO_MANY, detail, limit)])
         else:
-            changed = tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=emoji)
+            forms = {emoji, qualified}  # the first: stored as it was sent, by an older version
+            changed = sum(tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=form) for form in forms)
         if changed:
             subject.append_update(tx, Change.REACTIONS)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_]
 
     def _load(self, tx: Transaction, viewer_id: int, ids: list[int]) -> dict[int, list[ReactionGroup]]:
-        rows = sorted(tx.all(reactions.OF_MESSAGES, viewer=viewer_id, ids=id_list(ids)), key=lambda row: row.at)
+        found_rows = tx.all(reactions.OF_MESSAGES, viewer=viewer_id, ids=id_list(ids))
+        rows = sorted(found_rows, key=lambda row: (row.at, row.user_id))
         people = self._users.load(tx, viewer_id, {row.user_id for row in rows})
-        found: dict[int, dict[str, list[Person]]] = {}
+        found: dict[int, dict[str, list[Reactor]]] = {}
         for row in rows:
-            found.setdefault(row.message_id, {}).setdefault(row.emoji, []).append(people[row.user_id])
+            found.setdefault(row.message_id, {}).setdefault(row.emoji, []).append(Reactor(people[row.user_id], row.at))
         return {
             id_: [
-                ReactionGroup(emoji, some, any(person.row.id == viewer_id for person in some))
+                ReactionGroup(emoji, some, any(each.person.row.id == viewer_id for each in some))
                 for emoji, some in by_emoji.items()
             ]
             for id_, by_emoji in found.items()
         }
+
+
+def _qualified(emoji: str) -> str:
+    return _fully_qualified().get(emoji.replace(_PRESENTATION_SELECTOR, ""), emoji)
+
+
+@cache
+def _fully_qualified() -> dict[str, str]:
+    """Every fully qualified emoji of Unicode's list, by its characters without presentation selectors."""
+    status = emojis.STATUS["fully_qualified"]
+    known = (emoji for emoji, facts in emojis.EMOJI_DATA.items() if facts["status"] == status)
+    return {emoji.replace(_PRESENTATION_SELECTOR, ""): emoji for emoji in known}

@@ -1,7 +1,7 @@
 """Receipts: delivered and read, stored as one position per member and not as one row per message."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from models import contact as contacts
@@ -12,18 +12,22 @@ from models import receipt as receipts
 from models.base import conversation_of, message_id, now_ms, seq_of
 from models.conversation import ConversationRow
 from models.event import EventKind, Receipt
+from models.member import UNANSWERED_STATES, PositionRow
 from models.prepared import id_list
 from models.receipt import MessageTimesRow, ReceiptTimeRow
 from models.transaction import Transaction
 from services.error import NotFound
 from services.guard import GuardedDatabase
+from services.limit import Limits
 from services.message.conversation import ConversationService, ConversationView
+from services.rate import RateLimiter
 from services.transaction import WriteTransaction
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 EXACT_MS = 90 * 86_400_000  # older times are accurate to the hour
 MERGE_MS = 86_400_000
 MERGE_BATCH = 1000
+READ_ALL_BATCH = 50  # conversations in one transaction: 3 ms of the writer's time, 8 ms in groups of ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,10 @@ class Marked:
 class ReceiptService:
     """Moves positions. Receipts that others see only move forward; a viewer's own read marker may move back."""
 
-    def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, conversations: ConversationService, limits: Limits) -> None:
         self._database = database
         self._conversations = conversations
+        self._read_all_rate = RateLimiter(limits.read_all_rate_per_minute, "calls of `markAllConversationsRead`")
         self._merged_at = 0
 
     async def times_of(self, viewer: Viewer, message_ids: Iterable[int]) -> dict[int, dict[int, MessageTimesRow]]:
@@ -77,6 +82,28 @@ class ReceiptService:
     async def mark_read(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> Marked:
         """Marks all messages up to this one, or for None up to the newest, as read. Raises NotFound."""
         return await self._mark(viewer, conversation_id, up_to_id, _read)
+
+    async def mark_all_read(self, viewer: Viewer, *, include_archived: bool) -> int:
+        """Marks all conversations with something unread as read, except message requests; returns how many changed.
+
+        1. Lists these conversations, each with its newest message: what comes later stays unread. 2. Marks them as
+        `mark_read` does, with the same events and receipts, in batches. Each batch is a transaction, so that other
+        writes do not wait for all of them.
+
+        If the server crashes or an error is raised between two batches, the conversations of the earlier batches are
+        read, and their events will be delivered; the others are unchanged, and another call marks them. Raises
+        RateLimited.
+        """
+        viewer.check(Right.WRITE)
+        self._read_all_rate.take(viewer.user_id)
+        positions = await self._database.read_for(
+            viewer, _unread_positions, viewer.user_id, with_archived=include_archived
+        )
+        changed = 0
+        for start in range(0, len(positions), READ_ALL_BATCH):
+            batch = positions[start : start + READ_ALL_BATCH]
+            changed += await self._database.write_for(viewer, _read_each, viewer.user_id, batch)
+        return changed
 
     async def mark_unread(self, viewer: Viewer, conversation_id: int, from_id: int | None) -> Marked:
         """Marks this message and all later ones as unread for the viewer; None only flags the conversation.
@@ -127,6 +154,24 @@ def _read(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int 
     if moved:
         record_receipt(tx, viewer_id, mine.id, seq, Receipt.READ)
     _see(tx, viewer_id, mine, max(mine.seen_seq, seq), is_marked=False, has_moved=bool(moved))
+
+
+def _unread_positions(tx: Transaction, viewer_id: int, *, with_archived: bool) -> list[PositionRow]:
+    return tx.all(members.UNREAD_POSITIONS, viewer=viewer_id, archived=int(with_archived))
+
+
+def _read_each(tx: WriteTransaction, viewer_id: int, positions: Sequence[PositionRow]) -> int:
+    """Marks these conversations as read up to the positions; returns how many of them still had something unread."""
+    up_to = {row.conversation_id: row.last_seq for row in positions}
+    rows = [
+        row
+        for row in tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(up_to))
+        if row.request_state not in UNANSWERED_STATES
+        and (row.is_marked_unread or (row.unread and row.seen_seq < up_to[row.id]))
+    ]
+    for row in rows:
+        _read(tx, viewer_id, row, min(up_to[row.id], row.last_seq))
+    return len(rows)
 
 
 def _unread(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int | None) -> None:

@@ -12,7 +12,8 @@ _REASONS = {
     Eligibility.SELF: (Reason.SELF, "You cannot write to yourself here."),
     Eligibility.BLOCKED_BY_VIEWER: (Reason.BLOCKED_BY_VIEWER, "You have blocked {name}; unblock them to write."),
     Eligibility.MUST_BE_FOLLOWED: (Reason.MUST_BE_FOLLOWED, "{name} accepts messages only from people they follow."),
-    Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING_MESSAGES, "{name} cannot receive messages at the moment."),
+    Eligibility.REQUEST_PENDING: (Reason.REQUEST_PENDING, "{name} has not yet answered your request."),
+    Eligibility.NOT_ACCEPTING: (Reason.NOT_ACCEPTING, "{name} cannot receive messages at the moment."),
     Eligibility.UNAVAILABLE: (Reason.UNAVAILABLE, "{name} cannot receive messages at the moment."),
 }
 
@@ -33,8 +34,6 @@ def rejection_of(
 def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejection:
     """The rejection, with reason and sentence, for this eligibility."""
     reason, detail = _REASONS[found]
-    if found is Eligibility.NOT_ACCEPTING and person.is_unanswered:
-        reason, detail = Reason.REQUEST_PENDING, "{name} has not yet answered your request."
     return RecipientRejection(index, reason, detail.format(name=person.row.display_name), person.row.id)
 
 

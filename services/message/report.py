@@ -1,6 +1,7 @@
 """Reports: copies of a message and the messages before it, as sent; the operator can read no other messages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 import orjson
@@ -12,12 +13,13 @@ from models import message as messages
 from models import report as reports
 from models.base import conversation_of, message_id, new_id, now_ms
 from models.deletion import DeletedRow
-from models.message import MessageRow
+from models.message import MessageKind, MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
+from services.message.message import MessageService, MessageView
 from services.person.block import set_block
 from services.rate import RateLimiter
 from services.rejection import Issue, IssueReason
@@ -41,21 +43,32 @@ class ReportReason(IntEnum):
     OTHER = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A stored report, and the message as the reporter sees it after it."""
+
+    report_id: int
+    message: MessageView
+
+
 class ReportService:
     """Accepts reports; `./sotto report` lists and resolves them. The reported person gets no event."""
 
-    def __init__(self, database: GuardedDatabase, limits: Limits) -> None:
+    def __init__(self, database: GuardedDatabase, messages: MessageService, limits: Limits) -> None:
         self._database = database
+        self._messages = messages
         self._limits = limits
         self._rate = RateLimiter(limits.report_rate_per_minute, "reports")
 
     async def report(
         self, viewer: Viewer, id_: int, reason: ReportReason, comment: str | None, preceding: int, *, block: bool
-    ) -> int:
-        """Copies the message and up to `preceding` earlier ones, as the viewer had them; returns the report's id.
+    ) -> Reported:
+        """Copies the message and up to `preceding` earlier ones, as the viewer had them.
 
         The copy includes all earlier texts and files, and messages that were deleted for everyone within the report
         window. It stays until the report is closed, even if the messages are deleted. `block` also blocks the sender.
+        A repeat while the viewer's report is open, of a message that was not edited since, is the same report: it
+        copies nothing, and the first reason, comment and preceding messages stay.
         Raises InvalidInput (the viewer's own message, `preceding`, comment), NotFound, RateLimited.
         """
         viewer.check(Right.WRITE)
@@ -88,19 +101,22 @@ class ReportService:
         comment: str | None,
         preceding: int,
         block: bool,
-    ) -> int:
+    ) -> Reported:
         window = self._limits.report_window_seconds
         rows = _originals(tx, viewer_id, id_, preceding, tx.at - window * 1000 if window else tx.at + 1)
         sender_id = rows[-1].sender_id
         if sender_id == viewer_id:
             raise InvalidInput([Issue(("messageId",), IssueReason.MISMATCH, "This is your own message.")])
-        report_id = new_id()
-        report = {"id": report_id, "reporter": viewer_id, "message": id_, "reason": int(reason), "comment": comment}
-        tx.run(reports.PUT, **report, at=tx.at)
-        _copy(tx, report_id, rows)
+        report_id = tx.value(reports.OPEN_OF, reporter=viewer_id, message=id_, revision=rows[-1].revision)
+        if report_id is None:
+            report_id = new_id()
+            report = {"id": report_id, "reporter": viewer_id, "message": id_, "reason": int(reason), "comment": comment}
+            tx.run(reports.PUT, **report, at=tx.at)
+            _copy(tx, report_id, rows)
         if block:
             set_block(tx, viewer_id, sender_id)
-        return report_id
+        seen = messages.find_visible(tx, viewer_id, [id_]).get(id_) or _tombstone_of(rows[-1])
+        return Reported(report_id, self._messages.load(tx, viewer_id, [seen])[0])
 
 
 def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since: int) -> list[DeletedRow | MessageRow]:
@@ -119,6 +135,24 @@ def _originals(tx: Transaction, viewer_id: int, id_: int, preceding: int, since:
     if id_ not in rows:
         raise NotFound("There is no such message.")
     return [rows[each] for each in sorted(rows)[-(preceding + 1) :]]
+
+
+def _tombstone_of(row: DeletedRow | MessageRow) -> MessageRow:
+    """The message without its content, for a reporter who no longer sees it."""
+    return MessageRow(
+        id=row.id,
+        sender_id=row.sender_id,
+        created_at=row.created_at,
+        kind=MessageKind.TEXT,
+        body=None,
+        attachments=0,
+        reply_to_id=None,
+        client_message_id=None,
+        metadata=None,
+        revision=row.revision,
+        edited_at=None,
+        deleted_at=row.deleted_at,
+    )
 
 
 def _copy(tx: Transaction, report_id: int, rows: Sequence[DeletedRow | MessageRow]) -> None:

@@ -12,6 +12,7 @@ from services.guard import GuardedDatabase
 from services.message.consent import accept
 from services.message.conversation import ConversationService, ConversationView
 from services.person.block import set_block
+from services.person.user import Person, UserService
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
@@ -19,8 +20,9 @@ from services.viewer import Viewer
 class RequestService:
     """Answers requests. The sender gets an event if it is accepted, and none if it is declined."""
 
-    def __init__(self, database: GuardedDatabase, conversations: ConversationService) -> None:
+    def __init__(self, database: GuardedDatabase, users: UserService, conversations: ConversationService) -> None:
         self._database = database
+        self._users = users
         self._conversations = conversations
 
     async def accept(self, viewer: Viewer, conversation_id: int) -> ConversationView:
@@ -32,14 +34,14 @@ class RequestService:
         """
         return await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
 
-    async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> None:
+    async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> Person | None:
         """Removes the conversation from the viewer's lists.
 
         The requester can no longer write to the viewer or create a group with them. A group goes on without the
-        viewer, who gets no more messages or events from it. `block` also blocks the requester. Raises NotFound, and
-        Conflict if no request is pending.
+        viewer, who gets no more messages or events from it. `block` also blocks the requester, who is returned then.
+        Raises NotFound, and Conflict if no request is pending.
         """
-        await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
+        return await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
 
     def _accept(self, tx: WriteTransaction, viewer_id: int, conversation_id: int) -> ConversationView:
         mine = _check(tx, viewer_id, conversation_id, UNANSWERED_STATES)
@@ -49,13 +51,16 @@ class RequestService:
         tx.events.append(people, EventKind.CONVERSATION_UPDATED, conversation_id)
         return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
 
-    def _decline(self, tx: WriteTransaction, viewer_id: int, conversation_id: int, with_block: bool) -> None:
+    def _decline(self, tx: WriteTransaction, viewer_id: int, conversation_id: int, with_block: bool) -> Person | None:
         _check(tx, viewer_id, conversation_id, (RequestState.PENDING,))
         tx.run(members.DECLINE, conversation=conversation_id, user=viewer_id)
         tx.events.append([viewer_id], EventKind.CONVERSATION_REMOVED, conversation_id)
         rows = members.members_of(tx, [conversation_id])[conversation_id] if with_block else []
-        for user_id in [each.requester_id for each in rows if each.user_id == viewer_id and each.requester_id]:
-            set_block(tx, viewer_id, user_id)
+        requester_id = next((each.requester_id for each in rows if each.user_id == viewer_id), None)
+        if not requester_id:
+            return None
+        set_block(tx, viewer_id, requester_id)
+        return self._users.load(tx, viewer_id, [requester_id]).get(requester_id)
 
 
 def _check(tx: Transaction, viewer_id: int, conversation_id: int, wanted: tuple[RequestState, ...]) -> ConversationRow:

@@ -80,7 +80,8 @@ class SendService:
         A rejected recipient gets an outcome with the rejection; the others still get the message. A person who is
         named twice gets one message, which both outcomes contain.
         """
-        return (await self._send(viewer, replace(draft, users_path=("recipients",)), is_for_each=True)).outcomes
+        written = await self._send(viewer, replace(draft, users_path=("recipients",)), is_for_each=True)
+        return [replace(each, view=written.views.get(each.message_id or 0)) for each in written.outcomes]
 
     async def _send(self, viewer: Viewer, draft: Draft, *, is_for_each: bool = False) -> Written:
         viewer.check(Right.SEND)

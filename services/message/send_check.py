@@ -25,16 +25,20 @@ from services.person.policy import Eligibility
 from services.person.user import Person, Reference, ReferenceKind, UserService
 from services.rejection import RecipientRejection, RecipientRejectionReason
 
-_KEY_OF_EACH = "each\x1f"  # no valid clientMessageId starts with this, so the keys of the two mutations differ
+_KEY_OF_EACH = "each\x1f"  # in front of the keys of `send_to_each`; no valid clientMessageId starts with this
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one recipient of `send_to_each`; exactly one of `message_id` and `rejection` is set."""
+    """The result for one recipient of `send_to_each`; exactly one of `message_id` and `rejection` is set.
+
+    `view` is the message, but for a duplicate that the sender can no longer see.
+    """
 
     index: int
     message_id: int | None = None
     rejection: RecipientRejection | None = None
+    view: MessageView | None = field(default=None, compare=False)
 
     def to_json(self) -> list[object]:
         """The form stored under an idempotency key."""
@@ -113,22 +117,34 @@ class SendChecks:
     @property
     def key(self) -> str | None:
         """The idempotency key; None if the client gave none, or an invalid one, which is never stored."""
+        return self._keys[0] if self._keys else None
+
+    @property
+    def _keys(self) -> tuple[str, str] | None:
+        """The key of this send, and the one that the other mutation would have stored for the same id."""
         key = self.draft.client_message_id
         if not key or len(key) > 1024 or not key.isprintable():
             return None
-        return _KEY_OF_EACH + key if self._is_for_each else key
+        return (_KEY_OF_EACH + key, key) if self._is_for_each else (key, _KEY_OF_EACH + key)
 
     def request_hash(self, people: Sequence[Person | None]) -> bytes:
         """The hash by which a retry is recognized; see `Draft.request_hash`."""
         return self.draft.request_hash(people, self._contents)
 
     def find_replay(self, tx: Transaction) -> Written | None:
-        """The result of the first call with this key; raises IdempotencyConflict if its request was different."""
-        row = tx.first(idempotency.FIND, key=self.key, user=self.viewer_id) if self.key else None
-        if row is None:
+        """The result of the first call with this key; raises IdempotencyConflict if its request was different.
+
+        A call of the other mutation is different, so one id never stands for messages of both.
+        """
+        if self._keys is None:
             return None
+        key, other = self._keys
+        rows = tx.all(idempotency.FIND, key=key, other=other, user=self.viewer_id)
+        if not rows:
+            return None
+        row = next((each for each in rows if each.key == key), rows[0])  # both: from a version that kept them apart
         outcomes = [Outcome.from_json(each) for each in orjson.loads(row.result)]
-        if row.request_hash != self.request_hash(self._resolve(tx)):
+        if row.key != key or row.request_hash != self.request_hash(self._resolve(tx)):
             first = next((each.message_id for each in outcomes if each.message_id), None)
             raise IdempotencyConflict("This `clientMessageId` was used before, for another message.", first)
         return Written(outcomes, was_duplicate=True)
@@ -203,12 +219,11 @@ class SendChecks:
         policy = self._users.policy
         if policy.for_each_send:
             self._check_audiences(tx, rows, named)
-        if reaches_nobody(tx, policy, self.viewer_id, rows):
-            people = self._users.load(
-                tx, self.viewer_id, [row.user_id for row in rows if row.user_id != self.viewer_id]
-            )
-            raise RecipientsRejected([refusal_of(0, each, Eligibility.NOT_ACCEPTING) for each in people.values()])
-        return withheld_from(tx, policy, [row for row in rows if row.user_id != self.viewer_id])
+        others = [row for row in rows if row.user_id != self.viewer_id]
+        if reaches_nobody(tx, policy, self.viewer_id, others):
+            people = self._users.load(tx, self.viewer_id, [row.user_id for row in others])
+            raise RecipientsRejected([refusal_of(0, each, each.group_refusal) for each in people.values()])
+        return withheld_from(tx, policy, others)
 
     def _check_peer(self, tx: Transaction, found: frozenset[int]) -> None:
         """Raises RecipientsRejected."""

@@ -43,6 +43,10 @@ class BlockService:
             at, user_id = self._signer.verify("block", viewer.user_id, request.after, 2)
         return await self._database.read_for(viewer, self._page, viewer.user_id, at, user_id, request.size)
 
+    async def count(self, viewer: Viewer) -> int:
+        """The number of people the viewer has blocked."""
+        return await self._database.read_for(viewer, lambda tx: tx.value(blocks.COUNT, viewer=viewer.user_id))
+
     def cursor_of(self, viewer: Viewer, person: Person, at: int) -> str:
         """The cursor of a block in `page_of`."""
         return self._signer.sign("block", viewer.user_id, at, person.row.id)

@@ -20,6 +20,7 @@ class Eligibility(Enum):
     SELF = "self"
     BLOCKED_BY_VIEWER = "blocked_by_viewer"
     MUST_BE_FOLLOWED = "must_be_followed"
+    REQUEST_PENDING = "request_pending"
     NOT_ACCEPTING = "not_accepting"
     UNAVAILABLE = "unavailable"
 
@@ -37,13 +38,13 @@ class Policy:
     groups. `for_each_send` checks the audience for every message and not only for the first.
     """
 
-    accept_from: Audience = Audience.EVERYONE
-    from_others: OutsideAction = OutsideAction.REQUEST
-    add_to_groups: Audience = Audience.EVERYONE
-    widest_audience: Audience = Audience.EVERYONE
-    request_messages: int = 3
-    self_conversations: bool = False
-    for_each_send: bool = False
+    accept_from: Audience
+    from_others: OutsideAction
+    add_to_groups: Audience
+    widest_audience: Audience
+    request_messages: int
+    self_conversations: bool
+    for_each_send: bool
 
     def audience(self, setting: int | None, default: Audience) -> Audience:
         """The effective audience of a setting: the default for None, and never wider than the operator allows."""
@@ -74,9 +75,11 @@ class Policy:
             return Eligibility.SELF  # named together with others
         return _behind_blocks(row, self._group_eligibility_of(row, is_new=is_new))
 
-    def is_unanswered(self, row: UserRow) -> bool:
-        """Whether the viewer's requests to this person hold the maximum of messages and are unanswered."""
-        return not row.has_declined and row.waiting >= self.request_messages
+    def request_refusal_of(self, row: UserRow) -> Eligibility | None:
+        """Why the viewer's requests to this person hold no more messages; None if they do."""
+        if row.has_declined:
+            return Eligibility.NOT_ACCEPTING
+        return Eligibility.REQUEST_PENDING if row.waiting >= self.request_messages else None
 
     def _direct_eligibility_of(self, row: UserRow) -> Eligibility:
         """As `eligibility_of`, without considering blocks."""
@@ -105,8 +108,7 @@ class Policy:
 
     def _request(self, row: UserRow) -> Eligibility:
         """The outcome of a message that is a request to this person."""
-        is_closed = row.has_declined or row.waiting >= self.request_messages
-        return Eligibility.NOT_ACCEPTING if is_closed else Eligibility.ALLOWED_AS_REQUEST
+        return self.request_refusal_of(row) or Eligibility.ALLOWED_AS_REQUEST
 
     def exclusion_of(self, row: UserRow) -> Eligibility | None:
         """Why a message into an existing conversation is refused, if the audience is checked each time; else None.

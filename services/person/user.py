@@ -1,6 +1,6 @@
 """People as a viewer sees them: found by any reference, with whether the viewer can write to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -52,13 +52,13 @@ def not_found(reference: Reference) -> str:
 class Person:
     """A user with the viewer's relation to them; `exclusion` is why the viewer cannot write to a shared conversation.
 
-    `is_unanswered` is set if the viewer's unanswered requests to them hold the maximum of messages.
+    `group_refusal` is why they get no more messages of a group that nobody has accepted.
     """
 
     row: UserRow
     eligibility: Eligibility
     exclusion: Eligibility | None = None
-    is_unanswered: bool = False
+    group_refusal: Eligibility = Eligibility.NOT_ACCEPTING
 
     @property
     def is_blocked(self) -> bool:
@@ -75,13 +75,13 @@ class UserService:
         self._limits = limits
         self.searches = RateLimiter(limits.search_rate_per_minute, "searches")
         self.policy = Policy(
-            limits.accept_messages_from,
-            limits.from_others,
-            limits.who_may_add_to_groups,
-            limits.widest_audience,
-            limits.max_request_messages,
-            limits.self_conversations,
-            limits.audience_for_each_send,
+            accept_from=limits.accept_messages_from,
+            from_others=limits.from_others,
+            add_to_groups=limits.who_may_add_to_groups,
+            widest_audience=limits.widest_audience,
+            request_messages=limits.max_request_messages,
+            self_conversations=limits.self_conversations,
+            for_each_send=limits.audience_for_each_send,
         )
 
     async def find(self, viewer: Viewer, reference: Reference) -> Person | None:
@@ -106,6 +106,11 @@ class UserService:
         if viewer.may(Right.READ):
             return person
         return replace(person, row=person.row._replace(email=None))
+
+    async def find_self_by_id(self, viewer: Viewer, ids: Collection[int]) -> dict[int, Person]:
+        """As `get_self`, by id, if one of the ids is the viewer's own: nobody is another person's viewer."""
+        person = await self.get_self(viewer)
+        return {person.row.id: person} if person.row.id in ids else {}
 
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
         """People the viewer may write to whose user name starts with `search`, ignoring case; sorted by name.
@@ -149,7 +154,8 @@ class UserService:
         """The person of a row, with the outcome of a send to them."""
         policy = self.policy
         exclusion = policy.exclusion_of(row) if row.id != viewer_id else None
-        return Person(row, policy.eligibility_of(viewer_id, row), exclusion, policy.is_unanswered(row))
+        group_refusal = policy.request_refusal_of(row) or Eligibility.NOT_ACCEPTING
+        return Person(row, policy.eligibility_of(viewer_id, row), exclusion, group_refusal)
 
     def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
         if len(reference.text) > 320 or not reference.text.isprintable():

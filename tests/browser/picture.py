@@ -62,7 +62,7 @@ async def scene(browser: "Browser", server: Server) -> list[bytes]:
     await explorer.set_viewport_size({"width": 820, "height": HEIGHT})
     await explorer.wait_for_load_state("networkidle")  # Monaco has come, and its workers
     await explorer.get_by_role("button", name="Execute").click()
-    await explorer.locator(".result-window").get_by_text("deliveryStatus").wait_for()
+    await explorer.locator(".result-window").get_by_text("revision").wait_for()
     await alice.page.get_by_role("button", name="Close").click()
     await asyncio.sleep(1)  # what moves has come to rest
     return [await alice.page.screenshot(), await explorer.screenshot()]

@@ -1,14 +1,13 @@
 """Accessibility of the chat page: axe-core finds no problems, in light and dark mode, on desktops and phones."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.chat import Chat, chromium
-from tests.flow.client import running
+from tests.browser.chat import Chat
+from tests.flow.client import Server
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -21,14 +20,13 @@ _RUN = """async () => {
 }"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator["Browser"]:
+@pytest.fixture(autouse=True)
+def _axe() -> None:
+    """Skips without axe-core, or fails with REQUIRE_BROWSER, as in CI."""
     if not AXE.exists():
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("tests/browser/run installs axe-core")
         pytest.skip("axe-core is not installed: run tests/browser/run.")
-    async with chromium() as browser:
-        yield browser
 
 
 async def found(chat: Chat) -> list[str]:
@@ -41,34 +39,33 @@ async def found(chat: Chat) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_axe_finds_nothing(browser: "Browser", tmp_path: Path, scheme: str, width: int) -> None:
+async def test_axe_finds_nothing(browser: "Browser", server: Server, scheme: str, width: int) -> None:
     """Issue 7: no findings in the sign-in form, list, conversation, menu, dialog and drawer."""
-    async with running("demo", data=tmp_path / "data") as server:
-        screen = {"width": width, "height": 800}
-        alice = await Chat.open(browser, server, color_scheme=scheme, viewport=screen, reduced_motion="reduce")
-        assert await found(alice) == []
-        await alice.enter("alice")
-        assert await found(alice) == []
-        await alice.go_to("Bob")
-        await alice.write("Good evening")
-        await alice.act("Good evening", "React with 👍")
-        await alice.act("Good evening", "Reply")
-        await alice.page.locator("input[type=file]").set_input_files(
-            [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}]
-        )
-        await alice.page.locator(".uploads li.ready").wait_for()
-        assert await found(alice) == []
-        more = alice.message("Good evening").get_by_role("button", name="Message options")
-        await more.click()
-        assert await found(alice) == []
-        await alice.page.get_by_role("menuitem", name="Delete …").click()
-        assert await found(alice) == []
-        await alice.page.keyboard.press("Escape")
-        if width < 720:
-            await alice.page.get_by_role("button", name="Back to conversations").click()
-        await alice.page.get_by_role("button", name="New message").click()
-        assert await found(alice) == []
-        await alice.page.keyboard.press("Escape")
-        await alice.page.get_by_role("button", name="The GraphQL of this page").click()
-        assert await found(alice) == []
-        alice.assert_quiet()
+    screen = {"width": width, "height": 800}
+    alice = await Chat.open(browser, server, color_scheme=scheme, viewport=screen, reduced_motion="reduce")
+    assert await found(alice) == []
+    await alice.enter("alice")
+    assert await found(alice) == []
+    await alice.go_to("Bob")
+    await alice.write("Good evening")
+    await alice.act("Good evening", "React with 👍")
+    await alice.act("Good evening", "Reply")
+    await alice.page.locator("input[type=file]").set_input_files(
+        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}]
+    )
+    await alice.page.locator(".uploads li.ready").wait_for()
+    assert await found(alice) == []
+    more = alice.message("Good evening").get_by_role("button", name="Message options")
+    await more.click()
+    assert await found(alice) == []
+    await alice.page.get_by_role("menuitem", name="Delete …").click()
+    assert await found(alice) == []
+    await alice.page.keyboard.press("Escape")
+    if width < 720:
+        await alice.page.get_by_role("button", name="Back to conversations").click()
+    await alice.page.get_by_role("button", name="New message").click()
+    assert await found(alice) == []
+    await alice.page.keyboard.press("Escape")
+    await alice.page.get_by_role("button", name="The GraphQL of this page").click()
+    assert await found(alice) == []
+    alice.assert_quiet()

@@ -1,30 +1,13 @@
 """The URL of the chat page: links, Back, Forward, reloads, slow connections and changes of the user."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pytest
-
-from tests.browser.chat import Chat, chromium
-from tests.flow.client import Server, running
+from tests.browser.chat import Chat
+from tests.flow.client import Server
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator["Browser"]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def server(browser: "Browser", tmp_path: Path) -> AsyncIterator[Server]:
-    del browser
-    async with running("demo", data=tmp_path / "data") as server:
-        yield server
 
 
 async def is_open(chat: Chat, name: str) -> None:

@@ -14,27 +14,13 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from tests.browser.chat import Chat, chromium
+from tests.browser.chat import Chat
 from tests.flow.client import Person, Server, running
 
 FIELD = "document.querySelector('.composer textarea').value"
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator["Browser"]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def server(browser: "Browser", tmp_path: Path) -> AsyncIterator[Server]:
-    """The demo; not started without a browser."""
-    del browser
-    async with running("demo", data=tmp_path / "data") as server:
-        yield server
 
 
 @pytest.fixture
@@ -100,6 +86,50 @@ async def test_unread_messages_are_counted(browser: "Browser", server: Server) -
     await alice.message("Two").locator(".status").get_by_text("Read").wait_for()
     alice.assert_quiet()
     bob.assert_quiet()
+
+
+async def test_what_came_before_the_page_was_opened_is_delivered(browser: "Browser", server: Server) -> None:
+    """Not read: the conversation is only in the list."""
+    chat = await Chat.open(browser, server)
+    async with aiohttp.ClientSession() as http:
+        alice = await Person.sign_in(server, http, "alice", "demo")
+        sent = await alice.send("While you were away", to={"users": [{"username": "bob"}]})
+        await chat.enter("bob")
+        status, document = "SENT", "query ($id: ID!) { message(id: $id) { deliveryStatus } }"
+        async with asyncio.timeout(10):
+            while status == "SENT":
+                await asyncio.sleep(0.1)
+                status = (await alice.query(document, id=sent["message"]["id"]))["message"]["deliveryStatus"]
+
+    assert status == "DELIVERED"
+    chat.assert_quiet()
+
+
+async def test_the_title_counts_as_the_server_does(browser: "Browser", server: Server) -> None:
+    """Issue 15: unread messages without those of muted conversations, whatever another device does."""
+    chat = await Chat.open(browser, server)
+    await chat.enter("bob")
+    async with aiohttp.ClientSession() as http:
+        alice, bob = [await Person.sign_in(server, http, name, "demo") for name in ("alice", "bob")]
+        sent = await alice.send("One", to={"users": [{"username": "bob"}]})
+        place = sent["conversation"]["id"]
+
+        async def shown() -> int:
+            counters = await bob.query("{ viewer { unreadMessageCount unmutedUnreadMessageCount } }")
+            count = int(counters["viewer"]["unmutedUnreadMessageCount"])
+            title = f"({count}) Sotto" if count else "Sotto"
+            await chat.page.wait_for_function("title => document.title === title", arg=title)
+            return count
+
+        unread = await shown()
+        await alice.send("Two", to={"conversationId": place})
+        assert await shown() == unread + 1
+        mute = f'setConversationPreferences(input: {{ conversationId: "{place}", isMuted: true }})'
+        await bob.query(f"mutation {{ {mute} {{ __typename }} }}")
+        assert await shown() < unread
+        await bob.query("mutation { markAllConversationsRead(input: {}) { __typename } }")
+        assert await shown() == 0
+    chat.assert_quiet()
 
 
 HOSTILE = [
@@ -342,8 +372,10 @@ async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Brow
             await bob.send(f"Filler {i}", to=to)
     alice = await Chat.open(browser, server)
     await alice.enter("alice")
-    await alice.page.get_by_role("searchbox", name="Search").fill("heron")
-    await alice.page.locator(".results button").filter(has_text="harbour gate").click()
+    await alice.page.get_by_role("searchbox", name="Search").fill("HERO")
+    hit = alice.page.locator(".results button").filter(has_text="The password of the harbour gate is heron")
+    assert await hit.locator("mark").inner_text() == "hero"
+    await hit.click()
 
     await alice.page.locator(".message.found").filter(has_text="heron").wait_for()
     await alice.page.get_by_role("button", name="Jump to latest").click()
@@ -354,6 +386,28 @@ async def test_search_finds_people_and_messages_and_leads_to_them(browser: "Brow
         await asyncio.sleep(0.3)
     texts = await alice.page.locator(".log .text").all_inner_texts()
     assert [text for text in texts if text.startswith("Filler")] == [f"Filler {i}" for i in range(120)]
+    alice.assert_quiet()
+
+
+async def test_search_finds_conversations_by_the_names_of_their_people(browser: "Browser", server: Server) -> None:
+    """A group by one of its members; a person with a conversation is not listed twice; signs alone find nothing."""
+    async with aiohttp.ClientSession() as http:
+        bob = await Person.sign_in(server, http, "bob", "demo")
+        await bob.send("For us three", to={"users": [{"username": "alice"}, {"username": "carol"}]})
+        await bob.send("For you", to={"users": [{"username": "alice"}]})
+    alice = await Chat.open(browser, server)
+    await alice.enter("alice")
+    field, results = alice.page.get_by_role("searchbox", name="Search"), alice.page.locator(".results")
+    await field.fill("¿?")
+    await results.get_by_text("No results.").wait_for()
+    await field.fill("bób")
+    await results.get_by_role("heading", name="Conversations").wait_for()
+    shown = await results.locator(".preview:not(.excerpt)").all_inner_texts()
+    assert sorted(sorted(each.split()) for each in shown) == [["@bob"], ["@bob", "@carol"]]
+    await results.locator("button").filter(has_text="@carol").click()
+
+    await alice.message("For us three").wait_for()
+    assert await results.locator("button").count() == 0
     alice.assert_quiet()
 
 

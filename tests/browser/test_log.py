@@ -3,15 +3,14 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from PIL import Image
 
-from tests.browser.chat import Chat, chromium
-from tests.flow.client import Person, Server, running
+from tests.browser.chat import Chat
+from tests.flow.client import Person, Server
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Route
@@ -36,19 +35,9 @@ STEP = """async (pixels) => {
 }"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator["Browser"]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def server(browser: "Browser", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    """The demo without a send rate limit."""
-    del browser
+@pytest.fixture(autouse=True)
+def _no_send_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOTTO_SEND_RATE_PER_MINUTE", "0")
-    async with running("demo", data=tmp_path / "data") as server:
-        yield server
 
 
 @pytest.fixture

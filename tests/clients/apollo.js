@@ -7,11 +7,14 @@ import { OperationTypeNode } from 'graphql'
 import { socketOf } from './socket.js'
 import { HEAR, SEND, pulled, tell, url } from './story.js'
 
+// Without it the cache would drop what is selected on interfaces such as UserError.
+const possibleTypes = await (await fetch(new URL('/possible-types.json', url))).json()
+
 await tell((token) => {
   const authorization = `Bearer ${token}`
   const socket = socketOf(token)
   const client = new ApolloClient({
-    cache: new InMemoryCache(),
+    cache: new InMemoryCache({ possibleTypes }),
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       new GraphQLWsLink(socket),

@@ -40,10 +40,11 @@ def _installed() -> None:
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[str]:
-    """The API of a server that counts no sign-ups."""
+def serving(folder: Path, port: int = 0, **variables: str) -> Iterator[str]:
+    """The API of a server that counts neither sign-ups nor costs, with these variables in its environment."""
     command = [sys.executable, "-m", "server", "serve", "--port", str(port), "--data", str(folder)]
-    environment = {**os.environ, "SOTTO_SIGN_UP_RATE_PER_MINUTE": "0"}
+    unlimited = {"SOTTO_SIGN_UP_RATE_PER_MINUTE": "0", "SOTTO_COST_RATE_PER_MINUTE": "0"}
+    environment = {**os.environ, **unlimited, **variables}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -78,17 +79,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def run(*command: str) -> str:
+def run(*command: str, seconds: float = 60) -> str:
     """What the program printed; fails with all that it said."""
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def node(*arguments: str) -> str:
+def node(*arguments: str, seconds: float = 60) -> str:
     """The output of one of the programs beside this file."""
     assert NODE is not None
-    return run(NODE, *arguments)
+    return run(NODE, *arguments, seconds=seconds)
 
 
 def test_all_audits_of_graphql_over_http_are_ok(url: str) -> None:
@@ -105,14 +106,40 @@ def test_a_client_queries_sends_files_is_refused_and_hears(url: str, client: str
     assert node(f"{client}.js", url) == "told\n"
 
 
+@pytest.mark.parametrize("client", ["apollo", "relay", "urql"])
+def test_a_cache_shows_what_a_new_client_loads(url: str, client: str) -> None:
+    """Issue 15: by results alone, by events alone and by both, on two devices and without asking again."""
+    assert node(f"cache/{client}.js", url, seconds=180) == "told\n"
+
+
+def test_a_conversation_at_the_end_of_a_page_stays_in_the_cache() -> None:
+    """No later page has it; one that moved to a later page is taken out."""
+    assert node("cache/last.js") == "told\n"
+
+
 def test_urql_subscribes_over_server_sent_events_as_well(url: str) -> None:
     """It lists text/event-stream on plain queries too, and reads JSON there."""
     assert node("urql.js", url, "sse") == "told\n"
 
 
-def test_links_that_send_hashes_send_the_document_after_all(url: str) -> None:
-    """Apollo's and urql's, by POST and by GET: the hash once, then documents."""
+def test_links_send_a_document_once_and_then_its_hash(url: str) -> None:
+    """Apollo's and urql's, by POST and by GET, for queries, mutations and subscriptions."""
     assert node("persisted.js", url) == "told\n"
+
+
+def test_links_send_documents_where_hashes_are_off(tmp_path: Path) -> None:
+    """`SOTTO_PERSISTED_QUERIES=false`: the hash once, then documents alone."""
+    with serving(tmp_path, SOTTO_PERSISTED_QUERIES="false") as url:
+        assert node("persisted.js", url, "off") == "told\n"
+
+
+@pytest.mark.parametrize("client", ["apollo", "codegen", "relay"])
+def test_a_client_names_trusted_documents_by_their_ids(tmp_path: Path, client: str) -> None:
+    """With a manifest as its tool writes it: queries, mutations and subscriptions; other documents are refused."""
+    manifest = tmp_path / "manifest.json"
+    assert node("trusted/manifest.js", client, str(manifest)) == "written\n"
+    with serving(tmp_path / "data", SOTTO_TRUSTED_DOCUMENTS=str(manifest)) as url:
+        assert node(f"trusted/{client}.js", url, str(manifest)) == "told\n"
 
 
 def test_the_python_client_tells_the_same_story(url: str) -> None:

@@ -1,11 +1,18 @@
-"""Code generation: what front ends generate from schema.graphql compiles strictly, and a release breaks no client."""
+"""Code generation: what is generated from schema.graphql compiles strictly, and what breaks a client is noticed."""
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from graphql import build_schema
+
+from gql.wire.schema import build_schema as served_schema
+from server.trusted import trusted_documents_of
+from tests.contract.breaking import BASE, CHANGES, SNAPSHOT, breaking_changes, released
+from tests.contract.served import SERVED, TEXT
 
 HERE = Path(__file__).parent
 SCHEMA = HERE.parents[1] / "schema.graphql"
@@ -59,6 +66,16 @@ def test_a_result_that_is_not_handled_does_not_compile(folder: Path) -> None:
     assert "not assignable to parameter of type 'never'" in done.stdout
 
 
+def test_the_manifest_of_graphql_codegen_is_one_of_trusted_documents(folder: Path) -> None:
+    """`persistedDocuments` of the client preset writes what `SOTTO_TRUSTED_DOCUMENTS` reads."""
+    check(folder, "graphql-codegen", "--config", "persisted.ts")
+
+    trusted = trusted_documents_of(folder / "client" / "generated" / "persisted-documents.json", served_schema())
+
+    assert trusted is not None
+    assert len(trusted) == (folder / "client" / "app.ts").read_text(encoding="utf-8").count("graphql(")
+
+
 def test_relay_compiles_and_validates(folder: Path) -> None:
     """Connections that append and page, a refetchable fragment, a mutation with files, a subscription."""
     check(folder, "relay-compiler")
@@ -73,20 +90,35 @@ def test_gql_tada_reads_the_types_from_the_documents(folder: Path) -> None:
     check(folder, "tsc", "-p", "tada")
 
 
-def test_nothing_that_was_released_breaks(folder: Path) -> None:
-    """graphql-inspector against `released.graphql`; to break on purpose, copy schema.graphql over it and say so."""
-    check(folder, "graphql-inspector", "diff", "released.graphql", "schema.graphql")
+def breaks(folder: Path, *pairs: tuple[str, str]) -> list[list[str]]:
+    """What graphql-inspector calls breaking in each change from one schema to another."""
+    command = ["node", "breaking.js"]
+    asked = json.dumps(pairs)
+    done = subprocess.run(command, cwd=folder, input=asked, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[list[str]] = json.loads(done.stdout)
+    return found
 
 
-def test_a_field_that_is_gone_is_noticed(folder: Path) -> None:
-    """The gate can fail."""
-    schema = folder / "schema.graphql"
-    text = schema.read_text(encoding="utf-8")
+def test_graphql_inspector_agrees_on_what_breaks_a_client(folder: Path) -> None:
+    """tests/contract/test_breaking.py compares without Node: on made-up changes both come to the same verdict."""
+    found = breaks(folder, *((BASE, change.text) for change in CHANGES))
+
+    verdicts = {change.name: messages != [] for change, messages in zip(CHANGES, found, strict=True)}
+    assert verdicts == {change.name: change.breaks and not change.is_ours for change in CHANGES}
+
+
+def test_graphql_inspector_agrees_on_the_schema_and_the_last_release(folder: Path) -> None:
+    """On the real ones: equal, with a field renamed, and compared with the last release, if there is one."""
     line = "  wasDuplicate: Boolean!\n"
-    assert text.count(line) == 1
-    schema.write_text(text.replace(line, "  wasRepeated: Boolean!\n"), encoding="utf-8")
+    assert TEXT.count(line) == 1
+    release = released(SNAPSHOT.read_text(encoding="utf-8"))
+    before = release.text if release else TEXT
 
-    done = run(folder, "graphql-inspector", "diff", "released.graphql", "schema.graphql")
+    other = TEXT.replace(line, "  wasRepeated: Boolean!\n")
 
-    assert done.returncode == 1
-    assert "wasDuplicate" in done.stdout
+    same, renamed, since = breaks(folder, (TEXT, TEXT), (TEXT, other), (before, TEXT))
+
+    assert same == []
+    assert ["wasDuplicate" in message for message in renamed] == [True]
+    assert (since != []) == (breaking_changes(build_schema(before), SERVED) != [])

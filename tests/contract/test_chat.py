@@ -109,7 +109,7 @@ def test_every_reason_has_its_own_text() -> None:
 def test_the_texts_do_not_reveal_a_block() -> None:
     """A block, a closed inbox and a suspended account have the same text, which does not sound like a block."""
     for texts in LANGUAGES.values():
-        keys = ["recipient.NOT_ACCEPTING_MESSAGES", "recipient.UNAVAILABLE", "restriction.NOT_ACCEPTING"]
+        keys = ["recipient.NOT_ACCEPTING", "recipient.UNAVAILABLE", "restriction.NOT_ACCEPTING"]
 
         assert {texts[key] for key in keys} == {texts["restriction.UNAVAILABLE"]}
         assert re.findall(r"\b(?:you|dir)\b", texts["restriction.UNAVAILABLE"]) == []

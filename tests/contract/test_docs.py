@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from graphql import OperationDefinitionNode, parse, validate
+from graphql import OperationDefinitionNode, is_scalar_type, is_specified_scalar_type, parse, validate
 
 from server.manual import manual
 from server.setting.description import describe_settings
@@ -38,6 +38,7 @@ LINKING = [
 LINKING = [page for page in LINKING if "node_modules" not in page.parts]
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 LANGUAGES = {"graphql", "json", "bash", "sh", "js", "python", "toml", "ts", "ini", "nginx", "caddy", "text"}
+SCALAR_PARTS = ("output", "input", "bounds", "refused")
 PATH = re.compile(r"`((?:bench|chat|docs|examples|explorer|gql|models|pubsub|server|services|storage|tests)/[\w./-]*)")
 MARK = re.compile(r"<!-- table: ([a-z -]+); made by")
 
@@ -152,6 +153,26 @@ def test_every_setting_that_is_named_exists() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in LINKING if page.name != "CHANGELOG.md")
 
     assert set(re.findall(r"\bSOTTO_[A-Z_]+[A-Z]\b", text)) - known == set()
+
+
+def test_every_scalar_has_its_section() -> None:
+    """`@specifiedBy` leads to a section of docs/scalars.md, which says the same things of each scalar."""
+    page = ROOT / "docs/scalars.md"
+    scalars = [each for each in SERVED.type_map.values() if is_scalar_type(each) and not is_specified_scalar_type(each)]
+    text = page.read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+
+    assert sorted(sections) == [each.name for each in scalars]
+    for scalar in scalars:
+        path, _, anchor = (scalar.specified_by_url or "").partition("#")
+        assert path == "/docs/scalars"
+        assert anchor in anchors_of(page)
+        assert [f"\n| {part} | " in sections[scalar.name] for part in SCALAR_PARTS] == [True] * len(SCALAR_PARTS)
+
+
+def test_the_page_of_the_scalars_leads_nowhere_in_the_repository() -> None:
+    """The server serves this page alone: links to other pages would end there."""
+    assert links_of(ROOT / "docs/scalars.md") == []
 
 
 @pytest.mark.parametrize("block", of("toml"), ids=str)

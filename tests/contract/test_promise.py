@@ -25,13 +25,14 @@ Facts = dict[str, str]
 # By us; a client that knows the contract alone does not miss it.
 ADDED = {
     "BlockConnection.nodes": "[User!]!",
+    "Conversation.folder": "ConversationFolder",
     "Conversation.requestedBy": "User",
     "Event.| DeviceAdded": "",
     "DeviceAdded.device": "Device!",
+    "MessageRemoved.sequence": "Int!",
     "SendPrivateMessageToEachInput.type": "MessageType",
     "ServerLimits.reportWindowSeconds": "Int!",
     "UploadSession.directUploadUrl": "URL",
-    "UploadSession.mimeType": "String",
     "Mutation.completeUpload": "CompleteUploadResult!",
     "Mutation.completeUpload(input:)": "CompleteUploadInput!",
     "CompleteUploadInput.uploadId": "ID!",
@@ -89,23 +90,28 @@ TYPES = [
 ]
 
 
-@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
-def test_what_is_served_was_promised(type_: GraphQLNamedType) -> None:
+def test_what_is_served_was_promised() -> None:
     """Names, types and nullability match the contract; additions are listed in ADDED."""
-    promise = PROMISED.get(type_.name, {})
-    strange = {name: kind for name, kind in served(type_).items() if promise.get(name) != kind}
+    strange = {
+        f"{type_.name}.{name}": kind
+        for type_ in TYPES
+        for name, kind in served(type_).items()
+        if PROMISED.get(type_.name, {}).get(name) != kind
+    }
 
-    assert {f"{type_.name}.{name}": kind for name, kind in strange.items()}.items() <= ADDED.items()
+    assert dict(strange.items() - ADDED.items()) == {}
 
 
-@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
-def test_a_field_has_all_its_arguments(type_: GraphQLNamedType) -> None:
+def test_a_field_has_all_its_arguments() -> None:
     """A field has all arguments of the contract."""
-    facts = served(type_)
+    missing = []
+    for type_ in TYPES:
+        facts, promise = served(type_), PROMISED.get(type_.name, {})
+        missing += [
+            f"{type_.name}.{key}" for key in promise if "(" in key and key.split("(")[0] in facts and key not in facts
+        ]
 
-    assert [
-        key for key in PROMISED.get(type_.name, {}) if "(" in key and key.split("(")[0] in facts and key not in facts
-    ] == []
+    assert missing == []
 
 
 @pytest.mark.parametrize("root", FIRST)

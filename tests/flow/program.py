@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -61,7 +61,12 @@ Start = Callable[..., AbstractAsyncContextManager[Process]]
 
 async def fork_worker(command: str, path: Path, mime_type: str) -> ForkedProcess:
     """In the place of `services.file.picture.start_worker`: a picture costs three starts, and each 60 ms of CPU."""
-    return await _fork("picture worker", command, str(path), mime_type)
+    return await _fork("picture worker", command, str(path.absolute()), mime_type)  # noqa: ASYNC240 - reads nothing
+
+
+def prepare_workers() -> None:
+    """Starts the launcher of workers for pictures, which processes forked from this one use as well."""
+    _launcher("picture worker")
 
 
 @asynccontextmanager
@@ -143,16 +148,21 @@ async def _fork(
     with its_output, its_control, Path(os.devnull).open("r+b") as nothing:  # noqa: ASYNC230
         streams = (stdin or nothing.fileno(), its_output.fileno(), stderr or nothing.fileno())
         socket.send_fds(_launcher(program), [b"+"], [*streams, its_control.fileno()])
-    stdout, output_writer = await asyncio.open_connection(sock=output)
-    lines, control_writer = await asyncio.open_connection(sock=control)
-    request = {"arguments": arguments, "folder": str(folder), "environment": dict(environment or {})}
-    control_writer.write(json.dumps(request).encode() + b"\n")
-    pid = int(await lines.readline())
+    with ExitStack() as stack:  # also where a caller is cancelled meanwhile
+        stdout, output_writer = await asyncio.open_connection(sock=output)
+        stack.callback(output_writer.close)
+        lines, control_writer = await asyncio.open_connection(sock=control)
+        stack.callback(control_writer.close)
+        request = {"arguments": arguments, "folder": str(folder), "environment": dict(environment or {})}
+        control_writer.write(json.dumps(request).encode() + b"\n")
+        pid = int(await lines.readline())
+        stack.pop_all()
 
     async def end() -> int:
-        status = int(await lines.readline())
-        control_writer.close()
-        return status
+        try:
+            return int(await lines.readline())
+        finally:
+            control_writer.close()
 
     return ForkedProcess(pid, asyncio.create_task(end()), stdout, output_writer)
 

@@ -3,13 +3,9 @@
 import asyncio
 import io
 import json
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from tests.flow.client import Person, running
 from tests.server.test_tus import CREATE, PATCH
@@ -21,18 +17,6 @@ SEND = """mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input
 DELETE = """mutation ($input: DeleteMessageInput!) { deleteMessage(input: $input) { __typename } }"""
 INBOX = "{ viewer { eventCursor } conversations { nodes { lastMessage { text } messages { nodes { id } } } } }"
 MIB = 1024**2
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 64 MiB; skipped where this process may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 async def attach(person: Person, number: int, byte_size: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The access matrix: 11 kinds of actor, 13 kinds of object, 5 paths; each of the 715 cells is tested.
+"""The access matrix: 11 kinds of actor, 16 kinds of object, 5 paths; each of the 880 cells is tested.
 
 Anybody who may see an object finds its mark in the answer. Anybody else gets the answer for an id that never existed,
 byte for byte except for the id that they sent.
@@ -19,29 +19,37 @@ from models import user as users
 from models.api_key import Scope
 from models.base import conversation_of, now_ms
 from models.setting import Audience
-from models.transaction import Transaction
 from services.account.credentials import Credentials
 from services.file.upload_session import UploadForm
 from services.limit import DeviceTrust, Limits
 from services.message.draft import Draft
 from services.person.setting import SettingsChange
 from services.person.user import Reference, ReferenceKind, get_id
+from services.transaction import WriteTransaction
 from services.viewer import Viewer
 from tests.gql.conftest import Site, settings_in, site_in
 from tests.gql.raw_socket import CLOSE, TEXT, Wire
 
 OBJECTS = (
     "message", "conversation", "attachment", "bytes", "receipt", "message of a group", "message after leaving",
-    "group", "block", "presence", "device", "key", "upload",
+    "group", "block", "presence", "device", "key", "upload", "participant", "participant of a group", "viewer",
 )  # fmt: skip
-OF_THE_PAIR = {"message", "conversation", "attachment", "bytes", "receipt", "presence"}
-OF_THE_GROUP = {"message of a group", "message after leaving", "group"}
+OF_THE_PAIR = {"message", "conversation", "attachment", "bytes", "receipt", "presence", "participant"}
+OF_THE_GROUP = {"message of a group", "message after leaving", "group", "participant of a group"}
 SEES: dict[str, set[str]] = {
     "sender": OF_THE_PAIR | OF_THE_GROUP | {"upload"},
-    "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key"}) - {"presence"},  # their own is not queried
+    "recipient": (OF_THE_PAIR | OF_THE_GROUP | {"block", "device", "key", "viewer"}) - {"presence"},  # not their own
     "blocked": OF_THE_GROUP,  # by one of its members: they no longer see that member's presence
-    "asked": {"message of a group", "group"},  # into the group, without an answer: later messages are withheld
-    "declined": {"message of a group", "group"},  # earlier messages can still be accepted; no new ones arrive
+    "asked": {
+        "message of a group",
+        "group",
+        "participant of a group",
+    },  # into the group, without an answer: later messages are withheld
+    "declined": {
+        "message of a group",
+        "group",
+        "participant of a group",
+    },  # earlier messages can still be accepted; no new ones arrive
     "ex-participant": set(),
     "suspended": set(),
     "untrusted device": set(),
@@ -52,11 +60,11 @@ SEES: dict[str, set[str]] = {
 # Where an object can appear at all: other cells have no such path, and state that there is nothing to try.
 HAS: dict[str, set[str]] = {
     "by id": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group", "device",
-              "key", "upload"},
+              "key", "upload", "participant", "participant of a group", "viewer"},
     "in a list": set(OBJECTS) - {"bytes", "presence", "upload"},
-    "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key", "upload"},
+    "through a neighbour": set(OBJECTS) - {"bytes", "block", "device", "key", "upload", "viewer"},
     "by subscription": {"message", "conversation", "attachment", "message of a group", "message after leaving", "group",
-                        "block", "device"},
+                        "block", "device", "participant", "participant of a group"},
     "by file URL": {"bytes", "attachment", "message after leaving"},
 }  # fmt: skip
 # Actors who see a part of a conversation: its page and its log differ from those of one that never existed.
@@ -64,29 +72,33 @@ IN_PART = {(actor, door) for actor in ("asked", "declined") for door in ("in a l
 
 NODE = """... on Message { text attachments { filename } } ... on Conversation { lastMessage { text } }
   ... on Attachment { filename } ... on Device { device: name } ... on ApiKey { key: name }
-  ... on UploadSession { byteSize uploadUrl directUploadUrl }"""
+  ... on UploadSession { filename byteSize uploadUrl directUploadUrl }"""
 MESSAGE = "id text attachments { id filename } seenBy { edges { node { username } at } } deliveryStatus"
 BY_ID = f"query ($id: ID!) {{ node(id: $id) {{ __typename id {NODE} }} nodes(ids: [$id]) {{ id {NODE} }} }}"
 LIST = f"""query ($conversation: ID!, $id: ID!) {{
-  conversation(id: $conversation) {{ id messages(last: 50) {{ nodes {{ {MESSAGE} }} }}
+  conversation(id: $conversation) {{ id participants {{ nodes {{ id }} }} messages(last: 50) {{ nodes {{ {MESSAGE} }} }}
     attachments {{ edges {{ node {{ filename }} }} }} }}
-  searchMessages(query: "secret", filter: {{ conversationId: $conversation }}) {{ nodes {{ text }} }}
+  searchMessages(query: "secret", filter: {{ conversationId: $conversation }}) {{ edges {{ excerpt {{ text }} }} }}
   nodes(ids: [$id, $conversation]) {{ id }}
 }}"""
 OWN = """{ conversations { nodes { id title: lastMessage { text } } }
-  viewer { devices { id name } apiKeys { id name } blockedUsers { edges { node { username } } } } }"""
+  viewer { id devices { id name } apiKeys { id name } blockedUsers { edges { node { username } } } } }"""
 NEIGHBOUR = f"""query ($message: ID!, $reply: ID!) {{
   message(id: $message) {{ {MESSAGE} conversation {{ id lastMessage {{ text }} messages {{ nodes {{ text }} }}
-    participants {{ nodes {{ user {{ username presence {{ status }} }} lastReadAt }} }} }} replyTo {{ text }} }}
+    participants {{ nodes {{ id user {{ username presence {{ status }} }} lastReadAt }} }} }} replyTo {{ text }} }}
   reply: message(id: $reply) {{ replyTo {{ {MESSAGE} conversation {{ id }} }} }}
 }}"""
 PRESENCE = "query ($user: ID!) { user(by: { id: $user }) { presence { status } } }"
 EVENTS = """subscription ($after: EventCursor, $conversation: ID!) {
-  events(after: $after, conversationIds: [$conversation], includeEphemeral: false) { event { __typename
-    ... on MessageCreated { message { id text attachments { id filename } conversation { id } } }
-    ... on ConversationCreated { conversation { id lastMessage { text } } } } } }"""
-ALL_EVENTS = """subscription ($after: EventCursor) { events(after: $after, includeEphemeral: false) { event { __typename
+  events(after: $after, conversationIds: [$conversation], includeEphemeral: false) {
+    conversation { id lastMessage { text attachments { id filename } } } viewer { user { username } } event { __typename
+    ... on MessageCreated { message { id text attachments { id filename } conversation { id } }
+      messageEdge { cursor node { text } } }
+    ... on ConversationCreated { conversation { id lastMessage { text } participants { nodes { id } } } } } } }"""
+ALL_EVENTS = """subscription ($after: EventCursor) { events(after: $after, includeEphemeral: false) {
+    conversation { id lastMessage { text } } event { __typename
     ... on BlocksChanged { user { username } isBlocked } ... on MessageCreated { message { text } }
+    ... on UserUpdated { user { username viewerHasMuted } } ... on ViewerUpdated { viewer { user { username } } }
     ... on DeviceAdded { device { device: name } } } } }"""
 
 
@@ -129,7 +141,7 @@ NEVER = {
 
 def never_like(id_: str, kind: Kind) -> str:
     """An id of the same kind that refers to nothing."""
-    return encode(kind, (5 << 27) | 3, 0) if kind is Kind.ATTACHMENT else encode(kind, (5 << 27) | 3)
+    return encode(kind, (5 << 27) | 3, 0 if kind in {Kind.ATTACHMENT, Kind.PARTICIPANT} else None)
 
 
 async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
@@ -142,6 +154,9 @@ async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]
         "group": Kind.CONVERSATION,
         "attachment": Kind.ATTACHMENT,
         "bytes": Kind.ATTACHMENT,
+        "participant": Kind.PARTICIPANT,
+        "participant of a group": Kind.PARTICIPANT,
+        "viewer": Kind.VIEWER,
     }
     id_ = world.ids[name]["id"]
     other = never_like(id_, kinds.get(name, Kind.MESSAGE))
@@ -150,7 +165,7 @@ async def by_id(world: World, actor: Actor, name: str) -> tuple[str, str | None]
 
 async def in_a_list(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """Pages of a conversation, the search in it, and the viewer's own lists."""
-    if name in {"block", "device", "key", "upload"}:
+    if name in {"block", "device", "key", "upload", "viewer"}:
         return await world.ask(actor, OWN), None
     ids = {"conversation": world.ids[name]["conversation"], "id": world.ids[name]["id"]}
     others = {"conversation": NEVER["conversation"], "id": NEVER["message"]}
@@ -172,7 +187,7 @@ async def through_a_related_object(world: World, actor: Actor, name: str) -> tup
 async def by_subscription(world: World, actor: Actor, name: str) -> tuple[str, str | None]:
     """The log from its beginning: of one conversation, or all of it."""
     cursor = world.site.services.stream._signer.sign("event", actor.user_id or 1, 0)
-    if name in {"block", "presence", "device", "key", "upload"}:
+    if name in {"block", "presence", "device", "key", "upload", "viewer"}:
         return await listen(world, actor, ALL_EVENTS, after=cursor), None
     conversation = world.ids[name]["conversation"]
     found = await listen(world, actor, EVENTS, after=cursor, conversation=conversation)
@@ -269,7 +284,7 @@ async def people(world: World) -> None:
         await world.site.token_of(name)
     alice = world.actors["sender"].user_id
 
-    def put(tx: Transaction) -> tuple[str, str, str]:
+    def put(tx: WriteTransaction) -> tuple[str, str, str]:
         token = "sot_" + "U" * 43
         hash_ = hashlib.sha256(token.encode()).digest()
         sessions.put(tx, alice, hash_, now_ms() + 86_400_000 * 20, device_name="new", is_trusted=False)
@@ -287,7 +302,7 @@ async def people(world: World) -> None:
 
 
 async def things(world: World) -> None:
-    """The thirteen objects, created by the services, as for any client."""
+    """The sixteen objects, created by the services, as for any client."""
     services = world.site.services
     alice, bob, dave, carol, erin, frank, gina = [await viewer_of(world, actor) for actor in NAMES]
 
@@ -349,6 +364,9 @@ async def things(world: World) -> None:
         "device": {**pair, "id": encode(Kind.DEVICE, device)},
         "key": {**pair, "id": encode(Kind.API_KEY, row.id)},
         "upload": {**pair, "id": encode(Kind.UPLOAD, upload.id)},
+        "participant": {**pair, "id": encode(Kind.PARTICIPANT, conversation_of(message), bob.user_id)},
+        "participant of a group": {**of_message(group), "id": encode(Kind.PARTICIPANT, place, bob.user_id)},
+        "viewer": {**pair, "id": encode(Kind.VIEWER, bob.user_id)},
     }
     world.marks = {
         "message": "message secret pair",
@@ -364,6 +382,7 @@ async def things(world: World) -> None:
         "device": "device-secret",
         "key": "key-secret",
         "upload": '"byteSize": 7654321',
+        **{name: world.ids[name]["id"] for name in ("participant", "participant of a group", "viewer")},
     }
     world.numbers = {"bytes": message, "attachment": message, "message after leaving": after}
 
@@ -385,7 +404,7 @@ async def take_away(world: World) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("actor", SEES)
 async def test_the_matrix(world: World, actor: str, door: str) -> None:
-    """Thirteen cells each."""
+    """Sixteen cells each."""
     asked = world.actors[actor]
     wrong = []
     for name in OBJECTS:
@@ -406,13 +425,15 @@ async def test_the_matrix(world: World, actor: str, door: str) -> None:
 
 GROUP = """query ($id: ID!) {
   conversation(id: $id) { requestedBy { username } unreadCount typingUsers { username } lastMessage { text }
+    firstUnreadMessage { text } deliveredToAllSequence readByAllSequence viewerCanAnswerRequest
+    viewerParticipant { user { username } }
     participants { nodes { user { username presence { status } } lastReadAt lastReadMessage { id }
       lastDeliveredMessage { id } } }
     messages(last: 50) { nodes { text seenBy { edges { node { username } } } deliveredTo { totalCount } } }
     attachments { edges { node { filename } } } }
   searchMessages(query: "secret") { nodes { text } }
   conversations { totalCount }
-  requests: conversations(filter: { requests: true }) { totalCount }
+  requests: conversations(filter: { folder: REQUESTS }) { totalCount }
   viewer { unreadMessageCount messageRequestCount }
 }"""
 
@@ -439,6 +460,8 @@ async def test_a_member_who_has_not_accepted_a_group_sees_only_its_first_message
     assert conversation == {
         "requestedBy": {"username": "alice"}, "unreadCount": 0, "typingUsers": [],
         "lastMessage": {"text": "group secret before"}, "messages": {"nodes": [first]}, "attachments": {"edges": []},
+        "firstUnreadMessage": None, "deliveredToAllSequence": 0, "readByAllSequence": 0,
+        "viewerCanAnswerRequest": actor == "asked", "viewerParticipant": {"user": {"username": NAMES[actor]}},
     }  # fmt: skip
     waiting = int(actor == "asked")
     assert answer == {

@@ -4,7 +4,6 @@ import hashlib
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -251,21 +250,3 @@ async def test_people_to_write_to_come_in_pages(site: Site, people: list[Person]
     assert [page["pageInfo"]["hasNextPage"] for page in (first, second)] == [True, False]
     assert [edge["node"] for edge in first["edges"]] == first["nodes"]
     assert first["edges"][1]["cursor"] == first["pageInfo"]["endCursor"]
-
-
-@pytest.mark.parametrize("size", [0, 101, None, 1])
-async def test_the_people_of_a_reaction_are_bounded(site: Site, people: list[Person], size: int | None) -> None:
-    """1 to 100, 10 for null; BAD_REQUEST beyond."""
-    alice, bob, _carol = people
-    id_ = await alice.send("bob")
-    for person in (bob, alice):
-        await person.do("setReaction", messageId=id_, emoji="👍", reacted=True)
-    query = "query ($id: ID!, $n: Int) { message(id: $id) { reactions { count users(first: $n) { username } } } }"
-    _status, answer = await site.post({"query": query, "variables": {"id": id_, "n": size}}, alice.token)
-    expected: dict[int | None, Any] = {None: ["bob", "alice"], 1: ["bob"]}
-
-    if size in expected:
-        [group] = answer["data"]["message"]["reactions"]
-        assert group == {"count": 2, "users": [{"username": name} for name in expected[size]]}
-    else:
-        assert answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"

@@ -13,11 +13,25 @@ from gql.scalar import SCALAR_MAP
 from gql.wire.schema import SottoSchema
 from services import error as refusals
 from services.error import Refusal
+from services.rejection import (
+    AttachmentRejection,
+    AttachmentRejectionReason,
+    RecipientRejection,
+    RecipientRejectionReason,
+)
+
+Reason = AttachmentRejectionReason
+
+
+def rejected(reason: Reason) -> AttachmentRejection:
+    """A file that is refused."""
+    return AttachmentRejection(0, reason, "detail")
+
 
 REFUSALS: list[Refusal] = [
     refusals.InvalidInput([]),
     refusals.RecipientsRejected([]),
-    refusals.AttachmentsRejected([]),
+    refusals.AttachmentsRejected([rejected(Reason.EMPTY)]),
     refusals.NotFound("detail"),
     refusals.PermissionDenied("detail"),
     refusals.RateLimited("detail", 1.5),
@@ -26,7 +40,11 @@ REFUSALS: list[Refusal] = [
     refusals.Conflict("detail"),
     refusals.AlreadyExists("detail"),
     refusals.InvalidCredentials("detail"),
+    refusals.AttachmentsRejected([rejected(Reason.NOT_READY), rejected(Reason.STORAGE_FAILED)]),
+    refusals.AttachmentsRejected([rejected(Reason.NOT_READY), rejected(Reason.EMPTY)]),
+    refusals.RecipientsRejected([RecipientRejection(0, RecipientRejectionReason.REQUEST_PENDING, "detail")]),
 ]
+RETRYABLE = {5, 11}
 
 
 @strawberry.type
@@ -88,15 +106,20 @@ def test_the_refusals_of_this_test_are_all_that_there_are() -> None:
     assert not [each for refusal in REFUSALS for each in type(refusal).__subclasses__()]
 
 
-@pytest.mark.parametrize("n", range(len(REFUSALS)), ids=lambda n: type(REFUSALS[n]).__name__)
+@pytest.mark.parametrize("n", range(len(REFUSALS)), ids=lambda n: f"{n} {type(REFUSALS[n]).__name__}")
 async def test_a_refusal_is_a_member_of_the_union_of_its_mutation(n: int) -> None:
-    """With its own type, its code and its sentence."""
+    """With its own type, its code, its sentence, and whether the same call may pass later."""
     refusal = REFUSALS[n]
-    query = "mutation ($n: Int!) { refuse(n: $n) { __typename ... on UserError { code detail } } }"
+    query = "mutation ($n: Int!) { refuse(n: $n) { __typename ... on UserError { code detail isRetryable } } }"
 
     user = SimpleNamespace(find_many=nobody)
     context = SimpleNamespace(services=SimpleNamespace(user=user), signed_in=lambda: None)
     result = await SCHEMA.execute(query, {"n": n}, context_value=context)
 
-    expected = {"__typename": f"{type(refusal).__name__}Error", "code": refusal.code, "detail": refusal.detail}
+    expected = {
+        "__typename": f"{type(refusal).__name__}Error",
+        "code": refusal.code,
+        "detail": refusal.detail,
+        "isRetryable": n in RETRYABLE,
+    }
     assert (result.data, result.errors) == ({"refuse": expected}, None)

@@ -11,7 +11,8 @@ from gql.id import Kind, decode, encode, number_of
 from models.base import new_conversation_id, new_id
 
 NUMBERS = st.integers(0, 2**63 - 1)
-ROWS = [kind for kind in Kind if kind is not Kind.ATTACHMENT]
+PARTS = (Kind.ATTACHMENT, Kind.PARTICIPANT)
+ROWS = [kind for kind in Kind if kind not in PARTS]
 
 
 @given(kind=st.sampled_from(ROWS), number=NUMBERS)
@@ -34,10 +35,20 @@ def test_an_id_of_a_file_names_its_message_and_its_place(number: int, position: 
     assert len(id_) == 14
 
 
-@given(kind=st.sampled_from(Kind), number=NUMBERS, place=st.integers(0, 13), character=st.characters())
+@given(conversation=NUMBERS, user=NUMBERS)
+def test_an_id_of_a_member_names_their_conversation_and_their_user(conversation: int, user: int) -> None:
+    """It stays the same as long as they are a member, and for whoever looks."""
+    id_ = encode(Kind.PARTICIPANT, conversation, user)
+
+    assert decode(id_) == (Kind.PARTICIPANT, conversation, user)
+    assert len(id_) == 23
+    assert set(id_) <= set(string.ascii_letters + string.digits + "-_")
+
+
+@given(kind=st.sampled_from(Kind), number=NUMBERS, place=st.integers(0, 22), character=st.characters())
 def test_a_changed_character_is_refused_or_another_id(kind: Kind, number: int, place: int, character: str) -> None:
     """Never two ids for one object: clients use them as cache keys."""
-    id_ = encode(kind, number, 3 if kind is Kind.ATTACHMENT else None)
+    id_ = encode(kind, number, 3 if kind in PARTS else None)
     place %= len(id_)
     changed = id_[:place] + character + id_[place + 1 :]
 
@@ -56,14 +67,14 @@ def test_the_unused_bits_of_a_files_id_are_zero() -> None:
     assert same == [id_[-1]]
 
 
-@given(st.text(max_size=16) | st.text(string.ascii_letters + string.digits + "-_=+/", min_size=11, max_size=15))
+@given(st.text(max_size=24) | st.text(string.ascii_letters + string.digits + "-_=+/", min_size=11, max_size=24))
 def test_any_text_is_an_id_that_was_written_or_none(text: str) -> None:
     """No exception for any input; an id that can be read would have been written the same."""
     found = decode(text)
 
     if found is not None:
         kind, number, position = found
-        assert encode(kind, number, position if kind is Kind.ATTACHMENT else None) == text
+        assert encode(kind, number, position if kind in PARTS else None) == text
         assert number < 2**63
 
 
@@ -77,6 +88,9 @@ def test_any_text_is_an_id_that_was_written_or_none(text: str) -> None:
         encode(Kind.USER, 1)[:-1],
         encode(Kind.USER, 1, 0),
         encode(Kind.ATTACHMENT, 1),
+        encode(Kind.PARTICIPANT, 1),
+        encode(Kind.PARTICIPANT, 1, 2**63),
+        encode(Kind.PARTICIPANT, 2**63, 1),
         encode(Kind.USER, 2**63),
         encode(Kind.USER, 2**64 - 1),
         encode(Kind.USER, 1).replace("d", "\uff44"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.person.relation import MOST_FOLLOW_CHANGES
 from tests.gql.conftest import SEND, Site
 from tests.gql.gate import PROTOCOL
 
@@ -54,7 +55,7 @@ UNIONS = {
     "muteUser": "InvalidInputError", "updateMessagingSettings": "InvalidInputError",
     "deleteMessage": "", "acknowledgeDelivery": "", "markConversationRead": "", "markConversationUnread": "",
     "setTyping": "", "clearConversation": "", "leaveConversation": "", "acceptMessageRequest": "",
-    "declineMessageRequest": "", "unfollowUser": "",
+    "declineMessageRequest": "", "unfollowUser": "", "unmuteUser": "",
 }  # fmt: skip
 
 
@@ -83,7 +84,7 @@ async def test_a_message_shows_all_that_became_of_it(people: list[Person]) -> No
     assert [each["message"]["deliveryStatus"] for each in (before, delivered)] == ["SENT", "DELIVERED"]
     assert (read["unreadMessageCount"], after["deliveryStatus"]) == (0, "READ")
     assert after["reactions"] == [
-        {"emoji": "👍", "count": 1, "viewerHasReacted": False, "users": [{"username": "bob"}]}
+        {"emoji": "👍", "count": 1, "viewerHasReacted": False, "users": {"nodes": [{"username": "bob"}]}}
     ]
     assert [edge["node"]["text"] for edge in after["edits"]["edges"]] == ["frist", "first"]
     for receipts in (after["deliveredTo"], after["seenBy"]):
@@ -100,7 +101,7 @@ MESSAGE = """
 query ($id: ID!) {
   message(id: $id) {
     text state revision deliveryStatus viewerCanEdit viewerCanDeleteForEveryone
-    reactions { emoji count viewerHasReacted users(first: 5) { username } }
+    reactions { emoji count viewerHasReacted users(first: 5) { nodes { username } } }
     edits { edges { node { revision text editedAt } } }
     deliveredTo { totalCount edges { node { username } at } }
     seenBy { totalCount edges { node { username } at } }
@@ -156,7 +157,7 @@ async def test_a_conversation_shows_how_its_member_wants_it(people: list[Person]
     changed = await bob.do("setConversationPreferences", shown, conversationId=place, **wanted)
     marked = await bob.do("markConversationUnread", shown, conversationId=place)
     lists = await bob.ask(
-        "{ inbox: conversations { nodes { id } } archive: conversations(filter: {archived: true, unreadOnly: true}) "
+        "{ inbox: conversations { nodes { id } } archive: conversations(filter: {folder: ARCHIVE, isUnread: true}) "
         "{ nodes { id } totalCount } }"
     )
     hers = await alice.ask("{ conversations { nodes { isMuted isArchived isPinned } } }")
@@ -179,11 +180,11 @@ async def test_a_request_from_asking_to_answering(people: list[Person]) -> None:
     place = await alice.place_of(await alice.send("bob"))
     waiting = await bob.ask(
         "{ viewer { messageRequestCount unreadMessageCount unmutedUnreadMessageCount } "
-        "conversations(filter: {requests: true}) { nodes { id requestState requestedBy { username } } } }"
+        "conversations(filter: {folder: REQUESTS}) { nodes { id requestState requestedBy { username } } } }"
     )
     own = await alice.ask("query ($id: ID!) { conversation(id: $id) { requestedBy { username } } }", id=place)
     accepted = await bob.do("acceptMessageRequest", "conversation { requestState }", conversationId=place)
-    again = await bob.do("declineMessageRequest", conversationId=place, block=False)
+    again = await bob.do("declineMessageRequest", conversationId=place, blockSender=False)
     after = await alice.ask(query)
 
     assert updated["settings"] == {
@@ -207,17 +208,37 @@ async def test_relations_show_on_the_person(people: list[Person]) -> None:
     shown = "user { viewerIsFollowing isFollowingViewer viewerHasMuted }"
     to_bob = {"user": {"username": "bob"}}
     followed = await alice.do("followUser", shown, **to_bob)
-    muted = await alice.do("muteUser", shown, **to_bob, isMuted=True)
+    muted = await alice.do("muteUser", shown, **to_bob)
     seen = await bob.ask('{ user(by: {username: "alice"}) { isFollowingViewer viewerHasMuted } }')
     listed = await alice.ask("{ viewer { mutedUsers { nodes { username } } } }")
     own = await alice.do("followUser", user={"username": "alice"})
+    unmuted = [await alice.do("unmuteUser", shown, **to_bob) for _ in range(2)]
+    nobody = await alice.do("unmuteUser", user={"username": "nobody"})
 
     assert followed["user"] == {"viewerIsFollowing": True, "isFollowingViewer": False, "viewerHasMuted": False}
     assert muted["user"]["viewerHasMuted"] is True
     assert seen["user"] == {"isFollowingViewer": True, "viewerHasMuted": False}
     assert listed["viewer"]["mutedUsers"]["nodes"] == [{"username": "bob"}]
     assert own["code"] == "INVALID_INPUT"
+    assert [each["user"]["viewerHasMuted"] for each in unmuted] == [False, False]
+    assert nobody["code"] == "NOT_FOUND"
     assert (await alice.do("unfollowUser", shown, **to_bob))["user"]["viewerIsFollowing"] is False
+
+
+async def test_too_many_changes_of_a_follow_are_an_error_of_the_request(people: list[Person]) -> None:
+    """The unions of the results have no RateLimitedError; nothing changes."""
+    alice, _bob, _carol = people
+    for n in range(MOST_FOLLOW_CHANGES):
+        await alice.do("unfollowUser" if n % 2 else "followUser", user={"username": "bob"})
+    document = 'mutation { followUser(input: {user: {username: "bob"}}) { __typename } }'
+    status, answer = await alice.site.post({"query": document}, alice.token)
+    seen = await alice.ask('{ user(by: {username: "bob"}) { viewerIsFollowing } }')
+
+    [error] = answer["errors"]
+    assert (status, answer["data"], error["path"]) == (200, None, ["followUser"])
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    assert 300 < error["extensions"]["retryAfterSeconds"] <= 360
+    assert seen["user"] == {"viewerIsFollowing": False}
 
 
 FOREIGN: list[tuple[str, dict[str, Any]]] = [
@@ -234,7 +255,7 @@ FOREIGN: list[tuple[str, dict[str, Any]]] = [
     ("leaveConversation", {"conversationId": "C"}),
     ("setConversationPreferences", {"conversationId": "C", "isPinned": True}),
     ("acceptMessageRequest", {"conversationId": "C"}),
-    ("declineMessageRequest", {"conversationId": "C", "block": True}),
+    ("declineMessageRequest", {"conversationId": "C", "blockSender": True}),
 ]
 
 
@@ -296,7 +317,13 @@ async def test_events_come_over_a_socket_with_all_that_happened(site: Site, peop
     assert users["conversation"]["typingUsers"] == [{"username": "alice"}]
     assert updated["event"] == {"__typename": "ConversationUpdated", "conversation": {"unreadCount": 0}}
     assert [each["event"]["__typename"] for each in removed] == ["MessageRemoved", "ConversationRemoved"]
-    assert removed[0]["event"]["removalReason"] == "DELETED_SILENTLY"
+    assert removed[0]["event"] == {
+        "__typename": "MessageRemoved",
+        "messageId": id_,
+        "conversationId": place,
+        "sequence": 1,
+        "removalReason": "DELETED_SILENTLY",
+    }
     assert [each["event"]["__typename"] for each in page["events"]["nodes"]][-2:] == [
         "MessageRemoved",
         "ConversationRemoved",
@@ -311,7 +338,7 @@ subscription ($after: EventCursor) {
       __typename
       ... on MessageCreated { message { text } }
       ... on MessageUpdated { message { text } changes }
-      ... on MessageRemoved { messageId removalReason }
+      ... on MessageRemoved { messageId conversationId sequence removalReason }
       ... on ConversationUpdated { conversation { unreadCount } }
       ... on TypingChanged { isTyping user { username } }
     }

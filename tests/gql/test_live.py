@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -46,6 +46,8 @@ subscription ($all: Boolean!) {
       ... on PresenceChanged { user { username } presence { status } }
       ... on BlocksChanged { isBlocked user { username } }
       ... on SettingsChanged { settings { sendReadReceipts sharePresence } }
+      ... on UserUpdated { user { username isActive isFollowingViewer viewerIsFollowing viewerHasMuted } }
+      ... on ViewerUpdated { viewer { user { username } } }
       ... on DeviceAdded { device { name } }
       ... on SessionRevoked { revocationReason }
     }
@@ -324,6 +326,20 @@ async def a_mark_as_unread(_stage: Stage, alice: Actor, bob: Actor, _carol: Acto
     await bob.do("markConversationUnread", conversationId=place)
 
 
+@occasion(
+    "markAllConversationsRead",
+    alice=[["ReceiptUpdated", "READ", "bob"]],
+    bob=["ConversationUpdated", "ConversationUpdated"],
+    carol=[["ReceiptUpdated", "READ", "bob"]],
+)
+async def marks_as_read_of_all(_stage: Stage, alice: Actor, bob: Actor, carol: Actor) -> AsyncGenerator[None, None]:
+    """Each sender gets the receipt of their own conversation."""
+    await alice.write_to(bob)
+    await carol.write_to(bob)
+    yield
+    await bob.do("markAllConversationsRead")
+
+
 @occasion("setTyping", passes=True, bob=[["TypingChanged", True, "alice"]])
 async def typing(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
     """Shown to the other person, not to oneself."""
@@ -376,7 +392,7 @@ async def a_decline(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> A
     """Its sender gets no event."""
     place = await _request(alice, bob)
     yield
-    await bob.do("declineMessageRequest", conversationId=place, block=True)
+    await bob.do("declineMessageRequest", conversationId=place, blockSender=True)
 
 
 @occasion("blockUser", bob=[["BlocksChanged", True, "alice"]])
@@ -400,7 +416,7 @@ async def a_report(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> As
     """Together with a block; the reported person gets no event."""
     id_, _ = await alice.write_to(bob)
     yield
-    await bob.do("reportMessage", messageId=id_, reason="SPAM", block=True)
+    await bob.do("reportMessage", messageId=id_, reason="SPAM", blockSender=True)
 
 
 @occasion("updateMessagingSettings", bob=[["SettingsChanged", False, True]])
@@ -411,26 +427,68 @@ async def a_setting(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> A
     await bob.do("updateMessagingSettings", sendReadReceipts=False)
 
 
-@occasion("followUser")
+def user(name: str, *, active: bool = True, follows: bool = False, followed: bool = False, muted: bool = False) -> Any:
+    """A UserUpdated: the person, and their relations to the listener as they are then."""
+    return ["UserUpdated", name, active, follows, followed, muted]
+
+
+@occasion("followUser", alice=[user("bob", followed=True)], bob=[user("alice", follows=True)])
 async def a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event."""
+    """The followed person gets an event too."""
     yield
     await alice.do("followUser", user=bob.reference)
 
 
-@occasion("unfollowUser")
+@occasion("followUser")
+async def a_repeated_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """No event, because nothing changes."""
+    await alice.do("followUser", user=bob.reference)
+    yield
+    await alice.do("followUser", user=bob.reference)
+
+
+@occasion("followUser", alice=[user("bob", followed=True)])
+async def a_follow_by_a_blocked_person(
+    _stage: Stage, alice: Actor, bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """The blocker hears nothing of them."""
+    await bob.do("blockUser", user=alice.reference)
+    yield
+    await alice.do("followUser", user=bob.reference)
+
+
+@occasion("followUser", alice=[user("bob", followed=True)])
+async def a_follow_of_a_blocked_person(
+    _stage: Stage, alice: Actor, bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """The blocked person hears nothing of the blocker."""
+    await alice.do("blockUser", user=bob.reference)
+    yield
+    await alice.do("followUser", user=bob.reference)
+
+
+@occasion("unfollowUser", alice=[user("bob")], bob=[user("alice")])
 async def the_end_of_a_follow(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event."""
+    """The person who was followed gets an event too."""
     await alice.do("followUser", user=bob.reference)
     yield
     await alice.do("unfollowUser", user=bob.reference)
 
 
-@occasion("muteUser")
+@occasion("muteUser", alice=[user("bob", muted=True)])
 async def a_mute(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event."""
+    """The muted person gets no event."""
+    await alice.write_to(bob)
     yield
-    await alice.do("muteUser", user=bob.reference, isMuted=True)
+    await alice.do("muteUser", user=bob.reference)
+
+
+@occasion("unmuteUser", alice=[user("bob")])
+async def the_end_of_a_mute(_stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The person who was muted gets no event."""
+    await alice.do("muteUser", user=bob.reference)
+    yield
+    await alice.do("unmuteUser", user=bob.reference)
 
 
 @occasion("signUp")
@@ -456,6 +514,17 @@ async def a_sign_in(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> A
     await alice.do("signIn", username=alice.name, password=PASSWORD, deviceName="Phone")
 
 
+@occasion("signIn", alice=[["ViewerUpdated", "alice"]])
+async def a_sign_in_without_trust(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """On a server whose devices need no trust, as by default: the other devices show one device more."""
+    await _with_password(stage, alice)
+    account = stage.site.services.account
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(account, "_limits", replace(account._limits, device_trust=DeviceTrust.OFF))
+        await alice.do("signIn", username=alice.name, password=PASSWORD, deviceName="Phone")
+
+
 @occasion("changePassword", alice=[["SessionRevoked", "TOKEN_REVOKED"]])
 async def another_password(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
     """Ends the other device."""
@@ -464,10 +533,40 @@ async def another_password(stage: Stage, alice: Actor, _bob: Actor, _carol: Acto
     await alice.do("changePassword", currentPassword=PASSWORD, newPassword="another horse")
 
 
+@occasion("changePassword", alice=[["ViewerUpdated", "alice"]])
+async def another_password_elsewhere(
+    stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """The device that changes it remains, and shows that it is the only one."""
+    await _with_password(stage, alice)
+    alice.other = alice.token
+    yield
+    await alice.do("changePassword", currentPassword=PASSWORD, newPassword="another horse")
+
+
+@occasion("changePassword")
+async def another_password_of_the_only_device(
+    stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """No event, because no session ends."""
+    await _with_password(stage, alice)
+    await alice.do("revokeDevice", deviceId=(await alice.devices())[False])
+    alice.other = alice.token
+    yield
+    await alice.do("changePassword", currentPassword=PASSWORD, newPassword="another horse")
+
+
 @occasion("signOut", alice=[["SessionRevoked", "SIGNED_OUT"]])
 async def a_sign_out(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
     """Ends the streams of the same session."""
     alice.other = alice.token
+    yield
+    await alice.do("signOut")
+
+
+@occasion("signOut", alice=[["ViewerUpdated", "alice"]])
+async def a_sign_out_elsewhere(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The remaining device shows one device less."""
     yield
     await alice.do("signOut")
 
@@ -487,19 +586,41 @@ async def the_end_of_a_device(_stage: Stage, alice: Actor, _bob: Actor, _carol: 
     await alice.do("revokeDevice", deviceId=devices[False])
 
 
-@occasion("trustDevice")
-async def a_trust(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """Of the other one, which listens already."""
-    devices = await alice.devices()
+@occasion("revokeDevice", alice=[["ViewerUpdated", "alice"]])
+async def the_end_of_a_third_device(
+    stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """The others show one device less."""
+    await stage.site.services.account.open_session(alice.name, "third")
+    found = await alice.ask("{ viewer { devices { id name } } }")
+    [third] = [each["id"] for each in found["viewer"]["devices"] if each["name"] == "third"]
     yield
-    await alice.do("trustDevice", deviceId=devices[False])
+    await alice.do("revokeDevice", deviceId=third)
 
 
-@occasion("createApiKey")
+@occasion("trustDevice", alice=[["ViewerUpdated", "alice"]])
+async def a_trust(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """Of a device that waits for it."""
+    await stage.site.services.account.open_session(alice.name, "third")
+    found = await alice.ask("{ viewer { devices { id isTrusted } } }")
+    [third] = [each["id"] for each in found["viewer"]["devices"] if not each["isTrusted"]]
+    yield
+    await alice.do("trustDevice", deviceId=third)
+
+
+@occasion("createApiKey", alice=[["ViewerUpdated", "alice"]])
 async def a_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """No event."""
+    """The other devices show it."""
     yield
     await alice.do("createApiKey", name="bot", scopes=["READ_MESSAGES"])
+
+
+@occasion("revokeApiKey", alice=[["ViewerUpdated", "alice"]])
+async def the_end_of_an_idle_key(_stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """The other devices show it no more."""
+    made = await alice.do("createApiKey", "apiKey { id }", name="bot", scopes=["READ_MESSAGES"])
+    yield
+    await alice.do("revokeApiKey", apiKeyId=made["apiKey"]["id"])
 
 
 @occasion("revokeApiKey", alice=[["SessionRevoked", "TOKEN_REVOKED"]])
@@ -596,11 +717,34 @@ async def going(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncG
         yield
 
 
-@occasion(None, alice=[["SessionRevoked", "ACCOUNT_SUSPENDED"]])
-async def a_suspension(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
-    """By the operator."""
+@occasion(None, alice=[["SessionRevoked", "ACCOUNT_SUSPENDED"]], bob=[user("alice", active=False)])
+async def a_suspension(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By the operator. Those who share a conversation with the person get an event, and nobody else."""
+    await alice.write_to(bob)
     yield
     await stage.site.services.account.set_state(alice.name, users.SUSPENDED)
+
+
+@occasion(None, bob=[user("alice")])
+async def a_restoration(stage: Stage, alice: Actor, bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
+    """By the operator; even a request that is not answered is a shared conversation."""
+    await _request(alice, bob)
+    await stage.site.services.account.set_state(alice.name, users.SUSPENDED)
+    alice.listens = False
+    yield
+    await stage.site.services.account.set_state(alice.name, users.ACTIVE)
+
+
+@occasion(None)
+async def another_kind_of_suspension(
+    stage: Stage, alice: Actor, bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """By the operator: to others, a suspended account looks like a deactivated one."""
+    await alice.write_to(bob)
+    await stage.site.services.account.set_state(alice.name, users.SUSPENDED)
+    alice.listens = False
+    yield
+    await stage.site.services.account.set_state(alice.name, users.DEACTIVATED)
 
 
 @occasion(None, alice=[["SessionRevoked", "TOKEN_REVOKED"]])
@@ -623,6 +767,17 @@ async def a_key_that_is_removed(stage: Stage, alice: Actor, _bob: Actor, _carol:
 async def one_device_too_many(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
     """The device seen least recently is removed."""
     alice.other = alice.token
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "MOST_DEVICES", 2)
+        await stage.site.services.account.open_session(alice.name, "third")
+
+
+@occasion(None, alice=[["DeviceAdded", "third"], ["ViewerUpdated", "alice"]])
+async def one_device_too_many_elsewhere(
+    stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
+) -> AsyncGenerator[None, None]:
+    """The remaining device gets one event of the new device, and one of the removed device."""
     yield
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "MOST_DEVICES", 2)

@@ -29,7 +29,7 @@ async def views_of(person: Person, id_: str, place: str) -> Any:
 
 
 async def test_a_message_that_left_no_trace_can_be_reported_and_stays_without_one(site: Site) -> None:
-    """By its recipient; the answer is only a number, and every query answers as before the report."""
+    """By its recipient, who gets it back without its content; every query answers as before the report."""
     alice, bob, carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
     first = await bob.send("alice", text="Hello")
     id_ = await alice.send("bob", text="harbour")
@@ -39,12 +39,18 @@ async def test_a_message_that_left_no_trace_can_be_reported_and_stays_without_on
     await alice.do("deleteMessage", messageId=id_, scope="FOR_EVERYONE")
     before = {person: await views_of(person, id_, place) for person in (alice, bob, carol)}
     stranger = await carol.do("reportMessage", messageId=id_, reason="THREAT")
-    known = await bob.do("reportMessage", "reportId", messageId=id_, reason="THREAT")
+    selected = "message { id state text preview attachments { id } deletedAt sender { username } conversation { id } }"
+    known = await bob.do("reportMessage", f"reportId {selected}", messageId=id_, reason="THREAT")
     limits = (await bob.ask("{ serverInfo { limits { reportWindowSeconds } } }"))["serverInfo"]["limits"]
 
     assert (stranger["__typename"], known["__typename"]) == ("NotFoundError", "ReportMessageSuccess")
     assert {person: await views_of(person, id_, place) for person in (alice, bob, carol)} == before
     assert before[bob]["data"]["message"] is None
+    assert known["message"].pop("deletedAt")
+    assert known["message"] == {
+        "id": id_, "state": "DELETED", "text": None, "preview": "", "attachments": [],
+        "sender": {"username": "alice"}, "conversation": {"id": place},
+    }  # fmt: skip
     assert before[bob]["data"]["searchMessages"]["edges"] == []
     texts = [(node["text"], node["replyTo"]) for node in before[bob]["data"]["conversation"]["messages"]["nodes"]]
     assert texts == [("Hello", None), ("What?", None)]
@@ -62,3 +68,34 @@ async def test_a_message_that_never_existed_cannot_be_reported(site: Site) -> No
 
     assert [each["code"] for each in answers] == ["NOT_FOUND"] * 3
     assert len({each["detail"] for each in answers}) == 1
+
+
+async def test_who_left_can_repeat_a_report_whose_answer_failed(site: Site) -> None:
+    """The report is stored although its message leads nowhere: the repeat has its id, and there is still one."""
+    alice, bob, carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
+    id_ = await alice.send("bob", "carol", text="harbour")
+    place = await alice.place_of(id_)
+    await alice.do("deleteMessage", messageId=id_, scope="FOR_EVERYONE")
+    await bob.do("leaveConversation", "conversationId", conversationId=place)
+    query = (
+        "mutation ($id: ID!) { reportMessage(input: { messageId: $id, reason: THREAT }) { "
+        "... on ReportMessageSuccess { reportId message { %s } } } }"
+    )
+    counts = []
+    for selected in ("conversation { id unreadCount }", "edits { nodes { text } }"):
+        _, failed = await site.post({"query": query % selected, "variables": {"id": id_}}, bob.token)
+        assert (failed["data"], failed["errors"][0]["extensions"]["code"]) == (None, "NOT_FOUND")
+        counts.append((await site.stored())["report"])
+    whole = (
+        "id state sequence revision text preview sender { username } recipients { username } replyTo { id } "
+        "attachments { id } reactions { emoji } deliveryStatus seenBy { totalCount } deliveredTo { totalCount } "
+        "viewerCanEdit conversation { id __typename }"
+    )
+    again = (await bob.ask(query % whole, id=id_))["reportMessage"]
+    once_more = (await bob.ask(query % "id", id=id_))["reportMessage"]
+
+    assert again["message"]["conversation"] == {"id": place, "__typename": "Conversation"}
+    assert (again["message"]["state"], again["message"]["text"]) == ("DELETED", None)
+    assert once_more == {"reportId": again["reportId"], "message": {"id": id_}}
+    assert [*counts, (await site.stored())["report"]] == [1, 1, 1]
+    assert (await carol.ask("query ($id: ID!) { message(id: $id) { id } }", id=id_))["message"] is None

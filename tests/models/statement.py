@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import models
-from models import conversation, message
+from models import former_index, inbox, search_list
 from models.prepared import Prepared
 
 FLAGS = (False, True)
@@ -19,17 +19,23 @@ def every_statement() -> Iterator[tuple[str, Prepared]]:
             for name, value in vars(importlib.import_module(f"models.{module.name}")).items():
                 if isinstance(value, Prepared):
                     yield f"{module.name}.{name}", value
-    for newest, unread, asked, kind, with_ in itertools.product(FLAGS, repeat=5):
-        query = conversation.inbox(
-            newest_first=newest, unread_only=unread, requests=asked, with_kind=kind, with_participant=with_
-        )
-        yield f"conversation.inbox-{newest:d}{unread:d}{asked:d}{kind:d}{with_:d}", query
-    for unread, asked, kind, with_ in itertools.product(FLAGS, repeat=4):
-        counted = conversation.inbox_count(unread_only=unread, requests=asked, with_kind=kind, with_participant=with_)
-        yield f"conversation.inbox_count-{unread:d}{asked:d}{kind:d}{with_:d}", counted
-    for here, sender, since, until in itertools.product(FLAGS, repeat=4):
+    for folder, unread, kind, with_ in itertools.product(inbox.Folder, (None, False, True), FLAGS, FLAGS):
+        form = {"folder": folder, "is_unread": unread, "with_kind": kind, "with_participant": with_}
+        for words in (0, 2):
+            name = f"{folder.name}-{unread}{kind:d}{with_:d}{words}"
+            for newest in FLAGS:
+                yield f"inbox.page-{newest:d}-{name}", inbox.page(newest_first=newest, words=words, **form)
+            yield f"inbox.count-{name}", inbox.count(words=words, **form)
+    yield from _searches()
+
+
+def _searches() -> Iterator[tuple[str, Prepared]]:
+    for here in FLAGS:
+        yield f"search_list.conversations-{here:d}", search_list.conversations(with_conversation=here)
+    for sender, since, until in itertools.product(FLAGS, repeat=3):
         for files in (None, False, True):
-            found = message.search(
-                with_conversation=here, with_sender=sender, with_attachment=files, with_since=since, with_until=until
-            )
-            yield f"message.search-{here:d}{sender:d}{files}{since:d}{until:d}", found
+            form = {"with_sender": sender, "with_attachment": files, "with_since": since, "with_until": until}
+            name = f"{sender:d}{files}{since:d}{until:d}"
+            for here in FLAGS:
+                yield f"search_list.newest-{here:d}{name}", search_list.newest(in_range=here, **form)
+                yield f"former_index.search-{here:d}{name}", former_index.search(with_conversation=here, **form)

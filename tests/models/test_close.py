@@ -70,16 +70,31 @@ async def test_who_comes_while_it_closes_is_told_and_does_not_wait_for_ever(data
 
 
 async def test_closing_twice_does_nothing_more(tmp_path: Path) -> None:
-    """Nor does closing what was never opened."""
+    """Nor does closing what was never opened; each says that nothing is left to do."""
     database = Database(tmp_path / "sotto.db")
-    await database.close()
+    assert await database.close()
     await database.open()
-    await database.close()
+    assert await database.close(5)
 
-    await database.close()
+    assert await database.close(5)
 
     with pytest.raises(Unavailable):
         await database.read(count)
+
+
+@pytest.mark.parametrize("kind", ["write", "read"])
+async def test_closing_says_that_a_call_did_not_end_in_time(database: Database, kind: str) -> None:
+    """The call goes on; closing again waits for it."""
+    gate = Gate()
+    submit = database.write if kind == "write" else database.read
+    going = asyncio.create_task(submit(gate))
+    await gate.taken()
+
+    assert not await database.close(0.05)
+
+    gate.opened.set()
+    assert await going == "through"
+    assert await database.close(5)
 
 
 async def test_a_full_queue_of_reads_refuses_the_next(database: Database) -> None:

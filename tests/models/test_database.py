@@ -23,9 +23,11 @@ from models.error import (
     NotCommitted,
     Unavailable,
 )
+from models.file import DatabaseFile
 from models.transaction import Transaction
 
 ROOT = Path(__file__).parents[2]
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 
 
 @pytest.fixture
@@ -51,6 +53,11 @@ def put_then_fail(tx: Transaction, ref: int) -> None:
 def refs(tx: Transaction) -> list[int]:
     """All rows."""
     return [row.ref for row in tx.all(job.NEXT, kind=0, count=10_000)]
+
+
+def endless(tx: Transaction) -> None:
+    """A query without an end."""
+    tx.database.connection().execute(ENDLESS).fetchone()
 
 
 def hold(_tx: Transaction, entered: threading.Event, leave: threading.Event) -> None:
@@ -157,13 +164,62 @@ async def test_a_full_queue_refuses_before_it_queues(database: Database) -> None
 
 async def test_a_read_past_its_deadline_is_interrupted(database: Database) -> None:
     """An endless query costs its second, and the reader goes on."""
-    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
     began = time.monotonic()
 
     with pytest.raises(DeadlineExceeded):
-        await database.read(lambda tx: tx.database.connection().execute(endless).fetchone())
+        await database.read(endless)
 
     assert time.monotonic() - began < 5
+    assert await database.read(refs) == []
+
+
+async def test_a_read_that_expires_between_two_statements_fails_at_the_next(database: Database) -> None:
+    """An interrupt there is lost: SQLite forgets it if no statement runs."""
+    did: list[str] = []
+
+    def read(tx: Transaction) -> None:
+        refs(tx)
+        did.append("before")
+        expired.wait(10)
+        refs(tx)
+        did.append("after")
+
+    expired = threading.Event()
+    task = asyncio.create_task(database.read(read))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.35, expired.set)  # scheduled later than the deadline: runs after it
+
+    with pytest.raises(DeadlineExceeded, match="was interrupted"):
+        await task
+    assert did == ["before"]
+    assert await database.read(refs) == []
+
+
+async def test_an_interrupt_is_repeated_until_the_read_ends(database: Database) -> None:
+    """One may come after a statement was allowed and before SQLite has begun it."""
+    expired = threading.Event()
+
+    def read(tx: Transaction) -> None:
+        expired.wait(10)
+        endless(tx)  # past the check
+
+    task = asyncio.create_task(database.read(read))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.35, expired.set)
+
+    with pytest.raises(DeadlineExceeded, match="was interrupted"):
+        await task
+    assert await database.read(refs) == []
+
+
+async def test_a_cancelled_read_keeps_its_deadline(database: Database) -> None:
+    """Whoever leaves must not leave a reader that never ends."""
+    reads = [asyncio.create_task(database.read(endless)) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    for read in reads:
+        read.cancel()
+    await asyncio.sleep(0.5)
+
     assert await database.read(refs) == []
 
 
@@ -245,14 +301,24 @@ async def test_a_full_disk_is_told_apart_and_reading_goes_on(database: Database)
     assert len(await database.read(refs)) == 2001
 
 
-async def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
-    """And lets go of the file; whoever comes later is told."""
+async def test_closing_finishes_what_was_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if its thread is slow to connect; it unlocks the file, and later writes are refused."""
+    check_place, slowed = DatabaseFile.check_place, []
+
+    def slow_check(file: DatabaseFile) -> None:
+        if threading.current_thread().name == "sotto-writer":
+            slowed.append(file)
+            time.sleep(0.2)
+        check_place(file)
+
+    monkeypatch.setattr(DatabaseFile, "check_place", slow_check)
     database = Database(tmp_path / "sotto.db")
     await database.open()
     writes = [asyncio.create_task(database.write(put, number)) for number in range(100)]
     await asyncio.sleep(0)
     await database.close()
 
+    assert slowed
     assert await asyncio.gather(*writes) == [1] * 100
     with pytest.raises(Unavailable):
         await database.write(put, 1)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import peewee
 import pytest
 
 from models import job, probe
@@ -89,6 +90,21 @@ async def test_a_reader_that_connects_while_the_file_is_away_deletes_nothing(dat
     await database.write(put, 2)
     assert await database.read(refs) == [1, 2]
     await late.stop()
+
+
+def test_a_connection_creates_no_file(tmp_path: Path) -> None:
+    """Where the file is moved away after the check of its place; its name may have any characters."""
+    path = tmp_path / "50% of #1?" / "sotto.db"
+    path.parent.mkdir()
+    database = _new_database(path, {})
+
+    with pytest.raises(peewee.OperationalError, match="unable to open"):
+        database.connect()
+
+    assert not path.exists()
+    path.touch()
+    assert database.connect()
+    database.close()
 
 
 async def test_a_file_that_is_put_back_is_the_same(database: Database) -> None:

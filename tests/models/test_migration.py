@@ -1,13 +1,21 @@
 """Migrations: what a database of an earlier version held is there in this one."""
 
+import json
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import peewee
 import pytest
 from playhouse.migrations import Runner
 
+from models import secret
 from models.migration import FOLDER, migrate
+from models.transaction import Transaction
+from pubsub.memory import MemoryPubSub
+from services.guard import GuardedDatabase
+from tests.leak import Recorder
 
 
 @pytest.fixture
@@ -96,3 +104,55 @@ def test_a_request_from_before_knows_who_asked(old: peewee.SqliteDatabase) -> No
         found = rows(old, "SELECT conversation_id, user_id, requester_id FROM member WHERE requester_id IS NOT NULL")
 
     assert sorted(found) == [(1, 2, 1), (2, 1, 2)]
+
+
+def test_the_signing_secret_keeps_its_value(old: peewee.SqliteDatabase) -> None:
+    """Cursors and file URLs of before the upgrade stay valid."""
+    with old.connection_context():
+        Runner(old, str(FOLDER)).up("0008_consent")
+        old.execute_sql("INSERT INTO server_secret VALUES ('seal', ?)", (b"thirty-two bytes of randomness..",))
+        migrate(old)
+
+        value = secret.get_or_put(Transaction(old), "signing")
+        names = rows(old, "SELECT name FROM server_secret")
+
+    assert value == b"thirty-two bytes of randomness.."
+    assert names == [("signing",)]
+
+
+def test_people_are_found_by_the_names_they_had(old: peewee.SqliteDatabase) -> None:
+    """Accounts of earlier versions get the words of their names."""
+    with old.connection_context():
+        old.execute_sql("UPDATE user SET display_name = 'Zoë Müller' WHERE id = 2")
+        migrate(old)
+        keys = rows(old, "SELECT id, name_key FROM user ORDER BY id")
+
+    assert keys == [(1, " alice alice"), (2, " zoe muller bob")]
+
+
+def test_a_migration_does_not_change_with_the_program() -> None:
+    """It imports nothing of Sotto but the runner of its statements."""
+    imported = {
+        name
+        for path in FOLDER.glob("[0-9]*.py")
+        for name in re.findall(r"^ *(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names} == {"models.migration"}
+
+
+async def test_migrations_of_a_database_with_content_are_logged(
+    old: peewee.SqliteDatabase, tmp_path: Path, recorder: Recorder
+) -> None:
+    """Before they begin and after they end: with a million users they take a while. A new database says nothing."""
+    for path in (Path(old.database), tmp_path / "new.db"):
+        database = GuardedDatabase(path, MemoryPubSub())
+        await database.open()
+        await database.close()
+    lines = [json.loads(line) for line in recorder.lines]
+    found = [line for line in lines if line["event"].startswith("database migrat")]
+
+    assert [line["event"] for line in found] == ["database migrating", "database migrated"]
+    assert found[0]["migrations"] == found[1]["migrations"]
+    assert found[0]["migrations"][0] == "0003_accounts"
+    assert 0 <= found[1]["seconds"] < 600

@@ -1,18 +1,23 @@
 """Every statement is of the kind, and has the columns, that its declaration says; a wrong use does not type-check."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_type, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, assert_type, get_args, get_type_hints
 
 import peewee
-import pytest
 
 from models import event, message, probe, user
 from models.prepared import Command, OneValue, Prepared, Query, Value
 from models.transaction import Transaction
 from tests.models.statement import every_statement
 
-KINDS = {"SELECT": (Query, Value), "INSERT": (Command, Value), "UPDATE": (Command, Value), "DELETE": (Command,)}
+Statement = TypeVar("Statement", bound=Prepared)
+
+KINDS = {
+    "SELECT": (Query, Value), "WITH": (Query,), "INSERT": (Command, Value), "UPDATE": (Command, Value),
+    "DELETE": (Command,),
+}  # fmt: skip
 TYPES = {peewee.IntegerField: int, peewee.TextField: str, peewee.BlobField: bytes}
 # A field of a row with another name than its column.
 RENAMED = {
@@ -20,7 +25,7 @@ RENAMED = {
     ("request_state", "request"),
     ("id", "message_id"),
 }
-NEVER_NULL = {(message.FtsRow, "body")}  # by the WHERE of its query
+NEVER_NULL = {(message.TextRow, "body")}  # by the WHERE of its query
 
 
 def columns_of(statement: Prepared) -> list[Any]:
@@ -37,55 +42,56 @@ def types_of(column: peewee.Field) -> set[Any]:
     return {python | None} if column.null else {python, python | None}
 
 
-def every(*kinds: type[Prepared]) -> list[Any]:
-    """The statements of these kinds, as parameters of a test."""
-    statements = every_statement()
-    return [pytest.param(statement, id=name) for name, statement in statements if isinstance(statement, kinds)]
+def every(kind: type[Statement]) -> Iterator[tuple[str, Statement]]:
+    """The names and statements of this kind, of which there are some."""
+    found = [(name, statement) for name, statement in every_statement() if isinstance(statement, kind)]
+    assert found
+    yield from found
 
 
-@pytest.mark.parametrize("statement", every(Prepared))
-def test_a_statement_is_of_the_kind_that_it_compiles_to(
-    database: peewee.SqliteDatabase, statement: Query[Any] | Value[Any] | Command
-) -> None:
+def test_a_statement_is_of_the_kind_that_it_compiles_to(database: peewee.SqliteDatabase) -> None:
     """A SELECT gives rows or values, a change its row count; with RETURNING a change gives a value."""
-    sql = statement.compiled_for(database).sql
+    for name, statement in every(Prepared):
+        sql = statement.compiled_for(database).sql
 
-    assert isinstance(statement, KINDS[sql.split()[0]])
-    assert isinstance(statement, Command) == (not sql.startswith("SELECT") and " RETURNING " not in sql)
+        assert isinstance(statement, KINDS[sql.split()[0]]), name
+        is_read = sql.startswith(("SELECT", "WITH"))
+        assert isinstance(statement, Command) == (not is_read and " RETURNING " not in sql), name
 
 
-@pytest.mark.parametrize("query", every(Query))
-def test_the_columns_of_a_query_are_the_fields_of_its_row(query: Query[Any]) -> None:
+def test_the_columns_of_a_query_are_the_fields_of_its_row() -> None:
     """As many, in the same order, with the same names and types; an expression has no name and no type to compare."""
-    fields = get_type_hints(query.row)
-    columns = columns_of(query)
+    for name, query in every(Query):
+        fields = get_type_hints(query.row)
+        columns = columns_of(query)
 
-    assert len(columns) == len(fields)
-    for column, (name, declared) in zip(columns, fields.items(), strict=True):
-        if isinstance(column, peewee.Field):
-            assert column.name == name or (column.name, name) in RENAMED
-            assert declared in types_of(column) or (query.row, name) in NEVER_NULL, name
+        assert len(columns) == len(fields), name
+        for column, (field, declared) in zip(columns, fields.items(), strict=True):
+            if isinstance(column, peewee.Field):
+                assert column.name == field or (column.name, field) in RENAMED, name
+                assert declared in types_of(column) or (query.row, field) in NEVER_NULL, (name, field)
 
 
-@pytest.mark.parametrize("value", every(Value))
-def test_a_value_is_one_column_of_its_type(value: Value[Any]) -> None:
+def test_a_value_is_one_column_of_its_type() -> None:
     """`Value[int | None]` where the column may be NULL."""
-    [column] = columns_of(value)
-    [declared] = get_args(vars(value).get("__orig_class__", Value[int]))
+    for name, value in every(Value):
+        [column] = columns_of(value)
+        [declared] = get_args(vars(value).get("__orig_class__", Value[int]))
+        possible = types_of(column) if isinstance(column, peewee.Field) else {int, int | None}
 
-    assert declared in types_of(column) if isinstance(column, peewee.Field) else declared in {int, int | None}
+        assert declared in possible, name
 
 
-@pytest.mark.parametrize("value", every(OneValue))
-def test_a_single_value_is_there_in_an_empty_database(database: peewee.SqliteDatabase, value: OneValue[Any]) -> None:
+def test_a_single_value_is_there_in_an_empty_database(database: peewee.SqliteDatabase) -> None:
     """`Transaction.value` gives it without None."""
-    compiled = value.compiled_for(database)
-    with database.atomic() as transaction:
-        rows = database.connection().execute(compiled.sql, [1] * compiled.sql.count("?")).fetchall()
-        transaction.rollback()
+    for name, value in every(OneValue):
+        compiled = value.compiled_for(database)
+        with database.atomic() as transaction:
+            rows = database.connection().execute(compiled.sql, [1] * compiled.sql.count("?")).fetchall()
+            transaction.rollback()
 
-    assert len(rows) == 1
-    assert rows[0][0] is not None
+        assert len(rows) == 1, name
+        assert rows[0][0] is not None, name
 
 
 def test_the_type_checker_reads_what_follows() -> None:

@@ -356,7 +356,7 @@ async def test_a_key_that_sends_completes_and_one_that_reads_does_not(world: Wor
     with pytest.raises(PermissionDenied):
         await world.services.upload.complete(reader, id_)
     with pytest.raises(PermissionDenied):
-        await world.services.upload.direct_url(reader, UploadView(id_, UploadState.PENDING, 0, 1, 2**60))
+        await world.services.upload.direct_url(reader, UploadView(id_, UploadState.PENDING, 0, 1, 2**60, "a"))
     assert (await world.services.upload.complete(sender, id_)).state is UploadState.READY
 
 

@@ -132,6 +132,8 @@ async def test_a_download_is_sent_to_the_bucket_where_the_operator_wants_it(stor
             async with client.get(path, allow_redirects=False) as response:
                 statuses.append(response.status)
                 location = response.headers.get("Location")
+                if location:
+                    assert response.headers["Cache-Control"] == "private, max-age=30"
             if location:
                 async with aiohttp.ClientSession() as http, http.get(location) as response:
                     content = await response.read()

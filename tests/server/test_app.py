@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from gql.wire.schema import schema_text
 from models import probe
 from models.setting import Audience, OutsideAction
 from server.app import limits_of
@@ -83,6 +82,8 @@ async def code_of(response: aiohttp.ClientResponse) -> str:
         ("/graphql", 400),
         ("/graphql?query={__typename}", 200),
         ("/schema.graphql", 200),
+        ("/possible-types.json", 200),
+        ("/docs/scalars", 200),
         ("/healthz", 200),
         ("/readyz", 200),
         ("/files/nothing", 404),
@@ -112,27 +113,6 @@ async def test_the_first_page_leads_to_graphiql_or_says_where_the_api_is(serving
             assert await response.json() == {"name": "Sotto", "graphql": "/graphql"}
         async with http.get("/graphql", headers={"Accept": "text/html"}) as response:
             assert response.status == 404
-
-
-async def test_the_schema_can_be_read_as_text(serving: Serving) -> None:
-    """The SDL at /schema.graphql is public by default."""
-    async with serving() as (_, http), http.get("/schema.graphql") as response:
-        assert response.content_type == "text/plain"
-        assert response.charset == "utf-8"
-        assert await response.text() == schema_text()
-
-
-async def test_one_setting_hides_the_schema(serving: Serving) -> None:
-    """It disables introspection and the file."""
-    async with serving(introspection=False) as (_, http):
-        async with http.get("/schema.graphql") as response:
-            assert response.status == 404
-            assert await code_of(response) == "NOT_FOUND"
-        async with http.post("/graphql", json={"query": "{ __schema { types { name } } }"}) as response:
-            answer = await response.json()
-
-    assert "data" not in answer
-    assert {error["extensions"]["code"] for error in answer["errors"]} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
 READY = {"status": "ok", "reasons": [], "limited": []}
@@ -240,7 +220,13 @@ async def test_readiness_is_checked_at_most_once_a_second(serving: Serving) -> N
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/schema.graphql", "/files/token", "/files/token/name.png"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz", "/readyz", "/schema.graphql", "/possible-types.json", "/docs/scalars", "/files/token",
+        "/files/token/name.png",
+    ],
+)  # fmt: skip
 async def test_another_method_is_405_with_the_allowed_ones(serving: Serving, method: str, path: str) -> None:
     """RFC 9110, section 15.5.6: a 405 names what is allowed."""
     async with serving() as (_, http), http.request(method, path) as response:
@@ -373,7 +359,7 @@ def test_every_limit_comes_from_its_setting(tmp_path: Path, monkeypatch: pytest.
 async def test_responses_of_the_api_cannot_run_or_frame_anything(serving: Serving) -> None:
     """Responses of the API are data: browsers execute nothing in them."""
     async with serving() as (_, http):
-        for path in ("/graphql?query={__typename}", "/healthz", "/nothing", "/schema.graphql"):
+        for path in ("/graphql?query={__typename}", "/healthz", "/nothing", "/schema.graphql", "/possible-types.json"):
             async with http.get(path) as response:
                 assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
         async with http.get("/graphql", headers={"Accept": "text/html"}) as response:

@@ -117,6 +117,7 @@ async def test_without_a_build_strawberrys_page_says_how_to_build(serving: Servi
     body = text.split("<body>")[1]
     assert body.index("<code>./sotto explorer</code>") < body.index('id="graphiql"')
     assert "https://unpkg.com/graphiql" in text
+    assert re.findall(r"<title>(.*?)</title>", text) == ["Sotto – GraphiQL"]
 
 
 @pytest.mark.usefixtures("nothing")

@@ -101,6 +101,9 @@ async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House)
     assert (response.status, body) == (200, content)
     headers = dict(response.headers)
     del headers["Date"]
+    kept, max_age = headers.pop("Cache-Control").rsplit("=", 1)
+    assert kept == "private, max-age"
+    assert 299 <= int(max_age) <= 300
     assert headers == {
         "Content-Type": "image/png",
         "Content-Length": str(len(content)),
@@ -108,11 +111,28 @@ async def test_a_picture_is_shown_in_the_page_under_strict_headers(house: House)
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "private, no-store",
         "Accept-Ranges": "bytes",
         "Etag": f'"{hashlib.sha256(content).hexdigest()}"',
         "Referrer-Policy": "no-referrer",
     }
+
+
+async def test_a_browser_asks_again_within_five_minutes(tmp_path: Path) -> None:
+    """However long the URL is valid: from then on a file that was deleted for everyone is not shown from a cache."""
+    async with house_of(load_settings(data=tmp_path, port=0, url_life_seconds=86_400)) as house:
+        row = await house.send(png(), "map.png")
+        path = house.path(row, seconds=86_400)
+        async with house.http.get(path) as response:
+            kept = response.headers["Cache-Control"]
+            revalidate = {"If-None-Match": response.headers["ETag"]}
+        async with house.http.get(path, headers=revalidate) as response:
+            again = (response.status, response.headers["Cache-Control"])
+        await house.running.services.deletion.delete_for_everyone(house.alice, row.message_id)
+        async with house.http.get(path, headers=revalidate) as response:
+            gone = (response.status, response.headers["Cache-Control"])
+
+    assert (kept, again) == ("private, max-age=300", (304, "private, max-age=300"))
+    assert gone == (404, "no-store")
 
 
 @pytest.mark.parametrize("origins", ["https://app.example.org", "loopback"])
@@ -169,7 +189,7 @@ def test_a_file_name_is_sent_in_both_forms(filename: str, expected: str) -> None
     """RFC 6266, section 4.3 and appendix D: an ASCII name without quotes and escapes, and the full name."""
     row = AttachmentRow(1, 0, "key", 5, filename, "text/plain", 1, bytes(32), *(None,) * 4, 1, *(None,) * 4)
 
-    assert headers_of(Download(row, is_inline=False))["Content-Disposition"] == f"attachment; {expected}"
+    assert headers_of(Download(row, is_inline=False, expires_at=0))["Content-Disposition"] == f"attachment; {expected}"
 
 
 async def test_a_file_name_can_follow_the_token(house: House) -> None:
@@ -223,6 +243,7 @@ async def test_a_range_after_the_end_is_416_with_the_size(house: House, asked: s
     async with house.http.get(path, headers={"Range": asked}) as response:
         assert response.status == 416
         assert response.headers["Content-Range"] == "bytes */100"
+        assert response.headers["Cache-Control"] == "no-store"
         assert await response.read() == b""
 
 
@@ -293,7 +314,7 @@ async def test_a_url_expires(house: House, monkeypatch: pytest.MonkeyPatch) -> N
     path = house.path(await house.send(TEXT, "notes.txt"), seconds=300)
     assert await status_of(house, path) == 200
 
-    later = time.time_ns() // 1_000_000 + 301_000
+    later = time.time_ns() // 1_000_000 + 601_000
     monkeypatch.setattr("services.file.attachment.now_ms", lambda: later)
 
     assert await status_of(house, path) == 404

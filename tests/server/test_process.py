@@ -178,8 +178,8 @@ async def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> No
     """The path is that of a file."""
     (tmp_path / "file").touch()
     path = str(tmp_path / "file")
-    for arguments, start in ((("serve", "--port", "0"), started), (("user", "list"), executed)):
-        status, _, err = await finished(*arguments, "--data", path, start=start, folder=tmp_path)
+    for arguments in (("serve", "--port", "0"), ("user", "list")):
+        status, _, err = await finished(*arguments, "--data", path, folder=tmp_path)
 
         assert status == 2
         [line] = err.splitlines()
@@ -224,7 +224,6 @@ async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
     """A URL can contain a password, so only "(set)" is shown."""
     status, out, _ = await finished(
         "config",
-        start=executed,
         folder=tmp_path,
         environment={"SOTTO_PUBLIC_URL": "https://chat.example.org/hidden"},
     )

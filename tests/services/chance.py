@@ -38,7 +38,7 @@ class Chance:
         """What there is to do, as often as it is to be done."""
         verbs = ["send"] * 5 + ["group"] * 3 + ["into"] * 3 + ["each", "edit", "react", "react"]
         verbs += ["delete_me", "delete_all"]
-        verbs += ["read", "read", "unread", "acknowledge", "clear", "leave", "prefer", "accept", "decline"]
+        verbs += ["read", "read", "read_all", "unread", "acknowledge", "clear", "leave", "prefer", "accept", "decline"]
         return verbs + ["follow", "mute"] + ([] if self.calm else ["block", "unblock", "settings", "report"])
 
     async def act(self) -> str:
@@ -161,6 +161,10 @@ class Chance:
         id_ = self._message()
         up_to = self.random.choice([id_, None])
         await self.world.services.receipt.mark_read(viewer, conversation_of(id_), up_to)
+
+    async def _read_all(self, viewer: Viewer, _name: str) -> None:
+        include_archived = self.random.random() < 0.5
+        await self.world.services.receipt.mark_all_read(viewer, include_archived=include_archived)
 
     async def _unread(self, viewer: Viewer, _name: str) -> None:
         id_ = self._message()

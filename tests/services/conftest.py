@@ -20,8 +20,8 @@ from services.error import SottoError
 from services.file.file import ReceivedFile
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
+from services.message.inbox import ConversationFilter
 from services.page import PageRequest
 from services.person.user import Reference, ReferenceKind
 from services.service import Services

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from models import conversation as conversations
+from models import inbox
 from models import message as messages
 from models.base import MAX_INTEGER, conversation_of, message_id, seq_of
 from models.event import START, EventKind, Removal
+from models.inbox import Folder
 from models.member import RequestState
 from models.transaction import Transaction
 from services.live.resolved_event import ResolvedEvent
@@ -15,16 +16,18 @@ from services.message.message import MessageView
 from services.viewer import Viewer
 from tests.services.conftest import World
 
-_LISTS = ((False, 0), (False, 1), (True, 0))  # requests or not, archived or not
+_FOLDERS = (Folder.INBOX, Folder.ARCHIVE, Folder.REQUESTS)
 
 
 @dataclass
 class Snapshot:
-    """What a client shows: its conversations, their messages, whom it has blocked, its settings."""
+    """What a client shows: its conversations, their messages, the viewer's relations to people, its settings."""
 
     conversations: dict[int, Any] = field(default_factory=dict)
     messages: dict[int, Any] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
+    muted: set[int] = field(default_factory=set)
+    followed: set[int] = field(default_factory=set)
     settings: Any = None
 
     @property
@@ -94,21 +97,18 @@ class Client:
 
     def _snapshot(self, tx: Transaction) -> Snapshot:
         services, me, found = self.world.services, self.viewer.user_id, Snapshot()
-        for requests, archived in _LISTS:
-            query = conversations.inbox(
-                newest_first=True, unread_only=False, requests=requests, with_kind=False, with_participant=False
-            )
-            rows = tx.all(
-                query, viewer=me, archived=archived, activity=MAX_INTEGER, conversation=MAX_INTEGER, count=1000
-            )
+        for folder in _FOLDERS:
+            query = inbox.page(newest_first=True, folder=folder)
+            rows = tx.all(query, viewer=me, is_pinned=None, activity=MAX_INTEGER, conversation=MAX_INTEGER, count=1000)
             for view in services.conversation.load(tx, me, rows):
                 found.conversations[view.row.id] = self._of_conversation(view)
                 floor, top = message_id(view.row.id, view.row.floor_seq), message_id(view.row.id + 1, 0)
                 page = tx.all(messages.PAGE_FORWARD, viewer=me, after=floor, before=top, count=1000)
                 for each in services.message.load(tx, me, page):
                     found.messages[each.row.id] = self._of_message(tx, each)
-        blocked = tx.database.connection().execute("SELECT blocked_id FROM block WHERE blocker_id = ?", (me,))
-        found.blocked = {row[0] for row in blocked.fetchall()}
+        found.blocked = _numbers(tx, "SELECT blocked_id FROM block WHERE blocker_id = ?", me)
+        found.muted = _numbers(tx, "SELECT muted_id FROM mute WHERE muter_id = ?", me)
+        found.followed = _numbers(tx, "SELECT followed_id FROM follow WHERE follower_id = ?", me)
         found.settings = services.setting.load(tx, me)
         return found
 
@@ -121,7 +121,7 @@ class Client:
     def _of_message(self, tx: Transaction, view: MessageView) -> Any:
         row = view.row
         groups = self.world.services.reaction._load(tx, self.viewer.user_id, [row.id]).get(row.id, [])
-        reactions = sorted((group.emoji, sorted(each.row.id for each in group.people)) for group in groups)
+        reactions = sorted((group.emoji, sorted(each.person.row.id for each in group.reactors)) for group in groups)
         return (row.body, row.revision, row.deleted_at is None, reactions, row.sender_id)
 
     async def _apply(self, each: ResolvedEvent) -> None:
@@ -132,6 +132,10 @@ class Client:
             self._drop(each.subject_id)
         elif each.kind in {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}:
             self.state = await self.snapshot()  # what is shown of a person changes everywhere: a client loads again
+        elif each.kind is EventKind.USER_UPDATED and each.person is not None:
+            row = each.person.row
+            for people, is_in in ((state.muted, row.has_muted), (state.followed, row.is_followed)):
+                (people.add if is_in else people.discard)(row.id)
         elif each.settings is not None:
             state.settings = each.settings
         elif each.message is not None and each.kind is not EventKind.RECEIPT_UPDATED:
@@ -171,3 +175,7 @@ class Client:
         self.state.conversations.pop(conversation_id, None)
         for id_ in [id_ for id_ in self.state.messages if conversation_of(id_) == conversation_id]:
             del self.state.messages[id_]
+
+
+def _numbers(tx: Transaction, sql: str, me: int) -> set[int]:
+    return {row[0] for row in tx.database.connection().execute(sql, (me,)).fetchall()}

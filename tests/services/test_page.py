@@ -2,12 +2,11 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 
 import pytest
 
 from services.error import BadRequest
-from services.message.conversation import ConversationFilter
+from services.message.inbox import ConversationFilter
 from services.page import MAX_SIZE, PageRequest
 from services.service import Services
 from services.viewer import Viewer
@@ -22,6 +21,13 @@ async def members(services: Services, viewer: Viewer, message_id: int, request: 
     return services.conversation.page_of_members(viewer, view.participants, request)
 
 
+async def reactors(services: Services, viewer: Viewer, message_id: int, request: PageRequest) -> object:
+    """Of a reaction to a message."""
+    await services.reaction.react(viewer, message_id, "👍", is_set=True)
+    [group] = (await services.reaction.find_many(viewer, [message_id]))[message_id]
+    return services.reaction.page_of_people(viewer, group, request)
+
+
 LISTS: dict[str, Ask] = {
     "block.page_of": lambda services, viewer, _, request: services.block.page_of(viewer, request),
     "conversation.page_of": lambda services, viewer, _, request: services.conversation.page_of(
@@ -33,6 +39,7 @@ LISTS: dict[str, Ask] = {
     "conversation.page_of_members": members,
     "edit.page_of": lambda services, viewer, id_, request: services.edit.page_of(viewer, id_, request),
     "message.page_of": lambda services, viewer, id_, request: services.message.page_of(viewer, id_ >> 27, request),
+    "reaction.page_of_people": reactors,
     "relation.page_of_muted": lambda services, viewer, _, request: services.relation.page_of_muted(viewer, request),
     "user.page_of_messageable": lambda services, viewer, _, request: services.user.page_of_messageable(
         viewer, "bob", request
@@ -45,9 +52,9 @@ BAD = [PageRequest(first=0), PageRequest(first=-1), PageRequest(first=MAX_SIZE +
 async def test_every_list_of_a_service_is_looked_at_here(world: World) -> None:
     """A new one says here how it is asked."""
     found = {
-        f"{field.name}.{name}"
-        for field in fields(Services)
-        for name, method in inspect.getmembers(getattr(world.services, field.name), inspect.ismethod)
+        f"{attribute}.{name}"
+        for attribute, service in vars(world.services).items()
+        for name, method in inspect.getmembers(service, inspect.ismethod)
         if not name.startswith("_")
         and any(each.annotation is PageRequest for each in inspect.signature(method).parameters.values())
     }

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from models import event as events
+from models import user as users
+from models.api_key import Scope
 from models.base import now_ms
 from models.event import EventKind
 from models.setting import Audience
@@ -230,6 +232,31 @@ async def add_device(world: World, _alice: Viewer, _bob: Viewer) -> None:
     await world.services.account.open_session("alice", "Phone", is_vouched_for=True)
 
 
+async def relate(world: World, alice: Viewer, _bob: Viewer) -> None:
+    """Each twice: a follow is an event for both, a mute for the muter alone."""
+    relation, [reference] = world.services.relation, named("bob")
+    for change in (relation.follow, relation.unfollow, relation.mute, relation.unmute):
+        await change(alice, reference)
+        await change(alice, reference)
+
+
+async def suspend(world: World, alice: Viewer, _bob: Viewer) -> None:
+    """And restore; those who share a conversation with the person get both events."""
+    await world.send(alice, "bob")
+    for state in (users.SUSPENDED, users.ACTIVE):
+        await world.services.account.set_state("alice", state)
+
+
+async def change_access(world: World, alice: Viewer, _bob: Viewer) -> None:
+    """A key comes and goes, and so does a device; to trust a trusted device changes nothing."""
+    services, other = world.services, await world.again("alice")
+    row, _ = await services.api_key.create(alice, "bot", Scope.READ_MESSAGES, None)
+    await services.api_key.revoke(alice, row.id)
+    await services.device.trust(alice, other.device_id)
+    await services.device.revoke(alice, other.device_id)
+    await services.account.sign_out(alice, everywhere=False)
+
+
 async def make_thumbnail(world: World, alice: Viewer, _bob: Viewer) -> None:
     """By a job, after the send."""
     content = io.BytesIO()
@@ -257,6 +284,9 @@ PATHS: list[tuple[Path, dict[str, int]]] = [
     (report, BEGINNING | {"USER_BLOCKED": 1}),
     (change_settings, {"SETTINGS_CHANGED": 1}),
     (add_device, {"DEVICE_ADDED": 1}),
+    (relate, {"USER_UPDATED": 6}),
+    (suspend, BEGINNING | {"USER_UPDATED": 2}),
+    (change_access, {"VIEWER_UPDATED": 4}),
     (make_thumbnail, BEGINNING | {"MESSAGE_UPDATED": 2}),
 ]
 
@@ -271,7 +301,7 @@ async def test_each_committed_event_is_published_once(
     await path(world, alice, bob)
 
     logs = await record.logs()
-    assert sorted(record.hints) == sorted(logs)
+    assert sorted(each for each in record.hints if each.n) == sorted(logs)  # 0: a session or its rights changed
     assert {kind: list(logs.values()).count(kind) for kind in set(logs.values())} == kinds
 
 

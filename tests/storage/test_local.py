@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -232,6 +232,21 @@ class Held(ThreadPoolExecutor):
         return fn(*args, **kwargs)
 
 
+async def ends_before_its_thread(work: Coroutine[None, None, bytes], number: int) -> bool:
+    """Whether the work, cancelled during its n-th call of a thread, ends while that thread still runs."""
+    threads = Held(number)
+    asyncio.get_running_loop().set_default_executor(threads)
+    working = asyncio.create_task(work)
+    while threads.left > 0:
+        await asyncio.sleep(0.001)
+    working.cancel()
+    is_early = bool((await asyncio.wait([working], timeout=0.05))[0])
+    threads.gate.set()
+    with suppress(asyncio.CancelledError):
+        await working
+    return is_early
+
+
 def open_names() -> list[str]:
     """The names of the open files of this process."""
     return [each.readlink().name for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
@@ -241,43 +256,22 @@ def open_names() -> list[str]:
 async def test_a_reader_that_is_cancelled_closes_its_file(storage: Storage, number: int) -> None:
     """Clients can disconnect at any moment, whatever a thread is doing."""
     key = await stored(storage, b"bytes")
-    threads = Held(number)
-    asyncio.get_running_loop().set_default_executor(threads)
-    reading = asyncio.create_task(content_of(storage, key))
-    while threads.left > 0:
-        await asyncio.sleep(0.001)
-    reading.cancel()
-    is_early = bool((await asyncio.wait([reading], timeout=0.05))[0])
-    threads.gate.set()
-    with suppress(asyncio.CancelledError):
-        await reading
 
-    assert not is_early
+    assert not await ends_before_its_thread(content_of(storage, key), number)
     assert [name for name in open_names() if name == key] == []
 
 
 @pytest.mark.parametrize("number", range(1, 5), ids=["open", "read", "end", "close"])
-async def test_whoever_is_cancelled_while_they_read_a_path_closes_its_file(tmp_path: Path, number: int) -> None:
+async def test_a_reader_of_a_path_that_is_cancelled_closes_its_file(tmp_path: Path, number: int) -> None:
     """The same for a file that is not stored yet."""
     path = tmp_path / secrets.token_hex(8)
     path.write_bytes(b"bytes")
-    threads = Held(number)
-    asyncio.get_running_loop().set_default_executor(threads)
 
     async def read() -> bytes:
         async with aclosing(chunks_of(path)) as chunks:
             return b"".join([chunk async for chunk in chunks])
 
-    reading = asyncio.create_task(read())
-    while threads.left > 0:
-        await asyncio.sleep(0.001)
-    reading.cancel()
-    is_early = bool((await asyncio.wait([reading], timeout=0.05))[0])
-    threads.gate.set()
-    with suppress(asyncio.CancelledError):
-        await reading
-
-    assert not is_early
+    assert not await ends_before_its_thread(read(), number)
     assert path.name not in open_names()
 
 

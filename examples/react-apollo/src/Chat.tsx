@@ -35,7 +35,7 @@ export function Chat() {
       <h1>{data.viewer.user.username}</h1>
       <h2>Conversations</h2>
       <ul aria-label="Conversations">
-        {data.conversations.nodes.map(({ id, otherParticipants, lastMessage }) => (
+        {data.conversations?.nodes.map(({ id, otherParticipants, lastMessage }) => (
           <li key={id}>
             {otherParticipants.map(({ user }) => user.username).join(', ')}: {lastMessage?.text ?? '(files)'}
           </li>

@@ -65,7 +65,7 @@ function unknownResult(result: never): string {
 }
 
 export function titleOf(data: ResultOf<typeof inbox>): string {
-  const [first] = data.conversations.nodes
+  const [first] = data.conversations?.nodes ?? []
   const moment: string | undefined = first?.lastMessage?.createdAt
   return `${data.viewer.unreadMessageCount} ${first?.lastMessage?.preview ?? ''} ${moment ?? ''}`
 }

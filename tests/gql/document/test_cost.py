@@ -18,7 +18,7 @@ from graphql import (
     parse,
 )
 
-from gql.document.cost import ITEM, LOADED, MOST_VISITS, PAGED, WRITTEN, CostModel, Estimate
+from gql.document.cost import ITEM, LOADED, MERGED, MOST_VISITS, PAGED, WRITTEN, CostModel, Estimate
 from gql.document.length import PEOPLE, SHORT, USUAL
 from gql.document.survey import QueryLimits, TooExpensive
 from gql.wire.schema import build_schema
@@ -42,6 +42,7 @@ def cost(text: str, **variables: Any) -> int:
 PAGE = PAGED + 1  # the field, and `nodes` in it
 ONE_END = "query ($n: Int) { conversations(first: $n, last: 200) { nodes { id } } }"
 BOTH_ENDS = "query ($n: Int, $m: Int) { conversations(first: $n, last: $m) { nodes { id } } }"
+PEOPLE_OF = 'query ($n: Int) { conversation(id: "x") { otherParticipants(first: $n) { joinedAt } } }'
 WITH_SIZE = "query ($n: Int%s) { conversations(first: $n) { nodes { id } } }"
 
 
@@ -75,6 +76,11 @@ WITH_SIZE = "query ($n: Int%s) { conversations(first: $n) { nodes { id } } }"
         ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 40}, LOADED + 40 * (ITEM + 1)),
         ('{ message(id: "x") { attachments { id } } }', {}, LOADED + 1 + 2 * (ITEM + 1)),
         ('{ message(id: "x") { seenBy(first: 200) { edges { cursor } } } }', {}, LOADED + PAGE + 11 * (ITEM + 1)),
+        ('{ message(id: "x") { recipients { id } } }', {}, LOADED + LOADED + 4 * (ITEM + 1)),
+        ('{ message(id: "x") { recipients(first: 1) { id } } }', {}, LOADED + LOADED + ITEM + 1),
+        (PEOPLE_OF, {"n": 2}, LOADED + 1 + 2 * (ITEM + 1)),
+        (PEOPLE_OF, {"n": 200}, LOADED + 1 + 4 * (ITEM + 1)),
+        (PEOPLE_OF, {}, LOADED + 1 + 4 * (ITEM + 1)),
         ('mutation { signOut { __typename } }', {}, WRITTEN + 1),
         ("subscription { privateMessageReceived { cursor message { id } } }", {}, LOADED + 3),
         # Among the members of a union the most expensive one counts, not the sum.
@@ -126,6 +132,12 @@ def test_a_document_without_pages_and_lists_is_refused_without_a_path() -> None:
     assert str(TooExpensive(30_000, 25_000, ())) == (
         "Cost of the operation: 30,000, at most 25,000 allowed. Ask for fewer fields."
     )
+
+
+@pytest.mark.parametrize(("count", "more"), [(MERGED - 1, 0), (MERGED, 1), (3 * MERGED, 3)])
+def test_a_field_that_is_selected_many_times_costs_what_merging_it_costs(count: int, more: int) -> None:
+    """It is answered once, but every place is collected; otherwise a document of one name would cost nothing."""
+    assert cost("{ serverInfo { " + "version " * count + "} }") == 2 + more
 
 
 def test_introspection_costs_what_this_schema_is_large() -> None:

@@ -411,6 +411,20 @@ def test_the_cache_is_bounded_by_what_it_holds() -> None:
     assert cache.get("{ first }") is not first
 
 
+def test_a_document_as_large_as_the_cache_is_cached() -> None:
+    """The limit is inclusive."""
+    text = "{ me { name } }"
+    cache = DocumentCache(QueryLimits(), limit_bytes=1_000_000)
+    weight = cache.get(text).weight_bytes
+
+    exact, smaller = (DocumentCache(QueryLimits(), limit_bytes=limit) for limit in (weight, weight - 1))
+    exact.get(text)
+    smaller.get(text)
+
+    assert (len(exact), exact.used_bytes) == (1, weight)
+    assert (len(smaller), smaller.used_bytes) == (0, 0)
+
+
 def test_a_document_larger_than_the_cache_is_answered_and_not_cached() -> None:
     """The limit also applies to a single document."""
     cache = DocumentCache(QueryLimits(), limit_bytes=1_000)

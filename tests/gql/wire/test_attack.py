@@ -24,22 +24,23 @@ def codes_of(answer: dict[str, list[dict[str, dict[str, str]]]]) -> set[str]:
     return {error["extensions"]["code"] for error in answer.get("errors", [])}
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("name", "make", "codes"), ATTACKS, ids=[name for name, *_ in ATTACKS])
 async def test_an_attack_is_answered_and_nothing_came_of_it(
-    site: Site, name: str, make: Callable[[], bytes], codes: set[str] | None
+    module_site: Site, name: str, make: Callable[[], bytes], codes: set[str] | None
 ) -> None:
     """One rule, before validation and execution. The times are in bench/attack.py."""
-    alice = await site.token_of("alice")
-    before = await site.stored()
+    alice = await module_site.token_of("alice")
+    before = await module_site.stored()
     with capture_logs() as logs:
-        _, answer = await site.post(data=make(), token=alice, headers={"Content-Type": "application/json"})
+        _, answer = await module_site.post(data=make(), token=alice, headers={"Content-Type": "application/json"})
 
     found = codes_of(answer)
     assert found <= (codes or {"BAD_REQUEST"})
     assert found or codes is None
     assert [line for line in logs if line["log_level"] in {"error", "warning"}] == []
-    assert await site.stored() == before
-    assert (await site.post({"query": "{ __typename }"}))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post({"query": "{ __typename }"}))[0] == 200
 
 
 async def test_an_attack_over_a_socket_ends_its_operation_alone(site: Site) -> None:
@@ -101,6 +102,7 @@ async def test_a_document_that_was_good_is_refused_with_too_many_values(site: Si
         assert codes_of(answer) == expected
 
 
+@pytest.mark.usefixtures("_small_heap")
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,8 +8,8 @@ import pytest
 
 from gql.id import Kind, encode
 from models.api_key import Scope
-from models.transaction import Transaction
 from services.person.user import get_id
+from services.transaction import WriteTransaction
 from tests.gql.conftest import SEND, Site
 from tests.gql.raw_socket import wire
 
@@ -21,7 +21,7 @@ ALL = Scope.READ_MESSAGES | Scope.SEND_MESSAGES | Scope.ACT_AS_ANY_USER
 async def key_of(site: Site, username: str, scopes: Scope = ALL) -> str:
     """The secret of a new key, created by the operator."""
 
-    def put(tx: Transaction) -> str:
+    def put(tx: WriteTransaction) -> str:
         return site.services.api_key.put(tx, get_id(tx, username), "key", scopes, None)[1]
 
     return await site.services.database.write(put)
@@ -87,6 +87,7 @@ async def test_a_key_in_a_page_is_refused(site: Site, headers: dict[str, str], e
     assert await who(site, Authorization=f"Bearer {token}", Origin="https://app.example.org") == "alice"
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "header",
     [
@@ -96,12 +97,12 @@ async def test_a_key_in_a_page_is_refused(site: Site, headers: dict[str, str], e
         "Bearer sot_" + "A" * 43, "Bearer ..", "Bearer a.b.c.d", "Basic " + "A" * 7000,
     ],
 )  # fmt: skip
-async def test_what_is_no_credential_is_401(site: Site, header: str) -> None:
+async def test_what_is_no_credential_is_401(module_site: Site, header: str) -> None:
     """RFC 9110 §11.6.1: with a challenge; nothing is executed and nothing is stored."""
-    await site.token_of("bob")
-    before = await site.stored()
+    await module_site.token_of("bob")
+    before = await module_site.stored()
     body = {"query": SEND, "variables": {"input": {"to": {"users": [{"username": "bob"}]}, "text": "Hello"}}}
-    async with site.http.post(site.graphql, json=body, headers={"Authorization": header}) as response:
+    async with module_site.http.post(module_site.graphql, json=body, headers={"Authorization": header}) as response:
         answer = await response.json()
 
     if header:
@@ -109,7 +110,7 @@ async def test_what_is_no_credential_is_401(site: Site, header: str) -> None:
         assert response.headers["WWW-Authenticate"] == "Bearer"
         assert "data" not in answer
     assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-    assert await site.stored() == before
+    assert await module_site.stored() == before
 
 
 async def test_to_act_without_a_key_is_refused(site: Site) -> None:

@@ -195,7 +195,7 @@ async def test_parameters_of_a_url_are_read_as_strictly_as_a_body(
 
     assert status in statuses, answer
     codes = {"BAD_REQUEST", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX"}
-    assert code_of(answer) in codes | {"PERSISTED_QUERY_NOT_SUPPORTED"}
+    assert code_of(answer) in codes | {"PERSISTED_QUERY_NOT_FOUND"}
     assert errors_in(logs, caplog) == []
     assert await module_site.stored() == before
     assert (await module_site.post(TYPENAME))[0] == 200

@@ -49,26 +49,27 @@ MISPLACED = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("data", MISPLACED.values(), ids=MISPLACED.keys())
 async def test_a_file_where_none_is_wanted_is_refused(
-    site: Site, caplog: pytest.LogCaptureFixture, data: bytes
+    module_site: Site, caplog: pytest.LogCaptureFixture, data: bytes
 ) -> None:
     """BAD_REQUEST without `data`: nothing was executed, and the received file is deleted."""
-    alice = await site.token_of("alice")
-    await site.token_of("bob")
-    before = await site.stored()
+    alice = await module_site.token_of("alice")
+    await module_site.token_of("bob")
+    before = await module_site.stored()
     headers = {**MULTIPART, "Accept": "application/graphql-response+json"}
 
     with capture_logs() as logs:
-        status, answer = await site.post(token=alice, data=data, headers=headers)
+        status, answer = await module_site.post(token=alice, data=data, headers=headers)
 
     assert status == 400
     assert "data" not in answer
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_REQUEST"}
     assert " at 0x" not in json.dumps(answer)  # the `repr` of an object
     assert errors_in(logs, caplog) == []
-    assert await site.stored() == before
-    assert (await site.post(token=alice, data=GOOD, headers=MULTIPART))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post(token=alice, data=GOOD, headers=MULTIPART))[0] == 200
 
 
 REJECTED = {

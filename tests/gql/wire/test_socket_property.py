@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from typing import Any
 
 import pytest
@@ -67,7 +68,10 @@ async def outcome(socket: Wire) -> int | None:
 
 
 @settings(
-    derandomize=True, deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    derandomize=True,
+    deadline=None,
+    max_examples=2 * int(os.environ.get("EXAMPLES", "50")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     sent=st.tuples(mostly(inits), st.lists(messages, max_size=12)).map(lambda both: [both[0], *both[1]]),

@@ -145,23 +145,26 @@ BROKEN: list[tuple[bytes, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("data", "headers"), BROKEN, ids=range(len(BROKEN)))
-async def test_a_broken_multipart_request_leaves_nothing(site: Site, data: bytes, headers: dict[str, str]) -> None:
+async def test_a_broken_multipart_request_leaves_nothing(
+    module_site: Site, data: bytes, headers: dict[str, str]
+) -> None:
     """A 4xx status, one JSON error with a code; no row, no file left; the server keeps running."""
-    alice = await site.token_of("alice")
-    await site.token_of("bob")
-    before = await site.stored()
+    alice = await module_site.token_of("alice")
+    await module_site.token_of("bob")
+    before = await module_site.stored()
 
     with capture_logs() as logs:
-        status, answer = await site.post(token=alice, data=data, headers=headers)
+        status, answer = await module_site.post(token=alice, data=data, headers=headers)
 
     assert 400 <= status < 500, answer
     (error,) = answer["errors"]
     assert error["extensions"]["code"] in {"BAD_MULTIPART", "BAD_REQUEST", "PAYLOAD_TOO_LARGE"}
     assert "data" not in answer
     assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
-    assert await site.stored() == before
-    assert (await site.post(token=alice, data=GOOD, headers=MULTIPART))[0] == 200
+    assert await module_site.stored() == before
+    assert (await module_site.post(token=alice, data=GOOD, headers=MULTIPART))[0] == 200
 
 
 @pytest.mark.parametrize("length", [True, False])

@@ -164,7 +164,7 @@ async def test_a_program_on_the_port_of_the_settings_gets_no_token(
 
 
 async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of an older version does not tell it: the error says what to do, and no session is opened."""
+    """A server of an older version does not report it: the error says what to do, and no session is opened."""
     monkeypatch.chdir(tmp_path)
     control = Control(tmp_path / "data" / "sotto.db", {}, None)
     async with another_program() as (port, received):
@@ -172,7 +172,7 @@ async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: p
         put_tables(settings.database_path)
         await control.start()
         try:
-            with pytest.raises(StartError, match="does not tell its address; pass it with --url"):
+            with pytest.raises(StartError, match="does not report its URL; pass it with --url"):
                 await send_as(settings, None, "alice", ["bob"], "hi", [])
         finally:
             await control.stop()

@@ -4,6 +4,7 @@ import asyncio
 import re
 import stat
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,12 @@ from services.account.account import SignUp
 from services.message.draft import Draft
 from services.message.report import ReportReason
 from services.person.user import Reference, ReferenceKind
+from services.service import Services
+from services.viewer import Viewer
 from tests.template import put_tables
 
 ALICE = Reference(ReferenceKind.USERNAME, "alice")
+TO_BOB = [Reference(ReferenceKind.USERNAME, "bob")]
 
 
 @pytest.fixture(autouse=True)
@@ -35,25 +39,36 @@ def report(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["report", *arguments, "--data", "data"])
 
 
-async def emptied(texts: int = 1) -> str:
-    """Alice sends a file, edits the message and deletes it; bob reports it. Returns the ID of the report."""
+@asynccontextmanager
+async def opened() -> AsyncIterator[Services]:
+    """The services on ./data."""
     services = await open_services(load_settings(data=Path("data")))
     try:
-        people = {
-            name: (await services.account.sign_up(SignUp(name, f"password of {name}"))).viewer
-            for name in ("alice", "bob")
-        }
-        to_bob = [Reference(ReferenceKind.USERNAME, "bob")]
+        yield services
+    finally:
+        await services.close()
+
+
+@asynccontextmanager
+async def alice_and_bob() -> AsyncIterator[tuple[Services, Viewer, Viewer]]:
+    """The services on ./data, with two new users."""
+    async with opened() as services:
+        alice, bob = [
+            (await services.account.sign_up(SignUp(name, f"password of {name}"))).viewer for name in ("alice", "bob")
+        ]
+        yield services, alice, bob
+
+
+async def emptied(texts: int = 1) -> str:
+    """Alice sends a file, edits the message and deletes it; bob reports it. Returns the ID of the report."""
+    async with alice_and_bob() as (services, alice, bob):
         file = await services.attachment.receive(one(b"evil bytes"), "../evil\u202e.txt")
-        alice = people["alice"]
-        id_ = (await services.send.send(alice, Draft(text="a\u009bthreat", users=to_bob, files=[file]))).message_id
+        id_ = (await services.send.send(alice, Draft(text="a\u009bthreat", users=TO_BOB, files=[file]))).message_id
         for number in range(texts):
             await services.edit.edit(alice, id_, f"harmless {number}", None)
         await services.deletion.delete_for_everyone(alice, id_)
-        number = await services.report.report(people["bob"], id_, ReportReason.THREAT, None, 0, block=False)
-    finally:
-        await services.close()
-    return str(encode(Kind.REPORT, number))
+        stored = await services.report.report(bob, id_, ReportReason.THREAT, None, 0, block=False)
+    return str(encode(Kind.REPORT, stored.report_id))
 
 
 async def one(content: bytes) -> AsyncIterator[bytes]:
@@ -63,21 +78,13 @@ async def one(content: bytes) -> AsyncIterator[bytes]:
 
 async def reported() -> str:
     """Bob reports alice's third message of four, and she deletes it. Returns the ID of the report."""
-    services = await open_services(load_settings(data=Path("data")))
-    try:
-        people = {
-            name: (await services.account.sign_up(SignUp(name, f"password of {name}"))).viewer
-            for name in ("alice", "bob")
-        }
-        to_bob = [Reference(ReferenceKind.USERNAME, "bob")]
+    async with alice_and_bob() as (services, alice, bob):
         texts = ["one", "two", "buy\n\u009b31mnow", "four"]
-        ids = [(await services.send.send(people["alice"], Draft(text=text, users=to_bob))).message_id for text in texts]
+        ids = [(await services.send.send(alice, Draft(text=text, users=TO_BOB))).message_id for text in texts]
         send_report = services.report.report
-        number = await send_report(people["bob"], ids[2], ReportReason.SPAM, "Look", 1, block=True)
-        await services.deletion.delete_for_everyone(people["alice"], ids[2])
-    finally:
-        await services.close()
-    return str(encode(Kind.REPORT, number))
+        stored = await send_report(bob, ids[2], ReportReason.SPAM, "Look", 1, block=True)
+        await services.deletion.delete_for_everyone(alice, ids[2])
+    return str(encode(Kind.REPORT, stored.report_id))
 
 
 def test_a_report_shows_the_message_and_what_came_before_it_and_can_be_closed() -> None:
@@ -158,14 +165,11 @@ def test_a_list_ends_where_it_would_be_too_long(monkeypatch: pytest.MonkeyPatch)
 
 
 async def reported_again(times: int) -> None:
-    """Alice reports bob's reply several times."""
-    services = await open_services(load_settings(data=Path("data")))
-    try:
+    """Alice reports several messages of bob."""
+    async with opened() as services:
         people = [
             (await services.account.sign_in(name, f"password of {name}", None, "")).viewer for name in ("alice", "bob")
         ]
-        id_ = (await services.send.send(people[1], Draft(text="x" * 300, users=[ALICE]))).message_id
         for _ in range(times):
+            id_ = (await services.send.send(people[1], Draft(text="x" * 300, users=[ALICE]))).message_id
             await services.report.report(people[0], id_, ReportReason.SPAM, "y" * 400, 0, block=False)
-    finally:
-        await services.close()

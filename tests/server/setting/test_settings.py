@@ -385,6 +385,7 @@ def test_every_setting_is_described() -> None:
 def test_every_described_default_can_be_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every default in the table is valid in `.env` and has the same effect."""
     words = {"issuers", "trusted_proxies", "storage_url", "pubsub_url", "public_url", "allowed_origins", "database_url"}
+    words |= {"trusted_documents"}
     for line in describe_settings():
         if line.name not in words:
             monkeypatch.setenv(line.environment, line.default)

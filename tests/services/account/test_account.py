@@ -88,6 +88,8 @@ async def test_the_database_holds_neither_password_nor_token(world: World) -> No
         (SignUp("alice\n", "x" * 8), [("username", "MALFORMED")]),
         (SignUp("аlice", "x" * 8), [("username", "MALFORMED")]),
         (SignUp("al ice", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("al!", "x" * 8), [("username", "MALFORMED")]),
+        (SignUp("!" * 32, "x" * 8), [("username", "MALFORMED")]),
         (SignUp("alice\x00", "x" * 8), [("username", "MALFORMED")]),
         (SignUp("alice", ""), [("password", "TOO_SHORT")]),
         (SignUp("alice", "x" * 7), [("password", "TOO_SHORT")]),

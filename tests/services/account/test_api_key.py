@@ -10,7 +10,6 @@ from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
 from models.event import START
-from models.transaction import Transaction
 from services.account.account import SignUp
 from services.account.api_key import OPERATORS
 from services.error import (
@@ -28,6 +27,7 @@ from services.error import (
 from services.limit import DeviceTrust
 from services.page import PageRequest
 from services.person.user import Reference, ReferenceKind
+from services.transaction import WriteTransaction
 from services.viewer import CredentialKind, Right, Viewer
 from tests.services.conftest import MakeWorld, World, first_of, refused
 
@@ -37,7 +37,7 @@ BOTH = Scope.READ_MESSAGES | Scope.SEND_MESSAGES
 async def key_of(world: World, owner: Viewer, scopes: Scope = BOTH, expires_at: int | None = None) -> str:
     """The secret of a key of any scope, as the operator makes one."""
 
-    def put(tx: Transaction) -> str:
+    def put(tx: WriteTransaction) -> str:
         return world.services.api_key.put(tx, owner.user_id, "key", scopes, expires_at)[1]
 
     return await world.services.database.write(put)
@@ -384,7 +384,7 @@ def test_every_right_has_a_sentence() -> None:
 
 
 async def test_a_key_hears_of_no_devices(make_world: MakeWorld) -> None:
-    """Neither by `viewer.devices` nor by the log, in which its owner's others are told of a new one."""
+    """Neither by `viewer.devices` nor by the log, in which its owner's others are told of a new one and of the key."""
     world = await make_world(device_trust=DeviceTrust.NOTIFY, sign_in_rate_per_minute=0)
     alice = await world.services.account.sign_up(SignUp("alice", "correct horse"))
     key = await through(world, await key_of(world, alice.viewer))
@@ -393,7 +393,7 @@ async def test_a_key_hears_of_no_devices(make_world: MakeWorld) -> None:
 
     pages = [await stream.page_after(each, stream.cursor_of(each, START), None) for each in (alice.viewer, key)]
 
-    assert [(len(page.items), page.position.n) for page in pages] == [(1, 1), (0, 1)]
+    assert [(len(page.items), page.position.n) for page in pages] == [(3, 3), (0, 3)]
 
 
 @pytest.mark.parametrize("scope", [Scope.ACT_AS_ANY_USER, Scope.ADMIN, OPERATORS])

@@ -15,10 +15,10 @@ from services.error import (
     Unauthenticated,
 )
 from services.limit import DeviceTrust
-from services.message.conversation import ConversationFilter
+from services.message.inbox import ConversationFilter
 from services.page import PageRequest
 from services.viewer import Viewer
-from tests.services.conftest import MakeWorld, World, first_of, refused
+from tests.services.conftest import MakeWorld, World, first_of, kinds_after, refused
 
 PASSWORD = "correct horse"
 
@@ -176,20 +176,22 @@ async def test_the_others_are_told_of_a_new_device(make_world: MakeWorld, trust:
     (carol,) = await world.people("carol")
 
     cursor = world.services.stream.cursor_of(first.viewer, START)
-    [event] = (await world.services.stream.page_after(first.viewer, cursor, None)).items
+    own, event = (await world.services.stream.page_after(first.viewer, cursor, None)).items
 
-    assert event.kind is EventKind.DEVICE_ADDED
+    assert (own.kind, event.kind) == (EventKind.VIEWER_UPDATED, EventKind.DEVICE_ADDED)  # of the first device, and this
     assert event.device is not None
     assert (event.device.id, event.device.name, event.device.is_trusted) == (second.viewer.device_id, "Phone", 0)
     assert (await world.services.stream.position(carol)).n == 0
 
 
-async def test_without_trust_nobody_is_told(make_world: MakeWorld) -> None:
-    """The default: every device is trusted."""
+async def test_without_trust_a_new_device_is_a_change_of_the_viewer(make_world: MakeWorld) -> None:
+    """The default: every device is trusted, and the others show one more; nobody else hears of it."""
     world, first, second = await trusting(make_world, DeviceTrust.OFF)
+    (carol,) = await world.people("carol")
 
-    assert (await world.services.stream.position(first.viewer)).n == 0
+    assert await kinds_after(world, first.viewer, START) == ["VIEWER_UPDATED"] * 2
     assert not second.viewer.is_restricted
+    assert (await world.services.stream.position(carol)).n == 0
 
 
 async def test_a_device_that_was_told_of_may_do_everything(make_world: MakeWorld) -> None:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from structlog.testing import capture_logs
 
 from models import user as users
+from models.api_key import Scope
 from models.base import now_ms
+from models.event import EventKind
 from pubsub.memory import MemoryPubSub
 from services.account.credentials import Credentials
 from services.account.issuer import Claims, Issuers, IssuerSettings, TokenRefused
@@ -30,7 +33,8 @@ from services.revocation import RevocationReason
 from services.service import Services
 from services.viewer import CredentialKind, Right
 from storage.local import LocalStorage
-from tests.services.conftest import World
+from tests.services.account.test_api_key import key_of
+from tests.services.conftest import World, kinds_after
 
 Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | bytes
 Forge: TypeAlias = Callable[[], str]
@@ -441,6 +445,15 @@ async def row_of(world: World, external_id: str) -> users.CredentialStatusRow:
     return row
 
 
+def pass_a_minute(world: World) -> None:
+    """For the rate of renames, and for the cache of credentials."""
+    authenticator = world.services.authenticator
+    authenticator._fresh.clear()
+    renames = authenticator._host_users._renames
+    clock = renames._clock
+    renames._clock = lambda: clock() + 60
+
+
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_token_that_is_not_good_is_refused(issuers: Issuers, served: Served, name: str) -> None:
     """One error with one sentence for whatever is wrong, and no URL is asked but the issuer's (RFC 8725)."""
@@ -712,12 +725,44 @@ async def test_who_has_no_name_is_shown_by_the_user_name(host: World) -> None:
 
 async def test_the_display_name_follows_the_claim(host: World) -> None:
     """The user name does not: others have written it down."""
-    await host.authenticate(token(preferred_username="adam", name="Adam"))
+    await host.authenticate(token(preferred_username="adam", name="Adam", iat=-90))
     await host.authenticate(token(preferred_username="other", name="Adam Smith"))
 
     row = await row_of(host, "host:adam")
     assert (row.username, row.display_name) == ("adam", "Adam Smith")
     assert (await host.stored())[0]["user"] == 1
+
+
+async def test_a_new_display_name_is_told_to_the_user_and_to_those_who_share_a_conversation(host: World) -> None:
+    """Once; the same name again appends nothing, and strangers hear nothing."""
+    adam = await host.authenticate(token(preferred_username="adam", name="Adam", iat=-90))
+    assert adam is not None
+    bob, carol = await host.people("bob", "carol")
+    await host.send(bob, "adam")
+    stream = host.services.stream
+    after = {each.user_id: stream.cursor_of(each, await stream.position(each)) for each in (adam, bob, carol)}
+    for _ in range(2):
+        await host.authenticate(token(preferred_username="adam", name="Adam Smith"))
+    heard = [(await stream.page_after(each, after[each.user_id], None)).items for each in (adam, bob, carol)]
+
+    assert [[(each.kind, each.person and each.person.row.display_name) for each in items] for items in heard] == [
+        [(EventKind.VIEWER_UPDATED, "Adam Smith")],
+        [(EventKind.USER_UPDATED, "Adam Smith")],
+        [],
+    ]
+
+
+async def test_an_api_key_hears_of_its_owners_new_name(host: World) -> None:
+    """It is shown the profile, but nothing of devices and keys."""
+    adam = await host.authenticate(token(preferred_username="adam", name="Adam", iat=-90))
+    assert adam is not None
+    bot = await host.authenticate(await key_of(host, adam, Scope.READ_MESSAGES))
+    assert bot is not None
+    before = await host.services.stream.position(bot)
+    await key_of(host, adam, Scope.READ_MESSAGES)
+    await host.authenticate(token(preferred_username="adam", name="Adam Smith"))
+
+    assert await kinds_after(host, bot, before) == ["VIEWER_UPDATED"]
 
 
 @pytest.mark.parametrize(
@@ -736,6 +781,39 @@ async def test_an_older_token_does_not_bring_an_older_name_back(host: World, fir
     await host.authenticate(token(name="Adam", iat=-50))
 
     assert (await row_of(host, "host:adam")).display_name == "Adam Smith"
+
+
+async def test_two_tokens_of_the_same_moment_do_not_rename_back_and_forth(host: World) -> None:
+    """The first one sets the name. A rename appends up to 1,001 events, in the path of authentication."""
+    bob = await host.person("bob")
+    now = int(time.time())
+    await host.authenticate(token(preferred_username="adam", name="Adam", iat=now - 90))
+    await host.send(bob, "adam")
+    before = await host.services.stream.position(bob)
+    for name in ("Eve", "Adam", "Eve", "Adam"):
+        await host.authenticate(token(name=name, iat=now, jti=secrets.token_hex(4)))
+        pass_a_minute(host)
+
+    assert (await row_of(host, "host:adam")).display_name == "Eve"
+    assert await kinds_after(host, bob, before) == ["USER_UPDATED"]
+
+
+async def test_tokens_with_ever_other_names_rename_once_a_minute(host: World) -> None:
+    """Each newer than the last. The name of the newest is set when its token is checked after the minute."""
+    bob = await host.person("bob")
+    now = int(time.time())
+    await host.authenticate(token(preferred_username="adam", name="Adam", iat=now - 90))
+    await host.send(bob, "adam")
+    before = await host.services.stream.position(bob)
+    for second in range(30):
+        newest = token(name=f"Adam {second}", iat=now - 50 + second)
+        await host.authenticate(newest)
+    first_name = (await row_of(host, "host:adam")).display_name
+    pass_a_minute(host)
+    await host.authenticate(newest)
+
+    assert (first_name, (await row_of(host, "host:adam")).display_name) == ("Adam 0", "Adam 29")
+    assert await kinds_after(host, bob, before) == ["USER_UPDATED"] * 2
 
 
 @pytest.mark.parametrize("name", [None, "", "  ", "\u200b", "a\nb", "\u202emada", "a\0b", "a" * 65, 7, ["Adam"]])

@@ -20,7 +20,7 @@ from services.error import (
     Unauthenticated,
 )
 from services.viewer import Viewer
-from tests.services.conftest import World
+from tests.services.conftest import World, kinds_after
 
 DAY = 86_400_000
 TOKEN = "sot_" + "A" * 43
@@ -137,6 +137,16 @@ async def test_signing_out_ends_this_session_or_all(world: World) -> None:
         with pytest.raises(Unauthenticated):
             await world.authenticate(each.token)
     assert await world.authenticate(bob.token) == bob.viewer
+
+
+async def test_a_session_that_has_ended_already_adds_no_event_when_it_signs_out(world: World) -> None:
+    """Two sign-outs of one session at the same time: the second ends nothing, so nothing has changed."""
+    alice = await world.person("alice")
+    before = await world.services.stream.position(alice)
+    ended = [await world.services.account.sign_out(alice, everywhere=False) for _ in range(2)]
+
+    assert ended == [1, 0]
+    assert await kinds_after(world, await world.again("alice"), before) == ["VIEWER_UPDATED"]
 
 
 async def test_a_session_that_is_revoked_while_it_is_looked_up_is_not_remembered(world: World) -> None:

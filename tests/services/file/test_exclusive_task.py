@@ -33,3 +33,28 @@ async def test_who_comes_last_waits_no_longer_than_the_one_before_takes_to_let_g
         await first
     await asyncio.sleep(0)
     assert not tasks.keys
+
+
+async def test_shared_work_ends_with_its_last_caller() -> None:
+    """One that leaves does not stop it for the others."""
+    tasks, key = ExclusiveTasks(), (1, 2)
+    ended: list[str] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("ended")
+
+    callers = [asyncio.create_task(tasks.run_shared(key, hang)) for _ in range(2)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    callers[0].cancel()
+    await asyncio.wait([callers[0]])
+    assert (list(tasks.keys), ended) == ([key], [])
+
+    callers[1].cancel()
+    async with asyncio.timeout(2):
+        await asyncio.wait([callers[1]])
+
+    assert (list(tasks.keys), ended) == ([], ["ended"])

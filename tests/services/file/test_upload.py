@@ -115,6 +115,24 @@ async def test_a_file_in_parts_goes_with_a_message(world: World) -> None:
     assert list((world.folder / "files" / "partial").iterdir()) == []
 
 
+async def test_an_upload_shows_its_name_until_a_message_has_it(world: World) -> None:
+    """As the message will show it, so that a draft on another device can list its files; to nobody else."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await begun(world, alice, name="../tide\n.txt")
+    found = [await world.services.upload.find(alice, id_)]
+    await append(world, alice, id_, 0, TEXT[:700])
+    found.append(await world.services.upload.find(alice, id_))
+    assert await world.services.upload.find(bob, id_) is None
+    await append(world, alice, id_, 700, TEXT[700:])
+    found.append(await world.services.upload.find(alice, id_))
+    assert await world.services.upload.find(bob, id_) is None
+    view = await send(world, alice, id_)
+
+    names = [(each.state.name, each.filename) for each in found if each]
+    assert names == [(state, view.attachments[0].filename) for state in ("PENDING", "UPLOADING", "READY")]
+    assert view.attachments[0].filename == "tide .txt"
+
+
 async def test_a_whole_upload_ends_when_it_was_to_end(world: World) -> None:
     """Its last byte gives it no second life."""
     (alice,) = await world.people("alice")
@@ -474,7 +492,7 @@ async def test_a_storage_that_fails_costs_no_byte_of_the_upload(world: World, mo
 
 
 class SlowKeep:
-    """Holds whoever keeps a file, as a bucket far away does, and counts them."""
+    """A storage that stores nothing until `is_open`, as a distant bucket; counts the calls."""
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = 0
@@ -489,6 +507,17 @@ class SlowKeep:
             return await keep(temp_file)
 
         monkeypatch.setattr(world.services.storage, "store", held)
+
+    @classmethod
+    async def reach(
+        cls, world: World, monkeypatch: pytest.MonkeyPatch, owner: Viewer, content: bytes = TEXT, name: str = "tide.txt"
+    ) -> tuple["SlowKeep", int, asyncio.Task[int]]:
+        """Sends an upload, whose file is now being stored; its ID, and the request of its last part."""
+        id_ = await begun(world, owner, content, name)
+        slow = cls(world, monkeypatch)
+        appending = asyncio.create_task(append(world, owner, id_, 0, content))
+        await asyncio.wait_for(slow.is_reached.wait(), 10)
+        return slow, id_, appending
 
 
 async def test_a_failed_fsync_is_never_repeated_as_if_it_had_worked(
@@ -590,11 +619,8 @@ async def test_who_asks_while_the_last_part_is_kept_hears_that_it_is_ready(
 ) -> None:
     """The request on the lost connection is past its end: it is waited for, and not made a second time."""
     (alice,) = await world.people("alice")
-    id_ = await begun(world, alice)
-    slow = SlowKeep(world, monkeypatch)
-    old = asyncio.create_task(append(world, alice, id_, 0, TEXT))
+    slow, id_, old = await SlowKeep.reach(world, monkeypatch, alice)
     async with asyncio.timeout(10):
-        await slow.is_reached.wait()
         if is_cut:
             old.cancel()
         asking = asyncio.create_task(world.services.upload.offset(alice, id_))
@@ -614,11 +640,8 @@ async def test_who_asks_while_a_keep_takes_long_is_told_to_try_again(
     """And ends nothing by that, however often."""
     monkeypatch.setattr("services.file.exclusive_task.YIELD_SECONDS", 0.05)
     (alice,) = await world.people("alice")
-    id_ = await begun(world, alice)
-    slow = SlowKeep(world, monkeypatch)
-    old = asyncio.create_task(append(world, alice, id_, 0, TEXT))
+    slow, id_, old = await SlowKeep.reach(world, monkeypatch, alice)
     async with asyncio.timeout(10):
-        await slow.is_reached.wait()
         for _ in range(3):
             with pytest.raises(ServerUnavailable, match="busy"):
                 await world.services.upload.offset(alice, id_)
@@ -636,11 +659,8 @@ async def test_an_upload_that_is_cancelled_while_it_is_kept_is_gone(
     monkeypatch.setattr("services.file.exclusive_task.YIELD_SECONDS", 0.05)
     (alice,) = await world.people("alice")
     before = await world.stored()
-    id_ = await begun(world, alice, png(), "sea.png")
-    slow = SlowKeep(world, monkeypatch)
-    old = asyncio.create_task(append(world, alice, id_, 0, png()))
+    slow, id_, old = await SlowKeep.reach(world, monkeypatch, alice, png(), "sea.png")
     async with asyncio.timeout(10):
-        await slow.is_reached.wait()
         await world.services.upload.cancel(alice, id_)
         slow.is_open.set()
         [result] = await asyncio.gather(old, return_exceptions=True)

@@ -146,6 +146,27 @@ async def test_a_heartbeat_moves_the_cursor_while_nothing_happens(
     assert kinds_of(seen) == ["Ready", "Heartbeat", "Heartbeat"]
 
 
+async def test_hints_of_what_is_not_delivered_delay_no_heartbeat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client drops a stream that is silent for too long, so one that is about few conversations must not be."""
+    monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.1)
+    bob = await world.person("bob")
+
+    async def disturb() -> None:
+        while True:
+            world.services.database.pubsub.publish([Hint(bob.user_id, 0)])
+            await asyncio.sleep(0.01)
+
+    async with aclosing(stream_of(world, bob)) as signals:
+        [ready] = await take(signals)
+        disturbing = asyncio.create_task(disturb())
+        try:
+            [heartbeat] = await take(signals)
+        finally:
+            disturbing.cancel()
+
+    assert (type(ready), type(heartbeat)) == (Ready, Heartbeat)
+
+
 async def test_what_the_viewer_may_no_longer_see_moves_the_cursor_alone(world: World) -> None:
     """Rule 6: the right is looked at when it is delivered."""
     alice, bob = await world.people("alice", "bob")

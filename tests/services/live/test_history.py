@@ -62,9 +62,10 @@ async def check(client: Client, chance: Chance, operations: list[str]) -> None:
     assert badge == client.state.unmuted(client.viewer.user_id, await chance.muted_by(client.viewer)), operations
 
 
+NO_RATES = {"report_rate_per_minute": 0, "read_all_rate_per_minute": 0, "relation_rate_per_minute": 0}
 LIMITS: list[dict[str, Any]] = [
-    {},
-    {"silent_delete_window_seconds": 0, "accept_messages_from": Audience.FOLLOWED_BY_ME},
+    NO_RATES,
+    {**NO_RATES, "silent_delete_window_seconds": 0, "accept_messages_from": Audience.FOLLOWED_BY_ME},
 ]
 
 
@@ -75,7 +76,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_later(
     make_world: MakeWorld, limits: dict[str, Any], *, calm: bool, shard: int
 ) -> None:
     """For random histories of all operations by four people; with positions of others where nothing hides them."""
-    world = await make_world(report_rate_per_minute=0, **limits)
+    world = await make_world(**limits)
     for seed in range(shard, HISTORIES // 4, SHARDS):
         await play(world, seed, calm=calm)
 
@@ -84,7 +85,7 @@ async def test_every_deed_succeeds_in_these_histories_now_and_then(make_world: M
     """A verb that is always refused would prove nothing: forty histories without clients, and their count."""
     done: Counter[str] = Counter()
     for limits in LIMITS:
-        world = await make_world(report_rate_per_minute=0, **limits)
+        world = await make_world(**limits)
         for seed in range(10):
             for calm in (True, False):
                 names = [f"{name}-{seed}-{calm}" for name in ("alice", "bob", "carol", "dave")]

@@ -249,13 +249,16 @@ async def test_presence_begins_again_where_it_is_shared_again(world: World) -> N
 
 
 async def test_of_a_suspended_account_nothing_is_shown_but_that_it_ended(world: World) -> None:
-    """Its streams end with it, and those who saw it there are told that there is nothing to see any more."""
+    """Its streams end with it, and those who saw it there are told that there is nothing to see any more.
+
+    The hint is of the event that says so of the account.
+    """
     alice, bob, _place = await talked(world)
     ear = await Ear(world, alice).open()
     async with world.services.presence.streaming(bob.user_id):
         await world.services.account.set_state("bob", users.SUSPENDED)
 
-    assert await ear.sounds() == (["PRESENCE", "PRESENCE_WITHDRAWN"], 0)
+    assert await ear.sounds() == (["PRESENCE", "hint", "PRESENCE_WITHDRAWN"], 1)
 
 
 async def test_a_subscriber_to_messages_alone_is_online_as_well(world: World) -> None:

@@ -2,9 +2,13 @@
 
 import asyncio
 
+import emoji as emojis
 import pytest
 
+from models import reaction as reactions
 from models.event import Change, EventKind, Position, Removal
+from models.member import RequestState
+from models.setting import Audience
 from services.error import (
     Conflict,
     InvalidInput,
@@ -13,8 +17,8 @@ from services.error import (
     TooLate,
 )
 from services.live.stream import EventBatch
-from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
+from services.message.inbox import ConversationFilter
 from services.message.message import SearchFilter
 from services.page import PageRequest
 from services.rejection import IssueReason
@@ -267,9 +271,56 @@ async def test_an_emoji_is_one_however_many_characters_it_has(world: World, emoj
     for _ in range(2):
         await react(alice, id_, emoji, is_set=False)
 
-    assert (group.emoji, len(group.people), group.viewer_has_reacted) == (emoji, 1, False)
+    assert (group.emoji, len(group.reactors), group.viewer_has_reacted) == (emoji, 1, False)
     assert (await world.services.reaction.find_many(bob, [id_]), foreign) == ({}, {})
     assert await since(world, bob, n) == [(EventKind.MESSAGE_UPDATED.name, id_, Change.REACTIONS)] * 2
+
+
+@pytest.mark.parametrize(("first", "second"), [("❤", "❤️"), ("❤️", "❤"), ("👁️‍🗨", "👁‍🗨️")])
+async def test_forms_of_one_emoji_are_one(world: World, first: str, second: str) -> None:
+    """Keyboards and pickers differ in the presentation selector (U+FE0F), which nobody sees."""
+    alice, bob = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob")
+    await world.services.reaction.react(alice, id_, first, is_set=True)
+    await world.services.reaction.react(bob, id_, second, is_set=True)
+    [group] = (await world.services.reaction.find_many(bob, [id_]))[id_]
+    await world.services.reaction.react(alice, id_, second, is_set=False)
+    [left] = (await world.services.reaction.find_many(bob, [id_]))[id_]
+
+    assert {each.person.row.username for each in group.reactors} == {"alice", "bob"}
+    assert [each.person.row.username for each in left.reactors] == ["bob"]
+    assert emojis.EMOJI_DATA[group.emoji]["status"] == emojis.STATUS["fully_qualified"]
+
+
+async def test_an_emoji_that_an_older_version_stored_as_sent_can_be_taken_back(world: World) -> None:
+    """Without its presentation selector."""
+    alice, _bob = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob")
+    await world.services.database.write(
+        lambda tx: tx.run(reactions.PUT, message=id_, user=alice.user_id, emoji="❤", at=tx.at)
+    )
+
+    await world.services.reaction.react(alice, id_, "❤", is_set=False)
+
+    assert await world.services.reaction.find_many(alice, [id_]) == {}
+
+
+async def test_who_has_not_answered_a_request_cannot_react(make_world: MakeWorld) -> None:
+    """Their name under the message would tell the sender that it was seen; nothing is stored."""
+    world = await make_world(accept_messages_from=Audience.FOLLOWED_BY_ME)
+    alice, bob = await world.people("alice", "bob")
+    id_ = await world.send(alice, "bob")
+    asked = await world.services.conversation.find(bob, id_ >> 27)
+    assert asked is not None
+    assert asked.row.request_state == RequestState.PENDING
+
+    await refused(world, world.services.reaction.react(bob, id_, "👍", is_set=True), PermissionDenied, match="Accept")
+    await world.services.reaction.react(alice, id_, "👍", is_set=True)
+    await world.services.request.accept(bob, id_ >> 27)
+    await world.services.reaction.react(bob, id_, "👍", is_set=True)
+
+    [group] = (await world.services.reaction.find_many(alice, [id_]))[id_]
+    assert {each.person.row.username for each in group.reactors} == {"alice", "bob"}
 
 
 @pytest.mark.parametrize("emoji", ["", "a", "1", "👍👍", "👍 ", "\u200d", ":)", "x" * 10_000, "👍" * 100, "\0"])

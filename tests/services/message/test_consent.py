@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from models.inbox import Folder
 from models.member import RequestState
 from models.setting import Audience, OutsideAction
 from services.error import PermissionDenied, RecipientsRejected
-from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
+from services.message.inbox import ConversationFilter
 from services.page import PageRequest
 from services.person.policy import Eligibility
 from services.person.setting import SettingsChange
@@ -20,7 +21,7 @@ from tests.services.live.test_private import Ear
 from tests.services.message.test_send import png
 
 Reason = RecipientRejectionReason
-REQUESTS = ConversationFilter(requests=True)
+REQUESTS = ConversationFilter(folder=Folder.REQUESTS)
 
 
 async def choose(world: World, viewer: Viewer, **change: object) -> None:
@@ -83,7 +84,7 @@ async def test_a_third_person_leads_around_no_inbox(world: World, inbox: Audienc
         else:
             [reason] = await reasons(world, sender, "bob", "carol")
             is_nobodys = max(inbox, groups) is Audience.NOBODY
-            assert reason is (Reason.NOT_ACCEPTING_MESSAGES if is_nobodys else Reason.MUST_BE_FOLLOWED)
+            assert reason is (Reason.NOT_ACCEPTING if is_nobodys else Reason.MUST_BE_FOLLOWED)
         assert alone.eligibility.may_send or not is_in
 
 
@@ -175,7 +176,7 @@ async def test_requests_hold_a_few_messages_in_all(world: World) -> None:
     assert len(await listed(world, bob, REQUESTS)) == 2
     person = await world.services.user.find(alice, named("bob")[0])
     assert person is not None
-    assert person.eligibility is Eligibility.NOT_ACCEPTING
+    assert person.eligibility is Eligibility.REQUEST_PENDING
     await world.services.request.accept(bob, place)
     assert await world.send(alice, "bob", "dave")
 
@@ -214,7 +215,7 @@ async def test_a_group_that_nobody_has_agreed_to_holds_a_few_messages(world: Wor
         await world.send(alice, conversation_id=place)
     view = await world.services.conversation.find(alice, place)
     assert view is not None
-    assert view.send_restriction is Eligibility.NOT_ACCEPTING
+    assert view.send_restriction is Eligibility.REQUEST_PENDING
     for to in ({"conversation_id": place}, {"users": named("bob", "carol")}):
         refusal = await refused(world, world.send(alice, **to), RecipientsRejected)
         assert {each.reason for each in refusal.rejections} == {Reason.REQUEST_PENDING}
@@ -232,7 +233,7 @@ async def test_a_decline_binds_alone_and_in_groups(world: World, first: str) -> 
     await choose(world, bob, accept_from=Audience.EVERYONE)
 
     for names in (("bob",), ("bob", "dave"), ("bob", "carol")):
-        assert await reasons(world, alice, *names) == [Reason.NOT_ACCEPTING_MESSAGES], names
+        assert await reasons(world, alice, *names) == [Reason.NOT_ACCEPTING], names
     assert await world.send(carol, "bob", "alice", "dave")
     assert await world.send(carol, "bob")
     await world.services.request.accept(bob, place)
@@ -265,8 +266,10 @@ async def test_a_decline_of_a_group_blocks_who_asked_and_nobody_else(world: Worl
     alice, bob, _carol = await world.people("alice", "bob", "carol")
     await closed(world, "bob")
     place = await world.send(alice, "bob", "carol") >> 27
-    await world.services.request.decline(bob, place, block=True)
+    sender = await world.services.request.decline(bob, place, block=True)
 
+    assert sender is not None
+    assert sender.row.id == alice.user_id
     blocked = await world.services.block.page_of(bob, PageRequest())
     assert [person.row.id for person, _at in blocked.items] == [alice.user_id]
 
@@ -388,7 +391,7 @@ async def test_leaving_does_not_undo_a_decline(world: World, is_declined: bool) 
     await refused(world, world.services.preference.leave(bob, place), PermissionDenied, match="declin")
 
     assert (await reasons(world, alice, "bob", "dave") if is_declined else []) == (
-        [Reason.NOT_ACCEPTING_MESSAGES] if is_declined else []
+        [Reason.NOT_ACCEPTING] if is_declined else []
     )
     await world.services.request.accept(bob, place)
     await world.services.preference.leave(bob, place)
@@ -444,7 +447,7 @@ async def test_who_was_asked_into_a_group_has_answered_for_every_message(make_wo
 
     for to in ({"conversation_id": place}, {"users": named("bob", "carol")}):
         found = await rejections(world, alice, **to)
-        assert [(each.reason, each.user_id) for each in found] == [(Reason.NOT_ACCEPTING_MESSAGES, carol.user_id)]
+        assert [(each.reason, each.user_id) for each in found] == [(Reason.NOT_ACCEPTING, carol.user_id)]
 
 
 async def test_a_block_holds_in_a_group_of_which_two_are_left(world: World) -> None:

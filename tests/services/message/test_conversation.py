@@ -8,15 +8,18 @@ from PIL import Image
 
 from models.base import now_ms
 from models.conversation import ConversationKind
+from models.inbox import Folder
 from models.message import MessageKind
+from models.setting import Audience
 from services.error import BadRequest, CursorInvalid, NotFound
-from services.message.conversation import ConversationFilter
+from services.message.inbox import ConversationFilter
 from services.message.preference import PreferenceChange
 from services.page import PageRequest
 from services.person.policy import Eligibility
+from services.person.setting import SettingsChange
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
-from tests.services.conftest import World, named
+from tests.services.conftest import MakeWorld, World, named
 
 NAMES = ("bob", "carol", "dave", "erin", "frank")
 ALL = ConversationFilter()
@@ -32,6 +35,12 @@ async def inbox(world: World, viewer: Viewer, wanted: ConversationFilter = ALL, 
     """The ids of a page."""
     page = await world.services.conversation.page_of(viewer, wanted, PageRequest(**request))  # type: ignore[arg-type]
     return [view.row.id for view in page.items]
+
+
+async def folders(world: World, viewer: Viewer, *ids: int) -> list[Folder | None]:
+    """The folder of each conversation; None also for one that the viewer does not see."""
+    views = await world.services.conversation.find_many(viewer, ids)
+    return [views[id_].folder if id_ in views else None for id_ in ids]
 
 
 async def five(world: World, alice: Viewer, at: Callable[[int], None]) -> list[int]:
@@ -122,21 +131,67 @@ async def test_every_condition_of_the_filter_holds(world: World) -> None:
     read = (await world.send(alice, "carol")) >> 27
     group = (await world.send(carol, "alice", "bob")) >> 27
     ids = {"direct": direct, "read": read, "group": group}
+    await world.services.preference.prefer(alice, read, PreferenceChange(is_pinned=True))
     (with_bob,) = named("bob")
     filters = [
         (ALL, {"direct", "read", "group"}),
         (ConversationFilter(kind=ConversationKind.DIRECT), {"direct", "read"}),
         (ConversationFilter(kind=ConversationKind.GROUP), {"group"}),
         (ConversationFilter(kind=ConversationKind.SELF), set()),
-        (ConversationFilter(unread_only=True), {"direct", "group"}),
+        (ConversationFilter(is_unread=True), {"direct", "group"}),
         (ConversationFilter(participant=with_bob), {"direct", "group"}),
-        (ConversationFilter(ConversationKind.DIRECT, unread_only=True, participant=with_bob), {"direct"}),
+        (ConversationFilter(is_unread=False), {"read"}),
+        (ConversationFilter(is_pinned=True), {"read"}),
+        (ConversationFilter(is_pinned=False), {"direct", "group"}),
+        (ConversationFilter(is_pinned=True, is_unread=True), set()),
+        (ConversationFilter(ConversationKind.DIRECT, is_unread=True, participant=with_bob), {"direct"}),
         (ConversationFilter(participant=named("nobody")[0]), set()),
     ]
 
     for wanted, expected in filters:
         assert set(await inbox(world, alice, wanted)) == {ids[name] for name in expected}
         assert await world.services.conversation.count(alice, wanted) == len(expected)
+
+
+async def test_a_conversation_is_in_the_folder_of_its_state(world: World) -> None:
+    """The archive and the inbox without requests, whether or not they are archived; declined ones are nowhere."""
+    alice, *others = await world.people("alice", "bob", "carol", "dave", "erin", "frank")
+    bob, carol, dave, erin, frank = others
+    here, away = (await world.send(bob, "alice")) >> 27, (await world.send(carol, "alice")) >> 27
+    await world.services.setting.change(alice, SettingsChange(accept_from=Audience.NOBODY))
+    asked, put_away, declined = [(await world.send(each, "alice")) >> 27 for each in (dave, erin, frank)]
+    for id_ in (away, put_away):
+        await world.services.preference.prefer(alice, id_, PreferenceChange(is_archived=True))
+    await world.services.request.decline(alice, declined, block=False)
+    expected = {
+        Folder.INBOX: {here}, Folder.ARCHIVE: {away}, Folder.REQUESTS: {asked, put_away},
+        Folder.ALL: {here, away, asked, put_away},
+    }  # fmt: skip
+
+    for folder in Folder:
+        wanted = ConversationFilter(folder=folder)
+        assert set(await inbox(world, alice, wanted)) == expected[folder]
+        assert await world.services.conversation.count(alice, wanted) == len(expected[folder])
+    assert await inbox(world, frank, ConversationFilter(folder=Folder.INBOX)) == [declined]
+    assert await folders(world, alice, here, away, asked, put_away, declined) == [
+        Folder.INBOX, Folder.ARCHIVE, Folder.REQUESTS, Folder.REQUESTS, None,
+    ]  # fmt: skip
+    assert await folders(world, frank, declined, here) == [Folder.INBOX, None]
+
+
+async def test_a_conversation_without_a_message_is_in_no_folder(world: World) -> None:
+    """Cleared, or its only message deleted without a trace; the next message brings it back."""
+    alice, *_others = await world.people("alice", "bob", "carol", "dave")
+    cleared, deleted, hidden = [await world.send(alice, name) for name in ("bob", "carol", "dave")]
+    ids = [message >> 27 for message in (cleared, deleted, hidden)]
+    await world.services.preference.clear(alice, ids[0], None)
+    await world.services.deletion.delete_for_everyone(alice, deleted)
+    await world.services.deletion.delete_for_me(alice, hidden)
+
+    assert await folders(world, alice, *ids) == [None, None, Folder.INBOX]
+    assert await inbox(world, alice, ConversationFilter(folder=Folder.ALL)) == [ids[2]]
+    await world.send(alice, "bob")
+    assert await folders(world, alice, *ids) == [Folder.INBOX, None, Folder.INBOX]
 
 
 async def test_a_third_person_sees_no_conversation_of_others(world: World) -> None:
@@ -296,3 +351,19 @@ async def test_a_badge_counts_what_is_not_muted(world: World) -> None:
     assert await counts() == (3, 3)
     await world.services.receipt.mark_unread(alice, direct, None)
     assert (await counts(), await count(dave)) == ((3, 3), 0)
+
+
+async def test_a_badge_does_not_count_what_was_deleted(make_world: MakeWorld) -> None:
+    """A tombstone is not unread, so the one of a muted member must not be subtracted a second time."""
+    world = await make_world(silent_delete_window_seconds=0)
+    alice, bob, carol = await world.people("alice", "bob", "carol")
+    group = await world.send(bob, "alice", "carol") >> 27
+    deleted = await world.send(bob, conversation_id=group)
+    await world.send(carol, conversation_id=group)
+    await world.services.relation.mute(alice, named("bob")[0])
+    count, unread = world.services.conversation.count_unmuted, world.services.conversation.unread
+    assert ((await unread(alice)).messages, await count(alice)) == (3, 1)
+
+    await world.services.deletion.delete_for_everyone(bob, deleted)
+
+    assert ((await unread(alice)).messages, await count(alice)) == (2, 1)

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from models.base import now_ms
+from models.inbox import Folder
 from models.member import FOR_GOOD
 from services.error import InvalidInput, NotFound, PermissionDenied
-from services.message.conversation import ConversationFilter, ConversationView
+from services.message.conversation import ConversationView
+from services.message.inbox import ConversationFilter
 from services.message.message import SearchFilter
 from services.message.preference import PreferenceChange
 from services.page import PageRequest
@@ -16,7 +18,7 @@ from services.rejection import IssueReason
 from services.viewer import Viewer
 from tests.services.conftest import World, kinds_after, listed, named, refused
 
-ARCHIVE = ConversationFilter(archived=True)
+ARCHIVE = ConversationFilter(folder=Folder.ARCHIVE)
 
 
 async def view_of(world: World, viewer: Viewer, id_: int) -> ConversationView:

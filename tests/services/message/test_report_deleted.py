@@ -13,8 +13,8 @@ from models.base import now_ms
 from models.transaction import Transaction
 from services.error import AttachmentsRejected, InvalidInput, NotFound
 from services.file.attachment import AttachmentService
-from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
+from services.message.inbox import ConversationFilter
 from services.message.message import SearchFilter
 from services.message.report import ReportReason, resolve
 from services.page import PageRequest
@@ -28,8 +28,22 @@ WINDOWS = {"silent": {}, "tombstone": {"silent_delete_window_seconds": 0}}
 
 
 async def report(world: World, viewer: Viewer, id_: int, preceding: int = 0) -> int:
-    """For threats."""
-    return await world.services.report.report(viewer, id_, ReportReason.THREAT, None, preceding, block=False)
+    """For threats; the result shows what the viewer sees, or a tombstone."""
+    reported = await world.services.report.report(viewer, id_, ReportReason.THREAT, None, preceding, block=False)
+    seen = await world.services.message.find(viewer, id_)
+    if seen is None:
+        row = reported.message.row
+        assert (row.id, row.body, row.metadata, row.attachments, reported.message.attachments) == (
+            id_,
+            None,
+            None,
+            0,
+            (),
+        )
+        assert row.deleted_at is not None
+    else:
+        assert reported.message == seen
+    return reported.report_id
 
 
 async def former_texts(world: World, id_: int, revision: int) -> list[str | None]:

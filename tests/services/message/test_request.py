@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from models.event import EventKind
+from models.inbox import Folder
 from models.member import RequestState
 from models.setting import Audience
 from services.error import (
@@ -13,14 +14,14 @@ from services.error import (
     RecipientsRejected,
     Refusal,
 )
-from services.message.conversation import ConversationFilter
+from services.message.inbox import ConversationFilter
 from services.page import PageRequest
 from services.person.setting import SettingsChange
 from services.rejection import RecipientRejectionReason
 from services.viewer import Viewer
 from tests.services.conftest import World, kinds_after, listed, named, refused
 
-REQUESTS = ConversationFilter(requests=True)
+REQUESTS = ConversationFilter(folder=Folder.REQUESTS)
 
 
 async def asked(world: World) -> tuple[Viewer, Viewer, int]:
@@ -109,16 +110,18 @@ async def test_a_declined_request_is_gone_and_its_sender_is_not_told(world: Worl
     assert await kinds_after(world, alice, n[0]) == []
     assert await kinds_after(world, bob, n[1]) == [EventKind.CONVERSATION_REMOVED.name]
     refusal = await refused(world, world.send(alice, "bob"), RecipientsRejected)
-    assert [each.reason for each in refusal.rejections] == [RecipientRejectionReason.NOT_ACCEPTING_MESSAGES]
+    assert [each.reason for each in refusal.rejections] == [RecipientRejectionReason.NOT_ACCEPTING]
 
 
 async def test_a_decline_can_block_as_well(world: World) -> None:
     """Both in one step; the block is like any other."""
     alice, bob, id_ = await asked(world)
-    await world.services.request.decline(bob, id_, block=True)
+    sender = await world.services.request.decline(bob, id_, block=True)
 
     blocked = await world.services.block.page_of(bob, PageRequest())
-    assert [person.row.id for person, _at in blocked.items] == [alice.user_id]
+    assert [person for person, _at in blocked.items] == [sender]
+    assert sender is not None
+    assert (sender.row.id, sender.row.has_blocked) == (alice.user_id, 1)
 
 
 async def test_what_is_no_request_cannot_be_answered(world: World) -> None:

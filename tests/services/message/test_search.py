@@ -41,6 +41,7 @@ async def say(world: World, viewer: Viewer, *texts: str, to: str = "bob") -> lis
         ("ello", set()),
         ("zoe", {"Zoë's café"}),
         ("CAFÉ", {"Zoë's café"}),
+        ("zoe\u0308", {"Zoë's café"}),
         ("hello, (Bob)!", {"hello Bob"}),
         ("nothing", set()),
     ],

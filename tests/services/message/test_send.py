@@ -12,8 +12,8 @@ from models.message import MessageKind
 from models.transaction import Transaction
 from services.file.file import AttachedFile, AttachedUpload, ReceivedFile
 from services.file.upload_session import UploadForm
-from services.message.conversation import ConversationFilter
 from services.message.draft import Draft
+from services.message.inbox import ConversationFilter
 from services.page import PageRequest
 from services.person.user import Reference, ReferenceKind
 from tests.services.conftest import MakeWorld, World, kinds_after, listed, named
@@ -174,7 +174,7 @@ async def test_to_each_is_a_message_of_their_own(world: World) -> None:
     outcomes = await world.services.send.send_to_each(alice, draft)
 
     assert [each.rejection.reason.name if each.rejection else None for each in outcomes] == [
-        "NOT_ACCEPTING_MESSAGES", None, "NOT_FOUND", None,
+        "NOT_ACCEPTING", None, "NOT_FOUND", None,
     ]  # fmt: skip
     assert outcomes[1].message_id == outcomes[3].message_id
     view = await world.services.message.find(carol, outcomes[1].message_id or 0)

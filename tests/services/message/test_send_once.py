@@ -150,6 +150,21 @@ async def test_to_each_is_answered_again_as_it_was(world: World) -> None:
     assert (await world.stored())[0]["message"] == 1
 
 
+@pytest.mark.parametrize("is_each_first", [False, True])
+async def test_an_id_of_one_mutation_is_not_free_for_the_other(world: World, *, is_each_first: bool) -> None:
+    """Otherwise a client that falls back from one to the other would send twice; the conflict names the message."""
+    alice, _bob = await world.people("alice", "bob")
+    draft = Draft(text="Hi", users=named("bob"), client_message_id="k1")
+    send = world.services.send
+    calls = [send.send_to_each, send.send] if is_each_first else [send.send, send.send_to_each]
+    await calls[0](alice, draft)
+    conflict = await refused(world, calls[1](alice, draft), IdempotencyConflict)
+
+    assert isinstance(conflict, IdempotencyConflict)
+    assert conflict.existing_message_id is not None
+    assert (await world.stored())[0]["message"] == 1
+
+
 async def test_fifty_first_messages_at_once_make_one_conversation(world: World) -> None:
     """Both directions at once, without a gap in the sequence."""
     alice, bob = await world.people("alice", "bob")

@@ -123,7 +123,7 @@ async def test_all_offenders_among_the_recipients_are_named(make_world: MakeWorl
     assert [(each.index, each.reason.name) for each in refusal.rejections] == [
         (0, "SELF"),
         (1, "BLOCKED_BY_VIEWER"),
-        (2, "NOT_ACCEPTING_MESSAGES"),
+        (2, "NOT_ACCEPTING"),
         (3, "UNAVAILABLE"),
         (5, "NOT_FOUND"),
         (6, "NOT_FOUND"),
@@ -160,7 +160,7 @@ async def test_a_block_closes_a_conversation_that_exists(world: World) -> None:
 
     assert isinstance(of_alice, RecipientsRejected)
     assert isinstance(of_bob, RecipientsRejected)
-    assert of_alice.rejections[0].reason.name == "NOT_ACCEPTING_MESSAGES"
+    assert of_alice.rejections[0].reason.name == "NOT_ACCEPTING"
     assert of_alice.rejections[0].detail.endswith(
         " cannot receive messages at the moment."
     )  # as of a suspended account

@@ -19,7 +19,7 @@ SENT_AS = {Eligibility.ALLOWED: 0, Eligibility.ALLOWED_AS_REQUEST: 1}
 REFUSED_AS = {
     Eligibility.BLOCKED_BY_VIEWER: Reason.BLOCKED_BY_VIEWER,
     Eligibility.MUST_BE_FOLLOWED: Reason.MUST_BE_FOLLOWED,
-    Eligibility.NOT_ACCEPTING: Reason.NOT_ACCEPTING_MESSAGES,
+    Eligibility.NOT_ACCEPTING: Reason.NOT_ACCEPTING,
 }
 
 
@@ -129,7 +129,7 @@ async def test_a_new_group_names_every_member_whose_setting_stands_in_the_way(wo
     await choose(world, dave, add_to_groups=Audience.NOBODY)
     await world.services.relation.unfollow(bob, named("alice")[0])
 
-    assert refused == [(0, Reason.MUST_BE_FOLLOWED), (2, Reason.NOT_ACCEPTING_MESSAGES)]
+    assert refused == [(0, Reason.MUST_BE_FOLLOWED), (2, Reason.NOT_ACCEPTING)]
     assert await world.send(carol, "alice", "bob", "dave", text="again")
 
 

@@ -1,13 +1,16 @@
 """People: named in each way, seen with what a send would say, found by the beginning of their names."""
 
+from dataclasses import replace
+
 import pytest
 
 from models import user as users
 from models.transaction import Transaction
-from services.error import BadRequest, CursorInvalid
+from services.error import BadRequest, CursorInvalid, PermissionDenied
 from services.page import PageRequest
 from services.person.user import Person, Reference, ReferenceKind
-from tests.services.conftest import MakeWorld, World, named
+from services.viewer import Right
+from tests.services.conftest import MakeWorld, World, named, refused
 
 
 def name_of(person: Person | None) -> str | None:
@@ -55,6 +58,19 @@ async def test_an_id_that_is_nobodys_finds_nobody(world: World, user_id: int) ->
     there = await world.services.user.find(alice, Reference(ReferenceKind.ID, "x", bob.user_id))
 
     assert (missing, name_of(there)) == (None, "bob")
+
+
+async def test_nobody_is_the_viewer_but_they_themselves(world: World) -> None:
+    """Their own id among others finds them; another one's finds nobody; a key that may not see people is refused."""
+    alice, bob = await world.people("alice", "bob")
+    find = world.services.user.find_self_by_id
+    own = await find(alice, [bob.user_id, alice.user_id, 5])
+    key = replace(alice, rights=Right.SEND)
+
+    assert {id_: name_of(person) for id_, person in own.items()} == {alice.user_id: "alice"}
+    assert await find(alice, [bob.user_id]) == {}
+    for ids in ([alice.user_id], [bob.user_id]):
+        await refused(world, find(key, ids), PermissionDenied)
 
 
 async def test_many_people_come_in_one_answer_without_those_who_are_not(world: World) -> None:

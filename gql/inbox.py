@@ -1,0 +1,101 @@
+"""The inbox: the root field of the viewer's conversations, its folders and its filter."""
+
+from functools import partial
+from typing import Annotated
+
+import strawberry
+
+from gql.connection import After, Before, Connection, FirstOrLast, Last, LazyEdge
+from gql.conversation import Conversation
+from gql.loader import Once
+from gql.node import Info, given
+from gql.user import UserReference
+from models.conversation import ConversationKind
+from models.inbox import Folder
+from services.message.inbox import ConversationFilter as ServiceFilter
+from services.page import PageRequest
+
+UNSET = strawberry.UNSET
+
+
+@strawberry.type(description="An edge of a list of conversations.")
+class ConversationEdge(LazyEdge[Conversation]):
+    node: Conversation = strawberry.field(description="The conversation of this edge.")
+
+
+@strawberry.type(description="A page of the viewer's conversations.")
+class ConversationConnection(Connection[ConversationEdge, Conversation]):
+    edges: list[ConversationEdge] = strawberry.field(description="The edges of this page, with cursors.")
+    nodes: list[Conversation] = strawberry.field(description="The conversations of this page.")
+    count: strawberry.Private[Once[int]]
+
+    @strawberry.field(description="The total number of conversations that match the filter, across all pages.")
+    async def total_count(self) -> int:
+        return await self.count.get()
+
+
+@strawberry.input(description="Conditions for a list of conversations, all of which must hold.")
+class ConversationFilter:
+    folder: Folder | None = strawberry.field(
+        default=Folder.INBOX, description="Only conversations in this folder. INBOX if omitted or null."
+    )
+    type: ConversationKind | None = strawberry.field(
+        default=UNSET, description="Only conversations of this type. Any type if omitted or null."
+    )
+    is_unread: bool | None = strawberry.field(
+        default=UNSET,
+        description="Only conversations with this value of `isUnread`. Both if omitted or null.",
+    )
+    is_pinned: bool | None = strawberry.field(
+        default=UNSET,
+        description="Only conversations with this value of `isPinned`. Both if omitted or null.",
+    )
+    participant: UserReference | None = strawberry.field(
+        default=UNSET,
+        description="Only conversations in which this user participates; none if there is no such user. No effect if "
+        "omitted or null.",
+    )
+
+    search: str | None = strawberry.field(
+        default=UNSET,
+        description="Only conversations whose other participants match: every word must begin a word of some "
+        "participant's display name or username, ignoring case and accents. At most 200 characters, with at least one "
+        "letter or digit; words after the eighth are ignored. No effect if omitted or null.",
+    )
+
+    def to_filter(self) -> ServiceFilter:
+        folder, participant = given(self.folder), given(self.participant)
+        return ServiceFilter(
+            folder=Folder.INBOX if folder is None else folder,
+            kind=given(self.type),
+            is_unread=given(self.is_unread),
+            is_pinned=given(self.is_pinned),
+            participant=participant.to_reference() if participant else None,
+            search=given(self.search),
+        )
+
+
+@strawberry.field(description="The viewer's conversations, most recent activity first. Null only if an error occurs.")
+async def conversations(
+    info: Info,
+    filter: Annotated[
+        ConversationFilter | None,
+        strawberry.argument(description="Which conversations to return. Those in the folder INBOX if omitted or null."),
+    ] = UNSET,
+    first: FirstOrLast = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+) -> ConversationConnection | None:
+    viewer, conversations = info.context.signed_in(), info.context.services.conversation
+    wanted = given(filter)
+    service_filter = wanted.to_filter() if wanted else ServiceFilter()
+    request = PageRequest(given(first), given(after), given(last), given(before))
+    page = await conversations.page_of(viewer, service_filter, request)
+    cursor_of = partial(conversations.cursor_of, viewer)
+    return ConversationConnection.of(
+        page,
+        cursor_of,
+        lambda view: ConversationEdge(node=Conversation.of(view), make_cursor=partial(cursor_of, view)),
+        count=Once(partial(conversations.count, viewer, service_filter)),
+    )
