@@ -5,6 +5,7 @@ people listen, and lists the events of each of them. The mutations and events ar
 without an occasion fails.
 """
 
+import hashlib
 import io
 import itertools
 import secrets
@@ -160,6 +161,15 @@ class Stage:
         token = await self.site.token_of(name)
         other = await self.site.services.account.open_session(name, "listens")
         return Actor(self.site, name, token, other.token)
+
+    async def make_least_recent(self, token: str) -> None:
+        """Both devices of an actor may have been seen in the same millisecond; after this, this one was before."""
+        sql = (
+            "UPDATE device SET last_seen_at = last_seen_at - 1000 "
+            "WHERE id = (SELECT device_id FROM session WHERE token_hash = ?)"
+        )
+        session = hashlib.sha256(token.encode()).digest()
+        await self.site.services.database.write(lambda tx: tx.database.connection().execute(sql, [session]).rowcount)
 
     @asynccontextmanager
     async def listener(self, token: str, *, with_ephemeral: bool = True) -> AsyncIterator[Listener]:
@@ -767,6 +777,7 @@ async def a_key_that_is_removed(stage: Stage, alice: Actor, _bob: Actor, _carol:
 async def one_device_too_many(stage: Stage, alice: Actor, _bob: Actor, _carol: Actor) -> AsyncGenerator[None, None]:
     """The device seen least recently is removed."""
     alice.other = alice.token
+    await stage.make_least_recent(alice.other)
     yield
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "MOST_DEVICES", 2)
@@ -778,6 +789,7 @@ async def one_device_too_many_elsewhere(
     stage: Stage, alice: Actor, _bob: Actor, _carol: Actor
 ) -> AsyncGenerator[None, None]:
     """The remaining device gets one event of the new device, and one of the removed device."""
+    await stage.make_least_recent(alice.token)
     yield
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "MOST_DEVICES", 2)
