@@ -11,8 +11,9 @@ from gql.account import Viewer
 from gql.conversation import Conversation
 from gql.event import Event, ephemeral_event_of, event_of
 from gql.loader import ConversationNumber, loader_of, type_of
-from gql.node import Info, moment_of, wants_only_id
+from gql.node import Info, moment_of
 from gql.scalar import EventCursor
+from gql.selection import selection_of
 from gql.signal import of_stream
 from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
@@ -59,7 +60,7 @@ class EventEnvelope:
             return None
         if signal.conversation is not None:
             return Conversation.of(signal.conversation)
-        if signal.message is not None and wants_only_id(info):
+        if signal.message is not None and selection_of(info).is_only_id:
             return cast("Conversation", type_of(ConversationNumber(signal.conversation_id)))
         return await loader_of(info).conversation(signal.conversation_id)
 

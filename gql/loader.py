@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from strawberry.dataloader import DataLoader
 
-from gql.node import Info, wants_only_id
+from gql.node import Info
+from gql.selection import selection_of
 from models.base import conversation_of
 from services.error import NotFound
 from services.person.user import Person
@@ -127,7 +128,7 @@ class Loader:
         Raises NotFound if the viewer left it between two reads.
         """
         number = conversation_of(message_id)
-        view = ConversationNumber(number) if wants_only_id(info) else await self._conversations.load(number)
+        view = ConversationNumber(number) if selection_of(info).is_only_id else await self._conversations.load(number)
         if view is None:
             raise NotFound("There is no such conversation.")
         return cast("Conversation", type_of(view))

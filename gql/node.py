@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
-from graphql import FieldNode
 
 from gql.context import Context
 
@@ -17,14 +16,6 @@ class Node:
     """Relay's Object Identification."""
 
     id: strawberry.ID = strawberry.field(description="Globally unique, opaque and permanent.")
-
-
-def wants_only_id(info: Info) -> bool:
-    """Whether the client selects only `id` and `__typename` below this field, so nothing needs to be read."""
-    # The AST nodes themselves: Strawberry's `selected_fields` converts the whole tree at each call.
-    sets = [node.selection_set for node in info._raw_info.field_nodes if node.selection_set]  # noqa: SLF001
-    names = [each.name.value if isinstance(each, FieldNode) else "" for part in sets for each in part.selections]
-    return set(names) <= {"id", "__typename"}
 
 
 def moment_of(ms: int) -> datetime:

@@ -27,7 +27,9 @@ NEVER = {
 GROUND = "ground"
 TYPES = "types"
 # Where more than the ground lies flat: the modules of the ground. The others are the types of the schema.
-GROUND_MODULES = {"gql": {"charge", "connection", "context", "enum", "error", "id", "node", "pace", "scalar"}}
+GROUND_MODULES = {
+    "gql": {"charge", "connection", "context", "enum", "error", "id", "node", "pace", "scalar", "selection"}
+}
 INSIDE = {
     "gql": {
         GROUND: set(),
