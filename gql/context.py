@@ -1,10 +1,11 @@
 """The context: the viewer, the client and the services; resolvers access it as `info.context`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from strawberry.dataloader import DataLoader
 from strawberry.types.graphql import OperationType
 
 from models.event import Position
@@ -33,7 +34,8 @@ class Context:
     once `prepared` is set: the document is valid, execution begins. `estimated` is the expected cost of the operation,
     `charged` the part counted against its rate, `spent` the actual cost; `wants_cost` is whether the response includes
     the cost. `on_prepared` is called just before `prepared` is set. `taken` is the capacity used by an event of a live
-    stream during its execution (see `services.capacity`).
+    stream during its execution (see `services.capacity`). `levels` are the level fields that are about to be loaded
+    (see gql/level.py).
     """
 
     services: "Services"
@@ -42,6 +44,7 @@ class Context:
     remote: str
     device_name: str | None = None
     loader: object | None = None
+    levels: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict, repr=False)
     base_url: str = ""
     event_position: Position | None = None
     operation_type: OperationType | None = None
@@ -79,6 +82,7 @@ class Context:
         return replace(
             self,
             loader=None,
+            levels={},
             event_position=None,
             operation_type=None,
             operation_name=None,

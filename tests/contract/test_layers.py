@@ -28,7 +28,7 @@ GROUND = "ground"
 TYPES = "types"
 # Where more than the ground lies flat: the modules of the ground. The others are the types of the schema.
 GROUND_MODULES = {
-    "gql": {"charge", "connection", "context", "enum", "error", "id", "node", "pace", "scalar", "selection"}
+    "gql": {"charge", "connection", "context", "enum", "error", "id", "level", "node", "pace", "scalar", "selection"}
 }
 INSIDE = {
     "gql": {
