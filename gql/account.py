@@ -11,7 +11,7 @@ from gql.connection import After, First
 from gql.device import Device
 from gql.id import Kind, encode
 from gql.loader import SharedReads, ViewerView, type_of
-from gql.node import Info, Node, given, moment_of
+from gql.node import Info, Node, given
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -19,7 +19,7 @@ from gql.refusal import (
     PermissionDeniedError,
     RateLimitedError,
 )
-from gql.scalar import EventCursor
+from gql.scalar import EventCursor, Moment
 from gql.setting import MessagingSettings
 from gql.user import User, UserConnection, UserEdge
 from services import viewer as services
@@ -129,7 +129,7 @@ class Viewer(Node):
         return BlockConnection.of(
             page,
             cursor_of,
-            lambda item: BlockEdge(cursor=cursor_of(item), node=User.of(item[0]), blocked_at=moment_of(item[1])),
+            lambda item: BlockEdge(cursor=cursor_of(item), node=User.of(item[0]), blocked_at=Moment(item[1])),
             reads=self.reads,
         )
 

@@ -9,9 +9,10 @@ import strawberry
 
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.node import Info, Node, given, moment_of, ms_of
+from gql.node import Info, Node, given
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
 from gql.result import viewer_field
+from gql.scalar import Moment, ms_of
 from models.api_key import ApiKeyRow, Scope
 
 described(
@@ -39,9 +40,9 @@ class ApiKey(Node):
 
     name: str = strawberry.field(description="The name that its owner gave it.")
     scopes: list[Scope] = strawberry.field(description="The permissions of the key, at least one.")
-    created_at: datetime = strawberry.field(description="When the key was created.")
-    expires_at: datetime | None = strawberry.field(description="When the key expires. Null if it never expires.")
-    last_used_at: datetime | None = strawberry.field(
+    created_at: Moment = strawberry.field(description="When the key was created.")
+    expires_at: Moment | None = strawberry.field(description="When the key expires. Null if it never expires.")
+    last_used_at: Moment | None = strawberry.field(
         description="When the key was last used, accurate to within five minutes. Null if it has never been used."
     )
 
@@ -51,9 +52,9 @@ class ApiKey(Node):
             id=encode(Kind.API_KEY, row.id),
             name=row.name,
             scopes=[scope for scope in Scope if scope & row.scopes],
-            created_at=moment_of(row.created_at),
-            expires_at=None if row.expires_at is None else moment_of(row.expires_at),
-            last_used_at=None if row.last_used_at is None else moment_of(row.last_used_at),
+            created_at=Moment(row.created_at),
+            expires_at=None if row.expires_at is None else Moment(row.expires_at),
+            last_used_at=None if row.last_used_at is None else Moment(row.last_used_at),
         )
 
 

@@ -1,6 +1,5 @@
 """Blocks: the list of blocked people, and the mutations that block and unblock."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -10,13 +9,14 @@ from gql.loader import SharedReads
 from gql.node import Info
 from gql.refusal import InvalidInputError, NotFoundError
 from gql.result import viewer_field
+from gql.scalar import Moment
 from gql.user import User, UserReference
 
 
 @strawberry.type(description="An edge of a list of blocked users: a user and when they were blocked.")
 class BlockEdge(Edge[User]):
     node: User = strawberry.field(description="The blocked user.")
-    blocked_at: datetime = strawberry.field(description="When the viewer blocked this user.")
+    blocked_at: Moment = strawberry.field(description="When the viewer blocked this user.")
 
 
 @strawberry.type(description="A page of the users the viewer has blocked.")

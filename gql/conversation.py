@@ -1,6 +1,5 @@
 """Conversations: the type as one member sees it."""
 
-from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import Annotated
@@ -13,8 +12,9 @@ from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.loader import ConversationNumber, loader_of, type_of
 from gql.message import Message, MessageConnection, MessageEdge
-from gql.node import Info, Node, given, moment_of
+from gql.node import Info, Node, given
 from gql.participant import Participant, ParticipantConnection, ParticipantEdge
+from gql.scalar import Moment
 from gql.user import User
 from models.attachment import AttachmentRow
 from models.conversation import ConversationKind
@@ -102,8 +102,8 @@ class Conversation(Node):
     last_message: Message | None = strawberry.field(
         description="The newest message that the viewer can see. Null if there is none."
     )
-    created_at: datetime = strawberry.field(description="When the conversation was created by its first message.")
-    last_activity_at: datetime = strawberry.field(
+    created_at: Moment = strawberry.field(description="When the conversation was created by its first message.")
+    last_activity_at: Moment = strawberry.field(
         description="When the newest message was sent. Lists of conversations are sorted by it."
     )
     unread_count: int = strawberry.field(
@@ -125,7 +125,7 @@ class Conversation(Node):
     is_muted: bool = strawberry.field(
         description="Whether the viewer has muted the conversation: clients should not notify them of its messages."
     )
-    muted_until: datetime | None = strawberry.field(
+    muted_until: Moment | None = strawberry.field(
         description="When the mute ends. Null if the conversation is not muted, or is muted permanently."
     )
     request_state: MessageRequestState = strawberry.field(
@@ -149,15 +149,15 @@ class Conversation(Node):
             id=encode(Kind.CONVERSATION, row.id),
             type=ConversationKind(row.kind),
             last_message=Message.of(view.last_message) if view.last_message else None,
-            created_at=moment_of(row.created_at),
-            last_activity_at=moment_of(row.activity),
+            created_at=Moment(row.created_at),
+            last_activity_at=Moment(row.activity),
             unread_count=row.unread,
             is_unread=view.is_unread,
             folder=view.folder,
             is_archived=bool(row.is_archived),
             is_pinned=bool(row.is_pinned),
             is_muted=view.muted_until is not None,
-            muted_until=None if view.muted_until in {None, FOR_GOOD} else moment_of(view.muted_until or 0),
+            muted_until=None if view.muted_until in {None, FOR_GOOD} else Moment(view.muted_until or 0),
             request_state=_REQUEST_STATES[RequestState(row.request_state)],
             requested_by=User.of(view.requested_by) if view.requested_by else None,
             viewer_can_send=restriction is None,

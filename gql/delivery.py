@@ -1,7 +1,6 @@
 """Receipts of a message: its delivery status, computed from the members' read positions."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import Enum
 from functools import partial
 
@@ -9,7 +8,8 @@ import strawberry
 
 from gql.connection import Edge, PageInfo, page_info_of
 from gql.loader import loader_of
-from gql.node import Info, moment_of
+from gql.node import Info
+from gql.scalar import Moment
 from gql.user import User
 from models.event import Receipt
 from services.message.participant import ParticipantView, ticks_of
@@ -38,15 +38,15 @@ class ReceiptEdge(Edge[User]):
         description="When this user received or first read the message; reading it again does not change this. Exact "
         "for 90 days, then accurate to within an hour."
     )
-    async def at(self, info: Info) -> datetime:
+    async def at(self, info: Info) -> Moment:
         """One statement for all edges of a level."""
         row = self.view.row
         times = (await loader_of(info).receipt_times(self.message_id)).get(row.user_id)
         if self.receipt is Receipt.READ or not self.view.shows_delivery:
             at = times.read_at if times else None
-            return moment_of(at or row.read_at or row.joined_at)
+            return Moment(at or row.read_at or row.joined_at)
         at = times.delivered_at if times else None
-        return moment_of(at or row.delivered_at or row.joined_at)
+        return Moment(at or row.delivered_at or row.joined_at)
 
 
 @strawberry.type(

@@ -1,13 +1,13 @@
 """Devices: where the viewer is signed in, and the mutations that trust and revoke one."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from gql.id import Kind, encode, number_of
-from gql.node import Info, Node, moment_of
+from gql.node import Info, Node
 from gql.refusal import NotFoundError, PermissionDeniedError
+from gql.scalar import Moment
 from models.device import DeviceRow
 
 
@@ -24,8 +24,8 @@ class Device(Node):
         "read its own viewer and sign out, until a trusted device confirms it with `trustDevice`."
     )
     is_current: bool = strawberry.field(description="Whether this request was sent from this device.")
-    created_at: datetime = strawberry.field(description="When the device signed in.")
-    last_seen_at: datetime | None = strawberry.field(
+    created_at: Moment = strawberry.field(description="When the device signed in.")
+    last_seen_at: Moment | None = strawberry.field(
         description="When the device was last used, accurate to within five minutes. Null if unknown."
     )
 
@@ -37,8 +37,8 @@ class Device(Node):
             name=row.name,
             is_trusted=bool(row.is_trusted),
             is_current=row.id == viewer_device_id,
-            created_at=moment_of(row.created_at),
-            last_seen_at=moment_of(row.last_seen_at),
+            created_at=Moment(row.created_at),
+            last_seen_at=Moment(row.last_seen_at),
         )
 
 

@@ -1,11 +1,9 @@
 """Edits: the former texts of a message."""
 
-from datetime import datetime
-
 import strawberry
 
 from gql.connection import Connection, Edge
-from gql.node import moment_of
+from gql.scalar import Moment
 from models.edit import EditRow
 
 
@@ -15,11 +13,11 @@ class MessageEdit:
         description="The number of this version: 1 as sent, increased by 1 with each edit."
     )
     text: str | None = strawberry.field(description="The text of this version. Null if the message had only files.")
-    edited_at: datetime = strawberry.field(description="When this version was sent or saved.")
+    edited_at: Moment = strawberry.field(description="When this version was sent or saved.")
 
     @classmethod
     def of(cls, row: EditRow) -> "MessageEdit":
-        return cls(revision=row.revision, text=row.body, edited_at=moment_of(row.at))
+        return cls(revision=row.revision, text=row.body, edited_at=Moment(row.at))
 
 
 @strawberry.type(description="An edge of a list of text versions.")

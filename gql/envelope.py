@@ -1,7 +1,6 @@
 """Envelopes: an event with its cursor, and what a client's cache needs beside it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import cast
 
@@ -11,10 +10,11 @@ from gql.account import Viewer
 from gql.conversation import Conversation
 from gql.event import Event, ephemeral_event_of, event_of
 from gql.loader import ConversationNumber, loader_of, type_of
-from gql.node import Info, moment_of
-from gql.scalar import EventCursor
+from gql.node import Info
+from gql.scalar import EventCursor, Moment
 from gql.selection import selection_of
 from gql.signal import of_stream
+from models.base import now_ms
 from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
 from services.live.signal import PresenceChange, Revoked, Signal, Typing
@@ -27,7 +27,7 @@ class EventEnvelope:
         description="Pass it as `after` to resume after this event. Null for typing and presence events, which are "
         "never replayed, and for SessionRevoked, which is the last event."
     )
-    at: datetime = strawberry.field(description="When the event happened.")
+    at: Moment = strawberry.field(description="When the event happened.")
     make_event: strawberry.Private[Callable[[], Event]]
     signal: strawberry.Private[Signal]
 
@@ -67,11 +67,11 @@ class EventEnvelope:
 
 def envelope_of(viewer: services.Viewer, stream: StreamService, signal: Signal) -> EventEnvelope:
     """The event with its cursor; an ephemeral one has none."""
-    now = datetime.now(UTC)
+    now = Moment(now_ms())
     if isinstance(signal, Typing | PresenceChange | Revoked):
         return EventEnvelope(cursor=None, at=now, make_event=partial(ephemeral_event_of, signal), signal=signal)
     cursor = EventCursor(stream.cursor_of(viewer, signal.position))
     if isinstance(signal, ResolvedEvent):
         make_event = partial(event_of, signal, viewer)
-        return EventEnvelope(cursor=cursor, at=moment_of(signal.at), make_event=make_event, signal=signal)
+        return EventEnvelope(cursor=cursor, at=Moment(signal.at), make_event=make_event, signal=signal)
     return EventEnvelope(cursor=cursor, at=now, make_event=partial(of_stream, signal, cursor), signal=signal)

@@ -1,6 +1,5 @@
 """Events: everything that can happen to a viewer, as types."""
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -13,9 +12,10 @@ from gql.device import Device, DeviceAdded
 from gql.enum import described
 from gql.id import Kind, encode
 from gql.message import Message, MessageEdge
-from gql.node import Info, moment_of
+from gql.node import Info
 from gql.participant import Participant
 from gql.presence import Presence
+from gql.scalar import Moment
 from gql.setting import MessagingSettings
 from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamReady, StreamReset
 from gql.user import User
@@ -103,7 +103,7 @@ class ReceiptUpdated:
     up_to: Message = strawberry.field(
         description="The newest message that was received or read. All earlier messages count as well."
     )
-    at: datetime = strawberry.field(description="When the user received or read the messages.")
+    at: Moment = strawberry.field(description="When the user received or read the messages.")
 
 
 @strawberry.type(description="A conversation that includes the viewer was created.")
@@ -129,7 +129,7 @@ class TypingChanged:
     conversation: Conversation = strawberry.field(description="The conversation in which the user is typing.")
     user: User = strawberry.field(description="The user who started or stopped typing.")
     is_typing: bool = strawberry.field(description="Whether the user is typing.")
-    expires_at: datetime | None = strawberry.field(
+    expires_at: Moment | None = strawberry.field(
         description="When to stop showing the indicator, unless another event arrives first. Null if `isTyping` is "
         "false."
     )
@@ -251,7 +251,7 @@ def _of_message(each: ResolvedEvent, message: Message) -> "Event":
             participant=Participant.of(reader),
             status=DeliveryStatus.READ if each.detail == Receipt.READ else DeliveryStatus.DELIVERED,
             up_to=message,
-            at=moment_of(each.at),
+            at=Moment(each.at),
         )
     if each.kind is EventKind.MESSAGE_UPDATED:
         return MessageUpdated(message=message, changes=[change for change in Change if change & each.detail])
@@ -265,7 +265,7 @@ def ephemeral_event_of(signal: Typing | PresenceChange | Revoked) -> "Event":
             conversation=Conversation.of(signal.conversation),
             user=User.of(signal.person),
             is_typing=signal.until is not None,
-            expires_at=None if signal.until is None else moment_of(signal.until),
+            expires_at=None if signal.until is None else Moment(signal.until),
         )
     if isinstance(signal, PresenceChange):
         presence = None if signal.presence is None else Presence.of(signal.presence)

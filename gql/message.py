@@ -1,6 +1,5 @@
 """Messages: the type as one member sees it, and lists of messages."""
 
-from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +13,9 @@ from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
 from gql.edit import MessageEdit, MessageEditConnection, MessageEditEdge
 from gql.id import Kind, encode
 from gql.loader import loader_of, type_of
-from gql.node import Info, Node, given, moment_of
+from gql.node import Info, Node, given
 from gql.reaction import ReactionGroup
-from gql.scalar import JSON
+from gql.scalar import JSON, Moment
 from gql.user import User
 from models.base import conversation_of, seq_of
 from models.event import Receipt
@@ -74,15 +73,15 @@ class Message(Node):
         description="The current text, exactly as it was sent. Null if the message has only files or was deleted."
     )
     attachments: list[Attachment] = strawberry.field(description="The files of the message, in the sender's order.")
-    created_at: datetime = strawberry.field(description="When the server accepted the message.")
-    updated_at: datetime = strawberry.field(
+    created_at: Moment = strawberry.field(description="When the server accepted the message.")
+    updated_at: Moment = strawberry.field(
         description="When the message was last edited or deleted, otherwise `createdAt`. Reactions and receipts do "
         "not change it."
     )
-    edited_at: datetime | None = strawberry.field(
+    edited_at: Moment | None = strawberry.field(
         description="When the text was last edited. Null if it was never edited."
     )
-    deleted_at: datetime | None = strawberry.field(
+    deleted_at: Moment | None = strawberry.field(
         description="When the message was deleted for everyone. Null if it was not deleted."
     )
     state: MessageState = strawberry.field(description="Whether the message is a normal message or a tombstone.")
@@ -99,7 +98,7 @@ class Message(Node):
     @classmethod
     def of(cls, view: MessageView) -> "Message":
         row = view.row
-        created_at = moment_of(row.created_at)
+        created_at = Moment(row.created_at)
         return cls(
             id=encode(Kind.MESSAGE, row.id),
             sequence=seq_of(row.id),
@@ -108,9 +107,9 @@ class Message(Node):
             text=row.body,
             attachments=[Attachment.of(each) for each in view.attachments],
             created_at=created_at,
-            updated_at=moment_of(max(row.created_at, row.edited_at or 0, row.deleted_at or 0)),
-            edited_at=None if row.edited_at is None else moment_of(row.edited_at),
-            deleted_at=None if row.deleted_at is None else moment_of(row.deleted_at),
+            updated_at=Moment(max(row.created_at, row.edited_at or 0, row.deleted_at or 0)),
+            edited_at=None if row.edited_at is None else Moment(row.edited_at),
+            deleted_at=None if row.deleted_at is None else Moment(row.deleted_at),
             state=MessageState.ACTIVE if row.deleted_at is None else MessageState.DELETED,
             revision=row.revision,
             client_message_id=row.client_message_id if view.is_own else None,

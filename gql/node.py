@@ -1,6 +1,5 @@
 """Node, the interface of every type with an id, and helpers that most types use."""
 
-from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -16,16 +15,6 @@ class Node:
     """Relay's Object Identification."""
 
     id: strawberry.ID = strawberry.field(description="Globally unique, opaque and permanent.")
-
-
-def moment_of(ms: int) -> datetime:
-    """The moment of a time in milliseconds since 1970, as stored in the tables."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def ms_of(moment: datetime) -> int:
-    """The inverse of `moment_of`; a moment without a zone is UTC."""
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def given(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Participants: the members of a conversation, and lists of them."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -8,7 +7,8 @@ import strawberry
 from gql.connection import Connection, Edge
 from gql.id import Kind, encode
 from gql.loader import loader_of
-from gql.node import Info, Node, moment_of
+from gql.node import Info, Node
+from gql.scalar import Moment
 from gql.user import User
 from models.base import message_id
 from services.message.participant import ParticipantView
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 )
 class Participant(Node):
     user: User = strawberry.field(description="The user who participates.")
-    joined_at: datetime = strawberry.field(description="When the participant joined the conversation.")
-    last_read_at: datetime | None = strawberry.field(
+    joined_at: Moment = strawberry.field(description="When the participant joined the conversation.")
+    last_read_at: Moment | None = strawberry.field(
         description="When the participant last read new messages. Null if they never have, or if they do not share "
         "receipts with the viewer."
     )
@@ -36,8 +36,8 @@ class Participant(Node):
         return cls(
             id=encode(Kind.PARTICIPANT, view.row.conversation_id, view.row.user_id),
             user=User.of(view.person),
-            joined_at=moment_of(view.row.joined_at),
-            last_read_at=None if read_at is None else moment_of(read_at),
+            joined_at=Moment(view.row.joined_at),
+            last_read_at=None if read_at is None else Moment(read_at),
             view=view,
         )
 

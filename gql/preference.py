@@ -7,9 +7,10 @@ import strawberry
 
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
-from gql.node import Info, given, ms_of
+from gql.node import Info, given
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
 from gql.result import viewer_field
+from gql.scalar import ms_of
 from services.message.preference import PreferenceChange
 
 UNSET = strawberry.UNSET

@@ -1,6 +1,5 @@
 """Presence and typing: types and a mutation for state that is never stored."""
 
-from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +7,9 @@ import strawberry
 
 from gql.id import Kind, number_of
 from gql.loader import type_of
-from gql.node import Info, moment_of
+from gql.node import Info
 from gql.refusal import NotFoundError, RateLimitedError
+from gql.scalar import Moment
 from services.live.presence import Presence as View
 
 if TYPE_CHECKING:
@@ -28,16 +28,14 @@ class PresenceStatus(Enum):
 @strawberry.type(description="Whether a user is online, based on their subscriptions.")
 class Presence:
     status: PresenceStatus = strawberry.field(description="Whether the user is online.")
-    last_active_at: datetime | None = strawberry.field(
+    last_active_at: Moment | None = strawberry.field(
         description="When the user's last subscription ended. Null if the server does not know."
     )
 
     @classmethod
     def of(cls, view: View) -> "Presence":
         status = PresenceStatus.ONLINE if view.is_online else PresenceStatus.OFFLINE
-        return cls(
-            status=status, last_active_at=None if view.last_active_at is None else moment_of(view.last_active_at)
-        )
+        return cls(status=status, last_active_at=None if view.last_active_at is None else Moment(view.last_active_at))
 
 
 @strawberry.input(description="The conversation, and whether the viewer is typing.")
@@ -57,7 +55,7 @@ class SetTypingSuccess:
     conversation: Annotated["Conversation", strawberry.lazy("gql.conversation")] = strawberry.field(
         description="The conversation in which the viewer is typing."
     )
-    expires_at: datetime | None = strawberry.field(
+    expires_at: Moment | None = strawberry.field(
         description="When the indicator disappears unless `setTyping` is repeated. Null if `isTyping` is false."
     )
 
@@ -74,7 +72,7 @@ async def set_typing(
 ) -> SetTypingResult:
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)
     view, until = await info.context.services.presence.type(viewer, number, is_typing=input.is_typing)
-    return SetTypingSuccess(conversation=type_of(view), expires_at=None if until is None else moment_of(until))
+    return SetTypingSuccess(conversation=type_of(view), expires_at=None if until is None else Moment(until))
 
 
 type_of.register(View, Presence.of)

@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import strawberry
@@ -14,7 +15,8 @@ from strawberry.types.scalar import ScalarDefinition
 MAX_BYTE_SIZE = 2**53 - 1  # RFC 8259 §6: integers up to here are the same number in every JSON reader
 MAX_JSON_DEPTH = 32  # levels of lists and objects in one value of `JSON`
 
-DateTime: TypeAlias = datetime
+DateTime: TypeAlias = datetime  # as input
+Moment = NewType("Moment", int)  # a DateTime as output: milliseconds since 1970, as stored in the tables
 URL = NewType("URL", str)
 JSON = NewType("JSON", object)
 ByteSize = NewType("ByteSize", int)
@@ -42,11 +44,27 @@ class UploadedPart:
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
-def serialize_date_time(value: datetime) -> str:
-    """RFC 3339 in UTC, with `Z` and three decimals, the rest truncated; raises ValueError without an offset."""
-    if value.tzinfo is None:
-        raise ValueError("a DateTime must know its offset")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_SECONDS = [f"{second:02}." for second in range(60)]
+_MILLISECONDS = [f"{ms:03}Z" for ms in range(1000)]
+
+
+def ms_of(moment: datetime) -> int:
+    """A moment in milliseconds since 1970, the rest cut off; without a zone it is UTC."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+
+
+def serialize_date_time(value: int) -> str:
+    """RFC 3339 in UTC, with `Z` and three decimals, of milliseconds since 1970; raises OverflowError after 9999."""
+    seconds, ms = divmod(value, 1000)
+    minute, second = divmod(seconds, 60)
+    return _minute(minute) + _SECONDS[second] + _MILLISECONDS[ms]
+
+
+@lru_cache(4096)  # an answer shows few minutes many times
+def _minute(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).isoformat()[:17]
 
 
 def parse_date_time(value: object) -> datetime:
@@ -138,14 +156,17 @@ def _scalar(
     )
 
 
+_DATE_TIME = _scalar(
+    "DateTime",
+    "A moment in UTC: an RFC 3339 string with milliseconds, such as `2026-01-31T12:00:00.000Z`. Input may use any "
+    "offset, but must have one.",
+    serialize_date_time,
+    parse_date_time,
+)
+
 SCALAR_MAP: dict[object, ScalarDefinition] = {
-    datetime: _scalar(
-        "DateTime",
-        "A moment in UTC: an RFC 3339 string with milliseconds, such as `2026-01-31T12:00:00.000Z`. Input may use any "
-        "offset, but must have one.",
-        serialize_date_time,
-        parse_date_time,
-    ),
+    datetime: _DATE_TIME,
+    Moment: _DATE_TIME,
     URL: _scalar("URL", "An absolute URL (RFC 3986), as a string.", str, _parse_string_as("URL")),
     JSON: _scalar(
         "JSON", f"Any JSON value (RFC 8259), up to {MAX_JSON_DEPTH} levels deep.", lambda value: value, parse_json

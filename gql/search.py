@@ -10,7 +10,8 @@ from gql.connection import After, Connection, First, LazyEdge
 from gql.id import Kind, number_of
 from gql.loader import Once
 from gql.message import Message
-from gql.node import Info, given, ms_of
+from gql.node import Info, given
+from gql.scalar import ms_of
 from gql.user import UserReference
 from services.message.excerpt import TextSpan as ServiceSpan
 from services.message.message import SearchFilter

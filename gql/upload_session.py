@@ -1,13 +1,12 @@
 """Uploads: created here, then sent in parts over tus 1.0 or as a whole to the storage, and attached by id."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.node import Info, Node, given, moment_of
+from gql.node import Info, Node, given
 from gql.refusal import (
     AttachmentsRejectedError,
     ConflictError,
@@ -15,7 +14,7 @@ from gql.refusal import (
     NotFoundError,
     RateLimitedError,
 )
-from gql.scalar import URL, ByteSize
+from gql.scalar import URL, ByteSize, Moment
 from services.file.upload_session import UploadForm, UploadState, UploadView
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class UploadSession(Node):
         "files are all `image/…`, all `video/…` or all `audio/…` gets the corresponding `type`; `image/svg+xml` "
         "counts as FILE."
     )
-    expires_at: datetime = strawberry.field(description="When the upload is deleted, unless a message uses it by then.")
+    expires_at: Moment = strawberry.field(description="When the upload is deleted, unless a message uses it by then.")
 
     @strawberry.field(
         description="A presigned URL for sending the whole file directly to the storage: PUT it without an "
@@ -82,7 +81,7 @@ class UploadSession(Node):
             received_bytes=ByteSize(view.received_bytes),
             byte_size=ByteSize(view.byte_size),
             mime_type=view.mime_type,
-            expires_at=moment_of(view.expires_at),
+            expires_at=Moment(view.expires_at),
         )
 
 

@@ -18,8 +18,10 @@ from gql.scalar import (
     ByteSize,
     DateTime,
     EventCursor,
+    Moment,
     Upload,
     UploadedPart,
+    ms_of,
     parse_date_time,
     serialize_date_time,
 )
@@ -31,8 +33,8 @@ class Query:
     """Returns its input; `kind` is the type that a resolver sees."""
 
     @strawberry.field
-    def moment(self, value: DateTime) -> DateTime:
-        return value
+    def moment(self, value: DateTime) -> Moment:
+        return Moment(ms_of(value))
 
     @strawberry.field
     def size(self, value: ByteSize) -> ByteSize:
@@ -114,7 +116,7 @@ async def test_a_moment_without_an_offset_or_of_another_form_is_refused(value: o
 def test_every_moment_survives_the_journey(moment: datetime) -> None:
     """Except for fractions of a millisecond; moments that UTC cannot represent are never sent."""
     try:
-        text = serialize_date_time(moment)
+        text = serialize_date_time(ms_of(moment))
     except OverflowError:
         return
 
@@ -122,10 +124,21 @@ def test_every_moment_survives_the_journey(moment: datetime) -> None:
     assert timedelta(0) <= moment - parse_date_time(text) < timedelta(milliseconds=1)
 
 
-def test_a_moment_without_an_offset_is_never_written() -> None:
-    """It would be a local time of unknown zone."""
-    with pytest.raises(ValueError, match="offset"):
-        serialize_date_time(datetime(2026, 1, 31))  # noqa: DTZ001
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
+def test_a_time_is_written_as_python_writes_it(ms: int) -> None:
+    """From the year 1 to the end of 9999, exact to the millisecond, also where a float is not."""
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=ms)  # noqa: DTZ001
+
+    assert serialize_date_time(ms) == moment.isoformat(timespec="milliseconds") + "Z"
+    assert ms_of(moment) == ms_of(moment.replace(tzinfo=UTC)) == ms
+
+
+def test_only_milliseconds_are_written_as_a_moment() -> None:
+    """A local time of unknown zone would be wrong, and years after 9999 have no RFC 3339."""
+    with pytest.raises(TypeError):
+        serialize_date_time(datetime(2026, 1, 31))  # type: ignore[arg-type]  # noqa: DTZ001
+    with pytest.raises(OverflowError):
+        serialize_date_time(253_402_300_800_000)
 
 
 @pytest.mark.parametrize("value", [0, 1, 25 * 1024 * 1024, 2**31, MAX_BYTE_SIZE])
