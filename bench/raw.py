@@ -10,7 +10,7 @@ import peewee
 
 from models import conversation, event, idempotency, job, member, message, user
 from models.base import message_id
-from models.prepared import Compiled, Prepared
+from models.prepared import Compiled, Prepared, id_list
 
 _PUT_MEMBER = "INSERT INTO member (user_id, conversation_id, joined_at, activity) VALUES (?, ?, 1, 1)"
 
@@ -48,8 +48,8 @@ class Raw:
         )  # fmt: skip
         self._run("sender", conversation=conversation_id, sender=sender, at=now)
         self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now, hidden_from="[]")
-        for user_id in (sender, recipient):
-            self._run("event", user=user_id, kind=0, subject=id_, at=now, actor=0, detail=0).fetchone()
+        users = id_list([sender, recipient])
+        self._run("event", users=users, kind=0, subject=id_, at=now, actor=0, detail=0).fetchall()
         self._run("job", kind=0, ref=id_)
         self._run("put_key", key=key, user=sender, request_hash=b"x" * 32, result=f"[[0,{id_},null]]", at=now)
 

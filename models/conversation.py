@@ -11,7 +11,7 @@ from models import member as members
 from models.base import Base, new_conversation_id
 from models.member import IS_LISTED, IS_UNREAD, Member, RequestState
 from models.mute import Mute
-from models.prepared import Command, IdList, OneValue, Param, Query, Value
+from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list
 from models.transaction import Transaction
 
 
@@ -164,21 +164,18 @@ def find_with(transaction: Transaction, user_ids: frozenset[int]) -> int | None:
     return transaction.value(GROUP, hash=member_hash(user_ids))
 
 
-def get_or_put_with(
+def put_with(
     transaction: Transaction,
     user_ids: frozenset[int],
     at: int,
     requester_id: int | None = None,
     asked: frozenset[int] = frozenset(),
-) -> tuple[int, bool]:
-    """The conversation with exactly these members, and whether it is new; runs inside `Database.write`.
+) -> int:
+    """A new conversation with exactly these members, who have none; runs inside `Database.write`.
 
-    A new one is a request of `requester_id` to the users in `asked`. In a direct conversation the requester's state is
-    SENT until the answer; in a group the others can use it at once.
+    It is a request of `requester_id` to the users in `asked`. In a direct conversation the requester's state is SENT
+    until the answer; in a group the others can use it at once.
     """
-    found = find_with(transaction, user_ids)
-    if found is not None:
-        return found, False
     kind = {1: ConversationKind.SELF, 2: ConversationKind.DIRECT}.get(len(user_ids), ConversationKind.GROUP)
     hash_ = member_hash(user_ids) if kind is ConversationKind.GROUP else None
     conversation_id = new_conversation_id()
@@ -186,18 +183,28 @@ def get_or_put_with(
         conversation_id = new_conversation_id()
     if kind is not ConversationKind.GROUP:
         transaction.run(PUT_DIRECT, lo=min(user_ids), hi=max(user_ids), conversation=conversation_id)
-    for user_id in sorted(user_ids):
-        state, requester = RequestState.NONE, None
-        if user_id in asked:
-            state, requester = RequestState.PENDING, requester_id
-        elif asked and user_id == requester_id and kind is not ConversationKind.GROUP:
-            state = RequestState.SENT
+    is_sent = asked and kind is not ConversationKind.GROUP
+    _put_members(transaction, conversation_id, at, asked, RequestState.PENDING, requester_id)
+    _put_members(
+        transaction, conversation_id, at, user_ids - asked, RequestState.SENT if is_sent else RequestState.NONE
+    )
+    return conversation_id
+
+
+def _put_members(
+    transaction: Transaction,
+    conversation_id: int,
+    at: int,
+    user_ids: frozenset[int],
+    state: RequestState,
+    requester_id: int | None = None,
+) -> None:
+    if user_ids:
         transaction.run(
             members.PUT,
-            user=user_id,
+            users=id_list(sorted(user_ids)),
             conversation=conversation_id,
             at=at,
             request_state=int(state),
-            requester=requester,
+            requester=requester_id,
         )
-    return conversation_id, True

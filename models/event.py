@@ -1,12 +1,13 @@
 """The event log, from which streams resume: per user n = 1, 2, 3 … without gaps."""
 
+from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-from peewee import BigIntegerField, CompositeKey, IntegerField, fn
+from peewee import BigIntegerField, CompositeKey, IntegerField, Select, fn
 
 from models.base import Base
-from models.prepared import Command, OneValue, Param, Query, Value
+from models.prepared import Command, Param, Query, Value, each_of, id_list
 from models.transaction import Transaction
 from models.user import User
 
@@ -83,6 +84,13 @@ class EventRow(NamedTuple):
     detail: int
 
 
+class NumberRow(NamedTuple):
+    """The number of an event in the log of a user."""
+
+    user_id: int
+    n: int
+
+
 class Position(NamedTuple):
     """A position in a user's log: after the event `n`, which happened at `at`; both are 0 before the first.
 
@@ -103,20 +111,26 @@ class EdgeRow(NamedTuple):
     last: Position
 
 
+_LOG = Event.alias("log")
+_EACH, _USER = each_of("users")
 # n is counted inside the writing transaction, so commits are in the order of n.
-PUT = OneValue[int](
+PUT = Query(
     Event.insert_from(
-        Event.select(
-            Param("user"),
-            fn.COALESCE(fn.MAX(Event.n), 0) + 1,
-            Param("kind"),
-            Param("subject"),
-            Param("at"),
-            Param("actor"),
-            Param("detail"),
-        ).where(Event.user_id == Param("user")),
+        Select(
+            [_EACH],
+            [
+                _USER,
+                fn.COALESCE(_LOG.select(fn.MAX(_LOG.n)).where(_LOG.user_id == _USER), 0) + 1,
+                Param("kind"),
+                Param("subject"),
+                Param("at"),
+                Param("actor"),
+                Param("detail"),
+            ],
+        ),
         [Event.user_id, Event.n, Event.kind, Event.subject_id, Event.at, Event.actor_id, Event.detail],
-    ).returning(Event.n)
+    ).returning(Event.user_id, Event.n),
+    NumberRow,
 )
 # After `after`, exclusive, oldest first.
 AFTER = Query(
@@ -139,17 +153,17 @@ USERS = Value[int](User.select(User.id).where(User.id > Param("after")).order_by
 
 def put(
     transaction: Transaction,
-    user_id: int,
+    user_ids: Iterable[int],
     kind: EventKind,
     subject_id: int,
     at: int,
     *,
     actor_id: int = 0,
     detail: int = 0,
-) -> int:
-    """Appends an event to a user's log and returns its n; runs inside `Database.write`."""
-    return transaction.value(
-        PUT, user=user_id, kind=int(kind), subject=subject_id, at=at, actor=actor_id, detail=int(detail)
+) -> list[NumberRow]:
+    """Appends an event to the log of each user, who must be different; runs inside `Database.write`."""
+    return transaction.all(
+        PUT, users=id_list(user_ids), kind=int(kind), subject=subject_id, at=at, actor=actor_id, detail=int(detail)
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from peewee import SQL, BigIntegerField, Case, CompositeKey, Field, IntegerField, fn
+from peewee import SQL, BigIntegerField, Case, CompositeKey, Field, IntegerField, Select, fn
 
 from models.base import MAX_INTEGER, Base
-from models.prepared import Command, IdList, OneValue, Param, Query, id_list
+from models.prepared import Command, IdList, OneValue, Param, Query, each_of, id_list
 from models.transaction import Transaction
 
 
@@ -128,28 +128,27 @@ REQUESTS = OneValue[int](
         Member.last_seq > Member.floor_seq,
     )
 )
-PUT = Command(
-    Member.insert(
-        {
-            Member.user_id: Param("user"),
-            Member.conversation_id: Param("conversation"),
-            Member.joined_at: Param("at"),
-            Member.last_seq: 0,
-            Member.read_seq: 0,
-            Member.delivered_seq: 0,
-            Member.floor_seq: 0,
-            Member.activity: Param("at"),
-            Member.seen_seq: 0,
-            Member.unread: 0,
-            Member.is_marked_unread: 0,
-            Member.muted_until: 0,
-            Member.is_archived: 0,
-            Member.is_pinned: 0,
-            Member.request_state: Param("request_state"),
-            Member.requester_id: Param("requester"),
-        }
-    )
-)
+_EACH, _USER = each_of("users")
+_NEW = {
+    Member.user_id: _USER,
+    Member.conversation_id: Param("conversation"),
+    Member.joined_at: Param("at"),
+    Member.last_seq: 0,
+    Member.read_seq: 0,
+    Member.delivered_seq: 0,
+    Member.floor_seq: 0,
+    Member.activity: Param("at"),
+    Member.seen_seq: 0,
+    Member.unread: 0,
+    Member.is_marked_unread: 0,
+    Member.muted_until: 0,
+    Member.is_archived: 0,
+    Member.is_pinned: 0,
+    Member.request_state: Param("request_state"),
+    Member.requester_id: Param("requester"),
+}
+# Adds each of `users`.
+PUT = Command(Member.insert_from(Select([_EACH], list(_NEW.values())), list(_NEW)))
 # A sender has read everything before their own message; the row count says whether a position moved.
 ADVANCE_SENDER = Command(
     Member.update(

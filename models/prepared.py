@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import peewee
+from peewee import SQL, fn
 
 Row = TypeVar("Row", bound=NamedTuple, covariant=True)
 T = TypeVar("T", covariant=True)  # of a column
@@ -40,6 +41,11 @@ class IdList(peewee.Node):
         return ctx.literal("))")
 
 
+def each_of(name: str) -> tuple[Any, Any]:
+    """A parameter with an `id_list` as a table, and its column: the source of an INSERT of one row for each id."""
+    return fn.json_each(Param(name)), SQL("json_each.value")
+
+
 def id_list(ids: Iterable[int]) -> str:
     """The value for an `IdList`."""
     return f"[{','.join(map(str, ids))}]"
@@ -61,15 +67,17 @@ class Compiled:
 
 
 def _binder(values: list[Any]) -> Binder:
+    """Constants of the query are parameters too, under names of their own."""
     if not values:
         return lambda _params: ()
-    if all(type(value) is _Marker for value in values):
-        names = [value.name for value in values]
-        if len(names) == 1:
-            only = names[0]
-            return lambda params: (params[only],)
-        return itemgetter(*names)
-    return lambda params: tuple(params[value.name] if type(value) is _Marker else value for value in values)
+    names = [value.name if type(value) is _Marker else f"constant {place}" for place, value in enumerate(values)]
+    constants = {name: value for name, value in zip(names, values, strict=True) if type(value) is not _Marker}
+    get = itemgetter(*names) if len(names) > 1 else _only(names[0])
+    return (lambda params: get({**constants, **params})) if constants else get
+
+
+def _only(name: str) -> Binder:
+    return lambda params: (params[name],)
 
 
 class Prepared:
@@ -93,7 +101,10 @@ class Prepared:
 
 
 class Query(Prepared, Generic[Row]):
-    """A SELECT whose columns fill the fields of `row`, in order: for `Transaction.all` and `first`."""
+    """A statement whose columns fill the fields of `row`, in order: for `Transaction.all` and `first`.
+
+    A SELECT, or a change with RETURNING.
+    """
 
     def __init__(self, query: Any, row: type[Row]) -> None:
         super().__init__(query)

@@ -23,10 +23,13 @@ class Events:
     def append(
         self, recipients: Iterable[int], kind: EventKind, subject_id: int, *, actor_id: int = 0, detail: int = 0
     ) -> None:
-        """Appends one event to each recipient's log, in order of ids, so that PostgreSQL's locks cannot deadlock."""
-        for user_id in sorted(set(recipients)):
-            n = events.put(self._tx, user_id, kind, subject_id, self._at, actor_id=actor_id, detail=detail)
-            self.hints.append(Hint(user_id, n))
+        """Appends one event to each recipient's log by one statement, in order of ids.
+
+        With one order PostgreSQL's locks cannot deadlock.
+        """
+        if user_ids := sorted(set(recipients)):
+            rows = events.put(self._tx, user_ids, kind, subject_id, self._at, actor_id=actor_id, detail=detail)
+            self.hints += [Hint(row.user_id, row.n) for row in rows]
 
     def publish(self, pubsub: PubSub) -> None:
         """Publishes a hint to each recipient; must be called after the commit."""

@@ -41,8 +41,7 @@ class Subject:
 def hide(tx: WriteTransaction, subject: Subject, user_ids: Iterable[int]) -> None:
     """Permanently hides the message from these people: it no longer counts as unread, and they get an event."""
     people = sorted(set(user_ids))
-    for user_id in people:
-        tx.run(hidden.PUT, user=user_id, message=subject.row.id)
+    hidden.put(tx, people, subject.row.id)
     forget_unread(tx, subject, people)
     recipients = subject.recipients.intersection(people)
     tx.events.append(recipients, EventKind.MESSAGE_REMOVED, subject.row.id, detail=Removal.DELETED_FOR_VIEWER)

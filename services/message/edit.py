@@ -89,8 +89,7 @@ class EditService:
         block reaches the blocker. They can still report the text that they had.
         """
         blockers = set(tx.values(BLOCKERS, user=viewer_id, ids=id_list(subject.member_ids)))
-        for user_id in blockers - subject.visible_to:  # stays hidden even if they accept the request
-            tx.run(hidden.PUT, user=user_id, message=subject.row.id)
+        hidden.put(tx, blockers - subject.visible_to, subject.row.id)  # even if they accept the request
         blockers &= subject.visible_to
         if blockers and self._limits.report_window_seconds:
             deletions.put(tx, subject.row, tx.at, blockers)

@@ -143,9 +143,10 @@ class SendService:
 
 def _conversation_with(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> int:
     """Finds or creates the conversation by its unique key; all members of a new one get an event."""
-    conversation_id, is_new = conversations.get_or_put_with(tx, to.member_ids, tx.at, checks.viewer_id, to.asked)
-    if is_new:
-        tx.events.append(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
+    if (found := conversations.find_with(tx, to.member_ids)) is not None:
+        return found
+    conversation_id = conversations.put_with(tx, to.member_ids, tx.at, checks.viewer_id, to.asked)
+    tx.events.append(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
     return conversation_id
 
 
@@ -170,10 +171,8 @@ def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> in
     )
     # In a group a member who has blocked the sender never gets the message, even after unblocking them.
     blockers = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
-    for user_id in blockers:
-        tx.run(hidden.PUT, user=user_id, message=id_)
-    for user_id in to.withheld - blockers:
-        tx.run(hidden.WITHHOLD, user=user_id, message=id_)
+    hidden.put(tx, blockers, id_)
+    hidden.withhold(tx, to.withheld - blockers, id_)
     unreached = to.withheld | blockers
     _advance(tx, conversation_id, sender_id, seq, to, unreached)
     tx.events.append(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)

@@ -204,7 +204,14 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
         ),
         (conversation.DIRECT, ["SEARCH t1 USING PRIMARY KEY (user_lo=? AND user_hi=?)"]),
         (event.AFTER, ["SEARCH t1 USING PRIMARY KEY (user_id=? AND n>?)"]),
-        (event.PUT, ["SEARCH event USING PRIMARY KEY (user_id=?)"]),
+        (
+            event.PUT,
+            [
+                "SCAN json_each VIRTUAL TABLE INDEX 1:",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH log USING PRIMARY KEY (user_id=?)",
+            ],
+        ),
         (attachment.OF_MESSAGES, ["SEARCH t1 USING PRIMARY KEY (message_id=?)", *IDS]),
         (idempotency.FIND, ["SEARCH t1 USING PRIMARY KEY (key=? AND user_id=?)"]),
         (member.MEMBERS, ["SEARCH t1 USING INDEX member_conversation (conversation_id=?)", *IDS]),

@@ -15,7 +15,7 @@ from tests.models.statement import every_statement
 Statement = TypeVar("Statement", bound=Prepared)
 
 KINDS = {
-    "SELECT": (Query, Value), "WITH": (Query,), "INSERT": (Command, Value), "UPDATE": (Command, Value),
+    "SELECT": (Query, Value), "WITH": (Query,), "INSERT": (Command, Value, Query), "UPDATE": (Command, Value),
     "DELETE": (Command,),
 }  # fmt: skip
 TYPES = {peewee.IntegerField: int, peewee.TextField: str, peewee.BlobField: bytes}
@@ -50,7 +50,7 @@ def every(kind: type[Statement]) -> Iterator[tuple[str, Statement]]:
 
 
 def test_a_statement_is_of_the_kind_that_it_compiles_to(database: peewee.SqliteDatabase) -> None:
-    """A SELECT gives rows or values, a change its row count; with RETURNING a change gives a value."""
+    """A SELECT gives rows or values, a change its row count; with RETURNING a change gives rows or values too."""
     for name, statement in every(Prepared):
         sql = statement.compiled_for(database).sql
 
@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         assert_type(tx.value(user.STATE, id=1), int | None)
         assert_type(tx.values(message.NEWEST, viewer=1, ids="[1]"), list[int | None])
         assert_type(tx.value(probe.ADD), int)
+        assert_type(tx.all(event.PUT, users="[1]"), list[event.NumberRow])
         assert_type(tx.run(user.SET_STATE, id=1, state=0), int)
 
     def wrong_uses(tx: Transaction) -> None:
@@ -125,7 +126,7 @@ if TYPE_CHECKING:
         tx.values(user.SET_STATE, id=1, state=0)  # type: ignore[arg-type]
         tx.run(user.STATE, id=1)  # type: ignore[arg-type]
         tx.run(user.CREDENTIAL, key="alice")  # type: ignore[arg-type]
-        tx.run(event.PUT, user=1, kind=0, subject=1, at=1, actor=0, detail=0)  # type: ignore[arg-type]
+        tx.run(event.PUT, users="[1]", kind=0, subject=1, at=1, actor=0, detail=0)  # type: ignore[arg-type]
 
     def wrong_declarations(tx: Transaction) -> None:
         """No row, no type, and a type that the caller does not expect."""

@@ -142,7 +142,7 @@ async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(sit
 
     def put(tx: Transaction) -> None:
         for _ in range(500):
-            events.put(tx, user_id, EventKind.MESSAGE_CREATED, message_id, 1)
+            events.put(tx, [user_id], EventKind.MESSAGE_CREATED, message_id, 1)
 
     async with wire(site.graphql, token=bob) as slow:
         slow.send(subscribe("subscription { privateMessageReceived { cursor message { text } } }"))
