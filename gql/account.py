@@ -1,12 +1,13 @@
 """Accounts: the type Viewer, and the mutations that sign up, sign in, sign out and change a password."""
 
 from functools import partial
+from operator import itemgetter
 from typing import Annotated
 
 import strawberry
 
 from gql.api_key import ApiKey
-from gql.block import BlockConnection, BlockEdge
+from gql.block import BlockConnection
 from gql.connection import After, First
 from gql.device import Device
 from gql.id import Kind, encode
@@ -19,9 +20,9 @@ from gql.refusal import (
     PermissionDeniedError,
     RateLimitedError,
 )
-from gql.scalar import EventCursor, Moment
+from gql.scalar import EventCursor
 from gql.setting import MessagingSettings
-from gql.user import User, UserConnection, UserEdge
+from gql.user import User, UserConnection
 from services import viewer as services
 from services.account.account import SignUp
 from services.page import PageRequest
@@ -34,23 +35,27 @@ UNSET = strawberry.UNSET
     description="The signed-in user, with everything that only they can see. Its `id` differs from that of `user`."
 )
 class Viewer(Node):
-    user: User = strawberry.field(description="The viewer's public profile.")
-    email: str | None = strawberry.field(
-        description="The viewer's email address. Null if they have none, on a device that must still be confirmed, and "
-        "for an API key without READ_MESSAGES."
-    )
+    person: strawberry.Private[Person]
     viewer: strawberry.Private[services.Viewer]
     reads: strawberry.Private[SharedReads]
 
     @classmethod
     def of(cls, viewer: services.Viewer, person: Person) -> "Viewer":
-        return cls(
-            id=encode(Kind.VIEWER, person.row.id),
-            user=User.of(person),
-            email=person.row.email,
-            viewer=viewer,
-            reads=SharedReads(viewer),
-        )
+        return cls(person=person, viewer=viewer, reads=SharedReads(viewer))
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.VIEWER, self.person.row.id)
+
+    @strawberry.field(description="The viewer's public profile.")
+    def user(self) -> User:
+        return User(person=self.person)
+
+    @strawberry.field(
+        description="The viewer's email address. Null if they have none, on a device that must still be confirmed, and "
+        "for an API key without READ_MESSAGES."
+    )
+    def email(self) -> str | None:
+        return self.person.row.email
 
     @strawberry.field(
         description="The number of unread messages in all conversations, including muted and archived ones, except "
@@ -89,12 +94,12 @@ class Viewer(Node):
     async def devices(self, info: Info) -> list[Device]:
         """At most 100, not paginated."""
         rows = await self.reads.of(info.context.services.device.list_of)
-        return [Device.of(row, self.viewer.device_id) for row in rows]
+        return [Device(row=row, viewer_device_id=self.viewer.device_id) for row in rows]
 
     @strawberry.field(description="The viewer's API keys without their secrets, newest first; at most 50.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
         """At most 50, not paginated."""
-        return [ApiKey.of(row) for row in await self.reads.of(info.context.services.api_key.list_of)]
+        return [ApiKey(row=row) for row in await self.reads.of(info.context.services.api_key.list_of)]
 
     @strawberry.field(description="The users the viewer has muted, most recent first.")
     async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
@@ -104,7 +109,7 @@ class Viewer(Node):
         def cursor_of(item: tuple[Person, int]) -> str:
             return relation.muted_cursor_of(self.viewer, *item)
 
-        return UserConnection.of(page, cursor_of, lambda item: UserEdge(cursor=cursor_of(item), node=User.of(item[0])))
+        return UserConnection(page=page, cursor_of=cursor_of, person_of=itemgetter(0))
 
     @strawberry.field(
         description="The viewer's current position in the event stream, taken before anything else in this request "
@@ -126,12 +131,7 @@ class Viewer(Node):
         def cursor_of(item: tuple[Person, int]) -> str:
             return blocks.cursor_of(self.viewer, *item)
 
-        return BlockConnection.of(
-            page,
-            cursor_of,
-            lambda item: BlockEdge(cursor=cursor_of(item), node=User.of(item[0]), blocked_at=Moment(item[1])),
-            reads=self.reads,
-        )
+        return BlockConnection(page=page, cursor_of=cursor_of, reads=self.reads)
 
 
 async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:

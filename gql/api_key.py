@@ -38,24 +38,32 @@ described(
 class ApiKey(Node):
     """Shown only to its owner, and never with its secret."""
 
-    name: str = strawberry.field(description="The name that its owner gave it.")
-    scopes: list[Scope] = strawberry.field(description="The permissions of the key, at least one.")
-    created_at: Moment = strawberry.field(description="When the key was created.")
-    expires_at: Moment | None = strawberry.field(description="When the key expires. Null if it never expires.")
-    last_used_at: Moment | None = strawberry.field(
+    row: strawberry.Private[ApiKeyRow]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.API_KEY, self.row.id)
+
+    @strawberry.field(description="The name that its owner gave it.")
+    def name(self) -> str:
+        return self.row.name
+
+    @strawberry.field(description="The permissions of the key, at least one.")
+    def scopes(self) -> list[Scope]:
+        return [scope for scope in Scope if scope & self.row.scopes]
+
+    @strawberry.field(description="When the key was created.")
+    def created_at(self) -> Moment:
+        return Moment(self.row.created_at)
+
+    @strawberry.field(description="When the key expires. Null if it never expires.")
+    def expires_at(self) -> Moment | None:
+        return None if self.row.expires_at is None else Moment(self.row.expires_at)
+
+    @strawberry.field(
         description="When the key was last used, accurate to within five minutes. Null if it has never been used."
     )
-
-    @classmethod
-    def of(cls, row: ApiKeyRow) -> "ApiKey":
-        return cls(
-            id=encode(Kind.API_KEY, row.id),
-            name=row.name,
-            scopes=[scope for scope in Scope if scope & row.scopes],
-            created_at=Moment(row.created_at),
-            expires_at=None if row.expires_at is None else Moment(row.expires_at),
-            last_used_at=None if row.last_used_at is None else Moment(row.last_used_at),
-        )
+    def last_used_at(self) -> Moment | None:
+        return None if self.row.last_used_at is None else Moment(self.row.last_used_at)
 
 
 @strawberry.input(description="The API key to create.")
@@ -107,7 +115,7 @@ async def create_api_key(
     row, secret = await info.context.services.api_key.create(
         viewer, input.name, reduce(or_, input.scopes, Scope(0)), None if expires_at is None else ms_of(expires_at)
     )
-    return CreateApiKeySuccess(api_key=ApiKey.of(row), secret=secret)
+    return CreateApiKeySuccess(api_key=ApiKey(row=row), secret=secret)
 
 
 @strawberry.mutation(description="Revokes one of the viewer's API keys.")

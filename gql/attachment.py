@@ -1,19 +1,21 @@
 """Attachments: the types for files of messages and lists of them, and the input that attaches one."""
 
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import strawberry
 
-from gql.connection import Connection, Edge
+from gql.connection import Connection, Edge, cursor_field, page_info_field
 from gql.enum import described
 from gql.id import Kind, encode, number_of
+from gql.loader import type_of
 from gql.node import Info, Node, given
 from gql.scalar import URL, ByteSize, Upload
 from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
 from services.file.file import AttachedFile, AttachedUpload, ReceivedFile
 from services.file.media_type import AttachmentKind
+from services.message.message import MessageView
 
 if TYPE_CHECKING:
     from gql.message import Message
@@ -35,6 +37,9 @@ KIND_OF = {
     int(MessageKind.AUDIO): AttachmentKind.AUDIO,
     int(MessageKind.FILE): AttachmentKind.FILE,
 }
+
+
+FileItem: TypeAlias = tuple[AttachmentRow, MessageView]
 
 
 @strawberry.enum(description="Whether a browser shows or saves a file.")
@@ -62,82 +67,104 @@ described(
 
 @strawberry.type(description="A small preview image of a file.")
 class Thumbnail:
-    url: URL = strawberry.field(
-        description="A signed URL for this viewer, like `Attachment.url` with the maximum lifetime."
-    )
-    width: int = strawberry.field(description="The width of the image in pixels.")
-    height: int = strawberry.field(description="The height of the image in pixels.")
+    row: strawberry.Private[AttachmentRow]
+    size: strawberry.Private[tuple[int, int]]
+
+    @strawberry.field(description="A signed URL for this viewer, like `Attachment.url` with the maximum lifetime.")
+    def url(self, info: Info) -> URL:
+        context = info.context
+        seconds = context.services.limits.url_life_seconds
+        url_path = context.services.attachment.url_path
+        path = url_path(context.signed_in(), self.row, seconds, inline=True, is_thumbnail=True)
+        return URL(f"{context.base_url}{path}")
+
+    @strawberry.field(description="The width of the image in pixels.")
+    def width(self) -> int:
+        return self.size[0]
+
+    @strawberry.field(description="The height of the image in pixels.")
+    def height(self) -> int:
+        return self.size[1]
 
 
 @strawberry.type(description="A file attached to a message. It is deleted with its message.")
 class Attachment(Node):
-    """Built from an AttachmentRow; whoever may see the message may see it."""
+    """Shows an AttachmentRow; whoever may see the message may see it."""
 
-    kind: AttachmentKind = strawberry.field(description="The kind of file, detected from its content.")
-    filename: str = strawberry.field(
-        description="The file name given by the sender, without a path or control characters."
-    )
-    mime_type: str = strawberry.field(description="The media type, detected from the content.")
-    byte_size: ByteSize = strawberry.field(description="The size of the file in bytes.")
-    sha256: str = strawberry.field(
+    row: strawberry.Private[AttachmentRow]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.ATTACHMENT, self.row.message_id, self.row.position)
+
+    @strawberry.field(description="The kind of file, detected from its content.")
+    def kind(self) -> AttachmentKind:
+        return KIND_OF[self.row.kind]
+
+    @strawberry.field(description="The file name given by the sender, without a path or control characters.")
+    def filename(self) -> str:
+        return self.row.filename
+
+    @strawberry.field(description="The media type, detected from the content.")
+    def mime_type(self) -> str:
+        return self.row.mime_type
+
+    @strawberry.field(description="The size of the file in bytes.")
+    def byte_size(self) -> ByteSize:
+        return ByteSize(self.row.byte_size)
+
+    @strawberry.field(
         description="The SHA-256 of the stored file, as 64 lowercase hexadecimal digits. It differs from the "
         "original's if the server removed metadata from an image."
     )
-    width: int | None = strawberry.field(
+    def sha256(self) -> str:
+        return self.row.sha256.hex()
+
+    @strawberry.field(
         description="The display width in pixels. Null unless the file is an image or a video of known size; always "
         "null for files sent with `type: FILE`."
     )
-    height: int | None = strawberry.field(
+    def width(self) -> int | None:
+        return self.row.width
+
+    @strawberry.field(
         description="The display height in pixels. Null unless the file is an image or a video of known size; always "
         "null for files sent with `type: FILE`."
     )
-    is_animated: bool | None = strawberry.field(
+    def height(self) -> int | None:
+        return self.row.height
+
+    @strawberry.field(
         description="Whether the image is animated. Null unless the file is an image; always null for files sent with "
         "`type: FILE`."
     )
-    state: FileState = strawberry.field(
+    def is_animated(self) -> bool | None:
+        return None if self.row.is_animated is None else bool(self.row.is_animated)
+
+    @strawberry.field(
         description="Whether the server has finished processing the file. Thumbnails are made after sending."
     )
-    duration_seconds: float | None = strawberry.field(
-        description="The duration in seconds. Null if neither the file nor its sender states one."
-    )
-    blurhash: str | None = strawberry.field(
+    def state(self) -> FileState:
+        return FileState(self.row.state)
+
+    @strawberry.field(description="The duration in seconds. Null if neither the file nor its sender states one.")
+    def duration_seconds(self) -> float | None:
+        return None if self.row.duration_ms is None else self.row.duration_ms / 1000
+
+    @strawberry.field(
         description="A BlurHash to show while the image loads. Null unless the server has made a thumbnail of the file."
     )
-    row: strawberry.Private[AttachmentRow]
-
-    @classmethod
-    def of(cls, row: AttachmentRow) -> "Attachment":
-        return cls(
-            id=encode(Kind.ATTACHMENT, row.message_id, row.position),
-            kind=KIND_OF[row.kind],
-            filename=row.filename,
-            mime_type=row.mime_type,
-            byte_size=ByteSize(row.byte_size),
-            sha256=row.sha256.hex(),
-            width=row.width,
-            height=row.height,
-            is_animated=None if row.is_animated is None else bool(row.is_animated),
-            state=FileState(row.state),
-            duration_seconds=None if row.duration_ms is None else row.duration_ms / 1000,
-            blurhash=row.blurhash,
-            row=row,
-        )
+    def blurhash(self) -> str | None:
+        return self.row.blurhash
 
     @strawberry.field(
         description="A small preview image: a WebP made by the server, or an image supplied by the sender. Null until "
         "`state` is READY, and if the file has none."
     )
-    def thumbnail(self, info: Info) -> "Thumbnail | None":
-        """Reads nothing."""
+    def thumbnail(self) -> Thumbnail | None:
         row = self.row
         if row.thumbnail_key is None or row.thumbnail_width is None or row.thumbnail_height is None:
             return None
-        context = info.context
-        seconds = context.services.limits.url_life_seconds
-        path = context.services.attachment.url_path(context.signed_in(), row, seconds, inline=True, is_thumbnail=True)
-        url = URL(f"{context.base_url}{path}")
-        return Thumbnail(url=url, width=row.thumbnail_width, height=row.thumbnail_height)
+        return Thumbnail(row=row, size=(row.thumbnail_width, row.thumbnail_height))
 
     @strawberry.field(
         description="A signed URL with which this viewer can download the file; it supports Range requests. The field "
@@ -171,17 +198,30 @@ class Attachment(Node):
 
 
 @strawberry.type(description="An edge of a list of files: a file with its message.")
-class AttachmentEdge(Edge[Attachment]):
-    node: Attachment = strawberry.field(description="The file of this edge.")
-    message: Annotated["Message", strawberry.lazy("gql.message")] = strawberry.field(
-        description="The message that the file is attached to."
-    )
+class AttachmentEdge(Edge[FileItem]):
+    cursor = cursor_field()
+
+    @strawberry.field(description="The file of this edge.")
+    def node(self) -> Attachment:
+        return Attachment(row=self.view[0])
+
+    @strawberry.field(description="The message that the file is attached to.")
+    def message(self) -> Annotated["Message", strawberry.lazy("gql.message")]:
+        message: Message = type_of(self.view[1])
+        return message
 
 
 @strawberry.type(description="A page of a conversation's files.")
-class AttachmentConnection(Connection[AttachmentEdge, Attachment]):
-    edges: list[AttachmentEdge] = strawberry.field(description="The edges of this page, with cursors and messages.")
-    nodes: list[Attachment] = strawberry.field(description="The files of this page.")
+class AttachmentConnection(Connection[FileItem]):
+    @strawberry.field(description="The edges of this page, with cursors and messages.")
+    def edges(self) -> list[AttachmentEdge]:
+        return [AttachmentEdge(view=item, cursor_of=self.cursor_of) for item in self.page.items]
+
+    @strawberry.field(description="The files of this page.")
+    def nodes(self) -> list[Attachment]:
+        return [Attachment(row=row) for row, _message in self.page.items]
+
+    page_info = page_info_field()
 
 
 @strawberry.input(one_of=True, description="A file to attach: exactly one of `file` or `uploadId`.")

@@ -1,5 +1,6 @@
 """Changes of messages: the mutations that edit, delete and react."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import strawberry
 
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
-from gql.loader import loader_of
+from gql.level import level_field
+from gql.loader import loader_of, shown
 from gql.message import Message
 from gql.node import Info, given
 from gql.refusal import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError, TooLateError
@@ -66,12 +68,12 @@ class DeleteMessageSuccess:
     )
     number: strawberry.Private[int]
 
-    @strawberry.field(
+    @level_field(
         description="The conversation of the message, with its new `lastMessage` and counters. Null if the viewer can "
         "no longer see it, or with an error if it cannot be read."
     )
-    async def conversation(self, info: Info) -> Conversation | None:
-        return await loader_of(info).conversation(conversation_of(self.number))
+    async def conversation(parents: Sequence["DeleteMessageSuccess"], info: Info) -> Sequence[Conversation | None]:
+        return shown(await loader_of(info).conversations([conversation_of(deleted.number) for deleted in parents]))
 
     viewer = viewer_field()
 
@@ -110,7 +112,7 @@ async def edit_message(
 ) -> EditMessageResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.edit.edit(viewer, number, input.text, given(input.expected_revision))
-    return EditMessageSuccess(message=Message.of(view))
+    return EditMessageSuccess(message=Message(view=view))
 
 
 @strawberry.mutation(description="Deletes a message, for the viewer or for everyone.")
@@ -122,7 +124,7 @@ async def delete_message(
         await info.context.services.deletion.delete_for_me(viewer, number)
         return DeleteMessageSuccess(deleted_message_id=input.message_id, message=None, number=number)
     left = await info.context.services.deletion.delete_for_everyone(viewer, number)
-    message = Message.of(left) if left else None
+    message = Message(view=left) if left else None
     return DeleteMessageSuccess(deleted_message_id=input.message_id, message=message, number=number)
 
 
@@ -135,4 +137,4 @@ async def set_reaction(
 ) -> SetReactionResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
     view = await info.context.services.reaction.react(viewer, number, input.emoji, is_set=input.reacted)
-    return SetReactionSuccess(message=Message.of(view))
+    return SetReactionSuccess(message=Message(view=view))

@@ -1,7 +1,8 @@
 """Connections (Relay's Cursor Connections specification): pages of a list, with a cursor for each item."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Generic, Self, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
@@ -14,6 +15,13 @@ FirstOrLast = Annotated[  # beside `last`
     int | None,
     strawberry.argument(
         description="Return the first n items: 1 to 200, 50 if both `first` and `last` are omitted or null."
+    ),
+]
+FirstMessages = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Return the first n messages: 1 to 200. If both `first` and `last` are omitted or null, returns "
+        "the last 50, or the first 50 if `after` is given."
     ),
 ]
 After = Annotated[
@@ -34,10 +42,6 @@ FirstFew = Annotated[
     int | None, strawberry.argument(description="Return the first n users: 1 to 200, 10 if omitted or null.")
 ]
 
-_CURSOR = "An opaque cursor of this edge, valid for this viewer only."
-
-NodeT = TypeVar("NodeT")
-EdgeT = TypeVar("EdgeT", bound="Edge[Any] | LazyEdge[Any]")
 Item = TypeVar("Item")
 
 
@@ -48,57 +52,56 @@ def few_of(items: Sequence[Item], first: int | None) -> Sequence[Item]:
     return items[: request.size]
 
 
+@dataclass(kw_only=True)
+class Edge(Generic[Item]):
+    """An item of a page. Each type of edge declares its `node`, and `cursor = cursor_field()`."""
+
+    view: strawberry.Private[Item]
+    cursor_of: strawberry.Private[Callable[[Item], str]]
+
+
+def _cursor(self: Edge[Any]) -> str:
+    return self.cursor_of(self.view)
+
+
+def cursor_field() -> Any:
+    """The field `cursor` of an edge; nothing is signed unless it is selected."""
+    return strawberry.field(resolver=_cursor, description="An opaque cursor of this edge, valid for this viewer only.")
+
+
+@dataclass(kw_only=True)
+class Connection(Generic[Item]):
+    """A page of views in its own order. Each type declares `edges`, `nodes`, and `page_info = page_info_field()`."""
+
+    page: strawberry.Private[Page[Item]]
+    cursor_of: strawberry.Private[Callable[[Item], str]]
+
+
 @strawberry.type(description="The first and last cursor of a page, and whether there are more items on either side.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there are items after the last edge.")
-    has_previous_page: bool = strawberry.field(description="Whether there are items before the first edge.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first edge. Null if the page is empty.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last edge. Null if the page is empty.")
+class PageInfo(Connection[Any]):
+    @strawberry.field(description="Whether there are items after the last edge.")
+    def has_next_page(self) -> bool:
+        return self.page.has_next
+
+    @strawberry.field(description="Whether there are items before the first edge.")
+    def has_previous_page(self) -> bool:
+        return self.page.has_previous
+
+    @strawberry.field(description="The cursor of the first edge. Null if the page is empty.")
+    def start_cursor(self) -> str | None:
+        return self.cursor_of(self.page.items[0]) if self.page.items else None
+
+    @strawberry.field(description="The cursor of the last edge. Null if the page is empty.")
+    def end_cursor(self) -> str | None:
+        return self.cursor_of(self.page.items[-1]) if self.page.items else None
 
 
-def page_info_of(page: Page[Item], cursor_of: Callable[[Item], str]) -> PageInfo:
-    """The first and last cursor of the page, equal to those of its edges."""
-    return PageInfo(
-        has_next_page=page.has_next,
-        has_previous_page=page.has_previous,
-        start_cursor=cursor_of(page.items[0]) if page.items else None,
-        end_cursor=cursor_of(page.items[-1]) if page.items else None,
+def _page_info(self: Connection[Any]) -> PageInfo:
+    return PageInfo(page=self.page, cursor_of=self.cursor_of)
+
+
+def page_info_field() -> Any:
+    """The field `page_info` of a connection."""
+    return strawberry.field(
+        resolver=_page_info, description="Whether there are more items, and the cursors to request them."
     )
-
-
-@strawberry.type
-class Edge(Generic[NodeT]):
-    """An item of a page. Each subclass declares `node` again, to describe it."""
-
-    cursor: str = strawberry.field(description=_CURSOR)
-    node: NodeT
-
-
-@strawberry.type
-class LazyEdge(Generic[NodeT]):
-    """An edge of a large list: its cursor is signed only if a client requests it."""
-
-    node: NodeT
-    make_cursor: strawberry.Private[Callable[[], str]]
-
-    @strawberry.field(description=_CURSOR)
-    def cursor(self) -> str:
-        return self.make_cursor()
-
-
-@strawberry.type
-class Connection(Generic[EdgeT, NodeT]):
-    """A page, with its items also without edges. Each subclass declares `edges` and `nodes` again, to describe them."""
-
-    edges: list[EdgeT]
-    nodes: list[NodeT]
-    page_info: PageInfo = strawberry.field(description="Whether there are more items, and the cursors to request them.")
-
-    @classmethod
-    def of(
-        cls, page: Page[Item], cursor_of: Callable[[Item], str], edge_of: Callable[[Item], EdgeT], **more: Any
-    ) -> Self:
-        """A page in its own order; `more` are the extra fields of this kind of connection."""
-        edges = [edge_of(item) for item in page.items]
-        nodes = [edge.node for edge in edges]
-        return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of), **more)

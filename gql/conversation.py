@@ -1,41 +1,33 @@
 """Conversations: the type as one member sees it."""
 
+from collections.abc import Sequence
 from enum import Enum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
-from gql.attachment import KIND_OF, Attachment, AttachmentConnection, AttachmentEdge
-from gql.connection import FEW, After, Before, First, FirstFew, Last, few_of
+from gql.attachment import KIND_OF, AttachmentConnection, FileItem
+from gql.connection import FEW, After, Before, First, FirstFew, FirstMessages, Last, few_of
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.loader import ConversationNumber, loader_of, type_of
-from gql.message import Message, MessageConnection, MessageEdge
+from gql.level import level_field
+from gql.loader import ConversationNumber, loader_of, shown, type_of
+from gql.message import Message, MessageConnection
 from gql.node import Info, Node, given
-from gql.participant import Participant, ParticipantConnection, ParticipantEdge
+from gql.participant import Participant, ParticipantConnection
 from gql.scalar import Moment
 from gql.user import User
-from models.attachment import AttachmentRow
 from models.conversation import ConversationKind
 from models.inbox import Folder
 from models.member import FOR_GOOD, RequestState
 from services.file.media_type import AttachmentKind
 from services.message.conversation import ConversationView
-from services.message.message import MessageView
 from services.message.participant import ticks_of
 from services.page import PageRequest
 from services.person.policy import Eligibility
 
 UNSET = strawberry.UNSET
-FirstMessages = Annotated[
-    int | None,
-    strawberry.argument(
-        description="Return the first n messages: 1 to 200. If both `first` and `last` are omitted or null, returns "
-        "the last 50, or the first 50 if `after` is given."
-    ),
-]
-
 described(
     ConversationKind,
     "ConversationType",
@@ -96,94 +88,113 @@ _REQUEST_STATES = {
 
 @strawberry.type(description="A conversation as the viewer sees it. Only its participants can see it.")
 class Conversation(Node):
-    type: ConversationKind = strawberry.field(
-        description="Whether the conversation is direct, a group or notes to self."
-    )
-    last_message: Message | None = strawberry.field(
-        description="The newest message that the viewer can see. Null if there is none."
-    )
-    created_at: Moment = strawberry.field(description="When the conversation was created by its first message.")
-    last_activity_at: Moment = strawberry.field(
-        description="When the newest message was sent. Lists of conversations are sorted by it."
-    )
-    unread_count: int = strawberry.field(
+    """Shows a ConversationView: a row with its members and its newest message."""
+
+    view: strawberry.Private[ConversationView]
+
+    @classmethod
+    def named(cls, number: ConversationNumber) -> "Conversation":
+        """A conversation of which only the id is known, for clients that select nothing else."""
+        return cls(view=cast("ConversationView", number))
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.CONVERSATION, self.view.row.id)
+
+    @strawberry.field(description="Whether the conversation is direct, a group or notes to self.")
+    def type(self) -> ConversationKind:
+        return ConversationKind(self.view.row.kind)
+
+    @strawberry.field(description="The newest message that the viewer can see. Null if there is none.")
+    def last_message(self) -> Message | None:
+        view = self.view.last_message
+        return None if view is None else Message(view=view)
+
+    @strawberry.field(description="When the conversation was created by its first message.")
+    def created_at(self) -> Moment:
+        return Moment(self.view.row.created_at)
+
+    @strawberry.field(description="When the newest message was sent. Lists of conversations are sorted by it.")
+    def last_activity_at(self) -> Moment:
+        return Moment(self.view.row.activity)
+
+    @strawberry.field(
         description="The number of messages from others since the viewer last read or sent one. Deleted messages do "
         "not count."
     )
-    is_unread: bool = strawberry.field(
+    def unread_count(self) -> int:
+        return self.view.row.unread
+
+    @strawberry.field(
         description="Whether `unreadCount` is above 0 or the viewer has marked the conversation as unread."
     )
-    folder: Folder | None = strawberry.field(
+    def is_unread(self) -> bool:
+        return self.view.is_unread
+
+    @strawberry.field(
         description="The folder that lists the conversation: INBOX, ARCHIVE or REQUESTS, never ALL. Null if no folder "
         "does: the viewer has cleared it or declined the request, or all of its messages were deleted without a trace."
     )
-    is_archived: bool = strawberry.field(description="Whether the viewer has archived the conversation.")
-    is_pinned: bool = strawberry.field(
+    def folder(self) -> Folder | None:
+        return self.view.folder
+
+    @strawberry.field(description="Whether the viewer has archived the conversation.")
+    def is_archived(self) -> bool:
+        return bool(self.view.row.is_archived)
+
+    @strawberry.field(
         description="Whether the viewer has pinned the conversation. Does not change the order of "
         "`Query.conversations`."
     )
-    is_muted: bool = strawberry.field(
+    def is_pinned(self) -> bool:
+        return bool(self.view.row.is_pinned)
+
+    @strawberry.field(
         description="Whether the viewer has muted the conversation: clients should not notify them of its messages."
     )
-    muted_until: Moment | None = strawberry.field(
-        description="When the mute ends. Null if the conversation is not muted, or is muted permanently."
-    )
-    request_state: MessageRequestState = strawberry.field(
-        description="The state of the message request; NONE if the conversation did not start as one."
-    )
-    requested_by: User | None = strawberry.field(
+    def is_muted(self) -> bool:
+        return self.view.muted_until is not None
+
+    @strawberry.field(description="When the mute ends. Null if the conversation is not muted, or is muted permanently.")
+    def muted_until(self) -> Moment | None:
+        until = self.view.muted_until
+        return None if until is None or until == FOR_GOOD else Moment(until)
+
+    @strawberry.field(description="The state of the message request; NONE if the conversation did not start as one.")
+    def request_state(self) -> MessageRequestState:
+        return _REQUEST_STATES[RequestState(self.view.row.request_state)]
+
+    @strawberry.field(
         description="The user who sent the viewer the message request: the sender of the first message, or the creator "
         "of the group. Stays set after the viewer answers, and after that user leaves the group. Null if the viewer "
         "received no request, or if the account was erased."
     )
-    viewer_can_send: bool = strawberry.field(description="Whether a message from the viewer would be accepted now.")
-    send_restriction: Eligibility | None = strawberry.field(
-        description="Why the viewer cannot send a message. Null if `viewerCanSend` is true."
-    )
-    view: strawberry.Private[ConversationView]
+    def requested_by(self) -> User | None:
+        person = self.view.requested_by
+        return None if person is None else User(person=person)
 
-    @classmethod
-    def of(cls, view: ConversationView) -> "Conversation":
-        row, restriction = view.row, view.send_restriction
-        return cls(
-            id=encode(Kind.CONVERSATION, row.id),
-            type=ConversationKind(row.kind),
-            last_message=Message.of(view.last_message) if view.last_message else None,
-            created_at=Moment(row.created_at),
-            last_activity_at=Moment(row.activity),
-            unread_count=row.unread,
-            is_unread=view.is_unread,
-            folder=view.folder,
-            is_archived=bool(row.is_archived),
-            is_pinned=bool(row.is_pinned),
-            is_muted=view.muted_until is not None,
-            muted_until=None if view.muted_until in {None, FOR_GOOD} else Moment(view.muted_until or 0),
-            request_state=_REQUEST_STATES[RequestState(row.request_state)],
-            requested_by=User.of(view.requested_by) if view.requested_by else None,
-            viewer_can_send=restriction is None,
-            send_restriction=restriction,
-            view=view,
-        )
+    @strawberry.field(description="Whether a message from the viewer would be accepted now.")
+    def viewer_can_send(self) -> bool:
+        return self.view.send_restriction is None
 
-    @classmethod
-    def named(cls, view: ConversationNumber) -> "Conversation":
-        """A conversation of which only the id is known, for clients that select nothing else."""
-        conversation = cls.__new__(cls)
-        conversation.id = encode(Kind.CONVERSATION, view.number)
-        return conversation
+    @strawberry.field(description="Why the viewer cannot send a message. Null if `viewerCanSend` is true.")
+    def send_restriction(self) -> Eligibility | None:
+        return self.view.send_restriction
 
     @strawberry.field(description="The viewer as a participant, with the newest messages they have received and read.")
     def viewer_participant(self) -> Participant:
-        return Participant.of(next(each for each in self.view.participants if each.row.user_id == self.view.viewer_id))
+        view, viewer_id = self.view, self.view.viewer_id
+        return Participant(view=next(each for each in view.participants if each.row.user_id == viewer_id))
 
-    @strawberry.field(
+    @level_field(
         description="The oldest message that `unreadCount` counts: pass its id as `around` to open the conversation "
         "there. Null if `unreadCount` is 0, even if the viewer has marked the conversation as unread."
     )
-    async def first_unread_message(self, info: Info) -> Message | None:
+    async def first_unread_message(
+        parents: Sequence["Conversation"], info: Info
+    ) -> Sequence[Message | Exception | None]:
         """Reads nothing if nothing is unread, and otherwise once for all conversations of a level."""
-        row = self.view.row
-        return await loader_of(info).oldest_unread(row.id) if row.unread else None
+        rows = [conversation.view.row for conversation in parents]
+        return shown(await loader_of(info).oldest_unread.each([row.id if row.unread else None for row in rows]))
 
     @strawberry.field(
         description="The viewer's messages up to this `sequence` have the `deliveryStatus` DELIVERED or READ, later "
@@ -213,7 +224,7 @@ class Conversation(Node):
     )
     def other_participants(self, first: FirstFew = FEW) -> list[Participant]:
         """Reads nothing: the members were loaded with the conversation."""
-        return [Participant.of(each) for each in few_of(self.view.others, first)]
+        return [Participant(view=each) for each in few_of(self.view.others, first)]
 
     @strawberry.field(description="The participants, including the viewer.")
     def participants(self, info: Info, first: First = UNSET, after: After = UNSET) -> ParticipantConnection:
@@ -222,12 +233,7 @@ class Conversation(Node):
         conversations = info.context.services.conversation
         page = conversations.page_of_members(viewer, self.view.participants, PageRequest(given(first), given(after)))
         cursor_of = partial(conversations.participant_cursor_of, viewer)
-        return ParticipantConnection.of(
-            page,
-            cursor_of,
-            lambda each: ParticipantEdge(cursor=cursor_of(each), node=Participant.of(each)),
-            total_count=len(self.view.participants),
-        )
+        return ParticipantConnection(page=page, cursor_of=cursor_of, count=len(self.view.participants))
 
     @strawberry.field(
         description="The messages, oldest first. Returns the newest 50 without arguments; use `last` with `before` to "
@@ -254,15 +260,12 @@ class Conversation(Node):
         request = PageRequest(given(first), given(after), given(last), given(before))
         middle = None if given(around) is None else number_of(Kind.MESSAGE, around or "")
         page = await messages.page_of(viewer, self.view.row.id, request, middle)
-        cursor_of = partial(messages.cursor_of, viewer)
-        return MessageConnection.of(
-            page, cursor_of, lambda view: MessageEdge(node=Message.of(view), make_cursor=partial(cursor_of, view))
-        )
+        return MessageConnection(page=page, cursor_of=partial(messages.cursor_of, viewer))
 
     @strawberry.field(description="The users who are typing now, except the viewer.")
     def typing_users(self, info: Info) -> list[User]:
         """Reads nothing: typing signals are in memory."""
-        return [User.of(person) for person in info.context.services.presence.typing_in(self.view)]
+        return [User(person=person) for person in info.context.services.presence.typing_in(self.view)]
 
     @strawberry.field(description="The files of the conversation's messages, newest first.")
     async def attachments(
@@ -283,17 +286,11 @@ class Conversation(Node):
         request = PageRequest(given(first), given(after))
         page = await conversations.page_of_attachments(viewer, self.view.row.id, numbers, request)
 
-        def cursor_of(item: tuple[AttachmentRow, MessageView]) -> str:
+        def cursor_of(item: FileItem) -> str:
             return conversations.attachment_cursor_of(viewer, item[0])
 
-        return AttachmentConnection.of(
-            page,
-            cursor_of,
-            lambda item: AttachmentEdge(
-                cursor=cursor_of(item), node=Attachment.of(item[0]), message=Message.of(item[1])
-            ),
-        )
+        return AttachmentConnection(page=page, cursor_of=cursor_of)
 
 
-type_of.register(ConversationView, Conversation.of)
+type_of.register(ConversationView, lambda view: Conversation(view=view))
 type_of.register(ConversationNumber, Conversation.named)

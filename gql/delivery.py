@@ -1,17 +1,19 @@
 """Receipts of a message: its delivery status, computed from the members' read positions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import partial
 
 import strawberry
 
-from gql.connection import Edge, PageInfo, page_info_of
+from gql.connection import Connection, Edge, cursor_field, page_info_field
+from gql.level import level_field
 from gql.loader import loader_of
 from gql.node import Info
 from gql.scalar import Moment
 from gql.user import User
 from models.event import Receipt
+from models.receipt import MessageTimesRow
 from services.message.participant import ParticipantView, ticks_of
 from services.page import PageRequest
 
@@ -28,35 +30,60 @@ class DeliveryStatus(Enum):
 
 
 @strawberry.type(description="An edge of a list of receipts: a user who has received or read a message, and when.")
-class ReceiptEdge(Edge[User]):
-    node: User = strawberry.field(description="The user who received or read the message.")
-    view: strawberry.Private[ParticipantView]
+class ReceiptEdge(Edge[ParticipantView]):
     message_id: strawberry.Private[int]
     receipt: strawberry.Private[Receipt]
 
-    @strawberry.field(
+    cursor = cursor_field()
+
+    @strawberry.field(description="The user who received or read the message.")
+    def node(self) -> User:
+        return User(person=self.view.person)
+
+    @level_field(
         description="When this user received or first read the message; reading it again does not change this. Exact "
         "for 90 days, then accurate to within an hour."
     )
-    async def at(self, info: Info) -> Moment:
+    async def at(parents: Sequence["ReceiptEdge"], info: Info) -> Sequence[Moment]:
         """One statement for all edges of a level."""
+        times = await loader_of(info).receipt_times([edge.message_id for edge in parents])
+        return [edge.time_of(found or {}) for edge, found in zip(parents, times, strict=True)]
+
+    def time_of(self, times: Mapping[int, MessageTimesRow]) -> Moment:
+        """The time of the receipt, from the times of all receipts of the message by person."""
         row = self.view.row
-        times = (await loader_of(info).receipt_times(self.message_id)).get(row.user_id)
+        found = times.get(row.user_id)
         if self.receipt is Receipt.READ or not self.view.shows_delivery:
-            at = times.read_at if times else None
+            at = found.read_at if found else None
             return Moment(at or row.read_at or row.joined_at)
-        at = times.delivered_at if times else None
+        at = found.delivered_at if found else None
         return Moment(at or row.delivered_at or row.joined_at)
 
 
 @strawberry.type(
     description="A page of users who have received or read a message, among those who share receipts with the viewer."
 )
-class ReceiptConnection:
-    edges: list[ReceiptEdge] = strawberry.field(description="The edges of this page, with cursors and times.")
-    nodes: list[User] = strawberry.field(description="The users of this page.")
-    page_info: PageInfo = strawberry.field(description="Whether there are more items, and the cursors to request them.")
-    total_count: int = strawberry.field(description="The total number of these users, across all pages.")
+class ReceiptConnection(Connection[ParticipantView]):
+    message_id: strawberry.Private[int]
+    receipt: strawberry.Private[Receipt]
+    count: strawberry.Private[int]
+
+    @strawberry.field(description="The edges of this page, with cursors and times.")
+    def edges(self) -> list[ReceiptEdge]:
+        return [
+            ReceiptEdge(view=view, cursor_of=self.cursor_of, message_id=self.message_id, receipt=self.receipt)
+            for view in self.page.items
+        ]
+
+    @strawberry.field(description="The users of this page.")
+    def nodes(self) -> list[User]:
+        return [User(person=view.person) for view in self.page.items]
+
+    page_info = page_info_field()
+
+    @strawberry.field(description="The total number of these users, across all pages.")
+    def total_count(self) -> int:
+        return self.count
 
     @classmethod
     def of(
@@ -64,16 +91,13 @@ class ReceiptConnection:
     ) -> "ReceiptConnection":
         """A page of members who have received or read the message, by id; reads nothing."""
         viewer, conversations = info.context.signed_in(), info.context.services.conversation
-        page = conversations.page_of_members(viewer, people, request)
-        cursor_of = partial(conversations.participant_cursor_of, viewer)
-        edges = [
-            ReceiptEdge(
-                cursor=cursor_of(view), node=User.of(view.person), view=view, message_id=message_id, receipt=receipt
-            )
-            for view in page.items
-        ]
-        nodes = [edge.node for edge in edges]
-        return cls(edges=edges, nodes=nodes, page_info=page_info_of(page, cursor_of), total_count=len(people))
+        return cls(
+            page=conversations.page_of_members(viewer, people, request),
+            cursor_of=partial(conversations.participant_cursor_of, viewer),
+            message_id=message_id,
+            receipt=receipt,
+            count=len(people),
+        )
 
 
 def status_of(others: Sequence[ParticipantView], seq: int) -> DeliveryStatus:

@@ -18,28 +18,34 @@ from models.device import DeviceRow
 class Device(Node):
     """Shown only to its owner."""
 
-    name: str | None = strawberry.field(description="The name given at sign-in. Null if none was given.")
-    is_trusted: bool = strawberry.field(
+    row: strawberry.Private[DeviceRow]
+    viewer_device_id: strawberry.Private[int]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.DEVICE, self.row.id)
+
+    @strawberry.field(description="The name given at sign-in. Null if none was given.")
+    def name(self) -> str | None:
+        return self.row.name
+
+    @strawberry.field(
         description="Whether the device is trusted. If the server requires trusted devices, an untrusted one can only "
         "read its own viewer and sign out, until a trusted device confirms it with `trustDevice`."
     )
-    is_current: bool = strawberry.field(description="Whether this request was sent from this device.")
-    created_at: Moment = strawberry.field(description="When the device signed in.")
-    last_seen_at: Moment | None = strawberry.field(
-        description="When the device was last used, accurate to within five minutes. Null if unknown."
-    )
+    def is_trusted(self) -> bool:
+        return bool(self.row.is_trusted)
 
-    @classmethod
-    def of(cls, row: DeviceRow, viewer_device_id: int) -> "Device":
-        """The type for a row; `viewer_device_id` is the device of the viewer."""
-        return cls(
-            id=encode(Kind.DEVICE, row.id),
-            name=row.name,
-            is_trusted=bool(row.is_trusted),
-            is_current=row.id == viewer_device_id,
-            created_at=Moment(row.created_at),
-            last_seen_at=Moment(row.last_seen_at),
-        )
+    @strawberry.field(description="Whether this request was sent from this device.")
+    def is_current(self) -> bool:
+        return self.row.id == self.viewer_device_id
+
+    @strawberry.field(description="When the device signed in.")
+    def created_at(self) -> Moment:
+        return Moment(self.row.created_at)
+
+    @strawberry.field(description="When the device was last used, accurate to within five minutes. Null if unknown.")
+    def last_seen_at(self) -> Moment | None:
+        return Moment(self.row.last_seen_at)
 
 
 @strawberry.type(
@@ -92,7 +98,7 @@ async def trust_device(
 ) -> TrustDeviceResult:
     viewer = info.context.signed_in()
     row = await info.context.services.device.trust(viewer, number_of(Kind.DEVICE, input.device_id))
-    return TrustDeviceSuccess(device=Device.of(row, viewer.device_id))
+    return TrustDeviceSuccess(device=Device(row=row, viewer_device_id=viewer.device_id))
 
 
 @strawberry.mutation(description="Signs out one of the viewer's devices.")

@@ -1,6 +1,5 @@
 """Events: everything that can happen to a viewer, as types."""
 
-from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -10,11 +9,11 @@ from gql.conversation import Conversation
 from gql.delivery import DeliveryStatus
 from gql.device import Device, DeviceAdded
 from gql.enum import described
+from gql.ephemeral import PresenceChanged, TypingChanged
 from gql.id import Kind, encode
-from gql.message import Message, MessageEdge
+from gql.message import Message, MessageEdge, client_message_id_of, message_edge_of
 from gql.node import Info
 from gql.participant import Participant
-from gql.presence import Presence
 from gql.scalar import Moment
 from gql.setting import MessagingSettings
 from gql.signal import SessionRevoked, StreamCaughtUp, StreamHeartbeat, StreamReady, StreamReset
@@ -23,11 +22,9 @@ from models.base import conversation_of, seq_of
 from models.event import Change, EventKind, Receipt, Removal
 from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
-from services.live.signal import (
-    PresenceChange,
-    Revoked,
-    Typing,
-)
+from services.message.conversation import ConversationView
+from services.message.message import MessageView
+from services.message.participant import ParticipantView
 
 described(
     Change,
@@ -59,19 +56,25 @@ described(
     "too: match it by `clientMessageId`, and after `sendPrivateMessageToEach` by conversation as well."
 )
 class MessageCreated:
-    message: Message = strawberry.field(description="The message in its current state.")
-    client_message_id: str | None = strawberry.field(
+    view: strawberry.Private[MessageView]
+
+    @strawberry.field(description="The message in its current state.")
+    def message(self) -> Message:
+        return Message(view=self.view)
+
+    @strawberry.field(
         description="The `clientMessageId` that the message was sent with. Null if there was none, and for everyone "
         "except the sender."
     )
+    def client_message_id(self) -> str | None:
+        return client_message_id_of(self.view)
 
     @strawberry.field(
         description="The edge of the message in `Conversation.messages`, with the same cursor as there, to append to a "
         "cached list."
     )
     def message_edge(self, info: Info) -> MessageEdge:
-        messages, viewer, view = info.context.services.message, info.context.signed_in(), self.message.view
-        return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, view))
+        return message_edge_of(self.view, info)
 
 
 @strawberry.type(description="A message changed: its text, state, reactions or attachments.")
@@ -82,28 +85,59 @@ class MessageUpdated:
 
 @strawberry.type(description="A message was removed, for the viewer or for everyone.")
 class MessageRemoved:
-    message_id: strawberry.ID = strawberry.field(description="The id of the removed message.")
-    conversation_id: strawberry.ID = strawberry.field(
-        description="The id of the conversation that the message belonged to."
-    )
-    sequence: int = strawberry.field(
+    event: strawberry.Private[ResolvedEvent]
+
+    @strawberry.field(description="The id of the removed message.")
+    def message_id(self) -> strawberry.ID:
+        return encode(Kind.MESSAGE, self.event.subject_id)
+
+    @strawberry.field(description="The id of the conversation that the message belonged to.")
+    def conversation_id(self) -> strawberry.ID:
+        return encode(Kind.CONVERSATION, conversation_of(self.event.subject_id))
+
+    @strawberry.field(
         description="The `sequence` of the message. For CLEARED, all messages up to this one were removed."
     )
-    removal_reason: Removal = strawberry.field(description="Why the message was removed.")
+    def sequence(self) -> int:
+        return seq_of(self.event.subject_id)
+
+    @strawberry.field(description="Why the message was removed.")
+    def removal_reason(self) -> Removal:
+        return Removal(self.event.detail)
 
 
 @strawberry.type(description="Another participant received or read messages in a conversation.")
 class ReceiptUpdated:
-    conversation: Conversation = strawberry.field(description="The conversation in its current state.")
-    user: User = strawberry.field(description="The user who received or read the messages.")
-    participant: Participant = strawberry.field(
+    event: strawberry.Private[ResolvedEvent]
+    reader: strawberry.Private[ParticipantView]
+    view: strawberry.Private[ConversationView]
+    message: strawberry.Private[MessageView]
+
+    @strawberry.field(description="The conversation in its current state.")
+    def conversation(self) -> Conversation:
+        return Conversation(view=self.view)
+
+    @strawberry.field(description="The user who received or read the messages.")
+    def user(self) -> User:
+        return User(person=self.reader.person)
+
+    @strawberry.field(
         description="The same user as a participant of the conversation, with the positions that the viewer can see."
     )
-    status: DeliveryStatus = strawberry.field(description="DELIVERED or READ; never SENT.")
-    up_to: Message = strawberry.field(
-        description="The newest message that was received or read. All earlier messages count as well."
-    )
-    at: Moment = strawberry.field(description="When the user received or read the messages.")
+    def participant(self) -> Participant:
+        return Participant(view=self.reader)
+
+    @strawberry.field(description="DELIVERED or READ; never SENT.")
+    def status(self) -> DeliveryStatus:
+        return DeliveryStatus.READ if self.event.detail == Receipt.READ else DeliveryStatus.DELIVERED
+
+    @strawberry.field(description="The newest message that was received or read. All earlier messages count as well.")
+    def up_to(self) -> Message:
+        return Message(view=self.message)
+
+    @strawberry.field(description="When the user received or read the messages.")
+    def at(self) -> Moment:
+        return Moment(self.event.at)
 
 
 @strawberry.type(description="A conversation that includes the viewer was created.")
@@ -122,27 +156,6 @@ class ConversationUpdated:
 @strawberry.type(description="A conversation was removed from the viewer's lists. A new message can bring it back.")
 class ConversationRemoved:
     conversation_id: strawberry.ID = strawberry.field(description="The id of the removed conversation.")
-
-
-@strawberry.type(description="Someone started or stopped typing. Never replayed.")
-class TypingChanged:
-    conversation: Conversation = strawberry.field(description="The conversation in which the user is typing.")
-    user: User = strawberry.field(description="The user who started or stopped typing.")
-    is_typing: bool = strawberry.field(description="Whether the user is typing.")
-    expires_at: Moment | None = strawberry.field(
-        description="When to stop showing the indicator, unless another event arrives first. Null if `isTyping` is "
-        "false."
-    )
-
-
-@strawberry.type(
-    description="Someone who shares their presence with the viewer came online or went offline. Never replayed."
-)
-class PresenceChanged:
-    user: User = strawberry.field(description="The user whose presence changed.")
-    presence: Presence | None = strawberry.field(
-        description="The user's presence now. Null once, when the viewer can no longer see it."
-    )
 
 
 @strawberry.type(description="The viewer blocked or unblocked a user.")
@@ -203,13 +216,16 @@ Event = Annotated[
 
 
 def event_of(each: ResolvedEvent, viewer: services.Viewer) -> "Event":
-    if each.kind in {EventKind.MESSAGE_REMOVED, EventKind.CONVERSATION_REMOVED}:
-        return _removal_of(each)
+    if each.kind is EventKind.CONVERSATION_REMOVED:
+        return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
+    if each.kind is EventKind.MESSAGE_REMOVED:
+        return MessageRemoved(event=each)
     if each.message is not None:
-        return _of_message(each, Message.of(each.message))
+        return _of_message(each, each.message)
     if each.conversation is not None:
         is_new = each.kind is EventKind.CONVERSATION_CREATED
-        return (ConversationCreated if is_new else ConversationUpdated)(conversation=Conversation.of(each.conversation))
+        kind = ConversationCreated if is_new else ConversationUpdated
+        return kind(conversation=Conversation(view=each.conversation))
     return _of_viewer(each, viewer) or _of_person(each)
 
 
@@ -217,7 +233,7 @@ def _of_viewer(each: ResolvedEvent, viewer: services.Viewer) -> "Event | None":
     if each.settings is not None:
         return SettingsChanged(settings=MessagingSettings.of(each.settings))
     if each.device is not None:
-        return DeviceAdded(device=Device.of(each.device, viewer.device_id))
+        return DeviceAdded(device=Device(row=each.device, viewer_device_id=viewer.device_id))
     if each.kind is EventKind.VIEWER_UPDATED and each.person is not None:
         return ViewerUpdated(viewer=Viewer.of(viewer, each.person))
     return None
@@ -225,49 +241,18 @@ def _of_viewer(each: ResolvedEvent, viewer: services.Viewer) -> "Event | None":
 
 def _of_person(each: ResolvedEvent) -> "Event":
     assert each.person is not None
+    user = User(person=each.person)
     if each.kind is EventKind.USER_UPDATED:
-        return UserUpdated(user=User.of(each.person))
-    return BlocksChanged(user=User.of(each.person), is_blocked=each.kind is EventKind.USER_BLOCKED)
+        return UserUpdated(user=user)
+    return BlocksChanged(user=user, is_blocked=each.kind is EventKind.USER_BLOCKED)
 
 
-def _removal_of(each: ResolvedEvent) -> "Event":
-    if each.kind is EventKind.CONVERSATION_REMOVED:
-        return ConversationRemoved(conversation_id=encode(Kind.CONVERSATION, each.subject_id))
-    return MessageRemoved(
-        message_id=encode(Kind.MESSAGE, each.subject_id),
-        conversation_id=encode(Kind.CONVERSATION, conversation_of(each.subject_id)),
-        sequence=seq_of(each.subject_id),
-        removal_reason=Removal(each.detail),
-    )
-
-
-def _of_message(each: ResolvedEvent, message: Message) -> "Event":
+def _of_message(each: ResolvedEvent, message: MessageView) -> "Event":
     if each.kind is EventKind.RECEIPT_UPDATED and each.conversation and each.person:
         reader_id = each.person.row.id
         reader = next(view for view in each.conversation.participants if view.person.row.id == reader_id)
-        return ReceiptUpdated(
-            conversation=Conversation.of(each.conversation),
-            user=User.of(each.person),
-            participant=Participant.of(reader),
-            status=DeliveryStatus.READ if each.detail == Receipt.READ else DeliveryStatus.DELIVERED,
-            up_to=message,
-            at=Moment(each.at),
-        )
+        return ReceiptUpdated(event=each, reader=reader, view=each.conversation, message=message)
     if each.kind is EventKind.MESSAGE_UPDATED:
-        return MessageUpdated(message=message, changes=[change for change in Change if change & each.detail])
-    return MessageCreated(message=message, client_message_id=message.client_message_id)
-
-
-def ephemeral_event_of(signal: Typing | PresenceChange | Revoked) -> "Event":
-    """The type for an event that is not in the log and so has no cursor."""
-    if isinstance(signal, Typing):
-        return TypingChanged(
-            conversation=Conversation.of(signal.conversation),
-            user=User.of(signal.person),
-            is_typing=signal.until is not None,
-            expires_at=None if signal.until is None else Moment(signal.until),
-        )
-    if isinstance(signal, PresenceChange):
-        presence = None if signal.presence is None else Presence.of(signal.presence)
-        return PresenceChanged(user=User.of(signal.person), presence=presence)
-    return SessionRevoked(revocation_reason=signal.reason)
+        changes = [change for change in Change if change & each.detail]
+        return MessageUpdated(message=Message(view=message), changes=changes)
+    return MessageCreated(view=message)

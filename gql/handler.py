@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from gql.loader import loader_of
+from gql.loader import loader_of, shown
 from gql.node import Info
 from gql.refusal import (
     AlreadyExistsError,
@@ -80,7 +80,7 @@ def _rate_limited(refusal: refusals.RateLimited, _info: Info) -> RateLimitedErro
 
 async def _idempotency_conflict(refusal: refusals.IdempotencyConflict, info: Info) -> IdempotencyConflictError:
     id_ = refusal.existing_message_id
-    message = None if id_ is None else await loader_of(info).message(id_)
+    [message] = [None] if id_ is None else shown(await loader_of(info).messages([id_]))
     return _shown(IdempotencyConflictError, refusal, existing_message=message)
 
 

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import strawberry
 
-from gql.connection import After, Before, Connection, FirstOrLast, Last, LazyEdge
+from gql.connection import After, Before, Connection, Edge, FirstOrLast, Last, cursor_field, page_info_field
 from gql.conversation import Conversation
 from gql.loader import Once
 from gql.node import Info, given
 from gql.user import UserReference
 from models.conversation import ConversationKind
 from models.inbox import Folder
+from services.message.conversation import ConversationView
 from services.message.inbox import ConversationFilter as ServiceFilter
 from services.page import PageRequest
 
@@ -19,15 +20,27 @@ UNSET = strawberry.UNSET
 
 
 @strawberry.type(description="An edge of a list of conversations.")
-class ConversationEdge(LazyEdge[Conversation]):
-    node: Conversation = strawberry.field(description="The conversation of this edge.")
+class ConversationEdge(Edge[ConversationView]):
+    @strawberry.field(description="The conversation of this edge.")
+    def node(self) -> Conversation:
+        return Conversation(view=self.view)
+
+    cursor = cursor_field()
 
 
 @strawberry.type(description="A page of the viewer's conversations.")
-class ConversationConnection(Connection[ConversationEdge, Conversation]):
-    edges: list[ConversationEdge] = strawberry.field(description="The edges of this page, with cursors.")
-    nodes: list[Conversation] = strawberry.field(description="The conversations of this page.")
+class ConversationConnection(Connection[ConversationView]):
     count: strawberry.Private[Once[int]]
+
+    @strawberry.field(description="The edges of this page, with cursors.")
+    def edges(self) -> list[ConversationEdge]:
+        return [ConversationEdge(view=view, cursor_of=self.cursor_of) for view in self.page.items]
+
+    @strawberry.field(description="The conversations of this page.")
+    def nodes(self) -> list[Conversation]:
+        return [Conversation(view=view) for view in self.page.items]
+
+    page_info = page_info_field()
 
     @strawberry.field(description="The total number of conversations that match the filter, across all pages.")
     async def total_count(self) -> int:
@@ -92,10 +105,8 @@ async def conversations(
     service_filter = wanted.to_filter() if wanted else ServiceFilter()
     request = PageRequest(given(first), given(after), given(last), given(before))
     page = await conversations.page_of(viewer, service_filter, request)
-    cursor_of = partial(conversations.cursor_of, viewer)
-    return ConversationConnection.of(
-        page,
-        cursor_of,
-        lambda view: ConversationEdge(node=Conversation.of(view), make_cursor=partial(cursor_of, view)),
+    return ConversationConnection(
+        page=page,
+        cursor_of=partial(conversations.cursor_of, viewer),
         count=Once(partial(conversations.count, viewer, service_filter)),
     )

@@ -4,10 +4,11 @@ Nothing is cached: a subscription lives for days, and each of its events must sh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from strawberry.dataloader import DataLoader
 
@@ -22,10 +23,6 @@ from services.viewer import Viewer
 if TYPE_CHECKING:
     from gql.account import Viewer as OwnViewer
     from gql.conversation import Conversation
-    from gql.message import Message
-    from gql.presence import Presence
-    from gql.reaction import ReactionGroup
-    from models.receipt import MessageTimesRow
 
 V = TypeVar("V")
 Read: TypeAlias = tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]  # a method of a service and its arguments
@@ -33,9 +30,13 @@ Read: TypeAlias = tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]  # a met
 
 @dataclass(frozen=True, slots=True)
 class ConversationNumber:
-    """A conversation of which the client selects only the id: nothing else is known."""
+    """A conversation of which the client selects only the id, in the place where a ConversationView has it."""
 
-    number: int
+    id: int
+
+    @property
+    def row(self) -> Self:
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,37 @@ def type_of(view: object) -> Any:
     raise NotImplementedError(f"No type of the schema shows {type(view).__name__}.")
 
 
+def shown(views: Iterable[object | None]) -> list[Any]:
+    """What shows each of these views; None and exceptions stay what they are."""
+    return [view if view is None or isinstance(view, Exception) else type_of(view) for view in views]
+
+
+class BatchedRead(Generic[V]):
+    """A method of a service that finds objects by ids, called once for all that ask in the same turn."""
+
+    def __init__(self, find_many: Callable[[Viewer, list[int]], Awaitable[dict[int, V]]], viewer: Viewer) -> None:
+        async def load(asked: list[tuple[int, ...]]) -> list[dict[int, V]]:
+            found = await find_many(viewer, list(dict.fromkeys(chain.from_iterable(asked))))
+            return [found] * len(asked)
+
+        self._loader: DataLoader[tuple[int, ...], dict[int, V]] = DataLoader(load_fn=load, cache=False)
+
+    async def __call__(self, ids: Sequence[int | None]) -> list[V | None]:
+        """What was found for each of the ids, None for None; reads nothing if there is no id."""
+        asked = tuple(id_ for id_ in ids if id_ is not None)
+        found = await self._loader.load(asked) if asked else {}
+        return [None if id_ is None else found.get(id_) for id_ in ids]
+
+    async def each(self, ids: Sequence[int | None]) -> list[V | Exception | None]:
+        """As a call, but an error stands in the place of each id: where there was none to read, nothing failed."""
+        try:
+            return list(await self(ids))
+        except Exception as error:  # noqa: BLE001 -- as graphql-core does for each field
+            return [None if id_ is None else error for id_ in ids]
+
+
 class Loader:
-    """Loads conversations and messages by what refers to them; None if the viewer may not see them.
+    """Loads what level fields show by what refers to it; None for what the viewer may not see.
 
     One service call loads what a level of the answer needs, so 50 messages cost as many SQL statements as one.
     """
@@ -107,50 +137,28 @@ class Loader:
 
         self._viewer = viewer
         self._viewers: DataLoader[Viewer, OwnViewer] = DataLoader(load_fn=load_viewer, cache=False)
-        self._conversations = _loader(services.conversation.find_many, viewer)
-        self._directs = _loader(services.conversation.find_directs, viewer)
-        self._messages = _loader(services.message.find_many, viewer)
-        self._oldest_unread = _loader(services.message.find_oldest_unread, viewer)
-        self._presences = _loader(services.presence.find_many, viewer)
-        self._reactions = _loader(services.reaction.find_many, viewer)
-        self._receipt_times = _loader(services.receipt.times_of, viewer)
+        self.conversations = BatchedRead(services.conversation.find_many, viewer)
+        self.directs = BatchedRead(services.conversation.find_directs, viewer)  # by the ids of the other people
+        self.messages = BatchedRead(services.message.find_many, viewer)
+        self.oldest_unread = BatchedRead(services.message.find_oldest_unread, viewer)  # by conversation
+        self.presences = BatchedRead(services.presence.find_many, viewer)
+        self.reactions = BatchedRead(services.reaction.find_many, viewer)  # by message
+        self.receipt_times = BatchedRead(services.receipt.times_of, viewer)  # by message, and then by person
 
     async def viewer(self) -> "OwnViewer":
         """The viewer as they are now: one object for all that ask together, so that each of its fields is read once."""
         return await self._viewers.load(self._viewer)
 
-    async def conversation(self, conversation_id: int) -> "Conversation | None":
-        return cast("Conversation | None", _shown(await self._conversations.load(conversation_id)))
+    async def conversations_of(self, message_ids: Sequence[int], info: Info) -> "list[Conversation | Exception]":
+        """The conversations of visible messages; read only if more than their ids is selected.
 
-    async def conversation_of(self, message_id: int, info: Info) -> "Conversation":
-        """The conversation of a visible message; read only if more than its id is selected.
-
-        Raises NotFound if the viewer left it between two reads.
+        NotFound stands in the place of a conversation that the viewer left between two reads.
         """
-        number = conversation_of(message_id)
-        view = ConversationNumber(number) if selection_of(info).is_only_id else await self._conversations.load(number)
-        if view is None:
-            raise NotFound("There is no such conversation.")
-        return cast("Conversation", type_of(view))
-
-    async def direct_with(self, user_id: int) -> "Conversation | None":
-        return cast("Conversation | None", _shown(await self._directs.load(user_id)))
-
-    async def message(self, message_id: int) -> "Message | None":
-        return cast("Message | None", _shown(await self._messages.load(message_id)))
-
-    async def oldest_unread(self, conversation_id: int) -> "Message | None":
-        return cast("Message | None", _shown(await self._oldest_unread.load(conversation_id)))
-
-    async def presence(self, user_id: int) -> "Presence | None":
-        return cast("Presence | None", _shown(await self._presences.load(user_id)))
-
-    async def reactions(self, message_id: int) -> "list[ReactionGroup]":
-        return [type_of(view) for view in await self._reactions.load(message_id) or []]
-
-    async def receipt_times(self, message_id: int) -> "dict[int, MessageTimesRow]":
-        """Receipt times of a message, by the ids of the people."""
-        return await self._receipt_times.load(message_id) or {}
+        numbers = [conversation_of(id_) for id_ in message_ids]
+        if selection_of(info).is_only_id:
+            return shown(map(ConversationNumber, numbers))
+        views = await self.conversations(numbers)
+        return [NotFound("There is no such conversation.") if view is None else type_of(view) for view in views]
 
 
 def loader_of(info: Info) -> Loader:
@@ -159,17 +167,3 @@ def loader_of(info: Info) -> Loader:
     if not isinstance(context.loader, Loader):
         context.loader = Loader(context.services, context.signed_in())
     return context.loader
-
-
-def _shown(view: object) -> object:
-    return None if view is None else type_of(view)
-
-
-def _loader(
-    find_many: Callable[[Viewer, list[int]], Awaitable[dict[int, V]]], viewer: Viewer
-) -> DataLoader[int, V | None]:
-    async def load(keys: list[int]) -> list[V | None]:
-        found = await find_many(viewer, keys)
-        return [found.get(key) for key in keys]
-
-    return DataLoader(load_fn=load, cache=False)

@@ -18,6 +18,7 @@ from gql.upload_session import UploadSession
 from gql.user import User
 from services.error import BadRequest
 from services.message.conversation import ConversationView
+from services.message.message import MessageView
 from services.viewer import Viewer as ServiceViewer
 
 MAX_NODES = 200
@@ -88,21 +89,25 @@ async def _find(info: Info, kind: Kind, numbers: list[int]) -> dict[int, Any] | 
 
 
 def _object_of(info: Info, kind: Kind, view: Any, part: int) -> Node | None:
-    context = info.context
+    viewer = info.context.signed_in()
     types: dict[Kind, Callable[[Any], Node | None]] = {
-        Kind.USER: User.of,
-        Kind.MESSAGE: Message.of,
-        Kind.CONVERSATION: Conversation.of,
-        Kind.DEVICE: lambda row: Device.of(row, context.signed_in().device_id),
-        Kind.API_KEY: ApiKey.of,
-        Kind.UPLOAD: lambda upload: UploadSession.of(upload, context),
-        Kind.ATTACHMENT: lambda message: next(map(Attachment.of, message.attachments[part : part + 1]), None),
-        Kind.VIEWER: lambda person: Viewer.of(context.signed_in(), person),
+        Kind.USER: lambda person: User(person=person),
+        Kind.MESSAGE: lambda view: Message(view=view),
+        Kind.CONVERSATION: lambda view: Conversation(view=view),
+        Kind.DEVICE: lambda row: Device(row=row, viewer_device_id=viewer.device_id),
+        Kind.API_KEY: lambda row: ApiKey(row=row),
+        Kind.UPLOAD: lambda view: UploadSession(view=view),
+        Kind.ATTACHMENT: lambda message: _attachment_of(message, part),
+        Kind.VIEWER: lambda person: Viewer.of(viewer, person),
         Kind.PARTICIPANT: lambda conversation: _member_of(conversation, part),
     }
     return types[kind](view)
 
 
+def _attachment_of(message: MessageView, position: int) -> Attachment | None:
+    return next((Attachment(row=row) for row in message.attachments[position : position + 1]), None)
+
+
 def _member_of(conversation: ConversationView, user_id: int) -> Participant | None:
     found = (each for each in conversation.participants if each.person.row.id == user_id)
-    return next(map(Participant.of, found), None)
+    return next((Participant(view=view) for view in found), None)

@@ -1,5 +1,6 @@
 """Messages: the type as one member sees it, and lists of messages."""
 
+from collections.abc import Sequence
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -8,11 +9,12 @@ import orjson
 import strawberry
 
 from gql.attachment import Attachment
-from gql.connection import FEW, After, Connection, First, FirstFew, LazyEdge, few_of
+from gql.connection import FEW, After, Connection, Edge, First, FirstFew, cursor_field, few_of, page_info_field
 from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
-from gql.edit import MessageEdit, MessageEditConnection, MessageEditEdge
+from gql.edit import MessageEditConnection
 from gql.id import Kind, encode
-from gql.loader import loader_of, type_of
+from gql.level import level_field
+from gql.loader import loader_of, shown, type_of
 from gql.node import Info, Node, given
 from gql.reaction import ReactionGroup
 from gql.scalar import JSON, Moment
@@ -59,86 +61,113 @@ class MessageState(Enum):
     )
 
 
+_TYPES = {int(kind): MessageType[kind.name] for kind in MessageKind}
+
+
 @strawberry.type(description="A private message. Only the participants of its conversation can see it.")
 class Message(Node):
-    sequence: int = strawberry.field(
+    """Shows a MessageView: a row with its sender and its files."""
+
+    view: strawberry.Private[MessageView]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.MESSAGE, self.view.row.id)
+
+    @strawberry.field(
         description="The position of the message in its conversation: 1, 2, 3 … No number is reused; deleted messages "
         "can leave gaps."
     )
-    sender: User | None = strawberry.field(
-        description="The user who sent the message. Null if their account was erased."
-    )
-    type: MessageType = strawberry.field(description="The main kind of content, determined by the server.")
-    text: str | None = strawberry.field(
+    def sequence(self) -> int:
+        return seq_of(self.view.row.id)
+
+    @strawberry.field(description="The user who sent the message. Null if their account was erased.")
+    def sender(self) -> User | None:
+        sender = self.view.sender
+        return None if sender is None else User(person=sender)
+
+    @strawberry.field(description="The main kind of content, determined by the server.")
+    def type(self) -> MessageType:
+        return _TYPES[self.view.row.kind]
+
+    @strawberry.field(
         description="The current text, exactly as it was sent. Null if the message has only files or was deleted."
     )
-    attachments: list[Attachment] = strawberry.field(description="The files of the message, in the sender's order.")
-    created_at: Moment = strawberry.field(description="When the server accepted the message.")
-    updated_at: Moment = strawberry.field(
+    def text(self) -> str | None:
+        return self.view.row.body
+
+    @strawberry.field(description="The files of the message, in the sender's order.")
+    def attachments(self) -> list[Attachment]:
+        return [Attachment(row=row) for row in self.view.attachments]
+
+    @strawberry.field(description="When the server accepted the message.")
+    def created_at(self) -> Moment:
+        return Moment(self.view.row.created_at)
+
+    @strawberry.field(
         description="When the message was last edited or deleted, otherwise `createdAt`. Reactions and receipts do "
         "not change it."
     )
-    edited_at: Moment | None = strawberry.field(
-        description="When the text was last edited. Null if it was never edited."
-    )
-    deleted_at: Moment | None = strawberry.field(
-        description="When the message was deleted for everyone. Null if it was not deleted."
-    )
-    state: MessageState = strawberry.field(description="Whether the message is a normal message or a tombstone.")
-    revision: int = strawberry.field(description="The version of the text: 1 as sent, increased by 1 with each edit.")
-    client_message_id: str | None = strawberry.field(
+    def updated_at(self) -> Moment:
+        row = self.view.row
+        return Moment(max(row.created_at, row.edited_at or 0, row.deleted_at or 0))
+
+    @strawberry.field(description="When the text was last edited. Null if it was never edited.")
+    def edited_at(self) -> Moment | None:
+        edited_at = self.view.row.edited_at
+        return None if edited_at is None else Moment(edited_at)
+
+    @strawberry.field(description="When the message was deleted for everyone. Null if it was not deleted.")
+    def deleted_at(self) -> Moment | None:
+        deleted_at = self.view.row.deleted_at
+        return None if deleted_at is None else Moment(deleted_at)
+
+    @strawberry.field(description="Whether the message is a normal message or a tombstone.")
+    def state(self) -> MessageState:
+        return MessageState.ACTIVE if self.view.row.deleted_at is None else MessageState.DELETED
+
+    @strawberry.field(description="The version of the text: 1 as sent, increased by 1 with each edit.")
+    def revision(self) -> int:
+        return self.view.row.revision
+
+    @strawberry.field(
         description="The `clientMessageId` that the message was sent with. Null if there was none, and for everyone "
         "except the sender."
     )
-    metadata: JSON | None = strawberry.field(
-        description="The application's own data, exactly as it was sent. Null if there is none."
-    )
-    view: strawberry.Private[MessageView]
+    def client_message_id(self) -> str | None:
+        return client_message_id_of(self.view)
 
-    @classmethod
-    def of(cls, view: MessageView) -> "Message":
-        row = view.row
-        created_at = Moment(row.created_at)
-        return cls(
-            id=encode(Kind.MESSAGE, row.id),
-            sequence=seq_of(row.id),
-            sender=User.of(view.sender) if view.sender else None,
-            type=MessageType[MessageKind(row.kind).name],
-            text=row.body,
-            attachments=[Attachment.of(each) for each in view.attachments],
-            created_at=created_at,
-            updated_at=Moment(max(row.created_at, row.edited_at or 0, row.deleted_at or 0)),
-            edited_at=None if row.edited_at is None else Moment(row.edited_at),
-            deleted_at=None if row.deleted_at is None else Moment(row.deleted_at),
-            state=MessageState.ACTIVE if row.deleted_at is None else MessageState.DELETED,
-            revision=row.revision,
-            client_message_id=row.client_message_id if view.is_own else None,
-            metadata=None if row.metadata is None else JSON(orjson.loads(row.metadata)),
-            view=view,
-        )
+    @strawberry.field(description="The application's own data, exactly as it was sent. Null if there is none.")
+    def metadata(self) -> JSON | None:
+        metadata = self.view.row.metadata
+        return None if metadata is None else JSON(orjson.loads(metadata))
 
-    @strawberry.field(description="The conversation that the message belongs to.")
-    async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")]:
-        return await loader_of(info).conversation_of(self.view.row.id, info)
+    @level_field(description="The conversation that the message belongs to.")
+    async def conversation(
+        parents: Sequence["Message"], info: Info
+    ) -> Sequence[Annotated["Conversation", strawberry.lazy("gql.conversation")] | Exception]:
+        return await loader_of(info).conversations_of([message.view.row.id for message in parents], info)
 
-    @strawberry.field(description="The participants of the conversation except the sender, in no particular order.")
-    async def recipients(self, info: Info, first: FirstFew = FEW) -> list[User]:
-        return [User.of(each.person) for each in few_of(await self._recipients(info), first)]
+    @level_field(description="The participants of the conversation except the sender, in no particular order.")
+    async def recipients(parents: Sequence["Message"], info: Info, first: FirstFew = FEW) -> Sequence[list[User]]:
+        recipients = await _recipients_of(parents, info)
+        return [[User(person=each.person) for each in few_of(some, first)] for some in recipients]
 
-    @strawberry.field(
+    @level_field(
         description="The message that this one replies to. Null if it is not a reply, or if the viewer can no longer "
         "see that message."
     )
-    async def reply_to(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        reply_to_id = self.view.row.reply_to_id
-        return None if reply_to_id is None else await loader_of(info).message(reply_to_id)
+    async def reply_to(
+        parents: Sequence["Message"], info: Info
+    ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
+        return shown(await loader_of(info).messages.each([message.view.row.reply_to_id for message in parents]))
 
-    @strawberry.field(
+    @level_field(
         description="The reactions, grouped by emoji, oldest emoji first. Reactions of users whom the viewer has "
         "blocked are left out."
     )
-    async def reactions(self, info: Info) -> list[ReactionGroup]:
-        return await loader_of(info).reactions(self.view.row.id)
+    async def reactions(parents: Sequence["Message"], info: Info) -> Sequence[list[ReactionGroup]]:
+        found = await loader_of(info).reactions([message.view.row.id for message in parents])
+        return [[ReactionGroup(view=group) for group in groups or ()] for groups in found]
 
     @strawberry.field(
         description="All versions of the text, oldest first, ending with the current one. Empty after the message was "
@@ -147,52 +176,42 @@ class Message(Node):
     async def edits(self, info: Info, first: First = UNSET, after: After = UNSET) -> MessageEditConnection:
         viewer, edits = info.context.signed_in(), info.context.services.edit
         page = await edits.page_of(viewer, self.view.row.id, PageRequest(given(first), given(after)))
-        cursor_of = partial(edits.cursor_of, viewer)
-        return MessageEditConnection.of(
-            page, cursor_of, lambda row: MessageEditEdge(cursor=cursor_of(row), node=MessageEdit.of(row))
-        )
+        return MessageEditConnection(page=page, cursor_of=partial(edits.cursor_of, viewer))
 
-    @strawberry.field(
+    @level_field(
         description="How far the message has reached its recipients. Users who do not share receipts with the viewer "
         "do not count; SENT if nobody does."
     )
-    async def delivery_status(self, info: Info) -> DeliveryStatus:
-        return status_of(await self._recipients(info), seq_of(self.view.row.id))
+    async def delivery_status(parents: Sequence["Message"], info: Info) -> Sequence[DeliveryStatus]:
+        recipients = await _recipients_of(parents, info)
+        return [status_of(some, seq_of(message.view.row.id)) for message, some in zip(parents, recipients, strict=True)]
 
-    @strawberry.field(
-        description="The users who have received the message, among those who share receipts with the viewer."
-    )
-    async def delivered_to(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
-        id_ = self.view.row.id
-        found = [each for each in await self._recipients(info) if (each.delivered_seq or 0) >= seq_of(id_)]
-        return ReceiptConnection.of(info, id_, Receipt.DELIVERED, found, PageRequest(given(first), given(after)))
+    @level_field(description="The users who have received the message, among those who share receipts with the viewer.")
+    async def delivered_to(
+        parents: Sequence["Message"], info: Info, first: First = UNSET, after: After = UNSET
+    ) -> Sequence[ReceiptConnection]:
+        return await _receipts_of(parents, info, Receipt.DELIVERED, PageRequest(given(first), given(after)))
 
-    @strawberry.field(
-        description="The users who have read the message, among those who share receipts with the viewer."
-    )
-    async def seen_by(self, info: Info, first: First = UNSET, after: After = UNSET) -> ReceiptConnection:
-        id_ = self.view.row.id
-        found = [each for each in await self._recipients(info) if (each.read_seq or 0) >= seq_of(id_)]
-        return ReceiptConnection.of(info, id_, Receipt.READ, found, PageRequest(given(first), given(after)))
+    @level_field(description="The users who have read the message, among those who share receipts with the viewer.")
+    async def seen_by(
+        parents: Sequence["Message"], info: Info, first: First = UNSET, after: After = UNSET
+    ) -> Sequence[ReceiptConnection]:
+        return await _receipts_of(parents, info, Receipt.READ, PageRequest(given(first), given(after)))
 
-    @strawberry.field(description="Whether the viewer can edit this message now.")
-    async def viewer_can_edit(self, info: Info) -> bool:
+    @level_field(description="Whether the viewer can edit this message now.")
+    async def viewer_can_edit(parents: Sequence["Message"], info: Info) -> Sequence[bool | Exception]:
+        """Reads the conversations of the viewer's own messages that are new enough."""
         window = info.context.services.limits.edit_window_seconds
-        if not self.view.is_own or not self.view.is_within(window):
-            return False
-        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
-        return found is not None and found.view.is_reachable
+        views = [message.view for message in parents]
+        is_open = [view.is_own and view.is_within(window) for view in views]
+        numbers = [conversation_of(view.row.id) if open_ else None for view, open_ in zip(views, is_open, strict=True)]
+        found = await loader_of(info).conversations.each(numbers)
+        return [each if isinstance(each, Exception) else each is not None and each.is_reachable for each in found]
 
     @strawberry.field(description="Whether the viewer can delete this message for everyone now.")
     def viewer_can_delete_for_everyone(self, info: Info) -> bool:
         window = info.context.services.limits.delete_for_everyone_window_seconds
         return self.view.is_own and self.view.is_within(window)
-
-    async def _recipients(self, info: Info) -> list[ParticipantView]:
-        """All members except the sender."""
-        found = await loader_of(info).conversation(conversation_of(self.view.row.id))
-        sender_id = self.view.row.sender_id
-        return [each for each in found.view.participants if each.person.row.id != sender_id] if found else []
 
     @strawberry.field(
         description="One line for lists: the text without line breaks, or the file names if there is no text."
@@ -210,15 +229,61 @@ class Message(Node):
         return self.view.preview(max_length)
 
 
+async def _recipients_of(messages: Sequence[Message], info: Info) -> list[list[ParticipantView]]:
+    """For each message all members except its sender."""
+    found = await loader_of(info).conversations([conversation_of(message.view.row.id) for message in messages])
+    return [
+        [each for each in view.participants if each.person.row.id != message.view.row.sender_id] if view else []
+        for message, view in zip(messages, found, strict=True)
+    ]
+
+
+async def _receipts_of(
+    messages: Sequence[Message], info: Info, receipt: Receipt, request: PageRequest
+) -> list[ReceiptConnection]:
+    pages = []
+    for message, recipients in zip(messages, await _recipients_of(messages, info), strict=True):
+        id_ = message.view.row.id
+        reached = [
+            each
+            for each in recipients
+            if ((each.read_seq if receipt is Receipt.READ else each.delivered_seq) or 0) >= seq_of(id_)
+        ]
+        pages.append(ReceiptConnection.of(info, id_, receipt, reached, request))
+    return pages
+
+
+def client_message_id_of(view: MessageView) -> str | None:
+    """The `clientMessageId` of a message, which only its sender sees."""
+    return view.row.client_message_id if view.is_own else None
+
+
 @strawberry.type(description="An edge of a list of messages.")
-class MessageEdge(LazyEdge[Message]):
-    node: Message = strawberry.field(description="The message of this edge.")
+class MessageEdge(Edge[MessageView]):
+    @strawberry.field(description="The message of this edge.")
+    def node(self) -> Message:
+        return Message(view=self.view)
+
+    cursor = cursor_field()
 
 
 @strawberry.type(description="A page of messages.")
-class MessageConnection(Connection[MessageEdge, Message]):
-    edges: list[MessageEdge] = strawberry.field(description="The edges of this page, with cursors.")
-    nodes: list[Message] = strawberry.field(description="The messages of this page.")
+class MessageConnection(Connection[MessageView]):
+    @strawberry.field(description="The edges of this page, with cursors.")
+    def edges(self) -> list[MessageEdge]:
+        return [MessageEdge(view=view, cursor_of=self.cursor_of) for view in self.page.items]
+
+    @strawberry.field(description="The messages of this page.")
+    def nodes(self) -> list[Message]:
+        return [Message(view=view) for view in self.page.items]
+
+    page_info = page_info_field()
 
 
-type_of.register(MessageView, Message.of)
+def message_edge_of(view: MessageView, info: Info) -> MessageEdge:
+    """The edge of a message in the list of its conversation."""
+    messages, viewer = info.context.services.message, info.context.signed_in()
+    return MessageEdge(view=view, cursor_of=partial(messages.cursor_of, viewer))
+
+
+type_of.register(MessageView, lambda view: Message(view=view))

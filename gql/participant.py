@@ -1,12 +1,14 @@
 """Participants: the members of a conversation, and lists of them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from gql.connection import Connection, Edge
+from gql.connection import Connection, Edge, cursor_field, page_info_field
 from gql.id import Kind, encode
-from gql.loader import loader_of
+from gql.level import level_field
+from gql.loader import loader_of, shown
 from gql.node import Info, Node
 from gql.scalar import Moment
 from gql.user import User
@@ -22,50 +24,75 @@ if TYPE_CHECKING:
     "participants of the conversation can see it."
 )
 class Participant(Node):
-    user: User = strawberry.field(description="The user who participates.")
-    joined_at: Moment = strawberry.field(description="When the participant joined the conversation.")
-    last_read_at: Moment | None = strawberry.field(
+    view: strawberry.Private[ParticipantView]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.PARTICIPANT, self.view.row.conversation_id, self.view.row.user_id)
+
+    @strawberry.field(description="The user who participates.")
+    def user(self) -> User:
+        return User(person=self.view.person)
+
+    @strawberry.field(description="When the participant joined the conversation.")
+    def joined_at(self) -> Moment:
+        return Moment(self.view.row.joined_at)
+
+    @strawberry.field(
         description="When the participant last read new messages. Null if they never have, or if they do not share "
         "receipts with the viewer."
     )
-    view: strawberry.Private[ParticipantView]
+    def last_read_at(self) -> Moment | None:
+        read_at = self.view.row.read_at if self.view.read_seq else None
+        return None if read_at is None else Moment(read_at)
 
-    @classmethod
-    def of(cls, view: ParticipantView) -> "Participant":
-        read_at = view.row.read_at if view.read_seq else None
-        return cls(
-            id=encode(Kind.PARTICIPANT, view.row.conversation_id, view.row.user_id),
-            user=User.of(view.person),
-            joined_at=Moment(view.row.joined_at),
-            last_read_at=None if read_at is None else Moment(read_at),
-            view=view,
-        )
-
-    @strawberry.field(
+    @level_field(
         description="The newest message that has reached the participant. Null if there is none, if the viewer cannot "
         "see that message, or if the participant does not share receipts with the viewer."
     )
-    async def last_delivered_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        return await self._at(info, self.view.delivered_seq)
+    async def last_delivered_message(
+        parents: Sequence["Participant"], info: Info
+    ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
+        ids = [_message_at(each.view, each.view.delivered_seq) for each in parents]
+        return shown(await loader_of(info).messages.each(ids))
 
-    @strawberry.field(
+    @level_field(
         description="The newest message that the participant has read. Null if there is none, if the viewer cannot see "
         "that message, or if the participant does not share receipts with the viewer."
     )
-    async def last_read_message(self, info: Info) -> Annotated["Message", strawberry.lazy("gql.message")] | None:
-        return await self._at(info, self.view.read_seq)
+    async def last_read_message(
+        parents: Sequence["Participant"], info: Info
+    ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
+        ids = [_message_at(each.view, each.view.read_seq) for each in parents]
+        return shown(await loader_of(info).messages.each(ids))
 
-    async def _at(self, info: Info, seq: int | None) -> "Message | None":
-        return await loader_of(info).message(message_id(self.view.row.conversation_id, seq)) if seq else None
+
+def _message_at(view: ParticipantView, seq: int | None) -> int | None:
+    return message_id(view.row.conversation_id, seq) if seq else None
 
 
 @strawberry.type(description="An edge of a list of participants.")
-class ParticipantEdge(Edge[Participant]):
-    node: Participant = strawberry.field(description="The participant of this edge.")
+class ParticipantEdge(Edge[ParticipantView]):
+    cursor = cursor_field()
+
+    @strawberry.field(description="The participant of this edge.")
+    def node(self) -> Participant:
+        return Participant(view=self.view)
 
 
 @strawberry.type(description="A page of a conversation's participants, including the viewer.")
-class ParticipantConnection(Connection[ParticipantEdge, Participant]):
-    edges: list[ParticipantEdge] = strawberry.field(description="The edges of this page, with cursors.")
-    nodes: list[Participant] = strawberry.field(description="The participants of this page.")
-    total_count: int = strawberry.field(description="The total number of participants, across all pages.")
+class ParticipantConnection(Connection[ParticipantView]):
+    count: strawberry.Private[int]
+
+    @strawberry.field(description="The edges of this page, with cursors.")
+    def edges(self) -> list[ParticipantEdge]:
+        return [ParticipantEdge(view=view, cursor_of=self.cursor_of) for view in self.page.items]
+
+    @strawberry.field(description="The participants of this page.")
+    def nodes(self) -> list[Participant]:
+        return [Participant(view=view) for view in self.page.items]
+
+    page_info = page_info_field()
+
+    @strawberry.field(description="The total number of participants, across all pages.")
+    def total_count(self) -> int:
+        return self.count

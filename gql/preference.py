@@ -104,7 +104,7 @@ async def set_conversation_preferences(
     )
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     view = await info.context.services.preference.prefer(info.context.signed_in(), number, change)
-    return SetConversationPreferencesSuccess(conversation=Conversation.of(view))
+    return SetConversationPreferencesSuccess(conversation=Conversation(view=view))
 
 
 @strawberry.mutation(description="Clears a conversation, for the viewer only.")
@@ -115,7 +115,7 @@ async def clear_conversation(
     number, up_to = number_of(Kind.CONVERSATION, input.conversation_id), given(input.up_to_message_id)
     up_to_number = None if up_to is None else number_of(Kind.MESSAGE, up_to)
     view = await info.context.services.preference.clear(info.context.signed_in(), number, up_to_number)
-    return ClearConversationSuccess(conversation=Conversation.of(view))
+    return ClearConversationSuccess(conversation=Conversation(view=view))
 
 
 @strawberry.mutation(description="Leaves a group permanently.")

@@ -27,15 +27,15 @@ class PresenceStatus(Enum):
 
 @strawberry.type(description="Whether a user is online, based on their subscriptions.")
 class Presence:
-    status: PresenceStatus = strawberry.field(description="Whether the user is online.")
-    last_active_at: Moment | None = strawberry.field(
-        description="When the user's last subscription ended. Null if the server does not know."
-    )
+    view: strawberry.Private[View]
 
-    @classmethod
-    def of(cls, view: View) -> "Presence":
-        status = PresenceStatus.ONLINE if view.is_online else PresenceStatus.OFFLINE
-        return cls(status=status, last_active_at=None if view.last_active_at is None else Moment(view.last_active_at))
+    @strawberry.field(description="Whether the user is online.")
+    def status(self) -> PresenceStatus:
+        return PresenceStatus.ONLINE if self.view.is_online else PresenceStatus.OFFLINE
+
+    @strawberry.field(description="When the user's last subscription ended. Null if the server does not know.")
+    def last_active_at(self) -> Moment | None:
+        return None if self.view.last_active_at is None else Moment(self.view.last_active_at)
 
 
 @strawberry.input(description="The conversation, and whether the viewer is typing.")
@@ -75,4 +75,4 @@ async def set_typing(
     return SetTypingSuccess(conversation=type_of(view), expires_at=None if until is None else Moment(until))
 
 
-type_of.register(View, Presence.of)
+type_of.register(View, lambda view: Presence(view=view))

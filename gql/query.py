@@ -18,7 +18,7 @@ from gql.node import Info, given
 from gql.search import search_messages
 from gql.server_info import server_info
 from gql.stream import events
-from gql.user import User, UserConnection, UserEdge, UserReference
+from gql.user import User, UserConnection, UserReference
 from services.page import PageRequest
 
 UNSET = strawberry.UNSET
@@ -34,7 +34,7 @@ async def user(
     info: Info, by: Annotated[UserReference, strawberry.argument(description="The user to look up.")]
 ) -> User | None:
     person = await info.context.services.user.find(info.context.signed_in(), by.to_reference())
-    return None if person is None else User.of(person)
+    return None if person is None else User(person=person)
 
 
 @strawberry.field(
@@ -51,8 +51,7 @@ async def messageable_users(
 ) -> UserConnection | None:
     viewer, users = info.context.signed_in(), info.context.services.user
     page = await users.page_of_messageable(viewer, search, PageRequest(given(first), given(after)))
-    cursor_of = partial(users.cursor_of, viewer)
-    return UserConnection.of(page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each)))
+    return UserConnection(page=page, cursor_of=partial(users.cursor_of, viewer), person_of=lambda person: person)
 
 
 @strawberry.field(
@@ -61,7 +60,8 @@ async def messageable_users(
 async def conversation(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the conversation.")]
 ) -> Conversation | None:
-    return await loader_of(info).conversation(number_of(Kind.CONVERSATION, id))
+    [view] = await loader_of(info).conversations([number_of(Kind.CONVERSATION, id)])
+    return None if view is None else Conversation(view=view)
 
 
 @strawberry.field(
@@ -76,14 +76,15 @@ async def conversation_with(
 ) -> Conversation | None:
     references = [each.to_reference() for each in users]
     found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
-    return None if found is None else Conversation.of(found)
+    return None if found is None else Conversation(view=found)
 
 
 @strawberry.field(description="The message with this id. Null if it does not exist or the viewer cannot see it.")
 async def message(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the message.")]
 ) -> Message | None:
-    return await loader_of(info).message(number_of(Kind.MESSAGE, id))
+    [view] = await loader_of(info).messages([number_of(Kind.MESSAGE, id)])
+    return None if view is None else Message(view=view)
 
 
 Query = create_type(

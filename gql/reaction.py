@@ -1,13 +1,13 @@
 """Reactions: one emoji on a message, with the people who reacted."""
 
 from functools import partial
+from operator import attrgetter
 
 import strawberry
 
 from gql.connection import After, First
-from gql.loader import type_of
 from gql.node import Info, given
-from gql.user import User, UserConnection, UserEdge
+from gql.user import UserConnection
 from services.message.reaction import ReactionGroup as GroupView
 from services.page import PageRequest
 
@@ -16,17 +16,22 @@ UNSET = strawberry.UNSET
 
 @strawberry.type(description="One emoji on a message, with the users who reacted with it.")
 class ReactionGroup:
-    emoji: str = strawberry.field(description="The emoji itself, such as 👍.")
-    count: int = strawberry.field(
+    view: strawberry.Private[GroupView]
+
+    @strawberry.field(description="The emoji itself, such as 👍.")
+    def emoji(self) -> str:
+        return self.view.emoji
+
+    @strawberry.field(
         description="The number of users who reacted with this emoji, including the viewer if they did. Users whom the "
         "viewer has blocked do not count."
     )
-    viewer_has_reacted: bool = strawberry.field(description="Whether the viewer has reacted with this emoji.")
-    view: strawberry.Private[GroupView]
+    def count(self) -> int:
+        return len(self.view.reactors)
 
-    @classmethod
-    def of(cls, view: GroupView) -> "ReactionGroup":
-        return cls(emoji=view.emoji, count=len(view.reactors), viewer_has_reacted=view.viewer_has_reacted, view=view)
+    @strawberry.field(description="Whether the viewer has reacted with this emoji.")
+    def viewer_has_reacted(self) -> bool:
+        return self.view.viewer_has_reacted
 
     @strawberry.field(description="The users who reacted with this emoji, earliest first.")
     def users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
@@ -34,9 +39,4 @@ class ReactionGroup:
         viewer, reactions = info.context.signed_in(), info.context.services.reaction
         page = reactions.page_of_people(viewer, self.view, PageRequest(given(first), given(after)))
         cursor_of = partial(reactions.cursor_of, viewer)
-        return UserConnection.of(
-            page, cursor_of, lambda each: UserEdge(cursor=cursor_of(each), node=User.of(each.person))
-        )
-
-
-type_of.register(GroupView, ReactionGroup.of)
+        return UserConnection(page=page, cursor_of=cursor_of, person_of=attrgetter("person"))

@@ -113,7 +113,7 @@ async def acknowledge_delivery(
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     up_to = number_of(Kind.MESSAGE, input.up_to_message_id)
     marked = await info.context.services.receipt.acknowledge(info.context.signed_in(), conversation, up_to)
-    return AcknowledgeDeliverySuccess(conversation=Conversation.of(marked.conversation))
+    return AcknowledgeDeliverySuccess(conversation=Conversation(view=marked.conversation))
 
 
 @strawberry.mutation(description="Marks a conversation as read up to a message.")
@@ -127,7 +127,7 @@ async def mark_conversation_read(
     up_to = _message_number(input.up_to_message_id)
     marked = await info.context.services.receipt.mark_read(info.context.signed_in(), conversation, up_to)
     return MarkConversationReadSuccess(
-        conversation=Conversation.of(marked.conversation), unread_message_count=marked.unread_messages
+        conversation=Conversation(view=marked.conversation), unread_message_count=marked.unread_messages
     )
 
 
@@ -159,7 +159,7 @@ async def mark_conversation_unread(
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     from_ = _message_number(input.from_message_id)
     marked = await info.context.services.receipt.mark_unread(info.context.signed_in(), conversation, from_)
-    return MarkConversationUnreadSuccess(conversation=Conversation.of(marked.conversation))
+    return MarkConversationUnreadSuccess(conversation=Conversation(view=marked.conversation))
 
 
 def _message_number(id_: strawberry.ID | None) -> int | None:

@@ -150,7 +150,7 @@ class RecipientRejection:
         return cls(
             index=rejection.index,
             reason=rejection.reason,
-            user=User.of(person) if person else None,
+            user=User(person=person) if person else None,
             detail=rejection.detail,
         )
 

@@ -75,7 +75,9 @@ async def follow_user(
     info: Info, input: Annotated[FollowUserInput, strawberry.argument(description="The input of `followUser`.")]
 ) -> FollowUserResult:
     relation = info.context.services.relation
-    return FollowUserSuccess(user=User.of(await relation.follow(info.context.signed_in(), input.user.to_reference())))
+    return FollowUserSuccess(
+        user=User(person=await relation.follow(info.context.signed_in(), input.user.to_reference()))
+    )
 
 
 @strawberry.mutation(description="Stops following a user.")
@@ -84,7 +86,7 @@ async def unfollow_user(
 ) -> UnfollowUserResult:
     relation = info.context.services.relation
     person = await relation.unfollow(info.context.signed_in(), input.user.to_reference())
-    return UnfollowUserSuccess(user=User.of(person))
+    return UnfollowUserSuccess(user=User(person=person))
 
 
 @strawberry.mutation(
@@ -94,7 +96,8 @@ async def mute_user(
     info: Info, input: Annotated[MuteUserInput, strawberry.argument(description="The input of `muteUser`.")]
 ) -> MuteUserResult:
     relation = info.context.services.relation
-    return MuteUserSuccess(user=User.of(await relation.mute(info.context.signed_in(), input.user.to_reference())))
+    person = await relation.mute(info.context.signed_in(), input.user.to_reference())
+    return MuteUserSuccess(user=User(person=person))
 
 
 @strawberry.mutation(description="Unmutes a user: clients can notify the viewer of their messages again.")
@@ -102,4 +105,6 @@ async def unmute_user(
     info: Info, input: Annotated[UnmuteUserInput, strawberry.argument(description="The input of `unmuteUser`.")]
 ) -> UnmuteUserResult:
     relation = info.context.services.relation
-    return UnmuteUserSuccess(user=User.of(await relation.unmute(info.context.signed_in(), input.user.to_reference())))
+    return UnmuteUserSuccess(
+        user=User(person=await relation.unmute(info.context.signed_in(), input.user.to_reference()))
+    )

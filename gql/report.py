@@ -82,4 +82,4 @@ async def report_message(
         block=input.block_sender,
     )
     report_id = encode(Kind.REPORT, reported.report_id)
-    return ReportMessageSuccess(report_id=report_id, message=Message.of(reported.message))
+    return ReportMessageSuccess(report_id=report_id, message=Message(view=reported.message))

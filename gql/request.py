@@ -72,7 +72,7 @@ async def accept_message_request(
 ) -> AcceptMessageRequestResult:
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     view = await info.context.services.request.accept(info.context.signed_in(), number)
-    return AcceptMessageRequestSuccess(conversation=Conversation.of(view))
+    return AcceptMessageRequestSuccess(conversation=Conversation(view=view))
 
 
 @strawberry.mutation(
@@ -87,5 +87,5 @@ async def decline_message_request(
 ) -> DeclineMessageRequestResult:
     number = number_of(Kind.CONVERSATION, input.conversation_id)
     blocked = await info.context.services.request.decline(info.context.signed_in(), number, block=input.block_sender)
-    user = None if blocked is None else User.of(blocked)
+    user = None if blocked is None else User(person=blocked)
     return DeclineMessageRequestSuccess(conversation_id=input.conversation_id, user=user)

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import strawberry
 
-from gql.connection import After, Connection, First, LazyEdge
+from gql.connection import After, Connection, Edge, First, cursor_field, page_info_field
 from gql.id import Kind, number_of
 from gql.loader import Once
 from gql.message import Message
@@ -14,9 +14,10 @@ from gql.node import Info, given
 from gql.scalar import ms_of
 from gql.user import UserReference
 from services.message.excerpt import TextSpan as ServiceSpan
-from services.message.message import SearchFilter
+from services.message.message import MessageView, SearchFilter
 
 UNSET = strawberry.UNSET
+Excerpts: TypeAlias = Once[dict[int, list[ServiceSpan]]]  # of all messages of a page, by id
 
 
 @strawberry.type(description="A part of an excerpt that either matches the search or does not.")
@@ -26,10 +27,14 @@ class TextSpan:
 
 
 @strawberry.type(description="An edge of a list of search results: a message with an excerpt.")
-class MessageSearchEdge(LazyEdge[Message]):
-    node: Message = strawberry.field(description="The message that was found.")
-    excerpts: strawberry.Private[Once[dict[int, list[ServiceSpan]]]]
-    number: strawberry.Private[int]
+class MessageSearchEdge(Edge[MessageView]):
+    excerpts: strawberry.Private[Excerpts]
+
+    @strawberry.field(description="The message that was found.")
+    def node(self) -> Message:
+        return Message(view=self.view)
+
+    cursor = cursor_field()
 
     @strawberry.field(
         description="The part of `text` where the words were found: up to 200 characters, or the whole text if it is "
@@ -40,14 +45,24 @@ class MessageSearchEdge(LazyEdge[Message]):
     )
     async def excerpt(self) -> list[TextSpan]:
         """Finds the excerpts of all edges of the page in one call."""
-        spans = (await self.excerpts.get()).get(self.number, [])
+        spans = (await self.excerpts.get()).get(self.view.row.id, [])
         return [TextSpan(text=span.text, is_match=span.is_match) for span in spans]
 
 
 @strawberry.type(description="A page of search results, newest message first.")
-class MessageSearchConnection(Connection[MessageSearchEdge, Message]):
-    edges: list[MessageSearchEdge] = strawberry.field(description="The edges of this page, with cursors and excerpts.")
-    nodes: list[Message] = strawberry.field(description="The messages of this page.")
+class MessageSearchConnection(Connection[MessageView]):
+    excerpts: strawberry.Private[Excerpts]
+
+    @strawberry.field(description="The edges of this page, with cursors and excerpts.")
+    def edges(self) -> list[MessageSearchEdge]:
+        cursor_of, excerpts = self.cursor_of, self.excerpts
+        return [MessageSearchEdge(view=view, cursor_of=cursor_of, excerpts=excerpts) for view in self.page.items]
+
+    @strawberry.field(description="The messages of this page.")
+    def nodes(self) -> list[Message]:
+        return [Message(view=view) for view in self.page.items]
+
+    page_info = page_info_field()
 
 
 @strawberry.input(description="Further conditions for search results, all of which must hold.")
@@ -108,13 +123,4 @@ async def search_messages(
     page = await messages.search(viewer, query, service_filter, given(first), given(after))
     cursor_of = partial(messages.found_cursor_of, viewer)
     excerpts = Once(partial(messages.excerpts, viewer, query, page.items))
-    return MessageSearchConnection.of(
-        page,
-        cursor_of,
-        lambda view: MessageSearchEdge(
-            node=Message.of(view),
-            make_cursor=partial(cursor_of, view),
-            excerpts=excerpts,
-            number=view.row.id,
-        ),
-    )
+    return MessageSearchConnection(page=page, cursor_of=cursor_of, excerpts=excerpts)

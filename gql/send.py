@@ -1,6 +1,6 @@
 """Sending: the mutations that send one message to a conversation, or to several people separately."""
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -8,8 +8,9 @@ import strawberry
 from gql.attachment import AttachmentInput
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
+from gql.level import level_field
 from gql.loader import loader_of
-from gql.message import Message, MessageEdge, MessageType
+from gql.message import Message, MessageEdge, MessageType, message_edge_of
 from gql.node import Info, given
 from gql.refusal import (
     AttachmentsRejectedError,
@@ -107,12 +108,13 @@ class SendPrivateMessageSuccess:
     )
     def message_edge(self, info: Info) -> MessageEdge:
         """For the caches of Relay and Apollo."""
-        viewer, messages = info.context.signed_in(), info.context.services.message
-        return MessageEdge(node=self.message, make_cursor=partial(messages.cursor_of, viewer, self.message.view))
+        return message_edge_of(self.message.view, info)
 
-    @strawberry.field(description="The conversation after the send.")
-    async def conversation(self, info: Info) -> Conversation:
-        return await loader_of(info).conversation_of(self.message.view.row.id, info)
+    @level_field(description="The conversation after the send.")
+    async def conversation(
+        parents: Sequence["SendPrivateMessageSuccess"], info: Info
+    ) -> Sequence[Conversation | Exception]:
+        return await loader_of(info).conversations_of([sent.message.view.row.id for sent in parents], info)
 
     viewer = viewer_field()
 
@@ -186,7 +188,7 @@ async def send_private_message(
     sent = await services.send.send(viewer, _draft_of(input))
     if sent.view is None:
         raise NotFound("The message was sent, but you can no longer see it.")
-    return SendPrivateMessageSuccess(message=Message.of(sent.view), was_duplicate=sent.was_duplicate)
+    return SendPrivateMessageSuccess(message=Message(view=sent.view), was_duplicate=sent.was_duplicate)
 
 
 @strawberry.mutation(
@@ -242,6 +244,6 @@ async def _outcomes_of(info: Info, outcomes: list[Outcome]) -> SendPrivateMessag
         if each.rejection is not None:
             shown.append(RejectedOutcome(index=each.index, rejection=RecipientRejection.of(each.rejection, people)))
         elif each.view is not None:
-            shown.append(SentOutcome(index=each.index, message=Message.of(each.view)))
+            shown.append(SentOutcome(index=each.index, message=Message(view=each.view)))
     sent = {each.message_id for each in outcomes if each.message_id is not None}
     return SendPrivateMessageToEachSuccess(outcomes=shown, sent_count=len(sent))

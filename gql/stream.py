@@ -55,7 +55,7 @@ async def events(
 ) -> EventPage | None:
     viewer, stream = info.context.signed_in(), info.context.services.stream
     page = await stream.page_after(viewer, after, given(first))
-    nodes = [envelope_of(viewer, stream, each) for each in page.items]
+    nodes = [envelope_of(each) for each in page.items]
     return EventPage(
         nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.position)), has_more=page.has_more
     )
@@ -91,7 +91,7 @@ async def private_message_received(
     async with aclosing(reserved(services.stream.messages(viewer, given(after), number), info.context)) as deliveries:
         async for each in deliveries:
             cursor = EventCursor(services.stream.cursor_of(viewer, each.position))
-            yield PrivateMessageReceived(cursor=cursor, message=Message.of(each.message), is_replay=each.is_replay)
+            yield PrivateMessageReceived(cursor=cursor, message=Message(view=each.message), is_replay=each.is_replay)
 
 
 @strawberry.subscription(
@@ -130,4 +130,4 @@ async def live_events(
         async for signal in signals:
             if not isinstance(signal, Typing | PresenceChange | Revoked):
                 info.context.event_position = signal.position  # `viewer.eventCursor` is the envelope's cursor
-            yield envelope_of(viewer, stream, signal)
+            yield envelope_of(signal)

@@ -1,6 +1,6 @@
 """Uploads: created here, then sent in parts over tus 1.0 or as a whole to the storage, and attached by id."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -16,9 +16,6 @@ from gql.refusal import (
 )
 from gql.scalar import URL, ByteSize, Moment
 from services.file.upload_session import UploadForm, UploadState, UploadView
-
-if TYPE_CHECKING:
-    from gql.context import Context
 
 UNSET = strawberry.UNSET
 
@@ -42,22 +39,44 @@ described(
 )
 class UploadSession(Node):
     view: strawberry.Private[UploadView]
-    filename: str = strawberry.field(
-        description="The file name that the message will show, without a path or control characters."
-    )
-    state: UploadState = strawberry.field(description="The progress of the upload.")
-    upload_url: URL = strawberry.field(
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.UPLOAD, self.view.id)
+
+    @strawberry.field(description="The file name that the message will show, without a path or control characters.")
+    def filename(self) -> str:
+        return self.view.filename
+
+    @strawberry.field(description="The progress of the upload.")
+    def state(self) -> UploadState:
+        return self.view.state
+
+    @strawberry.field(
         description="The tus 1.0 URL of this upload; it takes the same Authorization header as GraphQL requests. HEAD "
         "returns the offset, PATCH appends bytes, DELETE cancels the upload."
     )
-    received_bytes: ByteSize = strawberry.field(description="The number of bytes received so far.")
-    byte_size: ByteSize = strawberry.field(description="The declared size of the whole file in bytes.")
-    mime_type: str | None = strawberry.field(
+    def upload_url(self, info: Info) -> URL:
+        return URL(f"{info.context.base_url}/uploads/{self.global_id()}")
+
+    @strawberry.field(description="The number of bytes received so far.")
+    def received_bytes(self) -> ByteSize:
+        return ByteSize(self.view.received_bytes)
+
+    @strawberry.field(description="The declared size of the whole file in bytes.")
+    def byte_size(self) -> ByteSize:
+        return ByteSize(self.view.byte_size)
+
+    @strawberry.field(
         description="The media type, detected from the content. Null until the upload is complete. A message whose "
         "files are all `image/…`, all `video/…` or all `audio/…` gets the corresponding `type`; `image/svg+xml` "
         "counts as FILE."
     )
-    expires_at: Moment = strawberry.field(description="When the upload is deleted, unless a message uses it by then.")
+    def mime_type(self) -> str | None:
+        return self.view.mime_type
+
+    @strawberry.field(description="When the upload is deleted, unless a message uses it by then.")
+    def expires_at(self) -> Moment:
+        return Moment(self.view.expires_at)
 
     @strawberry.field(
         description="A presigned URL for sending the whole file directly to the storage: PUT it without an "
@@ -68,21 +87,6 @@ class UploadSession(Node):
     async def direct_upload_url(self, info: Info) -> URL | None:
         url = await info.context.services.upload.direct_url(info.context.signed_in(), self.view)
         return None if url is None else URL(url)
-
-    @classmethod
-    def of(cls, view: UploadView, context: "Context") -> "UploadSession":
-        id_ = encode(Kind.UPLOAD, view.id)
-        return cls(
-            id=id_,
-            view=view,
-            filename=view.filename,
-            state=view.state,
-            upload_url=URL(f"{context.base_url}/uploads/{id_}"),
-            received_bytes=ByteSize(view.received_bytes),
-            byte_size=ByteSize(view.byte_size),
-            mime_type=view.mime_type,
-            expires_at=Moment(view.expires_at),
-        )
 
 
 @strawberry.input(description="The file to upload.")
@@ -170,7 +174,7 @@ async def create_upload(
         thumbnail_for=None if thumbnail_for is None else number_of(Kind.UPLOAD, thumbnail_for),
     )
     view = await info.context.services.upload.create(info.context.signed_in(), form)
-    return CreateUploadSuccess(upload=UploadSession.of(view, info.context))
+    return CreateUploadSuccess(upload=UploadSession(view=view))
 
 
 @strawberry.mutation(
@@ -182,7 +186,7 @@ async def complete_upload(
 ) -> CompleteUploadResult:
     viewer, id_ = info.context.signed_in(), number_of(Kind.UPLOAD, input.upload_id)
     view = await info.context.services.upload.complete(viewer, id_)
-    return CompleteUploadSuccess(upload=UploadSession.of(view, info.context))
+    return CompleteUploadSuccess(upload=UploadSession(view=view))
 
 
 @strawberry.mutation(description="Cancels one of the viewer's uploads and deletes its bytes.")

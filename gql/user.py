@@ -1,13 +1,15 @@
 """People: the type User, lists of it, and the reference by which a client names a user."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from gql.connection import Connection, Edge
+from gql.connection import Connection, Edge, cursor_field, page_info_field
 from gql.enum import described
 from gql.id import Kind, encode, number_of
-from gql.loader import loader_of
+from gql.level import level_field
+from gql.loader import loader_of, shown
 from gql.node import Info, Node, given
 from gql.scalar import URL
 from services.person.policy import Eligibility
@@ -37,77 +39,116 @@ described(
 
 @strawberry.type(description="The account of a human or a bot.")
 class User(Node):
-    """Built from a Person: a row and the viewer's relation to it."""
+    """Shows a Person: a row and the viewer's relation to it."""
 
-    username: str = strawberry.field(
+    person: strawberry.Private[Person]
+
+    def global_id(self) -> strawberry.ID:
+        return encode(Kind.USER, self.person.row.id)
+
+    @strawberry.field(
         description="The unique username: 3 to 32 letters A to Z, digits, `_`, `.` and `-`. Comparisons ignore case."
     )
-    display_name: str = strawberry.field(description="The name to show. It is not unique.")
-    external_id: str | None = strawberry.field(
+    def username(self) -> str:
+        return self.person.row.username
+
+    @strawberry.field(description="The name to show. It is not unique.")
+    def display_name(self) -> str:
+        return self.person.row.display_name
+
+    @strawberry.field(
         description="The id of the user in the host application. Null for accounts that were created in Sotto."
     )
-    avatar_url: URL | None = strawberry.field(description="The URL of the user's picture. Null if none is set.")
-    is_bot: bool = strawberry.field(description="Whether the account belongs to a program.")
-    is_active: bool = strawberry.field(description="False if the account is suspended or deactivated.")
-    viewer_has_blocked: bool = strawberry.field(
+    def external_id(self) -> str | None:
+        return self.person.row.external_id
+
+    @strawberry.field(description="The URL of the user's picture. Null if none is set.")
+    def avatar_url(self) -> URL | None:
+        url = self.person.row.avatar_url
+        return URL(url) if url else None
+
+    @strawberry.field(description="Whether the account belongs to a program.")
+    def is_bot(self) -> bool:
+        return bool(self.person.row.is_bot)
+
+    @strawberry.field(description="False if the account is suspended or deactivated.")
+    def is_active(self) -> bool:
+        return self.person.row.is_active
+
+    @strawberry.field(
         description="Whether the viewer has blocked this user. There is no way to see who has blocked the viewer."
     )
-    viewer_has_muted: bool = strawberry.field(
+    def viewer_has_blocked(self) -> bool:
+        return bool(self.person.row.has_blocked)
+
+    @strawberry.field(
         description="Whether the viewer has muted this user: clients should not notify them of the user's messages. "
         "The user is not told."
     )
-    viewer_is_following: bool = strawberry.field(description="Whether the viewer follows this user.")
-    is_following_viewer: bool = strawberry.field(description="Whether this user follows the viewer.")
-    viewer_can_message: bool = strawberry.field(
-        description="Whether a message from the viewer to this user would be accepted now."
-    )
-    message_eligibility: Eligibility = strawberry.field(
+    def viewer_has_muted(self) -> bool:
+        return bool(self.person.row.has_muted)
+
+    @strawberry.field(description="Whether the viewer follows this user.")
+    def viewer_is_following(self) -> bool:
+        return bool(self.person.row.is_followed)
+
+    @strawberry.field(description="Whether this user follows the viewer.")
+    def is_following_viewer(self) -> bool:
+        return bool(self.person.row.is_following)
+
+    @strawberry.field(description="Whether a message from the viewer to this user would be accepted now.")
+    def viewer_can_message(self) -> bool:
+        return self.person.eligibility.may_send
+
+    @strawberry.field(
         description="Whether the viewer can start or continue a direct conversation with this user, and if not, why "
         "not."
     )
-    person: strawberry.Private[Person]
+    def message_eligibility(self) -> Eligibility:
+        return self.person.eligibility
 
-    @classmethod
-    def of(cls, person: Person) -> "User":
-        row = person.row
-        return cls(
-            id=encode(Kind.USER, row.id),
-            username=row.username,
-            display_name=row.display_name,
-            external_id=row.external_id,
-            avatar_url=URL(row.avatar_url) if row.avatar_url else None,
-            is_bot=bool(row.is_bot),
-            is_active=row.is_active,
-            viewer_has_blocked=bool(row.has_blocked),
-            viewer_has_muted=bool(row.has_muted),
-            viewer_is_following=bool(row.is_followed),
-            is_following_viewer=bool(row.is_following),
-            viewer_can_message=person.eligibility.may_send,
-            message_eligibility=person.eligibility,
-            person=person,
-        )
-
-    @strawberry.field(
+    @level_field(
         description="Whether the user is online. Null if the viewer cannot see it, for example because the user does "
         "not share it or has no conversation with the viewer."
     )
-    async def presence(self, info: Info) -> Annotated["Presence", strawberry.lazy("gql.presence")] | None:
-        return await loader_of(info).presence(self.person.row.id)
+    async def presence(
+        parents: Sequence["User"], info: Info
+    ) -> Sequence[Annotated["Presence", strawberry.lazy("gql.presence")] | None]:
+        return shown(await loader_of(info).presences([user.person.row.id for user in parents]))
 
-    @strawberry.field(description="The viewer's direct conversation with this user. Null before its first message.")
-    async def conversation(self, info: Info) -> Annotated["Conversation", strawberry.lazy("gql.conversation")] | None:
-        return await loader_of(info).direct_with(self.person.row.id)
+    @level_field(description="The viewer's direct conversation with this user. Null before its first message.")
+    async def conversation(
+        parents: Sequence["User"], info: Info
+    ) -> Sequence[Annotated["Conversation", strawberry.lazy("gql.conversation")] | None]:
+        return shown(await loader_of(info).directs([user.person.row.id for user in parents]))
 
 
 @strawberry.type(description="An edge of a list of users.")
-class UserEdge(Edge[User]):
-    node: User = strawberry.field(description="The user of this edge.")
+class UserEdge(Edge[Any]):
+    person_of: strawberry.Private[Callable[[Any], Person]]
+
+    cursor = cursor_field()
+
+    @strawberry.field(description="The user of this edge.")
+    def node(self) -> User:
+        return User(person=self.person_of(self.view))
 
 
 @strawberry.type(description="A page of users.")
-class UserConnection(Connection[UserEdge, User]):
-    edges: list[UserEdge] = strawberry.field(description="The edges of this page, with cursors.")
-    nodes: list[User] = strawberry.field(description="The users of this page.")
+class UserConnection(Connection[Any]):
+    """A page of anything that has a person."""
+
+    person_of: strawberry.Private[Callable[[Any], Person]]
+
+    @strawberry.field(description="The edges of this page, with cursors.")
+    def edges(self) -> list[UserEdge]:
+        return [UserEdge(view=view, cursor_of=self.cursor_of, person_of=self.person_of) for view in self.page.items]
+
+    @strawberry.field(description="The users of this page.")
+    def nodes(self) -> list[User]:
+        return [User(person=self.person_of(view)) for view in self.page.items]
+
+    page_info = page_info_field()
 
 
 @strawberry.input(
