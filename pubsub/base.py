@@ -37,12 +37,33 @@ class EphemeralEvent(NamedTuple):
     until: int = 0
 
 
-class Mailbox(Protocol):
+class Listener(Protocol):
+    """Something to be told at once of what concerns a user; its methods return immediately and never raise."""
+
+    def wake(self) -> None:
+        """Called for each hint."""
+        ...
+
+    def put(self, event: EphemeralEvent) -> None:
+        """Called for each ephemeral event."""
+        ...
+
+
+class Mailbox(Listener, Protocol):
     """The hints and ephemeral events of one listener; a context manager that stops listening on exit.
 
     Hints that arrive before the next `wait` are merged into one, so a slow listener costs no memory and delays nobody.
     It reads the log anyway.
     """
+
+    @property
+    def is_woken(self) -> bool:
+        """Whether `wait` would return at once."""
+        ...
+
+    def clear(self) -> None:
+        """Forgets the hints so far, as `wait` does: call it before reading the log."""
+        ...
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Returns True on the first hint or event since the last call; False on timeout."""
@@ -72,4 +93,12 @@ class PubSub(Protocol):
 
     def listen(self, user_id: int) -> Mailbox:
         """Opens a mailbox, which gets every hint published after this call, unless the hint is lost."""
+        ...
+
+    def attach(self, user_id: int, listener: Listener) -> None:
+        """Tells the listener of every hint and event published from now on, once even if it is attached twice."""
+        ...
+
+    def forget(self, user_id: int, listener: Listener) -> None:
+        """Takes back one `attach`; the listener hears nothing more after the last. Does nothing if there is none."""
         ...

@@ -106,18 +106,26 @@ class ConcurrencyLimit:
         self._what = what
         self._open: Counter[object] = Counter()
 
-    @contextmanager
-    def held(self, key: object) -> Iterator[None]:
-        """Counts one as open inside the block; raises RateLimited if the limit is reached."""
+    def take(self, key: object) -> None:
+        """Counts one as open until `give`; raises RateLimited if the limit is reached."""
         if self._most and self._open[key] >= self._most:
             raise RateLimited(f"At most {self._most} {self._what} at once: close one first.", 1.0)
         self._open[key] += 1
+
+    def give(self, key: object) -> None:
+        """Counts one as closed."""
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]
+
+    @contextmanager
+    def held(self, key: object) -> Iterator[None]:
+        """Counts one as open inside the block; raises RateLimited if the limit is reached."""
+        self.take(key)
         try:
             yield
         finally:
-            self._open[key] -= 1
-            if not self._open[key]:
-                del self._open[key]
+            self.give(key)
 
 
 def network_of(remote: str) -> str:

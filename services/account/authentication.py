@@ -113,6 +113,10 @@ class Authenticator:
             self._trust(viewer, expires_at)
         return expires_at
 
+    def is_fresh(self, viewer: Viewer) -> bool:
+        """Whether `check_live` would return at once: the credential was checked lately, and has not ended since."""
+        return self._find_fresh(viewer) is not None
+
     def remember(self, token: str, viewer: Viewer) -> None:
         """Caches a session that was just opened."""
         self._known[hashlib.sha256(token.encode()).digest(), None, None] = viewer

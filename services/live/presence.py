@@ -60,17 +60,25 @@ class PresenceService:
     @asynccontextmanager
     async def streaming(self, user_id: int) -> AsyncIterator[None]:
         """Counts a live stream inside the block; a person is online while they have at least one."""
-        streams = self._streams[user_id] = self._streams.get(user_id, 0) + 1
         try:
-            if streams == 1:
-                await self._publish(user_id)
+            await self.begin(user_id)
             yield
         finally:
-            self._streams[user_id] -= 1
-            if not self._streams[user_id]:
-                del self._streams[user_id]
-                self._note_end(user_id)
-                await asyncio.shield(self._publish(user_id))
+            await self.end(user_id)
+
+    async def begin(self, user_id: int) -> None:
+        """Counts a live stream until `end`, which must follow, even if this was cancelled."""
+        streams = self._streams[user_id] = self._streams.get(user_id, 0) + 1
+        if streams == 1:
+            await self._publish(user_id)
+
+    async def end(self, user_id: int) -> None:
+        """Counts a live stream as ended; publishes that a person is offline also if this is cancelled."""
+        self._streams[user_id] -= 1
+        if not self._streams[user_id]:
+            del self._streams[user_id]
+            self._note_end(user_id)
+            await asyncio.shield(self._publish(user_id))
 
     async def _publish(self, user_id: int) -> None:
         """Publishes a presence event only to those who may see it: even an empty one would reveal a change.

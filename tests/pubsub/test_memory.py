@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pubsub.base import Hint
+from pubsub.base import EPHEMERAL_LIMIT, EphemeralEvent, EphemeralKind, Hint
 from pubsub.memory import MemoryPubSub
 
 
@@ -57,3 +57,48 @@ async def test_a_closed_mailbox_is_forgotten() -> None:
 
     assert (opened, pubsub.listeners()) == (2, 0)
     assert not await mailbox.wait(0.01)
+
+
+class Ear:
+    """A listener that counts."""
+
+    def __init__(self) -> None:
+        self.hints = 0
+        self.events: list[EphemeralEvent] = []
+
+    def wake(self) -> None:
+        """See `pubsub.base.Listener`."""
+        self.hints += 1
+
+    def put(self, event: EphemeralEvent) -> None:
+        """See `pubsub.base.Listener`."""
+        self.events.append(event)
+
+
+async def test_a_listener_is_told_once_however_often_it_is_attached() -> None:
+    """It listens for several streams, and hears until the last of them has ended; of other users nothing."""
+    pubsub, ear, event = MemoryPubSub(), Ear(), EphemeralEvent(1, EphemeralKind.PRESENCE, 5)
+    counts = []
+    for _ in range(2):
+        pubsub.attach(1, ear)
+    for _ in range(3):
+        pubsub.publish([Hint(1, 1), Hint(2, 1)])
+        pubsub.publish_ephemeral([event, event._replace(user_id=2)])
+        counts.append((pubsub.listeners(), ear.hints, len(ear.events)))
+        pubsub.forget(1, ear)
+
+    assert counts == [(2, 1, 1), (1, 2, 2), (0, 2, 2)]
+    assert set(ear.events) == {event}
+
+
+async def test_an_ephemeral_event_wakes_a_mailbox_and_the_oldest_are_lost() -> None:
+    """Bounded memory for a listener that takes none."""
+    pubsub = MemoryPubSub()
+    with pubsub.listen(1) as mailbox:
+        for number in range(EPHEMERAL_LIMIT + 3):
+            pubsub.publish_ephemeral([EphemeralEvent(1, EphemeralKind.PRESENCE, number)])
+
+        assert mailbox.is_woken
+        assert await mailbox.wait(0)
+        assert [each.subject_id for each in mailbox.take_ephemeral()] == list(range(3, EPHEMERAL_LIMIT + 3))
+        assert (mailbox.take_ephemeral(), mailbox.is_woken) == ([], False)
