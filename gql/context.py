@@ -1,12 +1,11 @@
 """The context: the viewer, the client and the services; resolvers access it as `info.context`."""
 
-import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from graphql import OperationType
 from strawberry.dataloader import DataLoader
-from strawberry.types.graphql import OperationType
 
 from models.event import Position
 from services.account.credentials import Credentials
@@ -30,12 +29,12 @@ class Context:
     as determined by the server. `authorization` and `act_as` are headers as received, `is_from_page` is whether a
     browser named the page that sent the request, `credentials` were found in the headers or in `connection_params`; no
     secret ever appears in a repr. `base_url` is the prefix of this server's paths; `event_position` is the end of the
-    viewer's log before the operation, if the operation requests it. `operation_type` and `operation_name` are known
-    once `prepared` is set: the document is valid, execution begins. `estimated` is the expected cost of the operation,
-    `charged` the part counted against its rate, `spent` the actual cost; `wants_cost` is whether the response includes
-    the cost. `on_prepared` is called just before `prepared` is set. `taken` is the capacity used by an event of a live
-    stream during its execution (see `services.capacity`). `levels` are the level fields that are about to be loaded
-    (see gql/level.py).
+    viewer's log before the operation, if the operation requests it. `operation_type` and `operation_name` are set
+    once the operation is prepared: the document is valid, execution begins. `estimated` is the expected cost of the
+    operation, `charged` the part counted against its rate, `spent` the actual cost; `wants_cost` is whether the
+    response includes the cost. `on_prepared` is called once the operation is prepared. `taken` is the capacity used by
+    an event of a live stream during its execution (see `services.capacity`). `levels` are the level fields that are
+    about to be loaded (see gql/level.py).
     """
 
     services: "Services"
@@ -54,7 +53,6 @@ class Context:
     taken: float = 0.0
     spent: int | None = None
     wants_cost: bool = False
-    prepared: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     on_prepared: Callable[[], None] | None = field(default=None, repr=False)
     authorization: str | None = field(default=None, repr=False)
     act_as: str | None = None
@@ -90,6 +88,5 @@ class Context:
             charged=0.0,
             taken=0.0,
             spent=None,
-            prepared=asyncio.Event(),
             on_prepared=None,
         )

@@ -9,7 +9,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gql.context import Context
 from services.error import ServerUnavailable
+from services.rate import network_of
 
 T = TypeVar("T")
 
@@ -23,6 +25,12 @@ class Reader:
 
     key: object = None
     is_stranger: bool = True
+
+    @classmethod
+    def of(cls, context: Context) -> "Reader":
+        """The sender of this request; a document that it registers belongs to them."""
+        viewer = context.viewer
+        return cls(viewer.user_id if viewer else network_of(context.remote), is_stranger=viewer is None)
 
 
 class ReadingQueue:

@@ -1,24 +1,29 @@
 """The budget of an operation: execution stops when it costs more than allowed, and yields to other operations."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
-from functools import cache
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Iterator
+from typing import Any, Self
 
 from graphql import (
     ExecutionResult,
-    GraphQLError,
     GraphQLObjectType,
+    GraphQLSchema,
+    default_field_resolver,
+    default_type_resolver,
     get_named_type,
     is_composite_type,
 )
 from graphql.execution import Executor
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gql.context import Context
 from gql.document.cost import ITEM, MERGED, weights_of
-from gql.document.survey import LimitExceeded, QueryLimits
+from gql.document.prepared import PreparedOperation
+from gql.document.spending import Spending
+from gql.document.survey import QueryLimits
 from gql.pace import pace_of_loop
 from services.share import begin_share
 
@@ -26,68 +31,6 @@ SHORT = 8  # list items completed between two looks at the clock; an item may it
 
 ERROR = 10  # fields resolved in the time that one error takes
 LOCATED = 2  # document locations of an error that are computed in the time of one field
-LOCATION_BYTES = 24  # bytes of one location in the response: {"line":1,"column":100},
-
-_DEFAULT = QueryLimits()
-
-
-class Spending:
-    """What an operation may still cost, in the unit of its estimate; plain numbers, because it counts every object."""
-
-    __slots__ = ("ended_at", "left", "limits", "response_bytes")
-
-    def __init__(self, limits: QueryLimits) -> None:
-        self.limits = limits
-        self.left = limits.executed_cost
-        self.response_bytes = 0
-        self.ended_at: Path | None = None  # the path at which the budget was exceeded
-
-    @property
-    def cost(self) -> int:
-        """The cost so far."""
-        return self.limits.executed_cost - self.left
-
-    @property
-    def is_over(self) -> bool:
-        """Whether to resolve nothing more."""
-        return self.left < 0
-
-    def stop(self) -> None:
-        """Resolve nothing more, because nobody waits for the answer."""
-        self.left = -1
-
-    def add(self, cost: int, path: Path | None) -> bool:
-        """Count the fields about to be resolved at this path; returns whether they exceed the budget."""
-        self.left -= cost
-        if self.left >= 0:
-            return False
-        self.ended_at = self.ended_at or path
-        return True
-
-    def weigh_answer(self, data: object, errors: Sequence[GraphQLError] = ()) -> bool:
-        """Count the bytes of a response approximately, before it is encoded; returns whether they are too many."""
-        found = sum(len(error.message) + LOCATION_BYTES * len(error.nodes or ()) for error in errors)
-        most = self.limits.response_bytes
-        stack: list[Any] = [data]
-        while stack and found <= most:
-            value = stack.pop()
-            kind = type(value)
-            if kind is str:
-                found += len(value) if value.isascii() else len(value.encode(errors="replace"))
-            elif kind is dict:
-                found += sum(map(len, value)) + 6 * len(value)
-                stack += value.values()
-            elif kind is list:
-                stack += value
-        self.response_bytes = found
-        return found > most
-
-    def refusal(self) -> LimitExceeded:
-        """The error that replaces the data."""
-        path = self.ended_at.as_list() if self.ended_at else []
-        if self.left < 0:
-            return LimitExceeded("Cost of the operation as executed", self.cost, self.limits.executed_cost, path=path)
-        return LimitExceeded("Bytes of the answer", self.response_bytes, self.limits.response_bytes, path=path)
 
 
 class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -97,13 +40,37 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
     locate and collect an exception raised inside; so the remaining fields get empty values, and the data is dropped.
     """
 
-    limits: ClassVar[QueryLimits] = _DEFAULT
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: QueryLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.limits = limits
         self._field_weights = weights_of(self.schema)
         self.pace = pace_of_loop()
         self._begin()
+
+    @classmethod
+    def of(
+        cls,
+        schema: GraphQLSchema,
+        prepared: PreparedOperation,
+        variables: VariableValues,
+        context: Context,
+        limits: QueryLimits,
+    ) -> Self:
+        """The executor of a prepared operation: what graphql-core's `build` makes, without looking at the document."""
+        return cls(
+            schema,
+            prepared.fragments,
+            prepared.fragment_details,
+            None,
+            context,
+            prepared.node,
+            variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            limits=limits,
+        )
 
     def _begin(self) -> None:
         """An operation begins, or one event of a subscription."""
@@ -289,9 +256,3 @@ def _close(awaitable: Any) -> None:
     """Close a coroutine that will not be awaited, so that Python does not warn about it."""
     if hasattr(awaitable, "close"):
         awaitable.close()
-
-
-@cache
-def executor_for(limits: QueryLimits = _DEFAULT) -> type[BudgetExecutor]:
-    """The executor class for these limits; always the same one."""
-    return BudgetExecutor if limits == _DEFAULT else type("BudgetExecutor", (BudgetExecutor,), {"limits": limits})

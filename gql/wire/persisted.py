@@ -6,7 +6,8 @@ from functools import partial
 
 from gql.charge import admit_refusal, charge_registration
 from gql.context import Context
-from gql.document.limit import check_size, reader_of
+from gql.document.parse import check_size
+from gql.document.reading import Reader
 from gql.document.register import Register, digest_of
 from gql.document.survey import LimitExceeded, QueryLimits
 from gql.document.trusted import PREFIX, TrustedDocuments
@@ -100,7 +101,7 @@ class Documents:
         return True
 
     def _add(self, digest: str, text: str, context: Context) -> None:
-        if self._register is not None and self._register.add(digest, text, reader_of(context)):
+        if self._register is not None and self._register.add(digest, text, Reader.of(context)):
             charge_registration(context)
 
 

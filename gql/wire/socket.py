@@ -13,19 +13,19 @@ from typing import Any, cast
 
 from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.schema import BaseSchema
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
-from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from gql.context import Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
-from gql.wire.answer import body_of
+from gql.wire.answer import Answer
 from gql.wire.credentials import authenticate_socket, refresh
+from gql.wire.execution import execute
 from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.wire.log import OperationLog, SocketLog
-from gql.wire.operation import SOCKET_OPERATIONS, Resolve, execute, operation_of
+from gql.wire.operation import SOCKET_OPERATIONS, Resolve, operation_of
 from gql.wire.option import ViewOptions
+from gql.wire.schema import SottoSchema
 from gql.wire.socket_registry import SocketRegistry
 from services.error import RequestError, ServerUnavailable, SottoError
 
@@ -47,9 +47,9 @@ class SocketOperation(BaseOperation[Context, None]):
         self.payload = payload
         self.context = context
 
-    async def send_next(self, execution_result: ExecutionResult) -> None:
-        """Send a result, of the same shape as over HTTP."""
-        payload = cast("Any", body_of(execution_result))
+    async def send_answer(self, answer: Answer) -> None:
+        """Send an answer, of the same shape as over HTTP."""
+        payload = cast("Any", answer.body())
         await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
 
     async def send_error(self, message: str, extensions: dict[str, object]) -> None:
@@ -66,7 +66,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self,
         websocket: SocketAdapter,
         context: Context,
-        schema: BaseSchema,
+        schema: SottoSchema,
         resolve: Resolve,
         registry: SocketRegistry,
         keep: Callable[[asyncio.Task[Any]], None],
@@ -81,6 +81,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
             max_subscriptions_per_connection=options.max_operations_per_socket,
         )
+        self._schema = schema
         self._resolve = resolve
         self._registry = registry
         self._keep = keep
@@ -227,13 +228,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Send the results; returns the outcome for the log."""
         request = operation_of(operation.payload)
         async with aclosing(
-            await execute(self.schema, self._resolve, request, operation.context, SOCKET_OPERATIONS)
-        ) as results:
-            async for result in results:
-                if isinstance(result, PreExecutionError):
-                    await operation.send_initial_errors(result.errors or [])
+            await execute(self._schema, self._resolve, request, operation.context, SOCKET_OPERATIONS)
+        ) as answers:
+            async for answer in answers:
+                if answer.is_refused:
+                    await operation.send_initial_errors(answer.errors)
                     return "refused"
-                await operation.send_next(result)
+                await operation.send_answer(answer)
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
         return "completed"
 

@@ -7,9 +7,9 @@ from aiohttp import web
 
 from gql.context import Context
 from gql.error import mask_refusal, refusal_of
-from gql.wire.answer import body_of, encoded, headers_of
+from gql.wire.answer import encoded, headers_of
+from gql.wire.execution import Steps
 from gql.wire.negotiation import EVENT_STREAM
-from gql.wire.operation import Steps
 from services.error import SottoError
 
 # A comment, so that proxies and clients see that the stream is alive (HTML, server-sent events, §9.2.7). Frames end in
@@ -57,12 +57,12 @@ class EventStream:
         while not (await asyncio.wait([steps.upcoming], timeout=self._heartbeat_seconds))[0]:
             await self._write(HEARTBEAT)
         try:
-            result = await steps.take()
+            answer = await steps.take()
         except SottoError as error:
             return refusal_of(error).body()
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
             return mask_refusal(error, self._context.request_id).body()
-        return body_of(result) if result is not None else None
+        return answer.body() if answer is not None else None
 
     async def _write(self, frame: bytes) -> None:
         try:

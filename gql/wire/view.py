@@ -2,19 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
-from contextlib import aclosing
+from collections.abc import Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
-from strawberry import Schema
+from graphql import OperationType
 
 from gql.context import Context
-from gql.document.survey import QueryLimits
+from gql.document.prepared import PreparedOperation
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
-from gql.wire.answer import body_of, check_kind, check_method, respond, status_of
+from gql.wire.answer import Answer, respond
 from gql.wire.body import Body, decode, names_operation, parameters_of
 from gql.wire.credentials import ACT_AS, authenticate
+from gql.wire.execution import Steps, answer, answers_of, refused
 from gql.wire.frame import SocketAdapter
 from gql.wire.handshake import check_handshake, open_socket, wants_socket
 from gql.wire.log import CONTEXT, REMOTE
@@ -35,14 +36,13 @@ from gql.wire.operation import (
     POST_OPERATIONS,
     STREAM_OPERATIONS,
     Operation,
-    Results,
-    Steps,
-    execute,
     operation_of,
 )
 from gql.wire.option import ViewOptions
 from gql.wire.origin import Origins
 from gql.wire.persisted import Documents, PersistedQueryNotFound, PersistedQueryNotSupported
+from gql.wire.preparation import OperationNotAllowed, WrongOperation, prepare
+from gql.wire.schema import SottoSchema
 from gql.wire.socket import GOING_AWAY, PROTOCOL_NOT_OFFERED, SocketHandler
 from gql.wire.socket_registry import SocketRegistry
 from gql.wire.sse import EventStream
@@ -60,13 +60,13 @@ UPLOAD_PATIENCE = 20  # a whole multipart body may take this many times the allo
 class View:
     """The handler of `/graphql`: HTTP, and the upgrade to sockets."""
 
-    def __init__(self, schema: Schema, services: "Services", options: ViewOptions | None = None) -> None:
+    def __init__(self, schema: SottoSchema, services: "Services", options: ViewOptions | None = None) -> None:
         self.schema = schema
         self.services = services
         self.options = options = options or ViewOptions()
         self.origins = Origins(options.allowed_origins)
         self.documents = Documents(
-            getattr(schema, "limits", QueryLimits()),
+            schema.limits,
             is_automatic=options.persisted_queries,
             trusted=options.trusted_documents,
         )
@@ -88,7 +88,8 @@ class View:
         media_type = media_type_for(accept_of(request))
         try:
             if not wants_socket(request):
-                return await self._answer(request, context, media_type)
+                with self._waited_for():
+                    return await self._answer(request, context, media_type)
             self._check_socket(request)
         except HttpRefusal as error:
             refusal = error
@@ -113,53 +114,54 @@ class View:
         if media_type is None and not takes_stream(accept):
             raise HttpRefusal(406, BAD_REQUEST, f"Accept {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}.")
         await authenticate(context)
-        return await self._outlive(self._respond(request, context, accept), context)
-
-    async def _respond(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
-        """Execute, and answer with one body or a stream: which one is known once the document is read."""
-        results = self._results(request, context, accept)
-        if takes_stream(accept):
-            async with aclosing(Steps(results)) as steps:
-                await _wait_until_read(steps, context)
-                if context.is_subscription or (prefers_stream(accept) and not steps.has_failed):
-                    return await self._stream(request, context, steps)
-                result = await steps.take()
+        if request.method == "GET":
+            operation = operation_of(parameters_of(request))
+        elif check_content(request) == MULTIPART:
+            return await self._outlive(self._respond_to_parts(request, context, accept), context)
         else:
-            async with aclosing(results):
-                result = await anext(results)
-        assert result is not None
-        check_kind(result)
-        media_type = media_type_for(accept) or JSON
-        return respond(body_of(result), media_type, context, status_of(result, media_type))
+            body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
+            operation = operation_of(decode(await body.read_all()))
+        return await self._respond(request, operation, context, accept)
 
-    async def _results(self, request: web.Request, context: Context, accept: str) -> Results:
-        """Read the operation from the URL, JSON or parts, and execute it; discards files that no message attached."""
-        allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
-        if takes_stream(accept):
-            allowed |= STREAM_OPERATIONS
+    async def _respond_to_parts(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
+        """Respond to a multipart request; discards files that no message attached."""
         multipart = MultipartRequest(context, self._upload_limits, self.documents.resolve)
         try:
-            operation = await self._operation_of(request, multipart)
-            async with aclosing(
-                await execute(self.schema, self.documents.resolve, operation, context, allowed)
-            ) as results:
-                async for result in results:
-                    yield result
+            return await self._respond(request, await multipart.receive(request), context, accept)
         finally:
             await multipart.discard()
 
-    async def _operation_of(self, request: web.Request, multipart: MultipartRequest) -> Operation:
-        if request.method == "GET":
-            return operation_of(parameters_of(request))
-        if check_content(request) == MULTIPART:
-            return await multipart.receive(request)
-        body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
-        return operation_of(decode(await body.read_all()))
+    async def _respond(
+        self, request: web.Request, operation: Operation, context: Context, accept: str
+    ) -> web.StreamResponse:
+        """Execute, and answer with one body or a stream; a mutation finishes even if the client leaves."""
+        allowed = GET_OPERATIONS if request.method == "GET" else POST_OPERATIONS
+        if takes_stream(accept):
+            allowed |= STREAM_OPERATIONS
+        operation = self.documents.resolve(operation, context)
+        try:
+            prepared = await prepare(self.schema, operation, context, allowed)
+        except OperationNotAllowed as error:
+            raise _refusal_of_kind(error) from None
+        except WrongOperation as error:
+            if not prefers_stream(accept):
+                raise
+            prepared = refused(error)
+        if context.is_subscription or prefers_stream(accept):
+            steps = Steps(answers_of(self.schema, prepared, operation, context))
+            work: Coroutine[Any, Any, web.StreamResponse] = self._stream(request, context, steps)
+        else:
+            work = self._respond_once(prepared, operation, context, media_type_for(accept) or JSON)
+        return await (self._outlive(work, context) if context.is_mutation else work)
+
+    async def _respond_once(
+        self, prepared: PreparedOperation | Answer, operation: Operation, context: Context, media_type: str
+    ) -> web.Response:
+        found = await answer(self.schema, prepared, operation, context)
+        return respond(found.body(), media_type, context, found.status(media_type))
 
     async def _stream(self, request: web.Request, context: Context, steps: Steps) -> web.StreamResponse:
         """Stream Server-Sent Events until the operation ends, the client leaves or the server stops."""
-        if steps.upcoming.done() and (result := steps.upcoming.result()) is not None:
-            check_method(result)
         options, task = self.options, asyncio.current_task()
         stream = EventStream(
             request,
@@ -167,10 +169,14 @@ class View:
             heartbeat_seconds=options.heartbeat_seconds,
             send_seconds=options.send_timeout_seconds,
         )
-        if context.is_subscription and task is not None:
+        assert task is not None
+        if context.is_subscription:
             self._streams.add(task)
-            task.add_done_callback(self._streams.discard)
-        return await stream.send(steps)
+        try:
+            async with aclosing(steps):
+                return await stream.send(steps)
+        finally:
+            self._streams.discard(task)
 
     def _check_socket(self, request: web.Request) -> None:
         check_handshake(request, self.origins)
@@ -200,6 +206,17 @@ class View:
                 task.cancel()
                 await asyncio.wait([task])  # until its files are discarded
             raise
+
+    @contextmanager
+    def _waited_for(self) -> Iterator[None]:
+        """Let `drain` wait for the task of this request."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            yield
+        finally:
+            self._running.discard(task)
 
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep a reference to a task that nobody may await any more; `drain` waits for it."""
@@ -238,8 +255,9 @@ class View:
         return context
 
 
-async def _wait_until_read(steps: Steps, context: Context) -> None:
-    """Wait until the kind of the operation is known, or that nothing will be executed."""
-    prepared = asyncio.create_task(context.prepared.wait())
-    await asyncio.wait([steps.upcoming, prepared], return_when=asyncio.FIRST_COMPLETED)
-    prepared.cancel()
+def _refusal_of_kind(error: OperationNotAllowed) -> HttpRefusal:
+    """405 for a mutation by GET: it must not be executed (GraphQL over HTTP, "GET"); 400 for a subscription."""
+    if error.kind is OperationType.MUTATION:
+        return HttpRefusal(405, BAD_REQUEST, "Mutations are served by POST.", {"Allow": "POST"})
+    message = "Subscribe at this address by WebSocket (graphql-transport-ws), or accept text/event-stream."
+    return HttpRefusal(400, BAD_REQUEST, message)

@@ -19,6 +19,8 @@ from services.rejection import (
     RecipientRejection,
     RecipientRejectionReason,
 )
+from services.viewer import Viewer
+from tests.gql.executed import answer_to, stranger
 
 Reason = AttachmentRejectionReason
 
@@ -88,8 +90,8 @@ class Mutation:
 
 
 SCHEMA = SottoSchema(
-    Query,
-    Mutation,
+    query=Query,
+    mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALAR_MAP),
     exception_handlers=HANDLERS,
 )
@@ -112,9 +114,10 @@ async def test_a_refusal_is_a_member_of_the_union_of_its_mutation(n: int) -> Non
     refusal = REFUSALS[n]
     query = "mutation ($n: Int!) { refuse(n: $n) { __typename ... on UserError { code detail isRetryable } } }"
 
-    user = SimpleNamespace(find_many=nobody)
-    context = SimpleNamespace(services=SimpleNamespace(user=user), signed_in=lambda: None)
-    result = await SCHEMA.execute(query, {"n": n}, context_value=context)
+    context = stranger()
+    context.viewer = Viewer(1, b"s", 2**53)
+    context.services.user = SimpleNamespace(find_many=nobody)  # type: ignore[assignment]
+    result = await answer_to(SCHEMA, query, {"n": n}, context)
 
     expected = {
         "__typename": f"{type(refusal).__name__}Error",
@@ -122,4 +125,4 @@ async def test_a_refusal_is_a_member_of_the_union_of_its_mutation(n: int) -> Non
         "detail": refusal.detail,
         "isRetryable": n in RETRYABLE,
     }
-    assert (result.data, result.errors) == ({"refuse": expected}, None)
+    assert (result.data, result.errors) == ({"refuse": expected}, [])

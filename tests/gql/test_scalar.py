@@ -26,6 +26,7 @@ from gql.scalar import (
     serialize_date_time,
 )
 from gql.wire.schema import SottoSchema
+from tests.gql.executed import answer_to
 
 
 @strawberry.type
@@ -62,7 +63,7 @@ SCHEMA = SottoSchema(query=Query, config=StrawberryConfig(scalar_map=SCALAR_MAP)
 
 async def ask(field: str, kind: str, value: object) -> Any:
     """The data of a query with the value as a variable, or the message and code of its one error."""
-    result = await SCHEMA.execute(f"query ($v: {kind}) {{ {field}(value: $v) }}", {"v": value})
+    result = await answer_to(SCHEMA, f"query ($v: {kind}) {{ {field}(value: $v) }}", {"v": value})
     if result.errors:
         (error,) = result.errors
         return error.message, (error.extensions or {}).get("code")
@@ -72,7 +73,7 @@ async def ask(field: str, kind: str, value: object) -> Any:
 
 async def ask_literal(field: str, literal: str) -> Any:
     """As `ask`, with the value written into the document."""
-    result = await SCHEMA.execute(f"{{ {field}(value: {literal}) }}")
+    result = await answer_to(SCHEMA, f"{{ {field}(value: {literal}) }}")
     if result.errors:
         return (result.errors[0].extensions or {}).get("code")
     assert result.data is not None

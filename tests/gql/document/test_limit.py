@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -10,12 +9,14 @@ import pytest
 import strawberry
 from graphql import ASTValidationRule, GraphQLError, get_introspection_query, parse, validate, visit
 from graphql.language import Visitor
-from strawberry.extensions import AddValidationRules, SchemaExtension
-from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
 
-from gql.document.limit import DocumentCache, Limit, QueryLimits, check_size, limit_extensions, limit_rule, read
-from gql.document.survey import Survey
+from gql.document.cache import CACHE_BYTES, DocumentCache, weight_of
+from gql.document.limit import Limit, limit_rule, rules_for
+from gql.document.parse import check_size, read
+from gql.document.survey import QueryLimits, Survey
+from gql.wire.answer import Answer
+from gql.wire.schema import SottoSchema
+from tests.gql.executed import answer_to, answers_to
 
 BOUNDLESS = QueryLimits(document_bytes=10**9, tokens=10**9)
 
@@ -69,14 +70,20 @@ def _count_from_zero() -> None:
     CountingRule.fields = CountingRule.documents = 0
 
 
-def build(limits: QueryLimits | None = None) -> strawberry.Schema:
-    """Return a small schema with the extensions under test and, after them, the counting rule."""
-    extensions: list[Callable[[], SchemaExtension]] = limit_extensions(limits) if limits else limit_extensions()
-    return strawberry.Schema(Query, Mutation, extensions=[*extensions, lambda: AddValidationRules([CountingRule])])
+def build(limits: QueryLimits = QueryLimits()) -> SottoSchema:  # noqa: B008 -- frozen
+    """Return a small schema that validates with the counting rule after all others."""
+    schema = SottoSchema(query=Query, mutation=Mutation, limits=limits)
+    schema.documents = DocumentCache(schema.core, (*rules_for(limits), CountingRule), limits)
+    return schema
 
 
-def codes(result: ExecutionResult) -> list[Any]:
-    return [(error.extensions or {}).get("code") for error in result.errors or []]
+def cache_of(limits: QueryLimits = QueryLimits(), limit_bytes: int = CACHE_BYTES) -> DocumentCache:  # noqa: B008 -- frozen
+    """Return an empty cache of documents for the small schema."""
+    return DocumentCache(build().core, rules_for(limits), limits, limit_bytes)
+
+
+def codes(answer: Answer) -> list[Any]:
+    return [(error.extensions or {}).get("code") for error in answer.errors]
 
 
 def fragment_bomb(levels: int) -> str:
@@ -152,11 +159,9 @@ async def test_an_attack_is_refused_alone_with_the_limit_and_the_figure_found(at
     """Security reference 0.17 and transport reference 2.6: refused before the standard rules look at a field."""
     text, sentence = REFUSED[attack]
 
-    result = await build().execute(text)
+    result = await answer_to(build(), text)
 
-    assert isinstance(result, ExecutionResult)
     assert codes(result) == ["QUERY_TOO_COMPLEX"]
-    assert result.errors is not None
     assert sentence in result.errors[0].message
     assert (result.data, CountingRule.fields, CountingRule.documents) == (None, 0, 0)
 
@@ -220,11 +225,11 @@ class SelectionCounter(Visitor):
         "{ me { ...A ...B } } fragment A on User { ...B ...A name } fragment B on User { ...A ...B name }",
     ],
 )
-def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> None:
+async def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> None:
     """Only NoFragmentCyclesRule can say which fragment is at fault; the limit only has to terminate."""
-    result = build().execute_sync(text)
+    result = await answer_to(build(), text)
 
-    assert codes(result)[0] is None
+    assert codes(result)[0] == "GRAPHQL_VALIDATION_FAILED"
     assert "Cannot spread fragment" in str(result.errors)
 
 
@@ -243,11 +248,11 @@ def test_a_cycle_of_fragments_is_left_to_the_rule_that_names_it(text: str) -> No
         },
     ],
 )
-def test_the_introspection_query_of_the_tools_is_answered(options: dict[str, Any]) -> None:
+async def test_the_introspection_query_of_the_tools_is_answered(options: dict[str, Any]) -> None:
     """GraphiQL, graphql-codegen and graphql-js nest 15 fields; their query must not exceed any limit."""
-    result = build().execute_sync(get_introspection_query(**options))
+    result = await answer_to(build(), get_introspection_query(**options))
 
-    assert result.errors is None
+    assert result.errors == []
     assert result.data is not None
 
 
@@ -273,31 +278,35 @@ def test_the_largest_introspection_query_meets_no_limit() -> None:
         ("{ me { name @skip(if: false) } }", QueryLimits(directives=1, document_bytes=32, tokens=13)),
     ],
 )
-def test_a_document_at_its_limits_is_answered(written: str, limits: QueryLimits) -> None:
+async def test_a_document_at_its_limits_is_answered(written: str, limits: QueryLimits) -> None:
     """A limit is the highest accepted figure."""
-    assert build(limits).execute_sync(written).errors is None
+    answer = await answer_to(build(limits), written)
+
+    assert answer.errors == []
 
 
-def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
+async def test_each_sensitive_mutation_may_be_called_once_in_a_document() -> None:
     """Sign up and sign in are two calls; guessing is two calls of one mutation, in any operation of the document."""
     both = 'mutation { signUp(password: "a") signIn(password: "a") }'
     twice = 'mutation A { signIn(password: "a") } mutation B { signIn(password: "b") }'
 
-    assert build().execute_sync(both).data == {"signUp": True, "signIn": False}
-    assert codes(build().execute_sync(twice, operation_name="A")) == ["QUERY_TOO_COMPLEX"]
+    allowed, [refused] = await answer_to(build(), both), await answers_to(build(), twice, name="A")
+
+    assert allowed.data == {"signUp": True, "signIn": False}
+    assert codes(refused) == ["QUERY_TOO_COMPLEX"]
 
 
-def test_a_document_is_validated_once() -> None:
+async def test_a_document_is_validated_once() -> None:
     """Validation is three quarters of a send's cost: the second execution must skip it."""
     schema = build()
 
-    first, second = schema.execute_sync("{ me { name } }"), schema.execute_sync("{ me { name } }")
+    first, second = await answer_to(schema, "{ me { name } }"), await answer_to(schema, "{ me { name } }")
 
     assert first.data == second.data == {"me": {"name": "alice"}}
     assert (CountingRule.documents, CountingRule.fields) == (1, 2)
 
 
-def test_a_refusal_is_found_once_and_sent_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refusal_is_found_once_and_sent_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of accepted documents alone would repeat the expensive half."""
     checks: list[Survey] = []
     check = Survey.check
@@ -309,39 +318,26 @@ def test_a_refusal_is_found_once_and_sent_each_time(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Survey, "check", counted)
     schema = build()
 
-    results = [schema.execute_sync(fragment_bomb(20)) for _ in range(3)]
+    results = [await answer_to(schema, fragment_bomb(20)) for _ in range(3)]
 
     assert [codes(result) for result in results] == [["QUERY_TOO_COMPLEX"]] * 3
     assert len(checks) == 1
 
 
-def test_invalid_documents_are_remembered_with_their_errors() -> None:
+async def test_invalid_documents_are_remembered_with_their_errors() -> None:
     """The error list belongs to the caller: an extension that empties it must not make the document valid."""
     schema = build()
-    first = schema.execute_sync("{ nothing }")
-    assert first.errors is not None
+    first = await answer_to(schema, "{ nothing }")
     first.errors.clear()
 
-    second = schema.execute_sync("{ nothing }")
+    second = await answer_to(schema, "{ nothing }")
 
-    assert second.errors is not None
     assert second.errors[0].message == "Cannot query field 'nothing' on type 'Query'."
     assert CountingRule.documents == 1
 
 
-def test_other_rules_are_another_question() -> None:
-    """A result under fewer rules must not be used for more of them."""
-    schema = build()
-    schema.execute_sync("{ me { name } }")
-    schema.extensions = (*schema.extensions, lambda: AddValidationRules([Limit]))
-
-    schema.execute_sync("{ me { name } }")
-
-    assert CountingRule.documents == 2
-
-
 def test_the_rule_is_one_class_for_one_set_of_limits() -> None:
-    """A class created per request is never found in a cache again: 172 against 1,600 µs (docs/decisions/limit.md)."""
+    """Two schemas with the same limits validate with the same rules."""
     assert limit_rule() is limit_rule(QueryLimits()) is Limit
     assert limit_rule(QueryLimits(depth=3)) is limit_rule(QueryLimits(depth=3))
     assert limit_rule(QueryLimits(depth=3)) is not Limit
@@ -349,7 +345,7 @@ def test_the_rule_is_one_class_for_one_set_of_limits() -> None:
 
 def test_the_rule_alone_ends_a_validation() -> None:
     """graphql-core's `validate` with the rule first returns only the refusal."""
-    errors = validate(build()._schema, parse(fragment_bomb(20) + " { nothing }"), [Limit, CountingRule])
+    errors = validate(build().core, parse(fragment_bomb(20) + " { nothing }"), [Limit, CountingRule])
 
     assert [error.extensions for error in errors] == [{"code": "QUERY_TOO_COMPLEX"}]
     assert CountingRule.fields == 0
@@ -358,7 +354,7 @@ def test_the_rule_alone_ends_a_validation() -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("{ me { name", None),
+        ("{ me { name", "GRAPHQL_PARSE_FAILED"),
         ("{ me { " + "name " * 5_000 + "} }", "QUERY_TOO_COMPLEX"),
         ("#" * 100_001, "QUERY_TOO_COMPLEX"),
     ],
@@ -367,25 +363,18 @@ def test_the_rule_alone_ends_a_validation() -> None:
 async def test_a_document_that_cannot_be_read_is_a_result_on_every_path(
     text: str, code: str | None, operation_name: str | None
 ) -> None:
-    """An exception from `Schema.stream` would close the socket with all its operations."""
+    """With the same code each time, whatever operation is asked for."""
     schema = build()
 
-    for _ in range(2):
-        executed = await schema.execute(text, operation_name=operation_name)
-        streamed = [result async for result in await schema.stream(text, operation_name=operation_name)]
+    answers = [each for _ in range(2) for each in await answers_to(schema, text, name=operation_name)]
 
-        assert isinstance(executed, PreExecutionError)
-        assert codes(executed) == [code]
-        assert [(type(result), codes(result)) for result in streamed if isinstance(result, ExecutionResult)] == [
-            (PreExecutionError, [code])
-        ]
+    assert [(each.is_refused, codes(each)) for each in answers] == [(True, [code])] * 2
 
 
 async def test_a_syntax_error_keeps_its_place() -> None:
     """The client's editor underlines this location."""
-    result = await build().execute("{ me {\n name ! } }")
+    result = await answer_to(build(), "{ me {\n name ! } }")
 
-    assert result.errors is not None
     assert result.errors[0].formatted["locations"] == [{"line": 2, "column": 7}]
 
 
@@ -401,7 +390,7 @@ def test_bytes_are_counted_not_characters() -> None:
 
 def test_the_cache_is_bounded_by_what_it_holds() -> None:
     """A thousand different documents of maximum size use no more memory than the limit."""
-    cache = DocumentCache(BOUNDLESS, limit_bytes=400_000)
+    cache = cache_of(BOUNDLESS, 400_000)
     first = cache.get("{ first }")
     for i in range(50):
         cache.get("{ a" + str(i) + " b" * 100 + " }")
@@ -414,10 +403,9 @@ def test_the_cache_is_bounded_by_what_it_holds() -> None:
 def test_a_document_as_large_as_the_cache_is_cached() -> None:
     """The limit is inclusive."""
     text = "{ me { name } }"
-    cache = DocumentCache(QueryLimits(), limit_bytes=1_000_000)
-    weight = cache.get(text).weight_bytes
+    weight = weight_of(text, cache_of().get(text))
 
-    exact, smaller = (DocumentCache(QueryLimits(), limit_bytes=limit) for limit in (weight, weight - 1))
+    exact, smaller = (cache_of(limit_bytes=limit) for limit in (weight, weight - 1))
     exact.get(text)
     smaller.get(text)
 
@@ -427,7 +415,7 @@ def test_a_document_as_large_as_the_cache_is_cached() -> None:
 
 def test_a_document_larger_than_the_cache_is_answered_and_not_cached() -> None:
     """The limit also applies to a single document."""
-    cache = DocumentCache(QueryLimits(), limit_bytes=1_000)
+    cache = cache_of(limit_bytes=1_000)
 
     assert cache.get("{ me { name } }").document is not None
     assert (len(cache), cache.used_bytes) == (0, 0)
@@ -435,18 +423,17 @@ def test_a_document_larger_than_the_cache_is_answered_and_not_cached() -> None:
 
 def test_a_text_with_too_many_bytes_is_not_cached() -> None:
     """Otherwise each of them would displace a hundred ordinary documents."""
-    cache = DocumentCache(QueryLimits())
+    cache = cache_of()
 
-    assert cache.get("#" * 100_001).refusal is not None
+    assert len(cache.get("#" * 100_001).errors) == 1
     assert len(cache) == 0
 
 
 def test_a_refusal_holds_no_frames() -> None:
     """A cached error with its traceback would keep the parser and the text of another request in memory."""
-    refusal = DocumentCache(QueryLimits()).get("{ me").refusal
+    errors = [*cache_of().get("{ me").errors, *cache_of().get("{ nothing }").errors]
 
-    assert refusal is not None
-    assert (refusal.__traceback__, refusal.__context__) == (None, None)
+    assert [(error.__traceback__, error.__context__) for error in errors] == [(None, None)] * 2
 
 
 def test_reading_counts_tokens_with_comments() -> None:
@@ -456,42 +443,30 @@ def test_reading_counts_tokens_with_comments() -> None:
         read("{ " + "a " * 4_998 + "} #")
 
 
-def test_concurrent_executions_share_one_verdict() -> None:
+async def test_concurrent_executions_share_one_verdict() -> None:
     """The cache is shared by the whole process."""
     schema = build()
 
-    async def many() -> list[ExecutionResult]:
-        return list(await asyncio.gather(*(schema.execute("{ me { friend { name } } }") for _ in range(20))))
+    answers = await asyncio.gather(*(answer_to(schema, "{ me { friend { name } } }") for _ in range(20)))
 
-    results = asyncio.run(many())
-
-    assert {str(result.data) for result in results} == {"{'me': {'friend': {'name': 'alice'}}}"}
+    assert {str(answer.data) for answer in answers} == {"{'me': {'friend': {'name': 'alice'}}}"}
     assert CountingRule.documents == 1
 
 
-def test_a_fragment_counts_once_in_a_merged_selection_set() -> None:
+async def test_a_fragment_counts_once_in_a_merged_selection_set() -> None:
     """The specification's CollectFields visits each fragment once, so twelve spreads of it are one field."""
     text = "{ me { " + "...F " * 12 + "} } fragment F on User { name }"
 
-    assert build().execute_sync(text).errors is None
+    answer = await answer_to(build(), text)
+
+    assert answer.errors == []
 
 
-class FirstRule(ASTValidationRule):
-    """Records that it has entered a document."""
+def test_the_limit_stands_before_all_other_rules() -> None:
+    """Some standard rules work on entering the document."""
+    limits = QueryLimits(depth=3)
 
-    entered = 0
-
-    def enter_document(self, *_args: Any) -> None:
-        FirstRule.entered += 1
-
-
-def test_the_limit_stands_before_rules_that_were_added_first() -> None:
-    """Some standard rules work on entering the document; the order of the extensions must not put them first."""
-    FirstRule.entered = 0
-    schema = strawberry.Schema(Query, extensions=[lambda: AddValidationRules([FirstRule]), *limit_extensions()])
-
-    assert codes(schema.execute_sync(fragment_bomb(20))) == ["QUERY_TOO_COMPLEX"]
-    assert FirstRule.entered == 0
+    assert rules_for(limits, CountingRule).index(limit_rule(limits)) == 0
 
 
 class ThreadRule(ASTValidationRule):
@@ -506,38 +481,35 @@ class ThreadRule(ASTValidationRule):
 async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
     """Parsing and validating 5,000 tokens takes 200 ms, which must not block the event loop."""
     ThreadRule.names = []
-    schema, cache = build()._schema, DocumentCache(QueryLimits())
+    cache = DocumentCache(build().core, (Limit, ThreadRule), QueryLimits())
     text = "{ me { " + "name " * 100 + "} }"
-    rules = (Limit, ThreadRule)
 
-    readings = await asyncio.gather(*(cache.prepare(text, None, schema, rules) for _ in range(20)))
+    readings = await asyncio.gather(*(cache.prepare(text) for _ in range(20)))
 
     assert len(set(map(id, readings))) == 1
     assert [name.rpartition("_")[0] for name in ThreadRule.names] == ["document"]
-    assert readings[0].errors(schema, rules) == []
-    assert len(ThreadRule.names) == 1
+    assert readings[0].errors == ()
 
 
 async def test_a_long_document_that_cannot_be_read_is_refused_from_the_thread() -> None:
     """One with too many bytes does not reach the thread."""
-    schema, cache = build()._schema, DocumentCache(QueryLimits())
+    cache = cache_of()
 
-    broken = await cache.prepare("{ me " + "{ friend " * 100, None, schema, (Limit,))
-    large = await cache.prepare("#" * 100_001, None, schema, (Limit,))
+    broken = await cache.prepare("{ me " + "{ friend " * 100)
+    large = await cache.prepare("#" * 100_001)
 
-    assert broken.refusal is not None
-    assert large.refusal is not None
-    assert "Bytes of the document" in large.refusal.message
+    assert (broken.document, len(broken.errors)) == (None, 1)
+    assert "Bytes of the document" in large.errors[0].message
     assert len(cache) == 1
 
 
-def test_a_document_of_many_operations_holds_few_estimates() -> None:
+def test_a_document_of_many_operations_holds_few_prepared() -> None:
     """Fifty operations that spread one large fragment would hold ten times what the cache counts for the document."""
-    schema = build()._schema
+    schema = build().core
     text = " ".join(f"query Q{number} {{ me {{ ...All }} }}" for number in range(20))
-    reading = DocumentCache(QueryLimits()).get(text + " fragment All on User { name friend { name } }")
+    reading = cache_of().get(text + " fragment All on User { name friend { name } }")
 
-    found = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+    found = [reading.prepare(schema, f"Q{number}") for number in range(20)]
 
-    again = [reading.cost_model(schema, f"Q{number}") for number in range(20)]
+    again = [reading.prepare(schema, f"Q{number}") for number in range(20)]
     assert [one is other for one, other in zip(found, again, strict=True)] == [True] * 4 + [False] * 16

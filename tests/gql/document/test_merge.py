@@ -16,8 +16,8 @@ from graphql import (
     validate,
 )
 
-from gql.document.limit import read
 from gql.document.merge import MOST_VISITS, MergeableFields, MergeProof
+from gql.document.parse import read
 from gql.document.survey import QueryLimits, Survey
 from gql.wire.schema import build_schema as served
 

@@ -13,7 +13,7 @@ from graphql import GraphQLError, Token
 from structlog.testing import capture_logs
 
 from bench.attack import ATTACKS, NODE
-from gql.document.limit import read
+from gql.document.parse import read
 from gql.document.survey import LimitExceeded, QueryLimits, check_values
 from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import strawberry
-from strawberry.types import ExecutionResult
 
+from gql.document.spending import Spending
 from gql.document.survey import QueryLimits
-from gql.wire.budget import Spending, executor_for
+from gql.wire.answer import Answer
+from gql.wire.schema import SottoSchema
+from tests.gql.executed import answer_to, answers_to
 
 LONG = "é" * 1_000
 
@@ -86,20 +88,17 @@ def _no_calls() -> None:
     calls.clear()
 
 
-def schema(**limits: Any) -> strawberry.Schema:
+def schema(**limits: Any) -> SottoSchema:
     """A schema of lists, executed within these limits."""
-    executor = executor_for(QueryLimits(**limits))
-    return strawberry.Schema(Query, Mutation, Subscription, execution_context_class=executor)
+    return SottoSchema(query=Query, mutation=Mutation, subscription=Subscription, limits=QueryLimits(**limits))
 
 
-async def run(text: str, **limits: Any) -> ExecutionResult:
-    result = await schema(**limits).execute(text)
-    assert isinstance(result, ExecutionResult)
-    return result
+async def run(text: str, **limits: Any) -> Answer:
+    return await answer_to(schema(**limits), text)
 
 
-def errors_of(result: ExecutionResult) -> list[tuple[str, Any, Any]]:
-    return [(error.message, error.path, error.extensions) for error in result.errors or []]
+def errors_of(result: Answer) -> list[tuple[str, Any, Any]]:
+    return [(error.message, error.path, error.extensions) for error in result.errors]
 
 
 async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
@@ -108,7 +107,7 @@ async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
 
     within, beyond = await run(text), await run(text, executed_cost=1_000)
 
-    assert within.errors is None
+    assert within.errors == []
     assert beyond.data is None
     ((message, path, extensions),) = errors_of(beyond)
     assert message.startswith("Cost of the operation as executed: 1,0")
@@ -122,7 +121,7 @@ async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
     """Texts count in bytes, not characters, in lists too, and so do aliases."""
     text = f"{{ items(count: 60) {{ {field} }} }}"
 
-    assert (await run(text, response_bytes=1_000_000)).errors is None
+    assert (await run(text, response_bytes=1_000_000)).errors == []
     beyond = await run(text, response_bytes=100_000)
     assert beyond.data is None
     assert [(extensions["code"], "Bytes of the answer" in message) for message, _, extensions in errors_of(beyond)] == [
@@ -138,8 +137,8 @@ async def test_errors_count_with_every_place_that_they_name(limit: str, most: in
     many = await run(text)
     beyond = await run(text, **{limit: most})
 
-    assert [len(error.locations or ()) for error in few.errors or ()] == [1] * 60
-    assert [len(error.locations or ()) for error in many.errors or ()] == [100] * 60
+    assert [len(error.locations or ()) for error in few.errors] == [1] * 60
+    assert [len(error.locations or ()) for error in many.errors] == [100] * 60
     assert beyond.data is None
     assert [extensions["code"] for _, _, extensions in errors_of(beyond)] == ["QUERY_TOO_COMPLEX"]
 
@@ -168,15 +167,13 @@ async def test_a_mutation_goes_on_with_no_further_field() -> None:
 
 async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
     """An event that is too large does not end later ones."""
-    stream = await schema(executed_cost=200).stream("subscription { made { number } }")
-
-    results = [result async for result in stream if isinstance(result, ExecutionResult)]
+    results = await answers_to(schema(executed_cost=200), "subscription { made { number } }")
 
     assert [result.data is None for result in results] == [False, True, False]
     assert [len(errors_of(result)) for result in results] == [0, 1, 0]
 
 
-async def turns_of(text: str) -> tuple[ExecutionResult, int]:
+async def turns_of(text: str) -> tuple[Answer, int]:
     """The result, and how often the loop ran another task meanwhile."""
     turns[:] = [0]
 
@@ -210,7 +207,7 @@ async def test_a_long_answer_yields_to_others(text: str, monkeypatch: pytest.Mon
 
     result, count = await turns_of(text)
 
-    assert result.errors is None
+    assert result.errors == []
     assert result.data == whole.data
     assert count >= 50
 
@@ -236,7 +233,7 @@ async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: py
     result = await run("{ items(count: 5) { wrong } }")
 
     assert result.data is None
-    assert [error.path for error in result.errors or []] == [["items", 0, "wrong"]]
+    assert [error.path for error in result.errors] == [["items", 0, "wrong"]]
 
 
 async def test_what_is_cancelled_between_two_slices_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
