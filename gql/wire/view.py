@@ -202,7 +202,9 @@ class View:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not context.is_mutation:
+            if context.is_mutation:
+                task.add_done_callback(_report)
+            else:
                 task.cancel()
                 await asyncio.wait([task])  # until its files are discarded
             raise
@@ -253,6 +255,13 @@ class View:
             wants_cost=request.headers.get("GraphQL-Cost", "").strip().lower() == "report",
         )
         return context
+
+
+def _report(task: asyncio.Task[Any]) -> None:
+    """Report the exception of a task that nobody awaits; a ConnectionError says only that the client has left."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ConnectionError):
+        task.get_loop().call_exception_handler({"message": "A mutation failed", "exception": error, "task": task})
 
 
 def _refusal_of_kind(error: OperationNotAllowed) -> HttpRefusal:
