@@ -74,7 +74,7 @@ class Thumbnail:
     def url(self, info: Info) -> URL:
         context = info.context
         seconds = context.services.limits.url_life_seconds
-        url_path = context.services.attachment.url_path
+        url_path = context.services.download.url_path
         path = url_path(context.signed_in(), self.row, seconds, inline=True, is_thumbnail=True)
         return URL(f"{context.base_url}{path}")
 
@@ -189,7 +189,7 @@ class Attachment(Node):
     ) -> URL | None:
         """Reads nothing."""
         context = info.context
-        files = context.services.attachment
+        files = context.services.download
         seconds = context.services.limits.url_life_seconds if expires_in_seconds is None else expires_in_seconds
         path = files.url_path(
             context.signed_in(), self.row, seconds, inline=disposition is not ContentDisposition.ATTACHMENT

@@ -115,7 +115,7 @@ def build_app(settings: Settings, services: Services) -> App:
     view = View(schema, services, options)
     health = Health(services)
     files = FileHandler(
-        services.attachment, may_redirect=settings.presigned_downloads, is_for_other_origins=bool(view.origins)
+        services.download, may_redirect=settings.presigned_downloads, is_for_other_origins=bool(view.origins)
     )
     app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
     app.on_response_prepare.append(_headers_for(settings, view.origins))

@@ -11,8 +11,7 @@ from aiohttp import web
 
 from gql.wire.sse import cut
 from services.error import NotFound, ServerUnavailable
-from services.file.attachment import PRESIGNED_SECONDS, AttachmentService
-from services.file.file import Download
+from services.file.download import PRESIGNED_SECONDS, Download, DownloadService
 
 log = structlog.get_logger("sotto.file")
 
@@ -41,7 +40,7 @@ class FileHandler:
     """
 
     def __init__(
-        self, files: AttachmentService, *, may_redirect: bool = False, is_for_other_origins: bool = False
+        self, files: DownloadService, *, may_redirect: bool = False, is_for_other_origins: bool = False
     ) -> None:
         self._files = files
         # Fetch §3.7: `same-origin` blocks an <img> on any other origin, even a subdomain. The URL itself is signed.

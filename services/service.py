@@ -17,6 +17,7 @@ from services.cursor import Signer
 from services.file.attachment import AttachmentService
 from services.file.completion import Completion
 from services.file.direct_upload import DirectUploadFetcher
+from services.file.download import DownloadService
 from services.file.inspection import FileInspector
 from services.file.picture import PictureDecoder
 from services.file.storage_link import StorageLink
@@ -70,7 +71,8 @@ class Services:
 
         pictures = PictureDecoder()
         inspector = FileInspector(storage, pictures, limits)
-        self.attachment = AttachmentService(database, storage, signer, inspector, limits)
+        self.attachment = AttachmentService(database, storage, inspector, limits)
+        self.download = DownloadService(database, storage, signer, limits)
         self.upload = self._build_upload(inspector)
 
         self.message = message = MessageService(database, user, signer)

@@ -1,27 +1,21 @@
-"""Attachments: files are received, checked, stored, attached to messages, and downloaded by their readers."""
+"""Attachments: files are received, checked, stored, and attached to messages."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from models import attachment as attachments
 from models import stored_file as stored_files
 from models import upload_session as sessions
-from models import user as users
-from models.attachment import AttachmentRow, NewUploadRow
+from models.attachment import NewUploadRow
 from models.base import new_id, now_ms
 from models.message import MessageKind
 from models.transaction import Transaction
-from services.cursor import Signer
 from services.error import (
     AttachmentsRejected,
-    BadRequest,
-    CursorInvalid,
-    NotFound,
-    ServerUnavailable,
     SottoError,
 )
 from services.file.attached_upload import attach_uploads, refuse_lost_bytes, upload_rejection
-from services.file.file import Download, ReceivedFile, ResolvedFile, StoredFiles
+from services.file.file import ReceivedFile, ResolvedFile, StoredFiles
 from services.file.inspection import FileInspector, storage_rejection
 from services.file.media_type import AttachmentKind
 from services.file.picture import Picture
@@ -32,9 +26,8 @@ from services.rate import RateLimiter
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Right, Viewer
-from storage.base import Storage, StorageError, StorageNotFound
+from storage.base import Storage, StorageError
 
-PRESIGNED_SECONDS = 60  # during which access is not checked again
 KIND_NUMBERS = {
     AttachmentKind.IMAGE: MessageKind.IMAGE,
     AttachmentKind.VIDEO: MessageKind.VIDEO,
@@ -44,14 +37,11 @@ KIND_NUMBERS = {
 
 
 class AttachmentService:
-    """Receives, checks, stores, attaches (services/file/attached_upload.py) and serves files."""
+    """Receives, checks, stores and attaches files; see also services/file/attached_upload.py."""
 
-    def __init__(
-        self, database: GuardedDatabase, storage: Storage, signer: Signer, inspector: FileInspector, limits: Limits
-    ) -> None:
+    def __init__(self, database: GuardedDatabase, storage: Storage, inspector: FileInspector, limits: Limits) -> None:
         self._database = database
         self._storage = storage
-        self._signer = signer
         self._inspector = inspector
         self._limits = limits
         self._uploads = RateLimiter(limits.upload_rate_per_minute, "files")
@@ -151,74 +141,6 @@ class AttachmentService:
             with suppress(SottoError):
                 await self.forget(await self._database.write(attachments.unused, files.new_keys))
 
-    def url_path(
-        self,
-        viewer: Viewer,
-        row: AttachmentRow,
-        expires_in_seconds: int,
-        *,
-        inline: bool,
-        is_thumbnail: bool = False,
-    ) -> str:
-        """The signed path of a file or its thumbnail for this viewer; the limit caps `expires_in_seconds`.
-
-        It is valid for at least that long and at most twice as long, and is the same for that long, so that browsers
-        can cache what they have downloaded. Raises BadRequest for less than a second.
-        """
-        if expires_in_seconds < 1:
-            raise BadRequest(f"`expiresInSeconds` must be at least 1; it is {expires_in_seconds}.")
-        life = min(expires_in_seconds, self._limits.url_life_seconds)
-        expires_at = _expiry_of(now_ms() // 1000, life, row.message_id)
-        numbers = (viewer.user_id, row.message_id, row.position, expires_at, inline + 2 * is_thumbnail)
-        return f"/files/{self._signer.sign('file', 0, *numbers)}"
-
-    async def open(self, token: str) -> Download:
-        """The file of a signed path, if its viewer may still see it.
-
-        Raises the same NotFound if the path was changed or has expired, the message is no longer visible, or the
-        account is not active.
-        """
-        try:
-            viewer_id, message_id, position, expires_at, form = self._signer.verify("file", 0, token, 5)
-        except CursorInvalid:
-            raise NotFound("There is no such file.") from None
-        row = await self._database.read(_find_for, viewer_id, message_id, position)
-        if row is None or expires_at < now_ms() / 1000:
-            raise NotFound("There is no such file.")
-        if form & 2:
-            thumbnail_bytes = await self._size_of(row.thumbnail_key)
-            return Download(row, is_inline=True, expires_at=expires_at, thumbnail_bytes=thumbnail_bytes)
-        is_picture = row.kind == MessageKind.IMAGE and row.width is not None
-        return Download(row, is_inline=bool(form & 1) and is_picture, expires_at=expires_at)
-
-    async def _size_of(self, key: str | None) -> int:
-        try:
-            if key is not None:
-                return await self._storage.size_of(key)
-        except StorageNotFound:
-            pass
-        except StorageError as error:
-            raise ServerUnavailable("The file cannot be read just now.") from error
-        raise NotFound("There is no such file.")
-
-    async def presigned(self, download: Download) -> str | None:
-        """A URL of the storage itself, valid for a minute; None if it has no such URLs. Raises ServerUnavailable."""
-        try:
-            return await self._storage.presigned(download.storage_key, PRESIGNED_SECONDS)
-        except StorageError as error:
-            raise ServerUnavailable("The file cannot be read just now.") from error
-
-    async def read(self, download: Download, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from `start` to `end`, exclusive; raises ServerUnavailable, and NotFound before the first byte."""
-        try:
-            async with aclosing(self._storage.read(download.storage_key, start, end)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except StorageNotFound:
-            raise NotFound("There is no such file.") from None
-        except StorageError as error:
-            raise ServerUnavailable("The file cannot be read just now.") from error
-
     async def store_bytes(self, index: int, received: ReceivedFile) -> str:
         """Stores the bytes and returns their key; raises AttachmentsRejected."""
         assert received.temp_file is not None
@@ -280,18 +202,3 @@ def check_quota(tx: Transaction, owner_id: int, sizes: Mapping[int, int], quota_
                 for index in sizes
             ]
         )
-
-
-def _find_for(tx: Transaction, viewer_id: int, message_id: int, position: int) -> AttachmentRow | None:
-    if tx.value(users.STATE, id=viewer_id) != users.ACTIVE:
-        return None
-    return tx.first(attachments.VISIBLE, viewer=viewer_id, message=message_id, position=position)
-
-
-def _expiry_of(now: int, life: int, phase: int) -> int:
-    """The time (s since 1970) at which a URL requested now expires: one to two lives ahead, and constant for one life.
-
-    `phase` keeps the URLs of different messages from changing in the same second.
-    """
-    shifted = now + phase % life
-    return (shifted // life + 2) * life - phase % life

@@ -1,13 +1,11 @@
-"""Files: received with a request, attached by upload ID, stored for a message, or downloaded."""
+"""Files: received with a request, attached by upload ID, or stored for a message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.attachment import AttachmentRow, NewUploadRow, UploadRow
-from models.base import now_ms
+from models.attachment import NewUploadRow, UploadRow
 from services.file import media_type
 from services.file.media_type import AttachmentKind
-from services.file.picture import THUMBNAIL_MIME_TYPE
 from services.rejection import AttachmentRejectionReason
 from storage.base import TempFile
 
@@ -83,38 +81,3 @@ class StoredFiles:
     def new_keys(self) -> list[str]:
         """The keys of the files that came with the request."""
         return [row.storage_key for row in self.new_rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file that the bearer of a URL may read now; `is_inline` only for decoded pictures, if requested."""
-
-    row: AttachmentRow
-    is_inline: bool
-    expires_at: int  # of the URL, in s since 1970
-    thumbnail_bytes: int | None = None  # the size of the thumbnail, if it is requested
-
-    @property
-    def seconds_left(self) -> int:
-        """How long the URL is still valid."""
-        return max(0, self.expires_at - now_ms() // 1000)
-
-    @property
-    def storage_key(self) -> str:
-        """The key of the bytes."""
-        return self.row.storage_key if self.thumbnail_bytes is None else self.row.thumbnail_key or ""
-
-    @property
-    def byte_size(self) -> int:
-        """The number of bytes."""
-        return self.row.byte_size if self.thumbnail_bytes is None else self.thumbnail_bytes
-
-    @property
-    def mime_type(self) -> str:
-        """The MIME type of the bytes."""
-        return self.row.mime_type if self.thumbnail_bytes is None else THUMBNAIL_MIME_TYPE
-
-    @property
-    def etag(self) -> str:
-        """Identifies these bytes and no others."""
-        return self.row.sha256.hex() if self.thumbnail_bytes is None else self.storage_key

@@ -52,9 +52,9 @@ async def downloaded(world: World, viewer: Viewer, message_id: int) -> bytes:
     """The bytes of the first file of a message."""
     view = await world.services.message.find(viewer, message_id)
     assert view is not None
-    path = world.services.attachment.url_path(viewer, view.attachments[0], 60, inline=False)
-    download = await world.services.attachment.open(path.removeprefix("/files/"))
-    return b"".join([chunk async for chunk in world.services.attachment.read(download, 0, len(CONTENT))])
+    path = world.services.download.url_path(viewer, view.attachments[0], 60, inline=False)
+    download = await world.services.download.open(path.removeprefix("/files/"))
+    return b"".join([chunk async for chunk in world.services.download.read(download, 0, len(CONTENT))])
 
 
 async def uploaded(world: World, viewer: Viewer) -> int:

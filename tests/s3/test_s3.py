@@ -116,7 +116,7 @@ async def test_a_download_is_sent_to_the_bucket_where_the_operator_wants_it(stor
     id_ = await world.send(alice, "bob", files=files)
     notes, picture = (await services.message.find_many(bob, [id_]))[id_].attachments
     app = web.Application()
-    handler = FileHandler(services.attachment, may_redirect=True)
+    handler = FileHandler(services.download, may_redirect=True)
 
     async def download(request: web.Request) -> web.StreamResponse:
         try:
@@ -128,7 +128,7 @@ async def test_a_download_is_sent_to_the_bucket_where_the_operator_wants_it(stor
     statuses, content = [], b""
     async with TestClient(TestServer(app)) as client:
         for viewer, row, inline in ((bob, notes, False), (bob, picture, True), (mallory, notes, False)):
-            path = services.attachment.url_path(viewer, row, 60, inline=inline)
+            path = services.download.url_path(viewer, row, 60, inline=inline)
             async with client.get(path, allow_redirects=False) as response:
                 statuses.append(response.status)
                 location = response.headers.get("Location")
@@ -154,9 +154,9 @@ async def test_a_message_with_a_picture_lives_and_dies_in_a_bucket(storage: Stor
     id_ = await world.send(alice, "bob", files=[await world.file(out.getvalue(), "sea.png")])
     await services.sweeper.shrink()
     [file] = (await services.message.find_many(bob, [id_]))[id_].attachments
-    path = services.attachment.url_path(bob, file, 60, inline=True)
-    download = await services.attachment.open(path.removeprefix("/files/"))
-    content = b"".join([chunk async for chunk in services.attachment.read(download, 0, download.byte_size)])
+    path = services.download.url_path(bob, file, 60, inline=True)
+    download = await services.download.open(path.removeprefix("/files/"))
+    content = b"".join([chunk async for chunk in services.download.read(download, 0, download.byte_size)])
     kept_keys = await keys_of(storage)
     await services.deletion.delete_for_everyone(alice, id_)
     left = await keys_of(storage)

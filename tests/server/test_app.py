@@ -257,7 +257,7 @@ async def test_an_unexpected_failure_is_masked(serving: Serving, monkeypatch: py
         raise RuntimeError("the secret words")
 
     async with serving() as (running, http):
-        monkeypatch.setattr(running.services.attachment, "open", explode)
+        monkeypatch.setattr(running.services.download, "open", explode)
         with capture_logs() as logs:
             async with http.get("/files/token") as response:
                 text = await response.text()

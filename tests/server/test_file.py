@@ -21,7 +21,7 @@ from server.file import headers_of
 from server.process import Running, listening
 from server.setting.settings import Settings, load_settings
 from services.account.account import SignUp
-from services.file.file import Download
+from services.file.download import Download
 from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
@@ -58,7 +58,7 @@ class House:
 
     def path(self, row: AttachmentRow, *, inline: bool = True, seconds: int = 300) -> str:
         """The path of Bob's URL of the file."""
-        return self.running.services.attachment.url_path(self.bob, row, seconds, inline=inline)
+        return self.running.services.download.url_path(self.bob, row, seconds, inline=inline)
 
     def stored_path(self, row: AttachmentRow) -> Path:
         """The path of its bytes on the disk."""
@@ -315,7 +315,7 @@ async def test_a_url_expires(house: House, monkeypatch: pytest.MonkeyPatch) -> N
     assert await status_of(house, path) == 200
 
     later = time.time_ns() // 1_000_000 + 601_000
-    monkeypatch.setattr("services.file.attachment.now_ms", lambda: later)
+    monkeypatch.setattr("services.file.download.now_ms", lambda: later)
 
     assert await status_of(house, path) == 404
 
@@ -336,7 +336,7 @@ async def test_a_stranger_cannot_open_a_file_with_a_token_of_their_own(house: Ho
     row = await house.send(TEXT, "notes.txt")
     carol = (await house.running.services.account.sign_up(SignUp("carol", "pass of carol"))).viewer
 
-    path = house.running.services.attachment.url_path(carol, row, 300, inline=True)
+    path = house.running.services.download.url_path(carol, row, 300, inline=True)
 
     assert await status_of(house, path) == 404
 

@@ -216,5 +216,5 @@ async def test_nobody_gets_a_camera_s_words_with_a_message(world: World) -> None
 async def refuses_bytes(world: World, stranger: Viewer, file: AttachmentRow) -> None:
     """A path to them that is signed for a stranger, as if by mistake, leads nowhere."""
     for is_thumbnail in (False, True):
-        path = world.services.attachment.url_path(stranger, file, 60, inline=True, is_thumbnail=is_thumbnail)
-        await refused(world, world.services.attachment.open(path.removeprefix("/files/")), NotFound)
+        path = world.services.download.url_path(stranger, file, 60, inline=True, is_thumbnail=is_thumbnail)
+        await refused(world, world.services.download.open(path.removeprefix("/files/")), NotFound)

@@ -109,9 +109,9 @@ async def test_a_file_in_parts_goes_with_a_message(world: World) -> None:
 
     assert offsets == [700, 1400, 1700]
     assert (file.filename, file.byte_size, file.sha256) == ("tide.txt", 1700, hashlib.sha256(TEXT).digest())
-    path = world.services.attachment.url_path(bob, file, 60, inline=False)
-    download = await world.services.attachment.open(path.removeprefix("/files/"))
-    assert b"".join([chunk async for chunk in world.services.attachment.read(download, 0, 1700)]) == TEXT
+    path = world.services.download.url_path(bob, file, 60, inline=False)
+    download = await world.services.download.open(path.removeprefix("/files/"))
+    assert b"".join([chunk async for chunk in world.services.download.read(download, 0, 1700)]) == TEXT
     assert list((world.folder / "files" / "partial").iterdir()) == []
 
 
@@ -576,7 +576,7 @@ async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(
     """Not INTERNAL, and not that there is no such file: the disk may come back."""
     alice, bob = await world.people("alice", "bob")
     view = await send(world, alice, await uploaded(world, alice))
-    path = world.services.attachment.url_path(bob, view.attachments[0], 60, inline=False)
+    path = world.services.download.url_path(bob, view.attachments[0], 60, inline=False)
     temp_file = await world.services.storage.create_temp()
     await temp_file.write(png())
     received = ReceivedFile("sea.png", temp_file, temp_file.byte_size)
@@ -584,9 +584,9 @@ async def test_a_file_whose_folder_is_gone_is_told_in_words_that_a_client_knows(
     shutil.rmtree(world.folder / "files")
 
     await world.services.attachment._inspector.inspect(received)
-    download = await world.services.attachment.open(path.removeprefix("/files/"))
+    download = await world.services.download.open(path.removeprefix("/files/"))
     for work in (
-        anext(world.services.attachment.read(download, 0, 1)),
+        anext(world.services.download.read(download, 0, 1)),
         world.services.upload.find(alice, id_),
         world.services.upload.offset(alice, id_),
         append(world, alice, id_, 0, TEXT),
@@ -916,17 +916,17 @@ async def test_a_picture_gets_a_thumbnail_later_and_everybody_hears_of_it(make_w
     assert after.blurhash is not None
     assert len(after.blurhash) == 28
     assert [each.kind for each in page.items] == [EventKind.MESSAGE_UPDATED]
-    path = world.services.attachment.url_path(bob, after, 60, inline=True, is_thumbnail=True)
-    download = await world.services.attachment.open(path.removeprefix("/files/"))
-    content = b"".join([c async for c in world.services.attachment.read(download, 0, download.byte_size)])
+    path = world.services.download.url_path(bob, after, 60, inline=True, is_thumbnail=True)
+    download = await world.services.download.open(path.removeprefix("/files/"))
+    content = b"".join([c async for c in world.services.download.read(download, 0, download.byte_size)])
     assert (content[:4], content[8:12], download.mime_type) == (b"RIFF", b"WEBP", "image/webp")
     carol = await world.person("carol")
-    foreign = world.services.attachment.url_path(carol, after, 60, inline=True, is_thumbnail=True)
-    await refused(world, world.services.attachment.open(foreign.removeprefix("/files/")), NotFound)
+    foreign = world.services.download.url_path(carol, after, 60, inline=True, is_thumbnail=True)
+    await refused(world, world.services.download.open(foreign.removeprefix("/files/")), NotFound)
     await world.services.deletion.delete_for_everyone(alice, view.row.id)
     assert (await world.stored())[1] == 0
     with pytest.raises(NotFound):
-        await world.services.attachment.open(path.removeprefix("/files/"))
+        await world.services.download.open(path.removeprefix("/files/"))
 
 
 async def test_a_picture_whose_bytes_are_gone_has_failed(world: World) -> None:

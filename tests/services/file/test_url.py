@@ -19,7 +19,7 @@ class Clock:
 
     def set(self, seconds: float) -> None:
         """The time of URLs; sessions keep the real one."""
-        for name in ("attachment", "file"):
+        for name in ("attachment", "download"):
             self._monkeypatch.setattr(f"services.file.{name}.now_ms", lambda: int(seconds * 1000))
 
 
@@ -42,7 +42,7 @@ async def shared(world: World) -> tuple[Viewer, Viewer, AttachmentRow]:
 async def test_a_url_is_stable_and_valid_for_one_to_two_lives(world: World, clock: Clock, life: int) -> None:
     """Never less than was asked for, never more than twice that; a new one comes once in a life."""
     _alice, bob, row = await shared(world)
-    files = world.services.attachment
+    files = world.services.download
     urls: dict[str, list[int]] = {}
     for second in range(NOW, NOW + 4 * life):
         clock.set(second)
@@ -59,7 +59,7 @@ async def test_a_url_is_stable_and_valid_for_one_to_two_lives(world: World, cloc
 async def test_a_url_ends(world: World, clock: Clock) -> None:
     """It still works in its last second, and is then the same NotFound as one that was never valid."""
     _alice, bob, row = await shared(world)
-    files = world.services.attachment
+    files = world.services.download
     clock.set(NOW)
     token = files.url_path(bob, row, 60, inline=True).removeprefix("/files/")
     expires_at = (await files.open(token)).expires_at
@@ -77,7 +77,7 @@ async def test_the_limit_caps_the_life_of_a_url(make_world: MakeWorld, clock: Cl
     world = await make_world(url_life_seconds=100)
     _alice, bob, row = await shared(world)
     clock.set(NOW)
-    files = world.services.attachment
+    files = world.services.download
 
     assert files.url_path(bob, row, 10**9, inline=True) == files.url_path(bob, row, 100, inline=True)
     with pytest.raises(BadRequest):
@@ -89,7 +89,7 @@ async def test_a_url_is_that_of_its_viewer_and_of_its_arguments(world: World, cl
     alice, bob, row = await shared(world)
     carol = await world.person("carol")
     clock.set(NOW)
-    files = world.services.attachment
+    files = world.services.download
     urls = [
         files.url_path(bob, row, 300, inline=True),
         files.url_path(alice, row, 300, inline=True),

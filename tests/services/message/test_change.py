@@ -235,17 +235,17 @@ async def test_bytes_go_with_the_last_message_that_has_them(make_world: MakeWorl
     for viewer, id_ in ((bob, first), (carol, second)):
         view = await world.services.message.find(viewer, id_)
         assert view is not None
-        paths.append(world.services.attachment.url_path(viewer, view.attachments[0], 300, inline=False).split("/")[2])
+        paths.append(world.services.download.url_path(viewer, view.attachments[0], 300, inline=False).split("/")[2])
     kept = [(await world.stored())[1]]
     for id_ in (first, second):
         await world.services.deletion.delete_for_everyone(alice, id_)
         kept.append((await world.stored())[1])
         with pytest.raises(NotFound):
-            await world.services.attachment.open(paths[0])
+            await world.services.download.open(paths[0])
 
     assert kept == [1, 1, 0]
     with pytest.raises(NotFound):
-        await world.services.attachment.open(paths[1])
+        await world.services.download.open(paths[1])
 
 
 async def test_a_retry_of_a_send_that_was_deleted_is_a_duplicate_and_no_fault(world: World) -> None:

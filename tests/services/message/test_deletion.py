@@ -16,7 +16,7 @@ async def test_a_message_is_gone_though_its_bytes_could_not_be_deleted(
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob", files=[await world.file(b"bytes")])
     [file] = (await world.services.message.find_many(bob, [id_]))[id_].attachments
-    path = world.services.attachment.url_path(bob, file, 60, inline=True).removeprefix("/files/")
+    path = world.services.download.url_path(bob, file, 60, inline=True).removeprefix("/files/")
 
     async def fail(_key: str) -> None:
         raise StorageFailed("broken")
@@ -30,7 +30,7 @@ async def test_a_message_is_gone_though_its_bytes_could_not_be_deleted(
     rows, files = await world.stored()
     assert (rows["message"], rows["attachment"], files) == (0, 0, 1)
     with pytest.raises(NotFound):
-        await world.services.attachment.open(path)
+        await world.services.download.open(path)
 
 
 async def test_a_thumbnail_that_cannot_be_read_now_is_not_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,12 +41,12 @@ async def test_a_thumbnail_that_cannot_be_read_now_is_not_gone(world: World, mon
     sql = "UPDATE attachment SET thumbnail_key = ? WHERE message_id = ?"
     key = await world.services.storage.store(await world.services.storage.create_temp())
     await world.services.database.write(lambda tx: tx.database.connection().execute(sql, [key, id_]) and None)
-    path = world.services.attachment.url_path(bob, file, 60, inline=True, is_thumbnail=True).removeprefix("/files/")
+    path = world.services.download.url_path(bob, file, 60, inline=True, is_thumbnail=True).removeprefix("/files/")
 
     async def fail(_key: str) -> int:
         raise StorageFailed("broken")
 
-    assert (await world.services.attachment.open(path)).thumbnail_bytes == 0
+    assert (await world.services.download.open(path)).thumbnail_bytes == 0
     monkeypatch.setattr(world.services.storage, "size_of", fail)
     with pytest.raises(ServerUnavailable):
-        await world.services.attachment.open(path)
+        await world.services.download.open(path)

@@ -28,7 +28,7 @@ class Talk:
 
     def cursor(self, number: int) -> str:
         """What `cursor_of` gives for a message."""
-        return self.world.services.attachment._signer.sign("message", self.viewer.user_id, self.zero + number)
+        return self.world.services.download._signer.sign("message", self.viewer.user_id, self.zero + number)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from models import edit as edits
 from models.base import now_ms
 from models.transaction import Transaction
 from services.error import AttachmentsRejected, InvalidInput, NotFound
-from services.file.attachment import AttachmentService
+from services.file.download import DownloadService
 from services.message.draft import Draft
 from services.message.inbox import ConversationFilter
 from services.message.message import SearchFilter
@@ -79,13 +79,13 @@ async def sight_of(world: World, viewer: Viewer, id_: int, paths: list[str]) -> 
     texts = None if message is None else (await services.edit.page_of(viewer, id_, PageRequest())).items
     for path in paths:
         with pytest.raises(NotFound):
-            await services.attachment.open(path)
+            await services.download.open(path)
     bodies = [each.row.body for part in (page.items, around.items, found.items) for each in part]
     last = [view.last_message.row.body if view.last_message else None for view in inbox.items]
     return [bodies, files.items, last, message and (message.row.body, message.attachments), texts]
 
 
-def path_of(files: AttachmentService, viewer: Viewer, row: Any) -> str:
+def path_of(files: DownloadService, viewer: Viewer, row: Any) -> str:
     """The token of a URL."""
     return files.url_path(viewer, row, 300, inline=True).removeprefix("/files/")
 
@@ -101,7 +101,7 @@ async def test_what_was_deleted_can_be_reported_whole_and_is_seen_by_nobody(make
         id_ = await world.send(alice, "bob", text="harbour", files=[await world.file(b"evil", "evil.txt")])
         view = await world.services.message.find(bob, id_)
         assert view is not None
-        paths = [path_of(world.services.attachment, each, view.attachments[0]) for each in (alice, bob)]
+        paths = [path_of(world.services.download, each, view.attachments[0]) for each in (alice, bob)]
         await world.services.edit.edit(alice, id_, "harmless harbour", None)
         await world.services.sweeper.index()
         await world.services.deletion.delete_for_everyone(alice, id_)

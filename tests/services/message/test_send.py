@@ -255,9 +255,9 @@ async def test_any_file_goes_as_a_file_where_the_sender_says_so(world: World, wa
     shown = (file.kind, file.mime_type, file.width, file.height, file.is_animated, file.blurhash, file.thumbnail_key)
     assert shown == (MessageKind.FILE, "image/jpeg", None, None, None, None, None)
     assert file.state == FileState.READY
-    path = world.services.attachment.url_path(bob, file, 60, inline=True).removeprefix("/files/")
-    download = await world.services.attachment.open(path)
+    path = world.services.download.url_path(bob, file, 60, inline=True).removeprefix("/files/")
+    download = await world.services.download.open(path)
     assert not download.is_inline
-    kept = b"".join([chunk async for chunk in world.services.attachment.read(download, 0, download.byte_size)])
+    kept = b"".join([chunk async for chunk in world.services.download.read(download, 0, download.byte_size)])
     assert not Image.open(io.BytesIO(kept)).getexif()
     assert (await world.stored())[0]["job"] == 1  # that of the text
