@@ -22,7 +22,7 @@ from models.conversation import ConversationKind
 from models.inbox import Folder
 from models.member import FOR_GOOD, RequestState
 from services.file.media_type import AttachmentKind
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.participant import ticks_of
 from services.page import PageRequest
 from services.person.policy import Eligibility

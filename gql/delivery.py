@@ -51,7 +51,7 @@ class ReceiptEdge(Edge[ParticipantView]):
 
     def time_of(self, times: Mapping[int, MessageTimesRow]) -> Moment:
         """The time of the receipt, from the times of all receipts of the message by person."""
-        row = self.view.row
+        row = self.view.membership
         found = times.get(row.user_id)
         if self.receipt is Receipt.READ or not self.view.shows_delivery:
             at = found.read_at if found else None

@@ -17,7 +17,7 @@ from gql.signal import of_stream
 from models.base import now_ms
 from services.live.resolved_event import ResolvedEvent
 from services.live.signal import CaughtUp, Heartbeat, PresenceChange, Ready, Reset, Revoked, Signal, Typing
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 
 
 @strawberry.type(description="An event with its cursor in the viewer's stream.")

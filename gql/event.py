@@ -22,7 +22,7 @@ from models.base import conversation_of, seq_of
 from models.event import Change, EventKind, Receipt, Removal
 from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.message import MessageView
 from services.message.participant import ParticipantView
 

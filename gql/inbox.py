@@ -12,7 +12,7 @@ from gql.node import Info, given
 from gql.user import UserReference
 from models.conversation import ConversationKind
 from models.inbox import Folder
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.inbox import ConversationFilter as ServiceFilter
 from services.page import PageRequest
 

@@ -17,7 +17,7 @@ from gql.participant import Participant
 from gql.upload_session import UploadSession
 from gql.user import User
 from services.error import BadRequest
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.message import MessageView
 from services.viewer import Viewer as ServiceViewer
 

@@ -35,14 +35,14 @@ class Participant(Node):
 
     @strawberry.field(description="When the participant joined the conversation.")
     def joined_at(self) -> Moment:
-        return Moment(self.view.row.joined_at)
+        return Moment(self.view.membership.joined_at)
 
     @strawberry.field(
         description="When the participant last read new messages. Null if they never have, or if they do not share "
         "receipts with the viewer."
     )
     def last_read_at(self) -> Moment | None:
-        read_at = self.view.row.read_at if self.view.read_seq else None
+        read_at = self.view.membership.read_at if self.view.read_seq else None
         return None if read_at is None else Moment(read_at)
 
     @level_field(

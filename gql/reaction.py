@@ -8,7 +8,7 @@ import strawberry
 from gql.connection import After, First
 from gql.node import Info, given
 from gql.user import UserConnection
-from services.message.reaction import ReactionGroup as GroupView
+from services.message.reaction_group import ReactionGroup as GroupView
 from services.page import PageRequest
 
 UNSET = strawberry.UNSET

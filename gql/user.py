@@ -79,22 +79,22 @@ class User(Node):
         description="Whether the viewer has blocked this user. There is no way to see who has blocked the viewer."
     )
     def viewer_has_blocked(self) -> bool:
-        return bool(self.person.row.has_blocked)
+        return bool(self.person.relation.has_blocked)
 
     @strawberry.field(
         description="Whether the viewer has muted this user: clients should not notify them of the user's messages. "
         "The user is not told."
     )
     def viewer_has_muted(self) -> bool:
-        return bool(self.person.row.has_muted)
+        return bool(self.person.relation.has_muted)
 
     @strawberry.field(description="Whether the viewer follows this user.")
     def viewer_is_following(self) -> bool:
-        return bool(self.person.row.is_followed)
+        return bool(self.person.relation.is_followed)
 
     @strawberry.field(description="Whether this user follows the viewer.")
     def is_following_viewer(self) -> bool:
-        return bool(self.person.row.is_following)
+        return bool(self.person.relation.is_following)
 
     @strawberry.field(description="Whether a message from the viewer to this user would be accepted now.")
     def viewer_can_message(self) -> bool:

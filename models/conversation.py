@@ -45,7 +45,7 @@ class Direct(Base):
 
 
 class ConversationRow(NamedTuple):
-    """A conversation with the positions and preferences of one member."""
+    """A conversation with the positions and preferences of one member; `requester_id` as in models/member.py."""
 
     id: int
     kind: int
@@ -62,6 +62,7 @@ class ConversationRow(NamedTuple):
     is_archived: int
     is_pinned: int
     request_state: int
+    requester_id: int | None
 
 
 class DirectRow(NamedTuple):
@@ -88,6 +89,7 @@ MINE = Member.select(
     Member.is_archived,
     Member.is_pinned,
     Member.request_state,
+    Member.requester_id,
 ).join(Conversation, on=(Conversation.id == Member.conversation_id))
 
 BY_IDS = Query(

@@ -71,18 +71,11 @@ class MemberRow(NamedTuple):
     requester_id: int | None
 
 
-class UnreadRow(NamedTuple):
-    """The totals of unread messages and of conversations with unread messages."""
-
-    messages: int
-    conversations: int
-
-
-class PositionRow(NamedTuple):
-    """The newest message that a member can see in a conversation."""
+class MemberIdRow(NamedTuple):
+    """Who is a member: read from the index alone."""
 
     conversation_id: int
-    last_seq: int
+    user_id: int
 
 
 # Literals instead of parameters: SQLite uses a partial index only if the SQL text implies its condition.
@@ -97,29 +90,11 @@ MEMBERS = Query(
     .order_by(Member.conversation_id, Member.user_id),
     MemberRow,
 )
-# Requests are not included.
-UNREAD = Query(
-    Member.select(fn.COALESCE(fn.SUM(Member.unread), 0), fn.COUNT(Member.unread)).where(
-        Member.user_id == Param("viewer"), IS_UNREAD, IS_LISTED
-    ),
-    UnreadRow,
-)
-# Archived ones only where `archived` is 1; requests are not included. Reads unread conversations only: a condition on
-# `is_archived`, which is not in the index, would make SQLite read all of the viewer's.
-_WAITING = Member.alias("waiting")
-UNREAD_POSITIONS = Query(
-    Member.select(Member.conversation_id, Member.last_seq).where(
-        Member.user_id == Param("viewer"),
-        Member.conversation_id.in_(
-            _WAITING.select(_WAITING.conversation_id).where(
-                _WAITING.user_id == Param("viewer"),
-                (_WAITING.unread > SQL("0")) | _WAITING.is_marked_unread,
-                _WAITING.request_state.not_in(UNANSWERED_STATES),
-            )
-        ),
-        Member.is_archived <= Param("archived"),
-    ),
-    PositionRow,
+MEMBER_IDS = Query(
+    Member.select(Member.conversation_id, Member.user_id)
+    .where(Member.conversation_id.in_(IdList("ids")))
+    .order_by(Member.conversation_id, Member.user_id),
+    MemberIdRow,
 )
 REQUESTS = OneValue[int](
     Member.select(fn.COUNT(Member.conversation_id)).where(
@@ -274,6 +249,14 @@ PREFER = Command(
     ).where(_MINE)
 )
 DELETE = Command(Member.delete().where(_MINE))
+
+
+def member_ids_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberIdRow]]:
+    """Who the members of each conversation are, by user id."""
+    members: dict[int, list[MemberIdRow]] = {}
+    for row in transaction.all(MEMBER_IDS, ids=id_list(conversation_ids)):
+        members.setdefault(row.conversation_id, []).append(row)
+    return members
 
 
 def members_of(transaction: Transaction, conversation_ids: Iterable[int]) -> dict[int, list[MemberRow]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import SQL, BigIntegerField, Expression, IntegerField, TextField, fn
 
@@ -65,9 +65,16 @@ class TextRow(NamedTuple):
 
 
 _ALL = tuple(getattr(Message, name) for name in MessageRow._fields)
-IS_SHOWN = ~fn.EXISTS(
-    Hidden.select(Hidden.message_id).where(Hidden.user_id == Param("viewer"), Hidden.message_id == Message.id)
-)
+
+
+def _is_shown(message: Any) -> Any:
+    """Whether a message of this table or alias is not hidden from the viewer."""
+    return ~fn.EXISTS(
+        Hidden.select(Hidden.message_id).where(Hidden.user_id == Param("viewer"), Hidden.message_id == message.id)
+    )
+
+
+IS_SHOWN = _is_shown(Message)
 # Who may see a message: a member of its conversation who has not cleared it and from whom it is not hidden.
 _SEEN_BY_VIEWER = (
     (Member.user_id == Param("viewer"))
@@ -110,42 +117,57 @@ PAGE_BACKWARD = Query(
 VISIBLE = Query(Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow)
 
 # The newest message that the viewer can see in a conversation.
+_SHOWN = Message.alias("shown")
 _NEWEST = (
-    Message.select(Message.id)
+    _SHOWN.select(_SHOWN.id)
     .where(
-        Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
-        Message.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
-        IS_SHOWN,
+        _SHOWN.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq,
+        _SHOWN.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
+        _is_shown(_SHOWN),
     )
-    .order_by(Message.id.desc())
+    .order_by(_SHOWN.id.desc())
     .limit(1)
 )
 # The newest visible message of each conversation; NULL if there is none.
 NEWEST = Value[int | None](
     Member.select(_NEWEST).where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")))
 )
-_COUNTS_AS_UNREAD = (Message.sender_id != Param("viewer")) & Message.deleted_at.is_null() & IS_SHOWN
+# The same messages, whole.
+NEWEST_ROWS = Query(
+    Member.select(*_ALL)
+    .join(Message, on=(Message.id == _NEWEST))
+    .where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids"))),
+    MessageRow,
+)
+
+
+def _counts_as_unread(message: Any) -> Any:
+    return (message.sender_id != Param("viewer")) & message.deleted_at.is_null() & _is_shown(message)
+
+
 # The number of messages between two ids, both exclusive, that count as unread for the viewer.
 COUNT_UNREAD = OneValue[int](
     Message.select(fn.COUNT(Message.id)).where(
-        Message.id > Param("after"), Message.id < Param("before"), _COUNTS_AS_UNREAD
+        Message.id > Param("after"), Message.id < Param("before"), _counts_as_unread(Message)
     )
 )
+_WAITING = Message.alias("waiting_message")
 _OLDEST_UNREAD = (
-    Message.select(Message.id)
+    _WAITING.select(_WAITING.id)
     .where(
-        Message.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + fn.MAX(Member.seen_seq, Member.floor_seq),
-        Message.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
-        _COUNTS_AS_UNREAD,
+        _WAITING.id > Expression(Member.conversation_id, "<<", SEQ_BITS) + fn.MAX(Member.seen_seq, Member.floor_seq),
+        _WAITING.id <= Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.last_seq,
+        _counts_as_unread(_WAITING),
     )
-    .order_by(Message.id)
+    .order_by(_WAITING.id)
     .limit(1)
 )
 # The oldest unread message of each conversation that has one: reads on only past messages that do not count.
-OLDEST_UNREAD = Value[int | None](
-    Member.select(_OLDEST_UNREAD).where(
-        Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")), Member.unread > 0
-    )
+OLDEST_UNREAD = Query(
+    Member.select(*_ALL)
+    .join(Message, on=(Message.id == _OLDEST_UNREAD))
+    .where(Member.user_id == Param("viewer"), Member.conversation_id.in_(IdList("ids")), Member.unread > 0),
+    MessageRow,
 )
 # How many of the messages counted by UNMUTED_UNREAD are from muted users in groups.
 _UNREAD = Member.alias("waiting")

@@ -82,7 +82,7 @@ class KeyHolders:
         if act_as.kind is ReferenceKind.EMAIL:  # even if people cannot be found by e-mail
             return row, tx.first(users.BY_EMAIL, viewer=row.user_id, key=users.fold(act_as.text))
         person = self._people.resolve(tx, row.user_id, [act_as])[0]
-        return row, None if person is None else person.row
+        return row, None if person is None else person.relation
 
 
 def _is_owner(row: FoundKeyRow, name: str | None) -> bool:

@@ -15,7 +15,8 @@ from pubsub.base import EphemeralEvent, EphemeralKind, PubSub
 from services.error import NotFound, ServerUnavailable
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.conversation import ConversationService, ConversationView
+from services.message.conversation import ConversationService
+from services.message.conversation_view import ConversationView
 from services.message.participant import ParticipantView
 from services.person.contact import is_active, watchers_of
 from services.person.setting import SettingService
@@ -168,8 +169,8 @@ def _typists_of(view: ConversationView) -> list[ParticipantView]:
     """The other members with whom the viewer shares typing; the condition is the same in both directions."""
     if view.row.request_state not in OPEN_STATES:
         return []
-    return [each for each in view.others if each.row.request_state in OPEN_STATES and not each.person.is_blocked]
+    return [each for each in view.others if each.membership.request_state in OPEN_STATES and not each.person.is_blocked]
 
 
 def _shows(person: Person) -> bool:
-    return bool(person.row.share_presence and person.row.is_active and not person.is_blocked)
+    return bool(person.relation.share_presence and person.row.is_active and not person.is_blocked)

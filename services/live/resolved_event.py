@@ -9,7 +9,8 @@ from models.device import DeviceRow
 from models.event import EventKind, EventRow, Part, Position, Receipt
 from models.prepared import id_list
 from models.transaction import Transaction
-from services.message.conversation import ConversationService, ConversationView
+from services.message.conversation import ConversationService
+from services.message.conversation_view import ConversationView
 from services.message.message import MessageService, MessageView
 from services.person.setting import Settings, SettingService
 from services.person.user import Person, UserService

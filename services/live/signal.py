@@ -6,7 +6,7 @@ from enum import Enum, auto
 from models.event import Position
 from services.live.presence import Presence
 from services.live.resolved_event import ResolvedEvent
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.person.user import Person
 from services.revocation import RevocationReason
 

@@ -1,6 +1,6 @@
 """Consent: each member of a group answers their own request, and gets only a few messages until they accept."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from models import conversation as conversations
 from models import hidden
@@ -40,12 +40,6 @@ def groups_reaching_nobody(
     asked = [rows for rows in others if rows and all(row.request_state in UNANSWERED_STATES for row in rows)]
     full = _full(tx, policy, [row for rows in asked for row in rows])
     return frozenset(rows[0].conversation_id for rows in asked if all(_is_withheld(row, full) for row in rows))
-
-
-def requesters_of(viewer_id: int, members: Mapping[int, Iterable[MemberRow]]) -> dict[int, int]:
-    """The requester by conversation, for the viewer's own requests only: those of other members are private."""
-    mine = [row for rows in members.values() for row in rows if row.user_id == viewer_id]
-    return {row.conversation_id: row.requester_id for row in mine if row.requester_id is not None}
 
 
 def _full(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> set[tuple[int, int]]:

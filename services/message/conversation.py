@@ -1,98 +1,31 @@
 """Conversations as a member sees them: the inbox, one by id or by its members, unread counts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from models import attachment as attachments
 from models import conversation as conversations
 from models import member as members
 from models import message as messages
+from models import unread as unreads
 from models.attachment import AttachmentRow
-from models.base import MAX_INTEGER, conversation_of, message_id, now_ms
-from models.conversation import ConversationKind, ConversationRow
-from models.inbox import Folder
-from models.member import RequestState, UnreadRow
+from models.base import MAX_INTEGER, message_id, now_ms
+from models.conversation import ConversationRow
 from models.prepared import id_list
 from models.transaction import Transaction
+from models.unread import UnreadRow
 from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
-from services.message.consent import groups_reaching_nobody, requesters_of
+from services.message.conversation_view import ConversationBatch, ConversationView
 from services.message.inbox import ConversationFilter, count_of, rows_of
 from services.message.message import MessageService, MessageView
-from services.message.participant import ParticipantView, exclusions_of, group_restriction_of, participants_of
+from services.message.part import ALL_OF_CONVERSATION, ALL_OF_MESSAGE, ConversationParts, MessageParts
+from services.message.participant import ParticipantView
 from services.page import Page, PageRequest, forward
-from services.person.policy import Eligibility
-from services.person.user import Person, Reference, UserService
+from services.person.user import Reference, UserService
 from services.viewer import Viewer
 
 _ALL_KINDS = (1, 2, 3, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationView:
-    """A conversation with its members, by user id, and the newest message that the viewer may see.
-
-    `reaches_nobody` is set for a group whose other members have not accepted it and get no more messages until they
-    do. `requested_by` is the person who sent the viewer the request, even after the viewer has answered or that person
-    has left the group.
-    """
-
-    row: ConversationRow
-    viewer_id: int
-    participants: Sequence[ParticipantView]
-    last_message: MessageView | None
-    reaches_nobody: bool = False
-    requested_by: Person | None = None
-
-    @property
-    def others(self) -> list[ParticipantView]:
-        """All members except the viewer."""
-        return [each for each in self.participants if each.person.row.id != self.viewer_id]
-
-    @property
-    def is_unread(self) -> bool:
-        """Whether it has unread messages, or the viewer has marked it as unread."""
-        return bool(self.row.unread or self.row.is_marked_unread)
-
-    @property
-    def folder(self) -> Folder | None:
-        """The folder that lists it, as `models/inbox.py` does; None if it is empty or declined."""
-        row, state = self.row, RequestState(self.row.request_state)
-        if row.last_seq <= row.floor_seq or state is RequestState.DECLINED:
-            return None
-        if state is RequestState.PENDING:
-            return Folder.REQUESTS
-        return Folder.ARCHIVE if row.is_archived else Folder.INBOX
-
-    @property
-    def muted_until(self) -> int | None:
-        """When the mute ends, in ms since 1970, or FOR_GOOD if it does not; None if not muted."""
-        return self.row.muted_until if self.row.muted_until > now_ms() else None
-
-    @property
-    def is_reachable(self) -> bool:
-        """Whether the viewer's changes reach the others: no audience excludes the viewer, and in a direct conversation
-        neither has blocked the other and the other account is active.
-        """
-        if exclusions_of(self.row, self.others):
-            return False
-        peers = [each.person.row for each in self.others] if self.row.kind == ConversationKind.DIRECT else []
-        return all(row.is_active and not row.has_blocked and not row.is_blocked_by for row in peers)
-
-    @property
-    def send_restriction(self) -> Eligibility | None:
-        """Why the viewer cannot write here; None if they can.
-
-        A member can write to a group if at least one other member gets its messages and no audience that is checked
-        for every message excludes them.
-        """
-        if self.row.kind == ConversationKind.GROUP:
-            if self.reaches_nobody:
-                return group_restriction_of(self.others)
-            return next(iter(exclusions_of(self.row, self.others)), None)
-        peer = self.others[0] if self.row.kind == ConversationKind.DIRECT else self.participants[0]
-        return None if peer.person.eligibility.may_send else peer.person.eligibility
 
 
 class ConversationService:
@@ -104,23 +37,35 @@ class ConversationService:
         self._messages = messages
         self._signer = signer
 
-    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, ConversationView]:
+    async def find_many(
+        self, viewer: Viewer, ids: Iterable[int], parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> dict[int, ConversationView]:
         """The conversations with these ids that the viewer is a member of."""
-        return await self._database.read_for(viewer, self.load_by_id, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self.load_by_id, viewer.user_id, list(ids), parts)
 
     async def find(self, viewer: Viewer, id_: int) -> ConversationView | None:
         """The conversation; None if it does not exist or the viewer is not a member."""
         return (await self.find_many(viewer, [id_])).get(id_)
 
-    async def find_with(self, viewer: Viewer, references: Sequence[Reference]) -> ConversationView | None:
+    async def find_with(
+        self, viewer: Viewer, references: Sequence[Reference], parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> ConversationView | None:
         """The conversation of the viewer with exactly these people; None before the first message."""
-        return await self._database.read_for(viewer, self._find_with, viewer.user_id, references)
+        return await self._database.read_for(viewer, self._find_with, viewer.user_id, references, parts)
 
-    async def find_directs(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, ConversationView]:
+    async def find_directs(
+        self, viewer: Viewer, user_ids: Iterable[int], parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> dict[int, ConversationView]:
         """The existing direct conversations with these people, by user id."""
-        return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids))
+        return await self._database.read_for(viewer, self._find_directs, viewer.user_id, list(user_ids), parts)
 
-    async def page_of(self, viewer: Viewer, wanted: ConversationFilter, request: PageRequest) -> Page[ConversationView]:
+    async def page_of(
+        self,
+        viewer: Viewer,
+        wanted: ConversationFilter,
+        request: PageRequest,
+        parts: ConversationParts = ALL_OF_CONVERSATION,
+    ) -> Page[ConversationView]:
         """The viewer's conversations under a filter, newest activity first.
 
         Raises BadRequest and CursorInvalid, and RateLimited for searches.
@@ -137,7 +82,7 @@ class ConversationService:
         )
         if wanted.search is not None:
             self._users.searches.take(viewer.user_id)
-        return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before, parts)
 
     async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
         """The number of conversations that match the filter; not a search of its own beside `page_of`: ask once."""
@@ -145,7 +90,7 @@ class ConversationService:
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
         """The viewer's unread counts over all conversations."""
-        row = await self._database.read_for(viewer, lambda tx: tx.first(members.UNREAD, viewer=viewer.user_id))
+        row = await self._database.read_for(viewer, lambda tx: tx.first(unreads.TOTALS, viewer=viewer.user_id))
         assert row is not None
         return row
 
@@ -158,13 +103,19 @@ class ConversationService:
         return await self._database.read_for(viewer, lambda tx: tx.value(members.REQUESTS, viewer=viewer.user_id))
 
     async def page_of_attachments(
-        self, viewer: Viewer, conversation_id: int, kinds: Sequence[int] | None, request: PageRequest
+        self,
+        viewer: Viewer,
+        conversation_id: int,
+        kinds: Sequence[int] | None,
+        request: PageRequest,
+        parts: MessageParts = ALL_OF_MESSAGE,
     ) -> Page[tuple[AttachmentRow, MessageView]]:
         """The files of a conversation with their messages, newest first; `kinds` None means all of them."""
         request.check()
         after = None if request.after is None else self._signer.verify("attachment", viewer.user_id, request.after, 2)
+        wanted = kinds or _ALL_KINDS
         return await self._database.read_for(
-            viewer, self._page_of_attachments, viewer.user_id, conversation_id, kinds or _ALL_KINDS, after, request.size
+            viewer, self._page_of_attachments, viewer.user_id, conversation_id, wanted, after, request.size, parts
         )
 
     def page_of_members(
@@ -188,47 +139,40 @@ class ConversationService:
         """The cursor of a file in `page_of_attachments`."""
         return self._signer.sign("attachment", viewer.user_id, row.message_id, row.position)
 
-    def load_by_id(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, ConversationView]:
+    def load_by_id(
+        self, tx: Transaction, viewer_id: int, ids: Iterable[int], parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> dict[int, ConversationView]:
         """The conversations with these ids that the viewer is a member of; runs inside a transaction."""
         rows = tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(ids))
-        return {view.row.id: view for view in self.load(tx, viewer_id, rows)}
+        return {view.row.id: view for view in self.load(tx, viewer_id, rows, parts)}
 
-    def load(self, tx: Transaction, viewer_id: int, rows: Sequence[ConversationRow]) -> list[ConversationView]:
-        """Members, people and newest messages for a whole page, one statement each."""
+    def load(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        rows: Sequence[ConversationRow],
+        parts: ConversationParts = ALL_OF_CONVERSATION,
+    ) -> list[ConversationView]:
+        """What the conversations of a whole page show, in one statement for each kind of thing."""
         if not rows:
             return []
-        ids = [row.id for row in rows]
-        found = members.members_of(tx, ids)
-        asked_by = requesters_of(viewer_id, found)
-        groups = [found[row.id] for row in rows if row.kind == ConversationKind.GROUP]
-        silent = groups_reaching_nobody(tx, self._users.policy, viewer_id, groups)
-        everybody = {each.user_id for some in found.values() for each in some}
-        people = self._users.load(tx, viewer_id, everybody.union(asked_by.values()))
-        newest = [id_ for id_ in tx.values(messages.NEWEST, viewer=viewer_id, ids=id_list(ids)) if id_ is not None]
-        last = {conversation_of(id_): view for id_, view in self._messages.load_visible(tx, viewer_id, newest).items()}
-        return [
-            ConversationView(
-                row,
-                viewer_id,
-                participants_of(row, people.get(viewer_id), [(people[each.user_id], each) for each in found[row.id]]),
-                last.get(row.id),
-                row.id in silent,
-                people.get(asked_by.get(row.id, 0)),
-            )
-            for row in rows
-        ]
+        return ConversationBatch(tx, viewer_id, rows, parts, self._users, self._signer).views()
 
-    def _find_with(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> ConversationView | None:
+    def _find_with(
+        self, tx: Transaction, viewer_id: int, references: Sequence[Reference], parts: ConversationParts
+    ) -> ConversationView | None:
         people = self._users.resolve(tx, viewer_id, references)
         found = [person.row.id for person in people if person is not None]
         if not found or len(found) != len(people):
             return None
         id_ = conversations.find_with(tx, frozenset({viewer_id, *found}))
-        return None if id_ is None else self.load_by_id(tx, viewer_id, [id_]).get(id_)
+        return None if id_ is None else self.load_by_id(tx, viewer_id, [id_], parts).get(id_)
 
-    def _find_directs(self, tx: Transaction, viewer_id: int, user_ids: list[int]) -> dict[int, ConversationView]:
+    def _find_directs(
+        self, tx: Transaction, viewer_id: int, user_ids: list[int], parts: ConversationParts
+    ) -> dict[int, ConversationView]:
         rows = tx.all(conversations.DIRECTS_OF, viewer=viewer_id, ids=id_list(user_ids))
-        views = self.load_by_id(tx, viewer_id, [row.conversation_id for row in rows])
+        views = self.load_by_id(tx, viewer_id, [row.conversation_id for row in rows], parts)
         return {row.user_id: views[row.conversation_id] for row in rows if row.conversation_id in views}
 
     def _page(
@@ -239,9 +183,10 @@ class ConversationService:
         request: PageRequest,
         after: tuple[int, ...] | None,
         before: tuple[int, ...] | None,
+        parts: ConversationParts,
     ) -> Page[ConversationView]:
         page = rows_of(tx, self._users, viewer_id, wanted, request, after, before)
-        return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
+        return Page(self.load(tx, viewer_id, page.items, parts), page.has_next, page.has_previous)
 
     def _page_of_attachments(
         self,
@@ -251,6 +196,7 @@ class ConversationService:
         kinds: Sequence[int],
         after: tuple[int, ...] | None,
         size: int,
+        parts: MessageParts,
     ) -> Page[tuple[AttachmentRow, MessageView]]:
         member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
         if member is None:
@@ -267,5 +213,5 @@ class ConversationService:
             count=size + 1,
         )
         page = forward(rows, size, has_previous=after is not None)
-        views = self._messages.load_visible(tx, viewer_id, {row.message_id for row in page.items})
+        views = self._messages.load_visible(tx, viewer_id, {row.message_id for row in page.items}, parts)
         return Page([(row, views[row.message_id]) for row in page.items], page.has_next, page.has_previous)

@@ -1,7 +1,7 @@
 """Messages as a viewer sees them: one by id, a page of a conversation, search results."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models import attachment as attachments
@@ -9,7 +9,7 @@ from models import conversation as conversations
 from models import message as messages
 from models import search
 from models.attachment import AttachmentRow
-from models.base import MAX_INTEGER, SEQ_BITS, conversation_of, message_id, now_ms, seq_of
+from models.base import MAX_INTEGER, conversation_of, now_ms
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
@@ -17,20 +17,47 @@ from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.message.excerpt import SearchQuery, TextSpan, beginning_of, excerpts_of, slices_of
-from services.page import Page, PageRequest, backward, forward
-from services.person.user import Person, Reference, UserService
+from services.message.message_page import MessagePageRequest
+from services.message.part import ALL_OF_MESSAGE, MessageParts
+from services.message.participant import Members
+from services.message.reaction_group import ReactionGroup, groups_of
+from services.message.reaction_group import rows_of as reaction_rows_of
+from services.page import Page, PageRequest, forward
+from services.part import MISSING, Missing, NotLoaded
+from services.person.user import People, Person, Reference, UserService
 from services.text import is_blank
 from services.viewer import Right, Viewer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MessageView:
-    """A message with its sender and its files; `sender` is None if the account no longer exists."""
+    """A message with the parts that were asked for; reading `sender` or `attachments` raises NotLoaded without them.
+
+    The others are MISSING if they were not loaded along: `reactions`, `reply_to` (None for a message that the viewer
+    cannot see), and `members` of its conversation.
+    """
 
     row: MessageRow
-    sender: Person | None
-    attachments: Sequence[AttachmentRow]
-    is_own: bool = False
+    is_own: bool
+    sender_part: Person | Missing | None
+    attachments_part: Sequence[AttachmentRow] | Missing
+    reactions: Sequence[ReactionGroup] | Missing = MISSING
+    reply_to: "MessageView | Missing | None" = MISSING
+    members: Members | Missing = MISSING
+
+    @property
+    def sender(self) -> Person | None:
+        """Who sent it; None if the account no longer exists."""
+        if self.sender_part is MISSING:
+            raise NotLoaded("The sender of this message was not loaded.")
+        return self.sender_part
+
+    @property
+    def attachments(self) -> Sequence[AttachmentRow]:
+        """Its files, by position."""
+        if self.attachments_part is MISSING:
+            raise NotLoaded("The files of this message were not loaded.")
+        return self.attachments_part
 
     def is_within(self, window_seconds: int) -> bool:
         """Whether it is not deleted and was sent at most `window_seconds` ago; 0 means no limit."""
@@ -45,6 +72,50 @@ class MessageView:
         text = self.row.body if self.row.body and not is_blank(self.row.body) else None
         line = " ".join((text or ", ".join(each.filename for each in self.attachments)).split())
         return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
+
+
+class MessageBatch:
+    """Messages that are loaded together: their rows are given, and the constructor reads all but the people.
+
+    It `want`s these. The caller has checked that the viewer may see the messages.
+    """
+
+    def __init__(
+        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts, people: People
+    ) -> None:
+        self._viewer_id, self._rows, self._parts, self._people = viewer_id, rows, parts, people
+        with_files = [row.id for row in rows if row.attachments] if parts.attachments else []
+        self._files = attachments.of_messages(tx, with_files) if with_files else {}
+        people.want({row.sender_id for row in rows}, parts.sender)
+        self._reactions = []
+        if parts.reactions is not None:
+            self._reactions = reaction_rows_of(tx, viewer_id, [row.id for row in rows])
+            people.want({row.user_id for row in self._reactions}, parts.reactions)
+        self._replied_to: MessageBatch | None = None
+        if parts.reply_to is not None:
+            ids = {row.reply_to_id for row in rows if row.reply_to_id is not None}
+            found = list(messages.find_visible(tx, viewer_id, ids).values()) if ids else []
+            self._replied_to = MessageBatch(tx, viewer_id, found, parts.reply_to, people)
+
+    def views(self, members: Mapping[int, Members] | None = None) -> dict[int, MessageView]:
+        """The messages by id, once the people are loaded; `members` are those of conversations, as far as known."""
+        parts, people, known = self._parts, self._people, members or {}
+        reactions: dict[int, list[ReactionGroup]] = {}
+        if parts.reactions is not None:
+            reactions = groups_of(self._reactions, self._viewer_id, people if parts.reactions else None)
+        replied_to = self._replied_to.views(known) if self._replied_to is not None else {}
+        return {
+            row.id: MessageView(
+                row,
+                row.sender_id == self._viewer_id,
+                people.get(row.sender_id) if parts.sender else MISSING,
+                self._files.get(row.id, ()) if parts.attachments else MISSING,
+                MISSING if parts.reactions is None else reactions.get(row.id, ()),
+                MISSING if parts.reply_to is None else replied_to.get(row.reply_to_id or 0),
+                known.get(conversation_of(row.id), MISSING),
+            )
+            for row in self._rows
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +138,47 @@ class MessageService:
         self._signer = signer
         self._excerpt_slot = asyncio.Semaphore(1)
 
-    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, MessageView]:
+    async def find_many(
+        self, viewer: Viewer, ids: Iterable[int], parts: MessageParts = ALL_OF_MESSAGE
+    ) -> dict[int, MessageView]:
         """The messages with these ids that exist and that the viewer may see."""
-        return await self._database.read_for(viewer, self.load_visible, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self.load_visible, viewer.user_id, list(ids), parts)
 
     async def find(self, viewer: Viewer, id_: int) -> MessageView | None:
         """The message; None if it does not exist or the viewer may not see it."""
         return (await self.find_many(viewer, [id_])).get(id_)
 
-    async def find_oldest_unread(self, viewer: Viewer, conversation_ids: Iterable[int]) -> dict[int, MessageView]:
+    async def find_oldest_unread(
+        self, viewer: Viewer, conversation_ids: Iterable[int], parts: MessageParts = ALL_OF_MESSAGE
+    ) -> dict[int, MessageView]:
         """The oldest unread message of each of these conversations that has one, by conversation id."""
-        return await self._database.read_for(viewer, self._oldest_unread, viewer.user_id, list(conversation_ids))
+        return await self._database.read_for(viewer, self._oldest_unread, viewer.user_id, list(conversation_ids), parts)
 
     async def page_of(
-        self, viewer: Viewer, conversation_id: int, request: PageRequest, around: int | None = None
+        self,
+        viewer: Viewer,
+        conversation_id: int,
+        request: PageRequest,
+        around: int | None = None,
+        parts: MessageParts = ALL_OF_MESSAGE,
     ) -> Page[MessageView]:
         """Messages of a conversation, oldest first; the newest ones without `first` and `after`.
 
         `around` is a message id: the page has that message in its middle. Raises BadRequest, CursorInvalid, and
         NotFound if the viewer is not a member or `around` is outside the messages that they have.
         """
-        request.check()
-        if around is not None and (request.after is not None or request.before is not None):
-            raise BadRequest("`around` can be combined with `first` or `last`, but not with a cursor.")
-        after, before = (
-            None if cursor is None else self._signer.verify("message", viewer.user_id, cursor, 1)[0]
-            for cursor in (request.after, request.before)
-        )
-        return await self._database.read_for(
-            viewer, self._page, viewer.user_id, conversation_id, request, after, before, around
-        )
+        wanted = MessagePageRequest(request, around)
+        bounds = wanted.bounds(self._signer, viewer.user_id)
+        return await self._database.read_for(viewer, self._page, viewer.user_id, conversation_id, wanted, bounds, parts)
 
     async def search(
-        self, viewer: Viewer, query: str, wanted: SearchFilter, first: int | None, after: str | None
+        self,
+        viewer: Viewer,
+        query: str,
+        wanted: SearchFilter,
+        first: int | None,
+        after: str | None,
+        parts: MessageParts = ALL_OF_MESSAGE,
     ) -> Page[MessageView]:
         """The viewer's messages that contain every word of `query` (the last may be a prefix), newest first.
 
@@ -114,8 +193,9 @@ class MessageService:
         at, id_ = (
             self._signer.verify("found", viewer.user_id, after, 2) if after is not None else (MAX_INTEGER, MAX_INTEGER)
         )
-        beyond = (at, id_)
-        return await self._database.read_for(viewer, self._search, viewer.user_id, words, wanted, beyond, request.size)
+        return await self._database.read_for(
+            viewer, self._search, viewer.user_id, words, wanted, (at, id_), request.size, parts
+        )
 
     async def excerpts(self, viewer: Viewer, query: str, found: Sequence[MessageView]) -> dict[int, list[TextSpan]]:
         """The excerpt of each message that `search` found with this query, by id; none for a message without text.
@@ -140,50 +220,44 @@ class MessageService:
         """The cursor of a message in `search`."""
         return self._signer.sign("found", viewer.user_id, view.row.created_at, view.row.id)
 
-    def load_visible(self, tx: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageView]:
+    def load_visible(
+        self, tx: Transaction, viewer_id: int, ids: Iterable[int], parts: MessageParts = ALL_OF_MESSAGE
+    ) -> dict[int, MessageView]:
         """The messages with these ids that the viewer may see; runs inside a transaction."""
         rows = messages.find_visible(tx, viewer_id, ids)
-        return {view.row.id: view for view in self.load(tx, viewer_id, list(rows.values()))}
+        return {view.row.id: view for view in self.load(tx, viewer_id, list(rows.values()), parts)}
 
-    def load(self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow]) -> list[MessageView]:
-        """Loads senders and files for a whole page, in one statement each; the caller has checked access."""
+    def load(
+        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts = ALL_OF_MESSAGE
+    ) -> list[MessageView]:
+        """What the messages show, in one statement for each kind of thing; the caller has checked access."""
         if not rows:
             return []
-        senders = self._users.load(tx, viewer_id, {row.sender_id for row in rows})
-        with_files = [row.id for row in rows if row.attachments]
-        files = attachments.of_messages(tx, with_files) if with_files else {}
-        return [
-            MessageView(row, senders.get(row.sender_id), files.get(row.id, ()), row.sender_id == viewer_id)
-            for row in rows
-        ]
+        people = People(self._users, tx, viewer_id)
+        batch = MessageBatch(tx, viewer_id, rows, parts, people)
+        people.load()
+        return list(batch.views().values())
 
     def _oldest_unread(
-        self, tx: Transaction, viewer_id: int, conversation_ids: Iterable[int]
+        self, tx: Transaction, viewer_id: int, conversation_ids: Iterable[int], parts: MessageParts
     ) -> dict[int, MessageView]:
-        found = tx.values(messages.OLDEST_UNREAD, viewer=viewer_id, ids=id_list(conversation_ids))
-        views = self.load_visible(tx, viewer_id, [id_ for id_ in found if id_ is not None])
-        return {conversation_of(id_): view for id_, view in views.items()}
+        rows = tx.all(messages.OLDEST_UNREAD, viewer=viewer_id, ids=id_list(conversation_ids))
+        return {conversation_of(view.row.id): view for view in self.load(tx, viewer_id, rows, parts)}
 
     def _page(
         self,
         tx: Transaction,
         viewer_id: int,
         conversation_id: int,
-        request: PageRequest,
-        after: int | None,
-        before: int | None,
-        around: int | None,
+        wanted: MessagePageRequest,
+        bounds: tuple[int | None, int | None],
+        parts: MessageParts,
     ) -> Page[MessageView]:
-        member = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
-        if member is None:
+        mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
+        if mine is None:
             raise NotFound("There is no such conversation.")
-        floor, top = message_id(conversation_id, member.floor_seq), message_id(conversation_id, member.last_seq) + 1
-        if around is not None:
-            page = _page_around(tx, viewer_id, floor, top, around, request.size)
-        else:
-            after, before = max(after or floor, floor), min(before or top, top)
-            page = _page_between(tx, viewer_id, floor, top, request, after, before)
-        return Page(self.load(tx, viewer_id, page.items), page.has_next, page.has_previous)
+        page = wanted.rows_of(tx, viewer_id, mine, bounds)
+        return Page(self.load(tx, viewer_id, page.items, parts), page.has_next, page.has_previous)
 
     def _search(
         self,
@@ -193,6 +267,7 @@ class MessageService:
         wanted: SearchFilter,
         beyond: tuple[int, int],
         size: int,
+        parts: MessageParts,
     ) -> Page[MessageView]:
         sender = None
         if wanted.sender is not None:
@@ -216,29 +291,6 @@ class MessageService:
             ),
             size + 1,
         )
-        views = self.load_visible(tx, viewer_id, [row.id for row in found])
+        views = self.load_visible(tx, viewer_id, [row.id for row in found], parts)
         page = forward(found, size, has_previous=beyond[0] != MAX_INTEGER)
         return Page([views[row.id] for row in page.items if row.id in views], page.has_next, page.has_previous)
-
-
-def _page_between(
-    tx: Transaction, viewer_id: int, floor: int, top: int, request: PageRequest, after: int, before: int
-) -> Page[MessageRow]:
-    size = request.size
-    if request.first is not None or (request.after is not None and request.last is None):
-        rows = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
-        page = forward(rows, size, has_previous=after > floor)
-        return Page(page.items, page.has_next or before < top, page.has_previous)
-    rows = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=after, before=before, count=size + 1)
-    page = backward(rows, size, has_next=before < top)
-    return Page(page.items, page.has_next, page.has_previous or after > floor)
-
-
-def _page_around(tx: Transaction, viewer_id: int, floor: int, top: int, around: int, size: int) -> Page[MessageRow]:
-    if around >> SEQ_BITS != floor >> SEQ_BITS or not floor < around < top or not seq_of(around):
-        raise NotFound("There is no such message in this conversation.")
-    half = size // 2
-    older = tx.all(messages.PAGE_BACKWARD, viewer=viewer_id, after=floor, before=around, count=half + 1)
-    newer = tx.all(messages.PAGE_FORWARD, viewer=viewer_id, after=around - 1, before=top, count=size - half + 1)
-    items = older[:half][::-1] + newer[: size - half]
-    return Page(items, has_next=len(newer) > size - half, has_previous=len(older) > half)

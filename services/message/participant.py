@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.conversation import ConversationKind, ConversationRow
-from models.member import OPEN_STATES, MemberRow, RequestState
+from models.member import OPEN_STATES, MemberIdRow, MemberRow, RequestState
+from services.part import NotLoaded
 from services.person.policy import Eligibility
 from services.person.user import Person
 
@@ -17,39 +19,101 @@ class Ticks:
     read_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class ParticipantView:
-    """A member with their positions in the conversation.
+class Positions(NamedTuple):
+    """How far a member has come in the conversation, as far as the viewer may see it.
 
     The positions are None if this person or the viewer keeps them private, or if one has blocked the other. Without
     `shows_delivery`, a message counts as delivered when it is read.
     """
 
+    delivered_seq: int | None
+    read_seq: int | None
+    shows_delivery: bool
+
+
+@dataclass(slots=True)
+class ParticipantView:
+    """A member of a conversation; all but who they are raises NotLoaded unless their membership was loaded."""
+
     person: Person
-    row: MemberRow
-    delivered_seq: int | None = None
-    read_seq: int | None = None
-    shows_delivery: bool = False
+    row: MemberRow | MemberIdRow
+    positions_part: Positions | None = None
+
+    @property
+    def membership(self) -> MemberRow:
+        """Their row, with everything that the conversation knows of them."""
+        if isinstance(self.row, MemberRow):
+            return self.row
+        raise NotLoaded("Only who the participants are was loaded.")
+
+    @property
+    def positions(self) -> Positions:
+        """How far they have come."""
+        if self.positions_part is None:
+            raise NotLoaded("The positions of the participants were not loaded.")
+        return self.positions_part
+
+    @property
+    def delivered_seq(self) -> int | None:
+        """See `Positions`."""
+        return self.positions.delivered_seq
+
+    @property
+    def read_seq(self) -> int | None:
+        """See `Positions`."""
+        return self.positions.read_seq
+
+    @property
+    def shows_delivery(self) -> bool:
+        """See `Positions`."""
+        return self.positions.shows_delivery
 
 
-def participants_of(
-    mine: ConversationRow, me: Person | None, members: Sequence[tuple[Person, MemberRow]]
-) -> list[ParticipantView]:
-    """The members with the positions that the viewer may see; a member with an open request shares and sees none."""
-    is_open = mine.request_state in OPEN_STATES
-    views = []
-    for person, row in members:
-        other = person.row
-        is_me = me is not None and other.id == me.row.id
-        passes = is_me or (me is not None and is_open and row.request_state in OPEN_STATES and not person.is_blocked)
-        shows_read = passes and (is_me or bool(me and me.row.send_read_receipts and other.send_read_receipts))
-        shows_delivery = passes and (
-            is_me or bool(me and me.row.send_delivery_receipts and other.send_delivery_receipts)
-        )
-        read_seq = row.read_seq if shows_read else None
-        delivered_seq = row.delivered_seq if shows_delivery else read_seq
-        views.append(ParticipantView(person, row, delivered_seq, read_seq, shows_delivery))
-    return views
+@dataclass(slots=True)
+class Members:
+    """The members of a conversation, as one of them, the viewer, sees them; `mine` is the viewer's own row."""
+
+    mine: ConversationRow
+    viewer_id: int
+    participants: Sequence[ParticipantView]
+
+    @property
+    def others(self) -> list[ParticipantView]:
+        """All members except the viewer."""
+        return [each for each in self.participants if each.row.user_id != self.viewer_id]
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the viewer's changes reach the others: no audience excludes the viewer, and in a direct conversation
+        neither has blocked the other and the other account is active.
+        """
+        others = self.others
+        if exclusions_of(self.mine, others):
+            return False
+        peers = [each.person for each in others] if self.mine.kind == ConversationKind.DIRECT else []
+        return all(person.row.is_active and not person.is_blocked for person in peers)
+
+
+def participant_of(mine: ConversationRow, me: Person | None, person: Person, row: MemberRow) -> ParticipantView:
+    """A member with the positions that the viewer may see; a member with an open request shares and sees none."""
+    return ParticipantView(person, row, _positions_of(mine, me, person, row))
+
+
+_PRIVATE = Positions(None, None, shows_delivery=False)
+
+
+def _positions_of(mine: ConversationRow, me: Person | None, person: Person, row: MemberRow) -> Positions:
+    if me is None:
+        return _PRIVATE
+    if person.row.id == me.row.id:
+        return Positions(row.delivered_seq, row.read_seq, shows_delivery=True)
+    is_open = mine.request_state in OPEN_STATES and row.request_state in OPEN_STATES
+    if not is_open or person.is_blocked:
+        return _PRIVATE
+    my, their = me.relation, person.relation
+    shows_delivery = bool(my.send_delivery_receipts and their.send_delivery_receipts)
+    read_seq = row.read_seq if my.send_read_receipts and their.send_read_receipts else None
+    return Positions(row.delivered_seq if shows_delivery else read_seq, read_seq, shows_delivery)
 
 
 def ticks_of(people: Sequence[ParticipantView]) -> Ticks:
@@ -57,7 +121,7 @@ def ticks_of(people: Sequence[ParticipantView]) -> Ticks:
 
     One who shares only deliveries keeps `read_seq` at 0: nobody knows whether they have read anything.
     """
-    known = [each for each in people if each.delivered_seq is not None]
+    known = [each.positions for each in people if each.positions.delivered_seq is not None]
     return Ticks(
         min((each.delivered_seq or 0 for each in known), default=0),
         min((each.read_seq or 0 for each in known), default=0),
@@ -67,8 +131,8 @@ def ticks_of(people: Sequence[ParticipantView]) -> Ticks:
 def exclusions_of(mine: ConversationRow, others: Sequence[ParticipantView]) -> list[Eligibility]:
     """The audiences that exclude the viewer, though a member; skips members who were asked into the group."""
     is_group = mine.kind == ConversationKind.GROUP
-    asked = [each for each in others if not is_group or each.row.request_state == RequestState.NONE]
-    return [each.person.exclusion for each in asked if each.person.exclusion]
+    possible = [each for each in others if not is_group or each.membership.request_state == RequestState.NONE]
+    return [exclusion for each in possible if (exclusion := each.person.exclusion)]
 
 
 def group_restriction_of(others: Sequence[ParticipantView]) -> Eligibility:

@@ -15,7 +15,8 @@ from models.transaction import Transaction
 from services.error import InvalidInput, NotFound, PermissionDenied
 from services.guard import GuardedDatabase
 from services.message.change import recipients_of
-from services.message.conversation import ConversationService, ConversationView
+from services.message.conversation import ConversationService
+from services.message.conversation_view import ConversationView
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer

@@ -1,7 +1,6 @@
 """Reactions: an emoji on a message, and who set it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
 import emoji as emojis
@@ -9,7 +8,6 @@ import emoji as emojis
 from models import reaction as reactions
 from models.event import Change
 from models.member import UNANSWERED_STATES
-from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Signer
 from services.error import InvalidInput, PermissionDenied
@@ -17,36 +15,15 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import check_not_deleted, check_reach, get_subject
 from services.message.message import MessageService, MessageView
+from services.message.reaction_group import ReactionGroup, Reactor, groups_of, rows_of
 from services.page import Page, PageRequest, forward
-from services.person.user import Person, UserService
+from services.person.user import People, PersonDetail, UserService
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
 
 _PRESENTATION_SELECTOR = "\ufe0f"
 MAX_EMOJI_LENGTH = 32  # code points; the longest of Unicode's list has 10
-
-
-@dataclass(frozen=True, slots=True)
-class Reactor:
-    """A person who set an emoji, and when (ms since 1970)."""
-
-    person: Person
-    at: int
-
-    @property
-    def position(self) -> tuple[int, int]:
-        """What a group is sorted by."""
-        return self.at, self.person.row.id
-
-
-@dataclass(frozen=True, slots=True)
-class ReactionGroup:
-    """One emoji on a message and the people who set it, in the order in which they did."""
-
-    emoji: str
-    reactors: list[Reactor]
-    viewer_has_reacted: bool
 
 
 class ReactionService:
@@ -73,11 +50,13 @@ class ReactionService:
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one Unicode emoji.")])
         return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
 
-    async def find_many(self, viewer: Viewer, ids: Iterable[int]) -> dict[int, list[ReactionGroup]]:
+    async def find_many(
+        self, viewer: Viewer, ids: Iterable[int], people: PersonDetail = PersonDetail.RELATION
+    ) -> dict[int, list[ReactionGroup]]:
         """The reactions to messages, the oldest emoji first, in two statements; none for messages that the viewer
-        cannot see.
+        cannot see. `people` is how much of those who reacted is loaded.
         """
-        return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids))
+        return await self._database.read_for(viewer, self._load, viewer.user_id, list(ids), people)
 
     def page_of_people(self, viewer: Viewer, group: ReactionGroup, request: PageRequest) -> Page[Reactor]:
         """A page of a group that is already loaded; does not query. Raises BadRequest and CursorInvalid."""
@@ -113,20 +92,14 @@ class ReactionService:
             subject.append_update(tx, Change.REACTIONS)
         return self._messages.load_visible(tx, viewer_id, [id_])[id_]
 
-    def _load(self, tx: Transaction, viewer_id: int, ids: list[int]) -> dict[int, list[ReactionGroup]]:
-        found_rows = tx.all(reactions.OF_MESSAGES, viewer=viewer_id, ids=id_list(ids))
-        rows = sorted(found_rows, key=lambda row: (row.at, row.user_id))
-        people = self._users.load(tx, viewer_id, {row.user_id for row in rows})
-        found: dict[int, dict[str, list[Reactor]]] = {}
-        for row in rows:
-            found.setdefault(row.message_id, {}).setdefault(row.emoji, []).append(Reactor(people[row.user_id], row.at))
-        return {
-            id_: [
-                ReactionGroup(emoji, some, any(each.person.row.id == viewer_id for each in some))
-                for emoji, some in by_emoji.items()
-            ]
-            for id_, by_emoji in found.items()
-        }
+    def _load(
+        self, tx: Transaction, viewer_id: int, ids: list[int], detail: PersonDetail
+    ) -> dict[int, list[ReactionGroup]]:
+        rows = rows_of(tx, viewer_id, ids)
+        people = People(self._users, tx, viewer_id)
+        people.want({row.user_id for row in rows}, detail)
+        people.load()
+        return groups_of(rows, viewer_id, people if detail else None)
 
 
 def _qualified(emoji: str) -> str:

@@ -9,17 +9,20 @@ from models import conversation as conversations
 from models import member as members
 from models import message as messages
 from models import receipt as receipts
+from models import unread as unreads
 from models.base import conversation_of, message_id, now_ms, seq_of
 from models.conversation import ConversationRow
 from models.event import EventKind, Receipt
-from models.member import UNANSWERED_STATES, PositionRow
+from models.member import UNANSWERED_STATES
 from models.prepared import id_list
 from models.receipt import MessageTimesRow, ReceiptTimeRow
 from models.transaction import Transaction
+from models.unread import PositionRow
 from services.error import NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.conversation import ConversationService, ConversationView
+from services.message.conversation import ConversationService
+from services.message.conversation_view import ConversationView
 from services.rate import RateLimiter
 from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
@@ -50,7 +53,7 @@ class ReceiptService:
     async def times_of(self, viewer: Viewer, message_ids: Iterable[int]) -> dict[int, dict[int, MessageTimesRow]]:
         """When each message was delivered to and first read by each member, by message id and user id.
 
-        Later marks do not change these times. `participants_of` decides whose times the viewer may see.
+        Later marks do not change these times. `participant_of` decides whose times the viewer may see.
         """
         return await self._database.read_for(viewer, receipts.times_of, viewer.user_id, set(message_ids))
 
@@ -124,7 +127,7 @@ class ReceiptService:
         if id_ is not None and not (conversation_of(id_) == mine.id and 0 < seq_of(id_) <= mine.last_seq):
             raise NotFound("There is no such message in this conversation.")
         move(tx, viewer_id, mine, None if id_ is None else seq_of(id_))
-        unread = tx.first(members.UNREAD, viewer=viewer_id)
+        unread = tx.first(unreads.TOTALS, viewer=viewer_id)
         assert unread is not None
         view = self._conversations.load_by_id(tx, viewer_id, [mine.id])[mine.id]
         return Marked(view, unread.messages)
@@ -157,7 +160,7 @@ def _read(tx: WriteTransaction, viewer_id: int, mine: ConversationRow, seq: int 
 
 
 def _unread_positions(tx: Transaction, viewer_id: int, *, with_archived: bool) -> list[PositionRow]:
-    return tx.all(members.UNREAD_POSITIONS, viewer=viewer_id, archived=int(with_archived))
+    return tx.all(unreads.POSITIONS, viewer=viewer_id, archived=int(with_archived))
 
 
 def _read_each(tx: WriteTransaction, viewer_id: int, positions: Sequence[PositionRow]) -> int:

@@ -51,7 +51,7 @@ def rejections_of(
             found.append(RecipientRejection(index, Reason.SELF, detail, viewer_id))
             continue
         if person is not None and is_group:
-            eligibility = policy.group_eligibility_of(viewer_id, person.row, is_new=is_new)
+            eligibility = policy.group_eligibility_of(viewer_id, person.relation, is_new=is_new)
         if (rejection := rejection_of(index, reference, person, eligibility)) is not None:
             found.append(rejection)
     return found

@@ -10,7 +10,8 @@ from models.transaction import Transaction
 from services.error import Conflict, NotFound
 from services.guard import GuardedDatabase
 from services.message.consent import accept
-from services.message.conversation import ConversationService, ConversationView
+from services.message.conversation import ConversationService
+from services.message.conversation_view import ConversationView
 from services.person.block import set_block
 from services.person.user import Person, UserService
 from services.transaction import WriteTransaction

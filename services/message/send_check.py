@@ -211,7 +211,7 @@ class SendChecks:
         """Whether a first message to this person is a request."""
         eligibility = person.eligibility
         if is_group:
-            eligibility = self._users.policy.group_eligibility_of(self.viewer_id, person.row, is_new=True)
+            eligibility = self._users.policy.group_eligibility_of(self.viewer_id, person.relation, is_new=True)
         return eligibility is Eligibility.ALLOWED_AS_REQUEST
 
     def _withheld(self, tx: Transaction, rows: Sequence[MemberRow], named: Sequence[int] = ()) -> frozenset[int]:

@@ -1,10 +1,12 @@
 """People as a viewer sees them: found by any reference, with whether the viewer can write to them."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
 
+from models import profile as profiles
 from models import user as users
+from models.profile import ProfileRow
 from models.transaction import Transaction
 from models.user import UserRow
 from services.cursor import Signer
@@ -12,6 +14,7 @@ from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.page import Page, PageRequest
+from services.part import NotLoaded
 from services.person.policy import Eligibility, Policy
 from services.rate import RateLimiter
 from services.viewer import Right, Viewer
@@ -48,22 +51,53 @@ def not_found(reference: Reference) -> str:
     return f"Nobody {_WAYS[reference.kind]} '{reference.text[:64]}'."
 
 
-@dataclass(frozen=True, slots=True)
+class PersonDetail(IntEnum):
+    """How much of a person is loaded; each includes those before it."""
+
+    ID = 0  # nothing is read
+    PROFILE = 1
+    RELATION = 2  # also their settings, and blocks, mutes, follows and requests between them and the viewer
+
+
+@dataclass(slots=True)
 class Person:
-    """A user with the viewer's relation to them; `exclusion` is why the viewer cannot write to a shared conversation.
+    """A user as the viewer sees them; all but `row` requires that the relation was loaded, and raises NotLoaded."""
 
-    `group_refusal` is why they get no more messages of a group that nobody has accepted.
-    """
+    row: ProfileRow | UserRow
+    viewer_id: int
+    policy: Policy
 
-    row: UserRow
-    eligibility: Eligibility
-    exclusion: Eligibility | None = None
-    group_refusal: Eligibility = Eligibility.NOT_ACCEPTING
+    @property
+    def has_relation(self) -> bool:
+        """Whether it was loaded with the relation."""
+        return isinstance(self.row, UserRow)
+
+    @property
+    def relation(self) -> UserRow:
+        """The row with the viewer's relation to them."""
+        if isinstance(self.row, UserRow):
+            return self.row
+        raise NotLoaded("Only the profile of this person was loaded.")
+
+    @property
+    def eligibility(self) -> Eligibility:
+        """The outcome of a direct message of the viewer to them."""
+        return self.policy.eligibility_of(self.viewer_id, self.relation)
+
+    @property
+    def exclusion(self) -> Eligibility | None:
+        """Why the viewer cannot write to a conversation that both are in; None if they can."""
+        return None if self.row.id == self.viewer_id else self.policy.exclusion_of(self.relation)
+
+    @property
+    def group_refusal(self) -> Eligibility:
+        """Why they get no more messages of a group that nobody has accepted."""
+        return self.policy.request_refusal_of(self.relation) or Eligibility.NOT_ACCEPTING
 
     @property
     def is_blocked(self) -> bool:
         """Whether there is a block between this person and the viewer, from either side."""
-        return bool(self.row.has_blocked or self.row.is_blocked_by)
+        return bool(self.relation.has_blocked or self.relation.is_blocked_by)
 
 
 class UserService:
@@ -105,7 +139,7 @@ class UserService:
         person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
         if viewer.may(Right.READ):
             return person
-        return replace(person, row=person.row._replace(email=None))
+        return Person(person.row._replace(email=None), person.viewer_id, person.policy)
 
     async def find_self_by_id(self, viewer: Viewer, ids: Collection[int]) -> dict[int, Person]:
         """As `get_self`, by id, if one of the ids is the viewer's own: nobody is another person's viewer."""
@@ -146,16 +180,24 @@ class UserService:
             for reference in references
         ]
 
-    def load(self, tx: Transaction, viewer_id: int, user_ids: Iterable[int]) -> dict[int, Person]:
+    def load(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        user_ids: Iterable[int],
+        detail: PersonDetail = PersonDetail.RELATION,
+    ) -> dict[int, Person]:
         """The people with these ids that exist, in one statement; runs inside a transaction."""
-        return {id_: self.seen(viewer_id, row) for id_, row in users.find_many(tx, viewer_id, user_ids).items()}
+        rows: Mapping[int, ProfileRow | UserRow]
+        if detail is PersonDetail.RELATION:
+            rows = users.find_many(tx, viewer_id, user_ids)
+        else:
+            rows = profiles.find_many(tx, user_ids)
+        return {id_: Person(row, viewer_id, self.policy) for id_, row in rows.items()}
 
     def seen(self, viewer_id: int, row: UserRow) -> Person:
-        """The person of a row, with the outcome of a send to them."""
-        policy = self.policy
-        exclusion = policy.exclusion_of(row) if row.id != viewer_id else None
-        group_refusal = policy.request_refusal_of(row) or Eligibility.NOT_ACCEPTING
-        return Person(row, policy.eligibility_of(viewer_id, row), exclusion, group_refusal)
+        """The person of a row."""
+        return Person(row, viewer_id, self.policy)
 
     def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
         if len(reference.text) > 320 or not reference.text.isprintable():
@@ -181,6 +223,40 @@ class UserService:
                 break
             after = users.fold(rows[-1].username)
         return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)
+
+
+class People:
+    """The people whom one read shows, each loaded once: `want` them all, then `load`. It ends with the transaction."""
+
+    def __init__(self, users: UserService, tx: Transaction, viewer_id: int) -> None:
+        self._users = users
+        self._tx = tx
+        self._viewer_id = viewer_id
+        self._wanted: dict[int, PersonDetail] = {}
+        self._asked: dict[int, PersonDetail] = {}  # also for ids that nobody has
+        self._found: dict[int, Person] = {}
+
+    def want(self, user_ids: Iterable[int], detail: PersonDetail) -> None:
+        """Notes that these people are needed; reads nothing."""
+        for id_ in user_ids:
+            if max(self._asked.get(id_, PersonDetail.ID), self._wanted.get(id_, PersonDetail.ID)) < detail:
+                self._wanted[id_] = detail
+
+    def load(self) -> None:
+        """Loads those who are wanted and not there yet, in at most one statement for each detail."""
+        for detail in (PersonDetail.PROFILE, PersonDetail.RELATION):
+            ids = [id_ for id_, wanted in self._wanted.items() if wanted is detail]
+            if ids:
+                self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
+        self._asked |= self._wanted
+        self._wanted = {}
+
+    def get(self, user_id: int) -> Person | None:
+        """A person who was loaded; None if there is nobody with this id."""
+        return self._found.get(user_id)
+
+    def __getitem__(self, user_id: int) -> Person:
+        return self._found[user_id]
 
 
 def get_id(tx: Transaction, username: str) -> int:

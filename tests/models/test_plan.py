@@ -8,7 +8,19 @@ from pathlib import Path
 import peewee
 import pytest
 
-from models import attachment, contact, conversation, event, idempotency, inbox, member, message, search_list
+from models import (
+    attachment,
+    contact,
+    conversation,
+    event,
+    idempotency,
+    inbox,
+    member,
+    message,
+    profile,
+    search_list,
+    unread,
+)
 from models.base import Base
 from models.error import SchemaTooNew
 from models.highlight import TOKENIZER, places_of
@@ -80,7 +92,7 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
             message.PAGE_BACKWARD,
             ["SEARCH t1 USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", *SHOWN],
         ),
-        (member.UNREAD, ["SEARCH t1 USING COVERING INDEX member_unread (user_id=?)"]),
+        (unread.TOTALS, ["SEARCH t1 USING COVERING INDEX member_unread (user_id=?)"]),
         (
             conversation.UNMUTED_UNREAD,
             [
@@ -108,7 +120,7 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
             ],
         ),
         (
-            member.UNREAD_POSITIONS,
+            unread.POSITIONS,
             [
                 "SEARCH t1 USING PRIMARY KEY (user_id=? AND conversation_id=?)",
                 "LIST SUBQUERY 1",
@@ -121,12 +133,27 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
                 "SEARCH t2 USING PRIMARY KEY (user_id=? AND conversation_id=?)",
                 "LIST SUBQUERY 3",
                 "SCAN json_each VIRTUAL TABLE INDEX 1:",
+                "SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)",
                 "CORRELATED SCALAR SUBQUERY 2",
-                "SEARCH t1 USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+                "SEARCH waiting_message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
                 "CORRELATED SCALAR SUBQUERY 1",
                 "SEARCH t3 USING PRIMARY KEY (user_id=? AND message_id=?)",
             ],
         ),
+        (
+            message.NEWEST_ROWS,
+            [
+                "SEARCH t2 USING PRIMARY KEY (user_id=? AND conversation_id=?)",
+                "LIST SUBQUERY 3",
+                "SCAN json_each VIRTUAL TABLE INDEX 1:",
+                "SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)",
+                "CORRELATED SCALAR SUBQUERY 2",
+                "SEARCH shown USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH t3 USING PRIMARY KEY (user_id=? AND message_id=?)",
+            ],
+        ),
+        (profile.BY_IDS, ["SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)", *IDS]),
         (
             contact.LEARNING_READ,
             [
@@ -214,6 +241,7 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
         ),
         (attachment.OF_MESSAGES, ["SEARCH t1 USING PRIMARY KEY (message_id=?)", *IDS]),
         (idempotency.FIND, ["SEARCH t1 USING PRIMARY KEY (key=? AND user_id=?)"]),
+        (member.MEMBER_IDS, ["SEARCH t1 USING COVERING INDEX member_conversation (conversation_id=?)", *IDS]),
         (member.MEMBERS, ["SEARCH t1 USING INDEX member_conversation (conversation_id=?)", *IDS]),
     ],
 )

@@ -11,8 +11,9 @@ from models.inbox import Folder
 from models.member import RequestState
 from models.transaction import Transaction
 from services.live.resolved_event import ResolvedEvent
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.message import MessageView
+from services.person.user import PersonDetail
 from services.viewer import Viewer
 from tests.services.conftest import World
 
@@ -120,7 +121,9 @@ class Client:
 
     def _of_message(self, tx: Transaction, view: MessageView) -> Any:
         row = view.row
-        groups = self.world.services.reaction._load(tx, self.viewer.user_id, [row.id]).get(row.id, [])
+        groups = self.world.services.reaction._load(tx, self.viewer.user_id, [row.id], PersonDetail.RELATION).get(
+            row.id, []
+        )
         reactions = sorted((group.emoji, sorted(each.person.row.id for each in group.reactors)) for group in groups)
         return (row.body, row.revision, row.deleted_at is None, reactions, row.sender_id)
 
@@ -133,7 +136,7 @@ class Client:
         elif each.kind in {EventKind.USER_BLOCKED, EventKind.USER_UNBLOCKED}:
             self.state = await self.snapshot()  # what is shown of a person changes everywhere: a client loads again
         elif each.kind is EventKind.USER_UPDATED and each.person is not None:
-            row = each.person.row
+            row = each.person.relation
             for people, is_in in ((state.muted, row.has_muted), (state.followed, row.is_followed)):
                 (people.add if is_in else people.discard)(row.id)
         elif each.settings is not None:

@@ -8,7 +8,7 @@ from models.base import now_ms
 from models.inbox import Folder
 from models.member import FOR_GOOD
 from services.error import InvalidInput, NotFound, PermissionDenied
-from services.message.conversation import ConversationView
+from services.message.conversation_view import ConversationView
 from services.message.inbox import ConversationFilter
 from services.message.message import SearchFilter
 from services.message.preference import PreferenceChange

@@ -121,7 +121,7 @@ async def test_a_decline_can_block_as_well(world: World) -> None:
     blocked = await world.services.block.page_of(bob, PageRequest())
     assert [person for person, _at in blocked.items] == [sender]
     assert sender is not None
-    assert (sender.row.id, sender.row.has_blocked) == (alice.user_id, 1)
+    assert (sender.row.id, sender.relation.has_blocked) == (alice.user_id, 1)
 
 
 async def test_what_is_no_request_cannot_be_answered(world: World) -> None:

@@ -190,11 +190,11 @@ async def test_follows_and_mutes_are_ones_own_and_twice_is_once(world: World) ->
         for name, viewer, other in (("bob", bob, "alice"), ("carol", carol, "alice"))
     }
 
-    assert (muted.row.is_followed, muted.row.has_muted, muted.row.is_following) == (1, 1, 0)
+    assert (muted.relation.is_followed, muted.relation.has_muted, muted.relation.is_following) == (1, 1, 0)
     assert seen["bob"]
-    assert (seen["bob"].row.is_following, seen["bob"].row.has_muted) == (1, 0)
+    assert (seen["bob"].relation.is_following, seen["bob"].relation.has_muted) == (1, 0)
     assert seen["carol"]
-    assert (seen["carol"].row.is_following, seen["carol"].row.is_followed) == (0, 0)
+    assert (seen["carol"].relation.is_following, seen["carol"].relation.is_followed) == (0, 0)
     page = await relation.page_of_muted(alice, PageRequest())
     assert [person.row.username for person, _at in page.items] == ["bob"]
     assert (await relation.page_of_muted(bob, PageRequest())).items == []
