@@ -1,21 +1,14 @@
 """File downloads by signed URL, with headers that keep hostile files harmless."""
 
-import asyncio
 import re
-from contextlib import aclosing
 from typing import NamedTuple
 from urllib.parse import quote
 
-import structlog
 from aiohttp import web
 
-from gql.wire.sse import cut
-from services.error import NotFound, ServerUnavailable
+from server.transfer import Transfer
 from services.file.download import PRESIGNED_SECONDS, Download, DownloadService
 
-log = structlog.get_logger("sotto.file")
-
-SEND_SECONDS = 30.0  # for the client to read a chunk
 CACHED_SECONDS = 300  # for which a browser shows a file without asking whether it may
 REDIRECT_SECONDS = PRESIGNED_SECONDS // 2  # for which a redirect is cached; the rest is for the request to the storage
 
@@ -66,44 +59,12 @@ class FileHandler:
             kept = {**headers, "Cache-Control": "no-store", "Content-Range": f"bytes */{size}"}
             return web.Response(status=416, headers=kept)
         start, end = wanted or ByteRange(0, size)
-        response = web.StreamResponse(status=206 if wanted else 200, headers=headers)
-        response.content_length = end - start
         if wanted:
-            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        if request.method != "HEAD":
-            await self._send(request, response, download, ByteRange(start, end))
-        else:
-            await response.prepare(request)
-        return response
-
-    async def _send(
-        self, request: web.Request, response: web.StreamResponse, download: Download, wanted: ByteRange
-    ) -> None:
-        """Reads the first chunk before it sends the headers, so that missing bytes are a 404.
-
-        After a later error the connection is closed, so that a truncated file never looks complete.
-        """
-        left = wanted.end - wanted.start
-        async with aclosing(self._files.read(download, *wanted)) as chunks:
-            chunk = await anext(chunks, b"")
-            if not chunk:
-                raise NotFound("There is no such file.")
-            try:
-                await response.prepare(request)
-                while chunk:
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await response.write(chunk)
-                    left -= len(chunk)
-                    chunk = await anext(chunks, b"")
-            except ConnectionError:
-                return  # the client disconnected
-            except TimeoutError:
-                log.info("download not read")
-            except ServerUnavailable as error:
-                log.warning("download failed", cause=type(error.__cause__).__name__)
-        if left:
-            log.info("download cut short", missing_bytes=left)
-            cut(request)
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        status = 206 if wanted else 200
+        if request.method == "HEAD":
+            return web.Response(status=status, headers={**headers, "Content-Length": str(end - start)})
+        return await Transfer(self._files, download, start, end).send(request, status, headers)
 
 
 def headers_of(download: Download) -> dict[str, str]:

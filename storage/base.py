@@ -1,4 +1,4 @@
-"""The storage protocol, temporary files, and the exceptions that every backend raises.
+"""The storage protocol, and the exceptions that every backend raises.
 
 StorageError
 ├── StorageNotFound  no such key, or a malformed key
@@ -8,22 +8,20 @@ StorageError
 Exceptions of drivers are chained to one of these, whose text contains no path of a file.
 """
 
-import asyncio
 import errno
-import hashlib
-import io
 import os
 import re
 import secrets
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from storage.direct_upload import DirectUploads
+    from storage.local_file import LocalFile
     from storage.partial import PartialFiles
+    from storage.temp_file import TempFile
 
 CHUNK_BYTES = 256 * 1024
 PARTIAL_SUFFIX = ".partial"
@@ -90,122 +88,6 @@ def check_room_in(folder: Path, byte_size: int = CHUNK_BYTES) -> None:
         os.close(descriptor)
 
 
-class _HashedFile(io.FileIO):
-    """A new file that hashes what is written to it; use it in threads only.
-
-    When an `await` is cancelled, its thread keeps running. So a lock separates writes from the close: otherwise a late
-    write could go to another file that has reused the descriptor.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()  # first, because `close` is called even if opening fails
-        self.digest = hashlib.sha256()
-        super().__init__(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
-
-    def write_all(self, content: bytes | bytearray) -> None:
-        with self._lock, memoryview(content) as rest:
-            check_room(self.fileno(), len(rest))
-            written = 0
-            while written < len(rest):
-                written += super().write(rest[written:])
-            self.digest.update(rest)
-
-    def finish(self, content: bytes | bytearray) -> None:
-        """Writes the rest and returns when everything is on the disk. (`close` can report a full quota too.)"""
-        self.write_all(content)
-        os.fsync(self.fileno())
-        self.close()
-
-    def close(self) -> None:
-        with self._lock:
-            super().close()
-
-
-class TempFile:
-    """A local temporary file `<random>.partial` that one task writes in chunks.
-
-    Buffers at most CHUNK_BYTES and one chunk in memory; hashes and writes in threads. After `write` or `finish` has
-    failed or was cancelled, the file can only be discarded, because its contents on the disk are unknown.
-    """
-
-    def __init__(self, path: Path, file: _HashedFile) -> None:
-        self.path = path
-        self.byte_size = 0
-        self._file = file
-        self._buffer = bytearray()
-        self._is_finished = False
-        self._is_usable = True
-
-    @classmethod
-    async def create(cls, folder: Path) -> "TempFile":
-        """Creates the file with mode 0600; the folder must exist. Raises StorageFull or StorageFailed.
-
-        A thread cannot be cancelled: if the caller is, the file is created anyway, and deleted again.
-        """
-        path = folder / f"{new_key()}{PARTIAL_SUFFIX}"
-        making = asyncio.ensure_future(asyncio.to_thread(_HashedFile, path))
-        with failing_as("A temporary file could not be created"):
-            try:
-                return cls(path, await asyncio.shield(making))
-            except asyncio.CancelledError:
-                await asyncio.wait([making])
-                if making.exception() is None:
-                    await cls(path, making.result()).discard()
-                raise
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of all bytes as lowercase hex; raises ValueError before `finish`."""
-        if not self._is_finished:
-            raise ValueError("The hash is not known before the file is finished.")
-        return self._file.digest.hexdigest()
-
-    async def write(self, chunk: bytes) -> None:
-        """Appends; uses a thread once per CHUNK_BYTES. Raises StorageFull or StorageFailed."""
-        self._check_usable()
-        if self._is_finished:
-            raise StorageFailed("The temporary file is finished; nothing can be added.")
-        self._buffer += chunk
-        self.byte_size += len(chunk)
-        if len(self._buffer) >= CHUNK_BYTES:
-            full, self._buffer = self._buffer, bytearray()
-            self._is_usable = False
-            with failing_as("The bytes could not be written"):
-                await asyncio.to_thread(self._file.write_all, full)
-            self._is_usable = True
-
-    async def finish(self) -> None:
-        """Returns when the bytes are on the disk and the file is closed; a second call does nothing.
-
-        Raises StorageFull or StorageFailed. A failed fsync is final: a second one could report success for lost bytes.
-        """
-        self._check_usable()
-        if self._is_finished:
-            return
-        rest, self._buffer = self._buffer, bytearray()
-        self._is_usable = False
-        with failing_as("The temporary file could not be finished"):
-            await asyncio.to_thread(self._file.finish, rest)
-        self._is_usable = self._is_finished = True
-
-    async def discard(self) -> None:
-        """Closes and deletes; does nothing after `store`. Never raises: `Storage.open` deletes leftovers."""
-        self._is_usable = False
-        self._buffer = bytearray()
-        # Shielded: a job that is cancelled before a thread is free never runs.
-        await asyncio.shield(asyncio.to_thread(self._remove))
-
-    def _remove(self) -> None:
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            self.path.unlink()
-
-    def _check_usable(self) -> None:
-        if not self._is_usable:
-            raise StorageFailed("The temporary file failed or was discarded; create a new one.")
-
-
 class Storage(Protocol):
     """Stores bytes under random keys. Stored bytes never change; a root folder or bucket belongs to one server.
 
@@ -252,11 +134,11 @@ class Storage(Protocol):
         """
         ...
 
-    async def create_temp(self) -> TempFile:
+    async def create_temp(self) -> "TempFile":
         """Creates a temporary file; the caller must `store` or `discard` it. Raises StorageFull or StorageFailed."""
         ...
 
-    async def store(self, temp: TempFile) -> str:
+    async def store(self, temp: "TempFile") -> str:
         """Finishes the file, stores all of its bytes or none, and returns their new key. A file can be stored once.
 
         When this returns, the bytes survive a power failure. Raises StorageFull or StorageFailed: then nothing is
@@ -271,6 +153,14 @@ class Storage(Protocol):
         Yields nothing if `start` is after the last byte. Raises ValueError for a negative `start` and StorageNotFound
         before the first chunk; StorageFailed if the bytes end early, so that a truncated file never looks complete.
         Close the iterator if you stop early (`contextlib.aclosing`). Bytes deleted meanwhile are read to the end.
+        """
+        ...
+
+    async def open_file(self, key: str, start: int, end: int) -> "LocalFile | None":
+        """Opens the file for sendfile(2), with the beginning of this range loaded; the caller must `close` it.
+
+        None if the bytes are not on a local disk, or the kernel cannot send them from there: then `read` them. Raises
+        StorageNotFound, and StorageFailed, also if the bytes end early. Bytes deleted meanwhile are sent to the end.
         """
         ...
 

@@ -6,8 +6,9 @@ import os
 import shutil
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import aiofiles.os
 
@@ -19,7 +20,6 @@ from storage.base import (
     StorageFailed,
     StorageFull,
     StorageNotFound,
-    TempFile,
     check_room,
     check_room_in,
     failing_as,
@@ -27,8 +27,10 @@ from storage.base import (
     new_key,
 )
 from storage.identity import IdentityFile
+from storage.local_file import LocalFile
 from storage.partial import CompleteFile, PartialFiles
-from storage.reader import in_thread, opened
+from storage.reader import chunks_of
+from storage.temp_file import TempFile
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}  # link(2): the file is copied instead
 
@@ -112,27 +114,23 @@ class LocalStorage(Storage):
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `Storage.read`."""
-        if start < 0:
-            raise ValueError("`start` must not be negative.")
         path = self._path_of(key)
         with failing_as("The file could not be read"):
             try:
-                file = await opened(path)
+                async with aclosing(chunks_of(path, start, end)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
             except FileNotFoundError as error:
-                await asyncio.to_thread(self._files.stat)  # raises if the whole folder is missing
-                raise StorageNotFound("There is no such file.") from error
+                await self._raise_missing(error)
+
+    async def open_file(self, key: str, start: int, end: int) -> LocalFile | None:
+        """See `Storage.open_file`."""
+        path = self._path_of(key)
+        with failing_as("The file could not be read"):
             try:
-                size = await in_thread(file.seek, 0, os.SEEK_END)
-                left = (size if end is None else min(end, size)) - start
-                await in_thread(file.seek, start)
-                while left > 0:
-                    chunk = await in_thread(file.read, min(left, CHUNK_BYTES))
-                    if not chunk:
-                        raise StorageFailed("The file ended early.")
-                    left -= len(chunk)
-                    yield chunk
-            finally:
-                await in_thread(file.close)  # also if the reader was cancelled
+                return await LocalFile.open(path, start, end)
+            except FileNotFoundError as error:
+                await self._raise_missing(error)
 
     async def size_of(self, key: str) -> int:
         """See `Storage.size_of`."""
@@ -141,8 +139,7 @@ class LocalStorage(Storage):
             try:
                 return (await aiofiles.os.stat(path)).st_size
             except FileNotFoundError as error:
-                await asyncio.to_thread(self._files.stat)
-                raise StorageNotFound("There is no such file.") from error
+                await self._raise_missing(error)
 
     async def delete(self, key: str) -> None:
         """See `Storage.delete`."""
@@ -164,6 +161,11 @@ class LocalStorage(Storage):
                 listed = await asyncio.to_thread(_stored_in, folder)
             for entry in listed:
                 yield entry
+
+    async def _raise_missing(self, error: FileNotFoundError) -> NoReturn:
+        """Raises StorageNotFound; OSError if the whole folder is missing, because its disk may only be unmounted."""
+        await asyncio.to_thread(self._files.stat)
+        raise StorageNotFound("There is no such file.") from error
 
     def _path_of(self, key: str) -> Path:
         if not is_key(key):

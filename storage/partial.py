@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound, TempFile, check_room, failing_as
+from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound, check_room, failing_as
+from storage.temp_file import TempFile
 
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 

@@ -15,11 +15,11 @@ from gql.wire.option import ViewOptions
 from gql.wire.upload import MAX_MAP_BYTES
 from gql.wire.view import UPLOAD_PATIENCE
 from server.connection import HEAD_SECONDS, KEEP_ALIVE_SECONDS
-from server.file import SEND_SECONDS
 from server.manual.range_text import range_text
 from server.setting.description import describe_settings
 from server.setting.query_setting import QuerySettings
 from server.setting.settings import Settings
+from server.transfer import SEND_SECONDS
 from services.account.account import MOST_DEVICES
 from services.account.issuer import MAX_SUBJECT_LENGTH, MAX_TOKEN_BYTES
 from services.account.password import MAX_BYTES, MIN_LENGTH, MOST_WAITING

@@ -18,7 +18,8 @@ from services.file.picture import Picture
 from services.guard import GuardedDatabase
 from services.rejection import AttachmentRejectionReason as Reason
 from services.viewer import Viewer
-from storage.base import Storage, TempFile
+from storage.base import Storage
+from storage.temp_file import TempFile
 
 
 class Completion:

@@ -19,7 +19,8 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.rejection import AttachmentRejection
 from services.rejection import AttachmentRejectionReason as Reason
-from storage.base import Storage, StorageError, StorageNotFound, TempFile
+from storage.base import Storage, StorageError, StorageNotFound
+from storage.temp_file import TempFile
 
 if TYPE_CHECKING:
     from storage.direct_upload import DirectUploads  # its driver is imported where a URL names it

@@ -17,6 +17,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.viewer import Viewer
 from storage.base import Storage, StorageError, StorageNotFound
+from storage.local_file import LocalFile
 
 PRESIGNED_SECONDS = 60  # during which access is not checked again
 
@@ -122,6 +123,11 @@ class DownloadService:
             async with aclosing(self._storage.read(download.storage_key, start, end)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+
+    async def open_file(self, download: Download, start: int, end: int) -> LocalFile | None:
+        """See `Storage.open_file`; raises NotFound and ServerUnavailable."""
+        with _failing():
+            return await self._storage.open_file(download.storage_key, start, end)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from models.attachment import NewUploadRow, UploadRow
 from services.file import media_type
 from services.file.media_type import AttachmentKind
 from services.rejection import AttachmentRejectionReason
-from storage.base import TempFile
+from storage.temp_file import TempFile
 
 
 @dataclass(slots=True, eq=False)

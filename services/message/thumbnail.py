@@ -18,7 +18,8 @@ from services.file.picture import PictureDecoder, SmallPicture, UnsafePicture
 from services.guard import GuardedDatabase
 from services.message.change import recipients_of, visible_to_of
 from services.transaction import WriteTransaction
-from storage.base import Storage, StorageError, StorageNotFound, TempFile
+from storage.base import Storage, StorageError, StorageNotFound
+from storage.temp_file import TempFile
 
 log = structlog.get_logger("sotto.thumbnail")
 

@@ -1,86 +1,23 @@
 """Downloads: access, ranges, and headers that keep hostile files harmless."""
 
-import asyncio
 import hashlib
 import io
-import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import pytest
 from PIL import Image
 
 from models import user as users
 from models.attachment import AttachmentRow
-from server import file
 from server.file import headers_of
-from server.process import Running, listening
-from server.setting.settings import Settings, load_settings
+from server.setting.settings import load_settings
 from services.account.account import SignUp
 from services.file.download import Download
-from services.message.draft import Draft
-from services.person.user import Reference, ReferenceKind
-from services.viewer import Viewer
-from storage.base import StorageFailed
-from tests.template import put_tables
+from tests.server.house import House, house_of
 
 TEXT = b"0123456789" * 10
 LARGE_BYTES = 24 * 1024**2
-
-
-@dataclass
-class House:
-    """A running server with alice and bob in it."""
-
-    running: Running
-    http: aiohttp.ClientSession
-    alice: Viewer
-    bob: Viewer
-    files: Path
-
-    async def send(self, content: bytes, filename: str) -> AttachmentRow:
-        """Alice sends bob a file; returns the row that he sees."""
-        services = self.running.services
-
-        async def once() -> AsyncIterator[bytes]:
-            yield content
-
-        received = await services.attachment.receive(once(), filename)
-        draft = Draft(files=[received], users=[Reference(ReferenceKind.USERNAME, "bob")])
-        sent = await services.send.send(self.alice, draft)
-        message = await services.message.find(self.bob, sent.message_id)
-        assert message is not None
-        return message.attachments[0]
-
-    def path(self, row: AttachmentRow, *, inline: bool = True, seconds: int = 300) -> str:
-        """The path of Bob's URL of the file."""
-        return self.running.services.download.url_path(self.bob, row, seconds, inline=inline)
-
-    def stored_path(self, row: AttachmentRow) -> Path:
-        """The path of its bytes on the disk."""
-        return self.files / "files" / row.storage_key[:2] / row.storage_key
-
-
-@pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """A new server for each test."""
-    monkeypatch.chdir(tmp_path)
-    async with house_of(load_settings(port=0, data=tmp_path / "data", attachment_types="any")) as found:
-        yield found
-
-
-@asynccontextmanager
-async def house_of(settings: Settings) -> AsyncIterator[House]:
-    """A server with these settings."""
-    put_tables(settings.database_path)
-    async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
-        sign_up = running.services.account.sign_up
-        alice, bob = [(await sign_up(SignUp(name, "pass of " + name))).viewer for name in ("alice", "bob")]
-        yield House(running, http, alice, bob, settings.data / "files")
 
 
 def png() -> bytes:
@@ -339,79 +276,3 @@ async def test_a_stranger_cannot_open_a_file_with_a_token_of_their_own(house: Ho
     path = house.running.services.download.url_path(carol, row, 300, inline=True)
 
     assert await status_of(house, path) == 404
-
-
-async def test_bytes_that_are_gone_are_not_found(house: House) -> None:
-    """Before the headers are sent, the status can still say so."""
-    row = await house.send(TEXT, "notes.txt")
-    house.stored_path(row).unlink()
-
-    assert await status_of(house, house.path(row)) == 404
-
-
-async def test_a_truncated_file_never_looks_complete(house: House) -> None:
-    """If the bytes end early, the connection is closed, without padding or an error text in the file."""
-    row = await house.send(os.urandom(1_000_000), "large.bin")
-    os.truncate(house.stored_path(row), 600_000)
-
-    with pytest.raises(aiohttp.ClientError):
-        async with house.http.get(house.path(row)) as response:
-            await response.read()
-
-
-async def test_a_failing_storage_is_503(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk error is 503 with Retry-After, without a traceback."""
-    row = await house.send(TEXT, "notes.txt")
-
-    async def failing(*_arguments: object) -> AsyncIterator[bytes]:
-        for chunk in list[bytes]():
-            yield chunk
-        raise StorageFailed("Input/output error")
-
-    monkeypatch.setattr(house.running.services.storage, "read", failing)
-    async with house.http.get(house.path(row)) as response:
-        assert response.status == 503
-        assert response.headers["Retry-After"] == "1"
-        assert (await response.json())["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-
-
-async def test_a_client_that_does_not_read_is_cut_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds a descriptor no longer than the timeout."""
-    monkeypatch.setattr(file, "SEND_SECONDS", 0.2)
-    row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
-    stored_path = house.stored_path(row)
-
-    port = int(house.running.url.rsplit(":", 1)[1])
-    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-    writer.write(f"GET {house.path(row)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    async with asyncio.timeout(5):
-        while stored_path not in _open_files():
-            await asyncio.sleep(0.01)
-        while stored_path in _open_files():
-            await asyncio.sleep(0.02)
-    writer.close()
-
-
-async def test_a_client_that_disconnects_closes_the_file(house: House) -> None:
-    """An aborted download holds no descriptor."""
-    row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
-    stored_path = house.stored_path(row)
-
-    async with house.http.get(house.path(row)) as response:
-        await response.content.readany()
-        assert stored_path in _open_files()
-        response.close()
-
-    async with asyncio.timeout(5):
-        while stored_path in _open_files():
-            await asyncio.sleep(0.02)
-
-
-def _open_files() -> set[Path]:
-    found = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            found.add(descriptor.readlink())
-        except FileNotFoundError:
-            continue
-    return found

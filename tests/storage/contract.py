@@ -11,7 +11,8 @@ from contextlib import aclosing
 import aiohttp
 import pytest
 
-from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound, TempFile, is_key
+from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageNotFound, is_key
+from storage.temp_file import TempFile
 
 LONG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"the end"
 
@@ -49,6 +50,7 @@ class StorageContract:
     """The test class of a backend inherits this and defines a fixture `storage`, which is open and empty."""
 
     takes_from_clients = False
+    is_local = False
 
     @pytest.mark.parametrize("content", [b"", b"a", LONG], ids=["empty", "one byte", "several chunks"])
     async def test_stored_bytes_can_be_read(self, storage: Storage, content: bytes) -> None:
@@ -201,6 +203,22 @@ class StorageContract:
 
         assert LONG.startswith(first)
 
+    async def test_a_file_can_be_opened_for_sending_if_it_is_local(self, storage: Storage) -> None:
+        """All of the range is loaded, or the beginning of it; what is deleted meanwhile can be sent to the end."""
+        key = await stored(storage, LONG)
+        file = await storage.open_file(key, 5, len(LONG))
+        await storage.delete(key)
+        if file is None:
+            assert not self.is_local
+            return
+
+        assert self.is_local
+        assert 5 < file.loaded <= len(LONG)
+        with file.file:
+            assert file.file.read() == LONG
+            with pytest.raises(StorageFailed, match="ended early"):
+                await file.load(0, len(LONG) + 1)
+
     async def test_a_deleted_file_is_gone(self, storage: Storage) -> None:
         """It cannot be read, measured or listed."""
         key = await stored(storage, LONG)
@@ -231,6 +249,8 @@ class StorageContract:
             await anext(storage.read(key))
         with pytest.raises(StorageNotFound):
             await storage.size_of(key)
+        with pytest.raises(StorageNotFound):
+            await storage.open_file(key, 0, 1)
         with pytest.raises(StorageNotFound):
             await storage.delete(key)
 

@@ -14,16 +14,17 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage import local
-from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageFull, StorageNotFound, TempFile
+from storage import local, local_file
+from storage.base import CHUNK_BYTES, Storage, StorageFailed, StorageFull, StorageNotFound
 from storage.local import LocalStorage
-from storage.reader import chunks_of
+from storage.local_file import STEP_BYTES
+from storage.temp_file import TempFile
 from storage.url import storage_for
 from tests.storage.contract import StorageContract, content_of, keys_of, stored, temp_file
 
@@ -45,6 +46,8 @@ def send_writes_to(device: str, flags: int, temp: TempFile) -> None:
 
 class TestLocalStorage(StorageContract):
     """Runs the contract with a folder."""
+
+    is_local = True
 
 
 async def test_the_folders_are_closed_to_others(storage: Storage, tmp_path: Path) -> None:
@@ -252,27 +255,71 @@ def open_names() -> list[str]:
     return [each.readlink().name for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
 
 
-@pytest.mark.parametrize("number", range(1, 6), ids=["open", "size", "start", "read", "close"])
+@pytest.mark.parametrize("number", range(1, 4), ids=["open", "read", "close"])
 async def test_a_reader_that_is_cancelled_closes_its_file(storage: Storage, number: int) -> None:
     """Clients can disconnect at any moment, whatever a thread is doing."""
-    key = await stored(storage, b"bytes")
+    key = await stored(storage, bytes(CHUNK_BYTES + 1))
 
     assert not await ends_before_its_thread(content_of(storage, key), number)
     assert [name for name in open_names() if name == key] == []
 
 
-@pytest.mark.parametrize("number", range(1, 5), ids=["open", "read", "end", "close"])
-async def test_a_reader_of_a_path_that_is_cancelled_closes_its_file(tmp_path: Path, number: int) -> None:
-    """The same for a file that is not stored yet."""
-    path = tmp_path / secrets.token_hex(8)
-    path.write_bytes(b"bytes")
+@pytest.mark.parametrize("number", range(1, 4), ids=["open", "load", "close"])
+async def test_a_sender_that_is_cancelled_closes_its_file(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The same where the kernel sends the file."""
+    monkeypatch.setattr(local_file, "LOAD_SECONDS", 0.0)
+    key = await stored(storage, bytes(STEP_BYTES + 1))
 
-    async def read() -> bytes:
-        async with aclosing(chunks_of(path)) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+    async def send() -> bytes:
+        file = await storage.open_file(key, 0, STEP_BYTES + 1)
+        assert file is not None
+        try:
+            await file.load(file.loaded, STEP_BYTES + 1)
+        finally:
+            await file.close()
+        return b""
 
-    assert not await ends_before_its_thread(read(), number)
-    assert path.name not in open_names()
+    assert not await ends_before_its_thread(send(), number)
+    assert [name for name in open_names() if name == key] == []
+
+
+async def test_a_short_range_takes_one_call_of_a_thread(storage: Storage) -> None:
+    """A small file is opened, read and closed in it: each call costs more than the reading."""
+    key = await stored(storage, bytes(2 * CHUNK_BYTES))
+    threads = Held(2)
+    threads.gate.set()
+    asyncio.get_running_loop().set_default_executor(threads)
+    content = await content_of(storage, key, CHUNK_BYTES)
+
+    assert (len(content), threads.left) == (CHUNK_BYTES, 1)
+    assert key not in open_names()
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS])
+async def test_a_file_that_the_kernel_cannot_send_is_read(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """There are file systems without sendfile(2); any other error is one of the disk."""
+    key = await stored(storage, b"bytes")
+    monkeypatch.setattr(os, "sendfile", fail_with(code))
+    found = await storage.open_file(key, 0, 5)
+    monkeypatch.setattr(os, "sendfile", fail)
+
+    assert found is None
+    with pytest.raises(StorageFailed, match="Input/output error"):
+        await storage.open_file(key, 0, 5)
+    assert key not in open_names()
+
+
+def fail_with(code: int) -> Callable[..., int]:
+    """A function that fails with this error of the system."""
+
+    def failing(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return failing
 
 
 async def test_a_large_file_costs_constant_memory(storage: Storage) -> None:
@@ -344,7 +391,8 @@ async def test_a_missing_folder_is_a_failure_not_a_missing_file(storage: Storage
     key = await stored(storage, b"kept")
     shutil.rmtree(tmp_path / "root")
 
-    for work in (storage.size_of(key), content_of(storage, key), storage.partials.size_of(7)):
+    works = (storage.size_of(key), content_of(storage, key), storage.open_file(key, 0, 4), storage.partials.size_of(7))
+    for work in works:
         with pytest.raises(StorageFailed, match="No such file or directory"):
             await work
 

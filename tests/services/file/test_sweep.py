@@ -25,7 +25,8 @@ from services.file.quarantine import SweepCounts
 from services.file.storage_sweep import StorageSweeper
 from services.message.draft import Draft
 from services.viewer import Viewer
-from storage.base import StorageFailed, StorageFull, TempFile
+from storage.base import StorageFailed, StorageFull
+from storage.temp_file import TempFile
 from tests.services.conftest import World, named
 
 HOUR = 3600

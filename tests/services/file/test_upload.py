@@ -35,9 +35,10 @@ from services.file.picture import SmallPicture
 from services.file.upload_session import ChecksumMismatch, OffsetMismatch, TooLong, UploadForm, UploadState
 from services.message.draft import Draft
 from services.viewer import Right, Viewer
-from storage.base import StorageFailed, TempFile
+from storage.base import StorageFailed
 from storage.local import LocalStorage
 from storage.s3 import S3Storage
+from storage.temp_file import TempFile
 from tests.flow.program import exec_worker
 from tests.services.conftest import MakeWorld, World, kinds_after, named, refused
 
