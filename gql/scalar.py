@@ -55,6 +55,7 @@ def ms_of(moment: datetime) -> int:
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(4096)  # most messages show one time twice, and the same page is read by several people
 def serialize_date_time(value: int) -> str:
     """RFC 3339 in UTC, with `Z` and three decimals, of milliseconds since 1970; raises OverflowError after 9999."""
     seconds, ms = divmod(value, 1000)
@@ -62,7 +63,7 @@ def serialize_date_time(value: int) -> str:
     return _minute(minute) + _SECONDS[second] + _MILLISECONDS[ms]
 
 
-@lru_cache(4096)  # an answer shows few minutes many times
+@lru_cache(4096)
 def _minute(minute: int) -> str:
     return (_EPOCH + timedelta(minutes=minute)).isoformat()[:17]
 

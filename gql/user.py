@@ -1,6 +1,7 @@
 """People: the type User, lists of it, and the reference by which a client names a user."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -37,6 +38,11 @@ described(
 )
 
 
+@lru_cache(4096)  # the same people on every page
+def _id_of(number: int) -> strawberry.ID:
+    return encode(Kind.USER, number)
+
+
 @strawberry.type(description="The account of a human or a bot.")
 class User(Node):
     """Shows a Person: a row and the viewer's relation to it."""
@@ -44,7 +50,7 @@ class User(Node):
     person: strawberry.Private[Person]
 
     def global_id(self) -> strawberry.ID:
-        return encode(Kind.USER, self.person.row.id)
+        return _id_of(self.person.row.id)
 
     @strawberry.field(
         description="The unique username: 3 to 32 letters A to Z, digits, `_`, `.` and `-`. Comparisons ignore case."

@@ -28,6 +28,7 @@ from gql.query import Query
 from gql.scalar import SCALAR_MAP
 from gql.subscription import Subscription
 from gql.wire.budget import BudgetExecutor
+from gql.wire.direct import resolve_directly
 
 DEFAULT = QueryLimits()
 
@@ -37,6 +38,7 @@ class SottoSchema(Schema):
 
     def __init__(self, *, limits: QueryLimits = DEFAULT, has_introspection: bool = True, **options: Any) -> None:
         super().__init__(**options)
+        resolve_directly(self.core)
         self.limits = limits
         others = () if has_introspection else (NoSchemaIntrospectionCustomRule,)
         self.documents = DocumentCache(self.core, rules_for(limits, *others), limits)
