@@ -80,6 +80,14 @@ class DocumentCache:
         """Return the reading of this text. One with too many bytes is refused anew each time and never cached."""
         return self.find(text) or self._add(text, self._read(text))
 
+    def add_weight(self, text: str, weight_bytes: int) -> None:
+        """Count memory that is kept with a document, such as its plans, as long as the document is cached."""
+        with self._lock:
+            found = self._readings.get(text)
+            if found is not None:
+                self._readings[text] = found[0], found[1] + weight_bytes
+                self.used_bytes += weight_bytes
+
     def _add(self, text: str, reading: Reading) -> Reading:
         weight_bytes = weight_of(text, reading)
         with self._lock:

@@ -12,7 +12,8 @@ EVENT_CURSOR = "eventCursor"  # a field whose value must be older than all other
 class PreparedOperation:
     """An operation that need not be looked at again before it is executed; cached with its document.
 
-    `fragments` are those of the document by name, and `fragment_details` the same for graphql-core's executor.
+    `fragments` are those of the document by name, and `fragment_details` the same for graphql-core's executor. `tokens`
+    is the length of the document. `plans` belongs to `gql.plan`, which compiles the operation when it is executed.
     """
 
     __slots__ = (
@@ -23,6 +24,8 @@ class PreparedOperation:
         "kind",
         "name",
         "node",
+        "plans",
+        "tokens",
         "wants_position",
     )
 
@@ -36,6 +39,8 @@ class PreparedOperation:
         self.fragment_details = {name: FragmentDetails(each, None) for name, each in self.fragments.items()}
         self.cost_model = CostModel(schema, document, node)
         self.introspection_key = key_of(document, node)
+        self.tokens = document.token_count or 0
+        self.plans: object = None
         self.wants_position = document.loc is not None and EVENT_CURSOR in document.loc.source.body
 
     @property

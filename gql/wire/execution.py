@@ -16,6 +16,7 @@ from gql.document.introspection import COST
 from gql.document.prepared import PreparedOperation
 from gql.error import present_all
 from gql.pace import give_way
+from gql.plan.tree import Plan
 from gql.wire.answer import Answer
 from gql.wire.operation import Operation, Resolve
 from gql.wire.preparation import WrongOperation, prepare
@@ -86,10 +87,14 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
         variables = _coerce(schema, prepared, operation)
         if isinstance(variables, list):
             return Answer(None, _presented(variables, context))
-        # The only place where a query or a mutation is executed.
-        executor = schema.executor_for(prepared, variables, context)
-        executed = executor.execute_operation()
-        result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
+        # The only place where a query or a mutation is executed: by its plan, or as a whole by graphql-core.
+        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced)
+        if plan is not None:
+            result = await schema.planner.execute(plan, context, variables)
+        else:
+            executor = schema.executor_for(prepared, variables, context)
+            executed = executor.execute_operation()
+            result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
     except Exception as error:  # noqa: BLE001 -- masked
         return Answer(None, _presented([_as_graphql(error)], context), is_refused=True)
     if key is not None:
@@ -123,11 +128,26 @@ async def _events(schema: SottoSchema, prepared: PreparedOperation, operation: O
         if isinstance(source, ExecutionResult):
             yield Answer(None, _presented(source.errors, context), is_refused=True)
             return
-        async with aclosing(map_source_to_response_event(executor, source)) as results:
+        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced)
+        results = (
+            map_source_to_response_event(executor, source)
+            if plan is None
+            else _planned(schema, plan, context, variables, source)
+        )
+        async with aclosing(results):
             async for result in results:
                 yield Answer(result.data, _presented(result.errors, context))
     except Exception as error:  # noqa: BLE001 -- masked
         yield Answer(None, _presented([_as_graphql(error)], context))
+
+
+async def _planned(
+    schema: SottoSchema, plan: Plan, context: Context, variables: VariableValues, source: AsyncGenerator[object, None]
+) -> AsyncGenerator[ExecutionResult, None]:
+    """Execute each event of a subscription by its plan."""
+    async with aclosing(source):
+        async for event in source:
+            yield await schema.planner.show(plan, context, variables, event)
 
 
 def _coerce(

@@ -24,6 +24,7 @@ from gql.document.prepared import PreparedOperation
 from gql.document.survey import QueryLimits
 from gql.handler import HANDLERS
 from gql.mutation import Mutation
+from gql.plan.planner import Planner
 from gql.query import Query
 from gql.scalar import SCALAR_MAP
 from gql.subscription import Subscription
@@ -43,6 +44,7 @@ class SottoSchema(Schema):
         others = () if has_introspection else (NoSchemaIntrospectionCustomRule,)
         self.documents = DocumentCache(self.core, rules_for(limits, *others), limits)
         self.introspections = introspection.IntrospectionCache()
+        self.planner = Planner(self, self.documents, limits)
 
     @property
     def core(self) -> GraphQLSchema:
@@ -60,7 +62,7 @@ class SottoSchema(Schema):
         return list(self.documents.get(text).errors)
 
     def executor_for(self, prepared: PreparedOperation, variables: VariableValues, context: Context) -> BudgetExecutor:
-        """The executor of one operation, or of one subscription."""
+        """The executor of one operation or subscription, for what plans do not know."""
         return BudgetExecutor.of(self.core, prepared, variables, context, self.limits)
 
     def text(self) -> str:

@@ -35,7 +35,8 @@ INSIDE = {
         GROUND: set(),
         TYPES: set(),
         "document": set(),
-        "wire": {TYPES, "document"},
+        "plan": {"document"},
+        "wire": {TYPES, "document", "plan"},
     },
     "services": {
         GROUND: set(),

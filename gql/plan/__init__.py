@@ -1,0 +1,1 @@
+"""Plans: operations compiled once, and executed without graphql-core's executor."""

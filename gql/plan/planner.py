@@ -1,0 +1,83 @@
+"""The planner: which operations are executed by a plan, and their plans, compiled once."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from graphql import ExecutionResult, OperationType
+from graphql.execution.values import VariableValues
+from strawberry import Schema
+
+from gql.context import Context
+from gql.document.cache import DocumentCache
+from gql.document.prepared import PreparedOperation
+from gql.document.survey import QueryLimits
+from gql.plan.compiler import compile_plan
+from gql.plan.run import Run
+from gql.plan.shape import Shapes, Unplannable
+from gql.plan.tree import Plan
+
+MOST_VARIANTS = 4  # plans of one operation, for different `@skip` and `@include`
+BYTES_PER_FIELD = 1_500  # memory of a compiled field; measured with tracemalloc
+
+
+class Planner:
+    """Compiles and executes the operations of one schema; plans are kept as long as their documents are cached.
+
+    With `is_enabled` False, graphql-core executes everything, with the same answers.
+    """
+
+    def __init__(self, schema: Schema, documents: DocumentCache, limits: QueryLimits) -> None:
+        self.is_enabled = True
+        self._schema = schema
+        self._documents = documents
+        self._limits = limits
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The fields of the schema as the compiler needs them."""
+        return Shapes(self._schema)
+
+    def plan_for(self, text: str, prepared: PreparedOperation, variables: Mapping[str, Any]) -> Plan | None:
+        """The plan of an operation for requests with these variables, coerced; `text` is its document.
+
+        None if graphql-core has to execute the operation: plans are turned off, or do not know something in it.
+        """
+        if not self.is_enabled:
+            return None
+        plans = prepared.plans
+        if not isinstance(plans, _Plans):
+            prepared.plans = plans = _Plans()
+        if plans.is_unplannable:
+            return None
+        for plan in plans.variants:
+            if plan.fits(variables):
+                return plan
+        try:
+            compiled = compile_plan(self.shapes, prepared, variables)
+        except Unplannable:
+            plans.is_unplannable = True
+            return None
+        if len(plans.variants) < MOST_VARIANTS:
+            plans.variants.append(compiled)
+            self._documents.add_weight(text, compiled.size * BYTES_PER_FIELD)
+        return compiled
+
+    async def execute(self, plan: Plan, context: Context, variables: VariableValues) -> ExecutionResult:
+        """Execute a query or a mutation; the errors are located, and not presented yet."""
+        assert plan.kind is not OperationType.SUBSCRIPTION
+        return await Run(plan, self.shapes, context, variables, self._limits).execute()
+
+    async def show(self, plan: Plan, context: Context, variables: VariableValues, event: object) -> ExecutionResult:
+        """Execute one event of a subscription: a value that the resolver of its root field yielded."""
+        return await Run(plan, self.shapes, context, variables, self._limits).show(event)
+
+
+class _Plans:
+    """The plans of one operation; one of which plans do not know something is never tried again."""
+
+    __slots__ = ("is_unplannable", "variants")
+
+    def __init__(self) -> None:
+        self.is_unplannable = False
+        self.variants: list[Plan] = []
