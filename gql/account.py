@@ -11,6 +11,7 @@ from gql.block import BlockConnection
 from gql.connection import After, First
 from gql.device import Device
 from gql.id import Kind, encode
+from gql.level import shared_field
 from gql.loader import SharedReads, ViewerView, type_of
 from gql.node import Info, Node, given
 from gql.refusal import (
@@ -57,7 +58,7 @@ class Viewer(Node):
     def email(self) -> str | None:
         return self.person.row.email
 
-    @strawberry.field(
+    @shared_field(
         description="The number of unread messages in all conversations, including muted and archived ones, except "
         "message requests."
     )
@@ -65,7 +66,7 @@ class Viewer(Node):
         """One SQL statement, answered from an index."""
         return (await self.reads.of(info.context.services.conversation.unread)).messages
 
-    @strawberry.field(
+    @shared_field(
         description="The number of unread messages to show in a badge: excludes muted conversations, muted users and "
         "message requests."
     )
@@ -73,7 +74,7 @@ class Viewer(Node):
         """As `unread_message_count`; a viewer who has muted somebody reads the unread messages of groups too."""
         return await self.reads.of(info.context.services.conversation.count_unmuted)
 
-    @strawberry.field(
+    @shared_field(
         description="The number of conversations whose `isUnread` is true, including muted and archived ones, except "
         "message requests."
     )
@@ -81,27 +82,27 @@ class Viewer(Node):
         """One SQL statement, answered from an index."""
         return (await self.reads.of(info.context.services.conversation.unread)).conversations
 
-    @strawberry.field(description="The number of message requests that are waiting for the viewer's answer.")
+    @shared_field(description="The number of message requests that are waiting for the viewer's answer.")
     async def message_request_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
         return await self.reads.of(info.context.services.conversation.count_requests)
 
-    @strawberry.field(description="The viewer's settings: who can write to them, and what others can see about them.")
+    @shared_field(description="The viewer's settings: who can write to them, and what others can see about them.")
     async def settings(self, info: Info) -> MessagingSettings:
         return MessagingSettings.of(await self.reads.of(info.context.services.setting.get))
 
-    @strawberry.field(description="The devices on which the viewer is signed in, newest first; at most 100.")
+    @shared_field(description="The devices on which the viewer is signed in, newest first; at most 100.")
     async def devices(self, info: Info) -> list[Device]:
         """At most 100, not paginated."""
         rows = await self.reads.of(info.context.services.device.list_of)
         return [Device(row=row, viewer_device_id=self.viewer.device_id) for row in rows]
 
-    @strawberry.field(description="The viewer's API keys without their secrets, newest first; at most 50.")
+    @shared_field(description="The viewer's API keys without their secrets, newest first; at most 50.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
         """At most 50, not paginated."""
         return [ApiKey(row=row) for row in await self.reads.of(info.context.services.api_key.list_of)]
 
-    @strawberry.field(description="The users the viewer has muted, most recent first.")
+    @shared_field(description="The users the viewer has muted, most recent first.")
     async def muted_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> UserConnection:
         relation = info.context.services.relation
         page = await self.reads.of(relation.page_of_muted, PageRequest(given(first), given(after)))
@@ -111,7 +112,7 @@ class Viewer(Node):
 
         return UserConnection(page=page, cursor_of=cursor_of, person_of=itemgetter(0))
 
-    @strawberry.field(
+    @shared_field(
         description="The viewer's current position in the event stream, taken before anything else in this request "
         "is read. Query first, then subscribe with `after` set to it: nothing is missed."
     )
@@ -123,7 +124,7 @@ class Viewer(Node):
             position = await self.reads.of(stream.position)
         return EventCursor(stream.cursor_of(self.viewer, position))
 
-    @strawberry.field(description="The users the viewer has blocked, most recent first.")
+    @shared_field(description="The users the viewer has blocked, most recent first.")
     async def blocked_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> BlockConnection:
         blocks = info.context.services.block
         page = await self.reads.of(blocks.page_of, PageRequest(given(first), given(after)))

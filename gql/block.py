@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from gql.connection import Connection, Edge, cursor_field, page_info_field
+from gql.level import shared_field
 from gql.loader import SharedReads
 from gql.node import Info
 from gql.refusal import InvalidInputError, NotFoundError
@@ -41,7 +42,7 @@ class BlockConnection(Connection[tuple[Person, int]]):
 
     page_info = page_info_field()
 
-    @strawberry.field(description="The total number of users the viewer has blocked, across all pages.")
+    @shared_field(description="The total number of users the viewer has blocked, across all pages.")
     async def total_count(self, info: Info) -> int:
         """One SQL statement."""
         return await self.reads.of(info.context.services.block.count)

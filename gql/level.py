@@ -1,7 +1,9 @@
 """Level fields: fields whose values are found for all objects of a level of the answer in one call."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import wraps
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -13,6 +15,7 @@ from gql.node import Info
 LEVEL = "level"  # the key of the function in a field's metadata
 
 Level = Callable[..., Awaitable[Sequence[Any]]]
+Method = Callable[..., Awaitable[Any]]
 
 
 def level_field(*, description: str) -> Callable[[Level], Any]:
@@ -24,25 +27,44 @@ def level_field(*, description: str) -> Callable[[Level], Any]:
     """
 
     def declare(level: Level) -> Any:
-        return strawberry.field(resolver=_resolver_of(level), description=description, metadata={LEVEL: level})
+        signature = inspect.signature(level)
+        return _field_of(level, signature, _item_of(signature.return_annotation), description)
 
     return declare
 
 
-def _resolver_of(level: Level) -> Callable[..., Awaitable[Any]]:
-    """The resolver for one object, which waits for the others of its level."""
+def shared_field(*, description: str) -> Callable[[Method], Any]:
+    """Declare a field by a coroutine method that is called once for each object, however often a level shows it.
+
+    It is a level field: all events of a page show the same viewer.
+    """
+
+    def declare(method: Method) -> Any:
+        @wraps(method)
+        async def level(parents: Sequence[Any], info: Info, **arguments: Any) -> Sequence[Any]:
+            once = {id(each): each for each in parents}
+            pending = (method(each, info, **arguments) for each in once.values())
+            found = dict(zip(once, await asyncio.gather(*pending, return_exceptions=True), strict=True))
+            return [found[id(each)] for each in parents]
+
+        signature = inspect.signature(method)
+        return _field_of(level, signature, signature.return_annotation, description)
+
+    return declare
+
+
+def _field_of(level: Level, signature: inspect.Signature, item: Any, description: str) -> Any:
+    """The field of a function; the signature is of the function, or of a method whose type is that of an item."""
 
     async def resolve(self: Any, info: Info, **arguments: Any) -> Any:
         return await _loader_of(info, level, arguments).load(self)
 
-    signature = inspect.signature(level)
     _parents, *parameters = signature.parameters.values()
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    item = _item_of(signature.return_annotation)
     resolve.__signature__ = signature.replace(parameters=[this, *parameters], return_annotation=item)  # type: ignore[attr-defined]
     resolve.__annotations__ = {**{each.name: each.annotation for each in parameters}, "return": item}
     resolve.__name__, resolve.__module__, resolve.__doc__ = level.__name__, level.__module__, level.__doc__
-    return resolve
+    return strawberry.field(resolver=resolve, description=description, metadata={LEVEL: level})
 
 
 def _item_of(returned: Any) -> Any:

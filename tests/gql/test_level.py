@@ -8,7 +8,7 @@ import pytest
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from gql.level import LEVEL, level_field
+from gql.level import LEVEL, level_field, shared_field
 from gql.node import Info
 from services.error import NotFound
 
@@ -39,12 +39,26 @@ class Number:
     async def broken(parents: Sequence["Number"], info: Info) -> Sequence[int | None]:
         raise NotFound("There is nothing.")
 
+    @shared_field(description="The value, below a limit.")
+    async def below(self, info: Info, limit: int = 9) -> int | None:
+        CALLS.append(("below", [self.value], limit))
+        if self.value >= limit:
+            raise NotFound(f"{self.value} is not below {limit}.")
+        return self.value
+
+
+ONE, TWO = Number(value=1), Number(value=2)
+
 
 @strawberry.type
 class Query:
     @strawberry.field
     def numbers(self) -> list[Number]:
         return [Number(value=value) for value in (1, 2, 3)]
+
+    @strawberry.field
+    def same(self) -> list[Number]:
+        return [ONE, TWO, ONE, TWO, ONE]
 
 
 SCHEMA = strawberry.Schema(query=Query)
@@ -121,3 +135,14 @@ async def test_an_error_stands_in_the_place_of_its_object(field: str, values: li
 
     assert [each[field] for each in data["numbers"]] == values
     assert errors == [(["numbers", index, field], message) for index, message in failed]
+
+
+async def test_a_shared_field_is_called_once_for_each_object() -> None:
+    """However often the level shows it; its error stands in all places of the object."""
+    data, errors = await ask("{ same { below } few: same { below(limit: 2) } }")
+
+    assert [each["below"] for each in data["same"]] == [1, 2, 1, 2, 1]
+    assert [each["below"] for each in data["few"]] == [1, None, 1, None, 1]
+    assert errors == [(["few", index, "below"], "2 is not below 2.") for index in (1, 3)]
+    assert sorted(CALLS, key=str) == [("below", [1], 2), ("below", [1], 9), ("below", [2], 2), ("below", [2], 9)]
+    assert '"""The value, below a limit."""\n  below(limit: Int! = 9): Int' in str(SCHEMA)
