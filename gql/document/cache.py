@@ -7,13 +7,14 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
 
 from gql.document.document import Reading
 from gql.document.limit import Rules
 from gql.document.parse import read
 from gql.document.reading import Reader, ReadingQueue
 from gql.document.survey import QueryLimits
+from gql.document.validation import Validator
 
 CACHE_BYTES = 32 * 1024 * 1024
 BYTES_PER_TOKEN = 600  # memory of a parsed document; measured with tracemalloc: 560 for `{a a a …}`, less for others
@@ -33,7 +34,7 @@ class DocumentCache:
         self, schema: GraphQLSchema, rules: Rules, limits: QueryLimits, limit_bytes: int = CACHE_BYTES
     ) -> None:
         self._schema = schema
-        self._rules = rules
+        self._validator = Validator(schema, rules)
         self._limits = limits
         self._limit_bytes = limit_bytes
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
@@ -104,7 +105,7 @@ class DocumentCache:
             document = read(text, self._limits)
         except GraphQLError as error:
             return Reading(None, (_without_frames(error),))
-        errors = tuple(_without_frames(error) for error in validate(self._schema, document, self._rules))
+        errors = tuple(_without_frames(error) for error in self._validator.validate(document))
         operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
         return Reading(document, errors, tuple(operations))
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from graphql import ASTValidationRule, DocumentNode, OverlappingFieldsCanBeMergedRule, specified_rules
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gql.document.merge import MergeableFields
+from gql.document.one_of import OneOfInput
 from gql.document.survey import LimitExceeded, QueryLimits, Survey
 
 Rules = tuple[type[ASTValidationRule], ...]
@@ -43,4 +43,4 @@ def rules_for(limits: QueryLimits, *others: type[ASTValidationRule]) -> Rules:
     """
     is_slow = OverlappingFieldsCanBeMergedRule
     specified = (MergeableFields if each is is_slow else each for each in specified_rules)
-    return (limit_rule(limits), *specified, *others, MaybeNullValidationRule, OneOfInputValidationRule)
+    return (limit_rule(limits), *specified, *others, MaybeNullValidationRule, OneOfInput)
