@@ -42,12 +42,10 @@ class Raw:
         self._run("direct", lo=min(sender, recipient), hi=max(sender, recipient)).fetchone()
         seq = self._run("seq", conversation=conversation_id).fetchone()[0]
         id_ = message_id(conversation_id, seq)
-        self._run(
-            "message", id=id_, sender=sender, at=now, kind=0, body="Hello, how are you?", attachments=0, reply_to=None,
-            client_message_id=key, metadata=None,
-        )  # fmt: skip
+        row = message.MessageRow(id_, sender, now, 0, "Hello, how are you?", 0, None, key, None, 1, None, None)
+        self._run("message", **row._asdict())
         self._run("sender", conversation=conversation_id, sender=sender, at=now)
-        self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now, hidden_from="[]")
+        self._run("advance", conversation=conversation_id, sender=sender, seq=seq, at=now)
         users = id_list([sender, recipient])
         self._run("event", users=users, kind=0, subject=id_, at=now, actor=0, detail=0).fetchall()
         self._run("job", kind=0, ref=id_)

@@ -28,7 +28,7 @@ from gql.user import UserReference
 from models.message import MessageKind
 from services.error import NotFound
 from services.message.draft import Draft
-from services.message.send_check import Outcome
+from services.message.idempotency import Outcome
 
 UNSET = strawberry.UNSET
 

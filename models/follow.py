@@ -1,6 +1,8 @@
 """Follows: who follows whom, which decides whose messages are accepted."""
 
-from peewee import BigIntegerField, CompositeKey
+from typing import Any
+
+from peewee import BigIntegerField, CompositeKey, fn
 
 from models.base import Base
 from models.prepared import Command, Param
@@ -13,6 +15,11 @@ class Follow(Base):
 
     class Meta:
         primary_key = CompositeKey("follower_id", "followed_id")
+
+
+def is_following(follower: Any, followed: Any) -> Any:
+    """Whether `follower` follows `followed`; both are columns or parameters of the query around it."""
+    return fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == follower, Follow.followed_id == followed))
 
 
 PUT = Command(

@@ -83,22 +83,7 @@ _SEEN_BY_VIEWER = (
     & IS_SHOWN
 )
 
-PUT = Command(
-    Message.insert(
-        {
-            Message.id: Param("id"),
-            Message.sender_id: Param("sender"),
-            Message.created_at: Param("at"),
-            Message.kind: Param("kind"),
-            Message.body: Param("body"),
-            Message.attachments: Param("attachments"),
-            Message.reply_to_id: Param("reply_to"),
-            Message.client_message_id: Param("client_message_id"),
-            Message.metadata: Param("metadata"),
-            Message.revision: 1,
-        }
-    )
-)
+PUT = Command(Message.insert({column: Param(column.name) for column in _ALL}))
 # Both bounds are exclusive.
 PAGE_FORWARD = Query(
     Message.select(*_ALL)

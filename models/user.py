@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from peewee import JOIN, BigIntegerField, IntegerField, TextField, fn
 
@@ -10,7 +10,7 @@ from models import request as requests
 from models.base import Base, new_id, now_ms
 from models.block import is_blocked
 from models.conversation import Direct
-from models.follow import Follow
+from models.follow import is_following
 from models.member import Member
 from models.mute import Mute
 from models.name import key_of
@@ -123,47 +123,38 @@ def fold(name: str) -> str:
 
 _VIEWER = Param("viewer")
 _THEIRS = Member.alias("theirs")
-_SEEN = (
-    User.select(
-        User.id,
-        User.username,
-        User.display_name,
-        User.email,
-        User.external_id,
-        User.avatar_url,
-        User.is_bot,
-        User.state,
-        is_blocked(_VIEWER, User.id),
-        is_blocked(User.id, _VIEWER),
-        fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == _VIEWER, Mute.muted_id == User.id)),
-        fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == _VIEWER, Follow.followed_id == User.id)),
-        fn.EXISTS(Follow.select(Follow.at).where(Follow.follower_id == User.id, Follow.followed_id == _VIEWER)),
-        Setting.accept_from,
-        Setting.from_others,
-        Setting.add_to_groups,
-        fn.COALESCE(Setting.send_read_receipts, 1),
-        fn.COALESCE(Setting.send_delivery_receipts, 1),
-        fn.COALESCE(Setting.share_presence, 1),
-        _THEIRS.request_state,
-        requests.waiting(_VIEWER, User.id),
-        requests.is_declined(_VIEWER, User.id),
-    )
-    .join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == User.id))
-    # SQLite's MIN and MAX of two values are LEAST and GREATEST in PostgreSQL
-    .join(
-        Direct,
-        JOIN.LEFT_OUTER,
-        on=((Direct.user_lo == fn.MIN(User.id, _VIEWER)) & (Direct.user_hi == fn.MAX(User.id, _VIEWER))),
-        src=User,
-    )
-    .join(
-        _THEIRS,
-        JOIN.LEFT_OUTER,
-        on=((_THEIRS.user_id == User.id) & (_THEIRS.conversation_id == Direct.conversation_id)),
-        src=Direct,
-    )
-)
+# The columns of a user as a viewer sees them, by the fields of `UserRow`.
+SEEN = {
+    **{name: getattr(User, name) for name in UserRow._fields[:8]},
+    "has_blocked": is_blocked(_VIEWER, User.id),
+    "is_blocked_by": is_blocked(User.id, _VIEWER),
+    "has_muted": fn.EXISTS(Mute.select(Mute.at).where(Mute.muter_id == _VIEWER, Mute.muted_id == User.id)),
+    "is_followed": is_following(_VIEWER, User.id),
+    "is_following": is_following(User.id, _VIEWER),
+    "accept_from": Setting.accept_from,
+    "from_others": Setting.from_others,
+    "add_to_groups": Setting.add_to_groups,
+    "send_read_receipts": fn.COALESCE(Setting.send_read_receipts, 1),
+    "send_delivery_receipts": fn.COALESCE(Setting.send_delivery_receipts, 1),
+    "share_presence": fn.COALESCE(Setting.share_presence, 1),
+    "request": _THEIRS.request_state,
+    "waiting": requests.waiting(_VIEWER, User.id),
+    "has_declined": requests.is_declined(_VIEWER, User.id),
+}
 
+
+def select_seen(*columns: Any) -> Any:
+    """A SELECT from the users, with their settings and, if there is one, their direct conversation with the viewer."""
+    query = User.select(*columns).join(Setting, JOIN.LEFT_OUTER, on=(Setting.user_id == User.id))
+    # SQLite's MIN and MAX of two values are LEAST and GREATEST in PostgreSQL
+    is_theirs = (Direct.user_lo == fn.MIN(User.id, _VIEWER)) & (Direct.user_hi == fn.MAX(User.id, _VIEWER))
+    query = query.join(Direct, JOIN.LEFT_OUTER, on=is_theirs, src=User)
+    is_member = (_THEIRS.user_id == User.id) & (_THEIRS.conversation_id == Direct.conversation_id)
+    return query.join(_THEIRS, JOIN.LEFT_OUTER, on=is_member, src=Direct)
+
+
+_SEEN = select_seen(*SEEN.values())
+BY_ID = Query(_SEEN.where(User.id == Param("key")), UserRow)
 BY_IDS = Query(_SEEN.where(User.id.in_(IdList("ids"))), UserRow)
 BY_USERNAME = Query(_SEEN.where(User.username_key == Param("key")), UserRow)
 BY_EMAIL = Query(_SEEN.where(User.email_key == Param("key")), UserRow)

@@ -11,12 +11,15 @@ from models.base import message_id, seq_of
 from models.event import EventKind
 from models.member import UNANSWERED_STATES, MemberRow, RequestState
 from models.prepared import id_list
+from models.send import AddresseeRow
 from models.transaction import Transaction
 from services.person.policy import Policy
 from services.transaction import WriteTransaction
 
+AnyRow = MemberRow | AddresseeRow  # both have what decides
 
-def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> frozenset[int]:
+
+def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[AnyRow]) -> frozenset[int]:
     """The members of a group who do not get its messages now.
 
     A member who has declined gets none. A member who has not answered gets as many as a request may hold, counted over
@@ -27,13 +30,13 @@ def withheld_from(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) ->
     return frozenset(row.user_id for row in found if _is_withheld(row, full))
 
 
-def reaches_nobody(tx: Transaction, policy: Policy, viewer_id: int, rows: Iterable[MemberRow]) -> bool:
+def reaches_nobody(tx: Transaction, policy: Policy, viewer_id: int, rows: Iterable[AnyRow]) -> bool:
     """Whether nobody would get a message of the viewer to a group; makes no query if somebody has accepted it."""
     return bool(groups_reaching_nobody(tx, policy, viewer_id, [list(rows)]))
 
 
 def groups_reaching_nobody(
-    tx: Transaction, policy: Policy, viewer_id: int, groups: Iterable[Sequence[MemberRow]]
+    tx: Transaction, policy: Policy, viewer_id: int, groups: Iterable[Sequence[AnyRow]]
 ) -> frozenset[int]:
     """The ids of the groups in which nobody would get a message of the viewer; at most one statement."""
     others = [[row for row in rows if row.user_id != viewer_id] for rows in groups]
@@ -42,14 +45,14 @@ def groups_reaching_nobody(
     return frozenset(rows[0].conversation_id for rows in asked if all(_is_withheld(row, full) for row in rows))
 
 
-def _full(tx: Transaction, policy: Policy, rows: Iterable[MemberRow]) -> set[tuple[int, int]]:
+def _full(tx: Transaction, policy: Policy, rows: Iterable[AnyRow]) -> set[tuple[int, int]]:
     """The (conversation, member) pairs whose unanswered request holds no more messages; at most one statement."""
     ids = {row.conversation_id for row in rows if row.request_state == RequestState.PENDING}
     found = tx.all(requests.WAITING, ids=id_list(sorted(ids))) if ids else []
     return {(row.conversation_id, row.user_id) for row in found if row.messages >= policy.request_messages}
 
 
-def _is_withheld(row: MemberRow, full: Container[tuple[int, int]]) -> bool:
+def _is_withheld(row: AnyRow, full: Container[tuple[int, int]]) -> bool:
     return row.request_state == RequestState.DECLINED or (row.conversation_id, row.user_id) in full
 
 

@@ -12,7 +12,7 @@ from services.error import InvalidInput
 from services.file.attachment import KIND_NUMBERS
 from services.file.file import AttachedFile, ResolvedFile
 from services.limit import Limits
-from services.person.user import Person, Reference
+from services.person.user import Reference
 from services.rejection import Issue, IssueReason
 from services.text import is_blank, text_issues
 
@@ -55,17 +55,17 @@ class Draft:
         """Compact JSON, or None; the draft must have been checked."""
         return None if self.metadata is None else orjson.dumps(self.metadata).decode()
 
-    def request_hash(self, people: Sequence[Person | None], contents: Sequence[tuple[str, str]]) -> bytes:
+    def request_hash(self, user_ids: Sequence[int | None], contents: Sequence[tuple[str, str]]) -> bytes:
         """The hash by which a retry is recognized: of destination, text, files by name and hash, reply and metadata.
 
-        People are compared by id, whatever reference names them and in whatever order. `type` is left out because it
-        adds no content.
+        People are compared by id, whatever reference names them and in whatever order; `user_ids` has None for nobody.
+        `type` is left out because it adds no content.
         """
         if self.users is None:
             place: object = self.conversation_id
         else:
-            named = zip(self.users, people, strict=True)
-            place = sorted({str(person.row.id) if person else f"?{reference.text}" for reference, person in named})
+            named = zip(self.users, user_ids, strict=True)
+            place = sorted({f"?{reference.text}" if user_id is None else str(user_id) for reference, user_id in named})
         request = (
             place,
             self.text,

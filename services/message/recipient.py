@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from models.send import RecipientRow
 from services.person.policy import Eligibility, Policy
-from services.person.user import Person, Reference, not_found
+from services.person.user import Reference, not_found
 from services.rejection import RecipientRejection, RecipientRejectionReason
 
 Reason = RecipientRejectionReason
@@ -19,39 +20,42 @@ _REASONS = {
 
 
 def rejection_of(
-    index: int, reference: Reference, person: Person | None, eligibility: Eligibility | None = None
+    index: int, reference: Reference, row: RecipientRow | None, found: Eligibility | None
 ) -> RecipientRejection | None:
-    """The rejection of one recipient, or None; has no side effects, so that it can run twice.
-
-    Without `eligibility`, that of a direct message counts.
-    """
-    if person is None:
+    """The rejection of one recipient, or None; `found` is None for nobody. Has no side effects, so it can run twice."""
+    if row is None or found is None:
         return RecipientRejection(index, Reason.NOT_FOUND, not_found(reference))
-    found = eligibility or person.eligibility
-    return None if found.may_send else refusal_of(index, person, found)
+    return None if found.may_send else refusal_of(index, row, found)
 
 
-def refusal_of(index: int, person: Person, found: Eligibility) -> RecipientRejection:
+def refusal_of(index: int, row: RecipientRow, found: Eligibility) -> RecipientRejection:
     """The rejection, with reason and sentence, for this eligibility."""
     reason, detail = _REASONS[found]
-    return RecipientRejection(index, reason, detail.format(name=person.row.display_name), person.row.id)
+    return RecipientRejection(index, reason, detail.format(name=row.display_name), row.id)
 
 
 def rejections_of(
-    policy: Policy, viewer_id: int, references: Sequence[Reference], people: Sequence[Person | None], *, is_new: bool
+    policy: Policy,
+    viewer_id: int,
+    references: Sequence[Reference],
+    rows: Sequence[RecipientRow | None],
+    *,
+    is_new: bool,
 ) -> list[RecipientRejection]:
-    """All rejections, in the order of `references`; `is_new` if the conversation does not exist yet."""
-    ids = {person.row.id for person in people if person}
+    """All rejections, in the order of `references`; `is_new` if they are a group that does not exist yet."""
+    ids = {row.id for row in rows if row}
     is_group = len(ids - {viewer_id}) > 1
     found = []
-    for index, (reference, person) in enumerate(zip(references, people, strict=True)):
+    for index, (reference, row) in enumerate(zip(references, rows, strict=True)):
         eligibility = None
-        if person is not None and person.row.id == viewer_id and len(ids) > 1:
+        if row is not None and row.id == viewer_id and len(ids) > 1:
             detail = "You are always part of the conversation; leave yourself out of the recipients."
             found.append(RecipientRejection(index, Reason.SELF, detail, viewer_id))
             continue
-        if person is not None and is_group:
-            eligibility = policy.group_eligibility_of(viewer_id, person.relation, is_new=is_new)
-        if (rejection := rejection_of(index, reference, person, eligibility)) is not None:
+        if row is not None and is_group:
+            eligibility = policy.group_eligibility_of(viewer_id, row, is_new=is_new)
+        elif row is not None:
+            eligibility = policy.eligibility_of(viewer_id, row)
+        if (rejection := rejection_of(index, reference, row, eligibility)) is not None:
             found.append(rejection)
     return found

@@ -1,17 +1,14 @@
-"""Sending: checked early for a quick refusal, decided and stored in one transaction."""
+"""Sending: decided and stored in one transaction."""
 
 from dataclasses import dataclass, replace
 
-import orjson
-
 from models import conversation as conversations
-from models import hidden, idempotency, job
+from models import hidden, job
 from models import member as members
 from models import message as messages
 from models.base import message_id
-from models.block import BLOCKERS
 from models.event import EventKind, Receipt
-from models.prepared import id_list
+from models.message import MessageRow
 from models.transaction import Transaction
 from services.file.attached_upload import resolve_files
 from services.file.attachment import AttachmentService
@@ -20,9 +17,10 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.consent import accept
 from services.message.draft import Draft, check_draft
+from services.message.idempotency import Outcome, Written
 from services.message.message import MessageService, MessageView
 from services.message.receipt import record_receipt
-from services.message.send_check import Addressees, Outcome, SendChecks, Written
+from services.message.send_check import Addressees, Recipients, SendChecks
 from services.person.user import UserService
 from services.rate import RateLimiter
 from services.rejection import RecipientRejection
@@ -60,14 +58,14 @@ class SendService:
     async def send(self, viewer: Viewer, draft: Draft) -> Sent:
         """Sends one message to one person, to the group of exactly these people, or into a conversation.
 
-        1. Counts the call against the rate. 2. Looks up the idempotency key: a retry gets the first result, even if
-        the sender has been blocked since. 3. Checks the input and reports all issues. 4. Checks the recipients and
-        reports all rejections. 5. Checks the files and reports all rejections. 6. Writes the bytes to the storage.
-        7. In one transaction, repeats 2 and 4, then stores everything, including the file rows, or nothing.
-        8. Publishes hints after the commit.
+        1. Counts the call against the rate. 2. If it has files, decides as in 3, so that no bytes are stored for a
+        refused send; then checks the files, reports all rejections, and writes the bytes to the storage. 3. In one
+        transaction, looks up the idempotency key, with which a retry gets the first result, even if the sender has been
+        blocked since; checks the input and reports all issues; checks the recipients and reports all rejections; then
+        stores everything, including the file rows, or nothing. 4. Publishes hints after the commit.
 
-        A crash before 7 leaves files without an owner, which the sweeper deletes. A crash after 7 loses the answer:
-        the sender repeats the call with the same `clientMessageId` and gets it.
+        A crash before the commit leaves at most files without an owner, which the sweeper deletes. A crash after it
+        loses the answer: the sender repeats the call with the same `clientMessageId` and gets it.
         """
         written = await self._send(viewer, draft)
         outcome = written.outcomes[0]
@@ -86,12 +84,15 @@ class SendService:
     async def _send(self, viewer: Viewer, draft: Draft, *, is_for_each: bool = False) -> Written:
         viewer.check(Right.SEND)
         self._rate.take(viewer.user_id)
-        checks = await self._database.read(self._check, viewer.user_id, draft, is_for_each)
-        if isinstance(checks, Written):
-            return checks
-        files = await self._files.store(viewer, checks.files)
+        if not draft.files:
+            checks = SendChecks(self._users, viewer.user_id, draft, (), is_for_each=is_for_each)
+            return await self._database.send_for(viewer, self._store, checks, StoredFiles())
+        decided = await self._database.read(self._check, viewer.user_id, draft, is_for_each)
+        if isinstance(decided, Written):
+            return decided
+        files = await self._files.store(viewer, decided.files)
         try:
-            written = await self._database.send_for(viewer, self._store, checks, files)
+            written = await self._database.send_for(viewer, self._store, decided, files)
         except BaseException:
             await self._files.abandon(files)
             raise
@@ -99,101 +100,85 @@ class SendService:
         return written
 
     def _check(self, tx: Transaction, viewer_id: int, draft: Draft, is_for_each: bool) -> SendChecks | Written:
-        """Makes the checks that precede storing bytes, in the order of `send`; or returns the first call's result.
+        """Decides before the bytes of files are stored; the transaction of the send decides again."""
+        files = resolve_files(tx, viewer_id, draft.files)
+        checks = SendChecks(self._users, viewer_id, draft, files, is_for_each=is_for_each)
+        decided = self._decide(tx, checks)
+        return decided if isinstance(decided, Written) else checks
+
+    def _decide(self, tx: Transaction, checks: SendChecks) -> Recipients | Written:
+        """To whom the message goes; or the result of the first call with its key.
 
         Raises IdempotencyConflict, InvalidInput, NotFound, RecipientsRejected.
         """
-        checks = SendChecks(
-            self._users, viewer_id, draft, resolve_files(tx, viewer_id, draft.files), is_for_each=is_for_each
-        )
+        draft = checks.draft
         # A list longer than the limit was never stored under any key, so it is not looked up.
-        if len(draft.users or ()) <= self._limits.max_recipients and (replay := checks.find_replay(tx)) is not None:
-            return self._with_views(tx, viewer_id, replay)
+        is_known = len(draft.users or ()) <= self._limits.max_recipients
+        if is_known and (first := checks.find_first_result(tx)) is not None:
+            # Loaded in the same transaction: a read after the commit could fail although the send succeeded.
+            return replace(first, views=self._messages.load_visible(tx, checks.viewer_id, first.message_ids))
         check_draft(draft, checks.kind, self._limits)
-        checks.get_recipients(tx)
-        return checks
+        return checks.get_recipients(tx)
 
     def _store(self, tx: WriteTransaction, checks: SendChecks, files: StoredFiles) -> Written:
         """Stores everything or nothing; runs inside `Database.write`, whose lock orders sends and blocks."""
-        if (replay := checks.find_replay(tx)) is not None:
-            return self._with_views(tx, checks.viewer_id, replace(replay, unused_keys=files.new_keys))
-        recipients = checks.get_recipients(tx)
-        sent: dict[Addressees, int] = {}
+        decided = self._decide(tx, checks)
+        if isinstance(decided, Written):
+            return replace(decided, unused_keys=files.new_keys)
+        sent: dict[Addressees, MessageRow] = {}
         outcomes: list[Outcome] = []
-        for index, target in enumerate(recipients.targets):
+        for index, target in enumerate(decided.targets):
             if isinstance(target, RecipientRejection):
                 outcomes.append(Outcome(index, rejection=target))
                 continue
             if target not in sent:
                 sent[target] = _put_message(tx, checks, target)
-            outcomes.append(Outcome(index, sent[target]))
+            outcomes.append(Outcome(index, sent[target].id))
+        rows = list(sent.values())
         unused = self._files.attach(
-            tx, checks.viewer_id, list(sent.values()), files, are_as_files=checks.draft.is_as_file
+            tx, checks.viewer_id, [row.id for row in rows], files, are_as_files=checks.draft.is_as_file
         )
-        if checks.key and sent:  # no row if every recipient was rejected
-            result = orjson.dumps([each.to_json() for each in outcomes]).decode()
-            hash_ = checks.request_hash(recipients.people)
-            tx.run(idempotency.PUT, key=checks.key, user=checks.viewer_id, request_hash=hash_, result=result, at=tx.at)
-        return self._with_views(tx, checks.viewer_id, Written(outcomes, unused_keys=unused))
-
-    def _with_views(self, tx: Transaction, viewer_id: int, written: Written) -> Written:
-        """Loads the answer in the same transaction: a read after the commit could fail although the send succeeded."""
-        return replace(written, views=self._messages.load_visible(tx, viewer_id, written.message_ids))
+        if rows:  # a send that every recipient rejected may be repeated
+            checks.key.put_result(tx, decided.named_ids, outcomes)
+        views = {view.row.id: view for view in self._messages.load(tx, checks.viewer_id, rows)}
+        return Written(outcomes, unused_keys=unused, views=views)
 
 
-def _conversation_with(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> int:
-    """Finds or creates the conversation by its unique key; all members of a new one get an event."""
-    if (found := conversations.find_with(tx, to.member_ids)) is not None:
-        return found
-    conversation_id = conversations.put_with(tx, to.member_ids, tx.at, checks.viewer_id, to.asked)
+def _put_conversation(tx: WriteTransaction, sender_id: int, to: Addressees) -> int:
+    """Creates the conversation; all members get an event."""
+    conversation_id = conversations.put_with(tx, to.member_ids, tx.at, sender_id, to.asked)
     tx.events.append(to.member_ids, EventKind.CONVERSATION_CREATED, conversation_id)
     return conversation_id
 
 
-def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> int:
+def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> MessageRow:
     """Stores the message, all members' positions, one event per member and the job for the search index."""
-    draft, sender_id = checks.draft, checks.viewer_id
-    conversation_id = to.conversation_id or _conversation_with(tx, checks, to)
+    sender_id = checks.viewer_id
+    conversation_id = to.conversation_id or _put_conversation(tx, sender_id, to)
     seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
     assert seq is not None
-    id_ = message_id(conversation_id, seq)
-    tx.run(
-        messages.PUT,
-        id=id_,
-        sender=sender_id,
-        at=tx.at,
-        kind=int(checks.kind),
-        body=draft.text,
-        attachments=len(draft.files),
-        reply_to=draft.reply_to_id,
-        client_message_id=draft.client_message_id,
-        metadata=draft.metadata_json,
-    )
+    row = checks.row_of(message_id(conversation_id, seq), tx.at)
+    tx.run(messages.PUT, **row._asdict())
     # In a group a member who has blocked the sender never gets the message, even after unblocking them.
-    blockers = set(tx.values(BLOCKERS, user=sender_id, ids=id_list(to.member_ids))) if to.is_group else set()
-    hidden.put(tx, blockers, id_)
-    hidden.withhold(tx, to.withheld - blockers, id_)
-    unreached = to.withheld | blockers
-    _advance(tx, conversation_id, sender_id, seq, to, unreached)
-    tx.events.append(to.member_ids - unreached, EventKind.MESSAGE_CREATED, id_)
-    if draft.text:
-        tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=id_)
-    return id_
+    hidden.put(tx, to.blockers, row.id)
+    hidden.withhold(tx, to.withheld - to.blockers, row.id)
+    reached = to.member_ids - to.withheld - to.blockers
+    _answer(tx, conversation_id, sender_id, seq, to, reached)
+    members.advance(tx, conversation_id, sender_id, seq, tx.at, to.member_ids - reached)
+    tx.events.append(reached, EventKind.MESSAGE_CREATED, row.id)
+    if row.body:
+        tx.run(job.PUT, kind=int(job.JobKind.INDEX_MESSAGE), ref=row.id)
+    return row
 
 
-def _advance(
-    tx: WriteTransaction, conversation_id: int, sender_id: int, seq: int, to: Addressees, unreached: frozenset[int]
+def _answer(
+    tx: WriteTransaction, conversation_id: int, sender_id: int, seq: int, to: Addressees, reached: frozenset[int]
 ) -> None:
-    """Moves the members' positions. Sending marks all earlier messages as read and accepts a pending request."""
-    if accept(tx, sender_id, conversation_id, is_group=to.is_group):
-        tx.events.append(to.member_ids - unreached, EventKind.CONVERSATION_UPDATED, conversation_id)
+    """Sending accepts a pending request and marks all earlier messages as read."""
+    has_accepted = to.is_accepting and accept(tx, sender_id, conversation_id, is_group=to.is_group)
+    if has_accepted:
+        tx.events.append(reached, EventKind.CONVERSATION_UPDATED, conversation_id)
+    if not (has_accepted or to.is_behind):  # an accepted group shows messages that were withheld
+        return
     if tx.run(members.ADVANCE_SENDER, conversation=conversation_id, sender=sender_id, at=tx.at):
         record_receipt(tx, sender_id, conversation_id, seq - 1, Receipt.READ)
-    tx.run(
-        members.ADVANCE,
-        conversation=conversation_id,
-        sender=sender_id,
-        seq=seq,
-        at=tx.at,
-        hidden_from=id_list(unreached),
-    )

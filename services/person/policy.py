@@ -8,8 +8,11 @@ from enum import Enum
 
 from models import user as users
 from models.member import UNANSWERED_STATES, RequestState
+from models.send import RecipientRow
 from models.setting import Audience, OutsideAction
 from models.user import UserRow
+
+AnyRow = UserRow | RecipientRow  # both have what decides
 
 
 class Eligibility(Enum):
@@ -55,7 +58,7 @@ class Policy:
         groups = self.audience(row_add_to_groups, self.add_to_groups)
         return max(groups, self.audience(row_accept_from, self.accept_from))
 
-    def eligibility_of(self, viewer_id: int, row: UserRow) -> Eligibility:
+    def eligibility_of(self, viewer_id: int, row: AnyRow) -> Eligibility:
         """The outcome of a direct message of the viewer to this person.
 
         The audience is checked only for the first message (Zulip), unless the operator wants it checked each time: the
@@ -65,7 +68,7 @@ class Policy:
             return Eligibility.ALLOWED if self.self_conversations else Eligibility.SELF
         return _behind_blocks(row, self._direct_eligibility_of(row))
 
-    def group_eligibility_of(self, viewer_id: int, row: UserRow, *, is_new: bool) -> Eligibility:
+    def group_eligibility_of(self, viewer_id: int, row: AnyRow, *, is_new: bool) -> Eligibility:
         """The outcome for this person of a message of the viewer to a group that names them.
 
         A viewer who cannot write to them directly cannot create a group with them. For a person whose audience does
@@ -75,13 +78,17 @@ class Policy:
             return Eligibility.SELF  # named together with others
         return _behind_blocks(row, self._group_eligibility_of(row, is_new=is_new))
 
-    def request_refusal_of(self, row: UserRow) -> Eligibility | None:
+    def group_refusal_of(self, row: AnyRow) -> Eligibility:
+        """Why this person gets no more messages of a group that nobody has accepted."""
+        return self.request_refusal_of(row) or Eligibility.NOT_ACCEPTING
+
+    def request_refusal_of(self, row: AnyRow) -> Eligibility | None:
         """Why the viewer's requests to this person hold no more messages; None if they do."""
         if row.has_declined:
             return Eligibility.NOT_ACCEPTING
         return Eligibility.REQUEST_PENDING if row.waiting >= self.request_messages else None
 
-    def _direct_eligibility_of(self, row: UserRow) -> Eligibility:
+    def _direct_eligibility_of(self, row: AnyRow) -> Eligibility:
         """As `eligibility_of`, without considering blocks."""
         if row.request is not None and row.request not in UNANSWERED_STATES:
             return self.exclusion_of(row) or Eligibility.ALLOWED
@@ -90,7 +97,7 @@ class Policy:
             return self._opening(row, audience)
         return self._request(row)
 
-    def _group_eligibility_of(self, row: UserRow, *, is_new: bool) -> Eligibility:
+    def _group_eligibility_of(self, row: AnyRow, *, is_new: bool) -> Eligibility:
         if row.has_declined:  # a direct request of the viewer's, or any group
             return Eligibility.NOT_ACCEPTING
         if not is_new:
@@ -99,18 +106,18 @@ class Policy:
             return self._request(row)
         return self._opening(row, self.group_audience(row.accept_from, row.add_to_groups))
 
-    def _opening(self, row: UserRow, audience: Audience) -> Eligibility:
+    def _opening(self, row: AnyRow, audience: Audience) -> Eligibility:
         """The outcome of a first message to a person with this audience."""
         if _includes(audience, row):
             return Eligibility.ALLOWED
         action = self.from_others if row.from_others is None else OutsideAction(row.from_others)
         return self._request(row) if action is OutsideAction.REQUEST else _refusal_of(audience)
 
-    def _request(self, row: UserRow) -> Eligibility:
+    def _request(self, row: AnyRow) -> Eligibility:
         """The outcome of a message that is a request to this person."""
         return self.request_refusal_of(row) or Eligibility.ALLOWED_AS_REQUEST
 
-    def exclusion_of(self, row: UserRow) -> Eligibility | None:
+    def exclusion_of(self, row: AnyRow) -> Eligibility | None:
         """Why a message into an existing conversation is refused, if the audience is checked each time; else None.
 
         SelfCommunity: the recipient must follow the sender. A person who has accepted the viewer's request, or has sent
@@ -122,7 +129,7 @@ class Policy:
         return None if _includes(audience, row) else _refusal_of(audience)
 
 
-def _behind_blocks(row: UserRow, eligibility: Eligibility) -> Eligibility:
+def _behind_blocks(row: AnyRow, eligibility: Eligibility) -> Eligibility:
     """Applies blocks and the account's state to `eligibility`, the outcome without them.
 
     MongoDB chat: a block in either direction refuses. A block by the other person looks like a closed inbox, and does
@@ -135,7 +142,7 @@ def _behind_blocks(row: UserRow, eligibility: Eligibility) -> Eligibility:
     return Eligibility.NOT_ACCEPTING if row.is_blocked_by and eligibility.may_send else eligibility
 
 
-def _includes(audience: Audience, row: UserRow) -> bool:
+def _includes(audience: Audience, row: AnyRow) -> bool:
     """Whether the viewer belongs to the audience of this person."""
     if audience is Audience.FOLLOWED_BY_ME:  # SelfCommunity: the recipient must follow the sender
         return bool(row.is_following)

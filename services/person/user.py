@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import TypeVar
 
 from models import profile as profiles
 from models import user as users
+from models.prepared import Query, id_list
 from models.profile import ProfileRow
+from models.send import RecipientRow
 from models.transaction import Transaction
 from models.user import UserRow
 from services.cursor import Signer
@@ -19,6 +22,8 @@ from services.person.policy import Eligibility, Policy
 from services.rate import RateLimiter
 from services.viewer import Right, Viewer
 
+SeenRow = TypeVar("SeenRow", UserRow, RecipientRow)
+
 
 class ReferenceKind(Enum):
     """The kinds of reference to a person."""
@@ -29,6 +34,12 @@ class ReferenceKind(Enum):
     EXTERNAL_ID = "external_id"
 
 
+_BY = {
+    ReferenceKind.ID: users.BY_ID,
+    ReferenceKind.USERNAME: users.BY_USERNAME,
+    ReferenceKind.EMAIL: users.BY_EMAIL,
+    ReferenceKind.EXTERNAL_ID: users.BY_EXTERNAL_ID,
+}
 _WAYS = {
     ReferenceKind.ID: "has the id",
     ReferenceKind.USERNAME: "has the user name",
@@ -92,7 +103,7 @@ class Person:
     @property
     def group_refusal(self) -> Eligibility:
         """Why they get no more messages of a group that nobody has accepted."""
-        return self.policy.request_refusal_of(self.relation) or Eligibility.NOT_ACCEPTING
+        return self.policy.group_refusal_of(self.relation)
 
     @property
     def is_blocked(self) -> bool:
@@ -171,13 +182,26 @@ class UserService:
 
     def resolve(self, tx: Transaction, viewer_id: int, references: Sequence[Reference]) -> list[Person | None]:
         """The person for each reference, in order; runs inside a transaction."""
-        ids = {reference.user_id for reference in references if reference.user_id is not None}
-        by_id = self.load(tx, viewer_id, ids) if ids else {}
+        rows = self.find_rows(tx, viewer_id, references, users.BY_IDS, _BY)
+        return [None if row is None else self.seen(viewer_id, row) for row in rows]
+
+    def find_rows(
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        references: Sequence[Reference],
+        by_ids: Query[SeenRow],
+        by: Mapping[ReferenceKind, Query[SeenRow]],
+    ) -> list[SeenRow | None]:
+        """The row for each reference, in order, from these queries: one statement for all ids, one for each name."""
+        if len(references) == 1:
+            return [self._find_row(tx, viewer_id, references[0], by)]
+        ids = {each.user_id for each in references if each.user_id is not None}
+        found = tx.all(by_ids, viewer=viewer_id, ids=id_list(ids)) if ids else []
+        by_id = {row.id: row for row in found}
         return [
-            by_id.get(reference.user_id or 0)
-            if reference.kind is ReferenceKind.ID
-            else self._find_by_name(tx, viewer_id, reference)
-            for reference in references
+            by_id.get(each.user_id or 0) if each.kind is ReferenceKind.ID else self._find_row(tx, viewer_id, each, by)
+            for each in references
         ]
 
     def load(
@@ -199,17 +223,15 @@ class UserService:
         """The person of a row."""
         return Person(row, viewer_id, self.policy)
 
-    def _find_by_name(self, tx: Transaction, viewer_id: int, reference: Reference) -> Person | None:
-        if len(reference.text) > 320 or not reference.text.isprintable():
+    def _find_row(
+        self, tx: Transaction, viewer_id: int, reference: Reference, by: Mapping[ReferenceKind, Query[SeenRow]]
+    ) -> SeenRow | None:
+        kind, key = reference.kind, reference.text
+        if kind is ReferenceKind.ID:
+            return tx.first(by[kind], viewer=viewer_id, key=reference.user_id)
+        if len(key) > 320 or not key.isprintable() or (kind is ReferenceKind.EMAIL and not self._limits.email_lookup):
             return None
-        row = None
-        if reference.kind is ReferenceKind.USERNAME:
-            row = tx.first(users.BY_USERNAME, viewer=viewer_id, key=users.fold(reference.text))
-        elif reference.kind is ReferenceKind.EMAIL and self._limits.email_lookup:
-            row = tx.first(users.BY_EMAIL, viewer=viewer_id, key=users.fold(reference.text))
-        elif reference.kind is ReferenceKind.EXTERNAL_ID:
-            row = tx.first(users.BY_EXTERNAL_ID, viewer=viewer_id, key=reference.text)
-        return None if row is None else self.seen(viewer_id, row)
+        return tx.first(by[kind], viewer=viewer_id, key=key if kind is ReferenceKind.EXTERNAL_ID else users.fold(key))
 
     def _messageable(self, tx: Transaction, viewer_id: int, prefix: str, after: str, size: int) -> Page[Person]:
         found: list[Person] = []

@@ -23,6 +23,9 @@ TYPES = {peewee.IntegerField: int, peewee.TextField: str, peewee.BlobField: byte
 RENAMED = {
     ("user_hi", "user_id"),  # one of the two people of a pair
     ("request_state", "request"),
+    ("request_state", "own_request"),  # of the viewer in a direct conversation
+    ("read_seq", "own_read_seq"),
+    ("last_seq", "own_last_seq"),
     ("id", "message_id"),
 }
 NEVER_NULL = {(message.TextRow, "body")}  # by the WHERE of its query
