@@ -100,6 +100,18 @@ def schema() -> None:
 
 
 @cli.command()
+def explain(
+    document: Annotated[Path, typer.Argument(help="A file with a GraphQL document.")],
+    operation: Annotated[str | None, typer.Option(help="Name of the operation, if there are several.")] = None,
+    variables: Annotated[str, typer.Option(help="Variables as JSON; those of @skip and @include matter.")] = "{}",
+) -> None:
+    """Print how an operation is executed: the plan that it is compiled to, with the cost of each field."""
+    from server.cli.explain import explained  # noqa: PLC0415
+
+    run(explained(document, operation, variables))
+
+
+@cli.command()
 def manual() -> None:
     """Regenerate the tables of README.md and docs/ from the code; for contributors."""
     from server.manual.manual import ROOT, write  # noqa: PLC0415

@@ -98,7 +98,9 @@ class App:
 
 def build_app(settings: Settings, services: Services) -> App:
     """Builds the application for these settings; does not listen yet. Raises StartError for a bad manifest."""
-    schema = build_schema(introspection=settings.introspection, limits=settings.query_limits)
+    schema = build_schema(
+        introspection=settings.introspection, limits=settings.query_limits, has_plans=settings.compiled_plans
+    )
     explorer = Explorer(EXPLORER)
     options = ViewOptions(
         max_json_bytes=settings.max_json_bytes,

@@ -1,7 +1,6 @@
 """Leaves: how the values of scalars and enums become JSON."""
 
-from collections.abc import Callable
-from enum import Enum
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, cast
 
 from graphql import GraphQLEnumType, GraphQLInt, GraphQLNamedType, GraphQLScalarType, Undefined
@@ -27,7 +26,7 @@ def converter_of(named: GraphQLNamedType) -> Convert | None:
     if named.name in _AS_IT_IS:
         return None
     if isinstance(named, GraphQLEnumType):
-        return _Names(named).__getitem__
+        return _name_getter(named)
     scalar = cast("GraphQLScalarType", named)
     coerce = _coercer_of(scalar)
     if scalar is GraphQLInt or scalar.name == "Int":
@@ -40,17 +39,16 @@ def size_bytes_of(named: GraphQLNamedType) -> int:
     return ENUM_BYTES if isinstance(named, GraphQLEnumType) else SIZE_BYTES.get(named.name, 0)
 
 
-class _Names(dict[Enum, str]):
-    """The names of an enum's values, each looked up in the schema once."""
+def _name_getter(named: GraphQLEnumType) -> Convert:
+    """The names of an enum's values, by identity, since an enum of Python takes long to hash."""
+    coerce = _coercer_of(named)
+    members: Iterable[object] = getattr(named, "wrapped_cls", ())  # the enum of Python that Strawberry shows
+    names = {id(member): coerce(member) for member in members}
 
-    def __init__(self, named: GraphQLEnumType) -> None:
-        super().__init__()
-        self._coerce = _coercer_of(named)
+    def name_of(value: object) -> Any:
+        return names.get(id(value)) or coerce(value)
 
-    def __missing__(self, value: Enum) -> str:
-        name: str = self._coerce(value)
-        self[value] = name
-        return name
+    return name_of
 
 
 def _coercer_of(named: GraphQLScalarType | GraphQLEnumType) -> Convert:

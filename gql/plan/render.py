@@ -16,6 +16,8 @@ from gql.selection import Selection
 ERROR = 10  # fields resolved in the time that one error takes
 LOCATED = 2  # document locations of an error that are computed in the time of one field
 
+_LISTS = (list, tuple)
+
 Waiting = tuple[dict[str, Any], Any]  # an object of the response, and its source
 
 
@@ -152,12 +154,13 @@ class Renderer:
                 self.fail(field, out, field.key, error)
 
     def _put_list(self, field: FieldPlan, out: dict[str, Any], values: Any) -> None:
-        if isinstance(values, str) or not hasattr(values, "__iter__"):
-            self.fail(field, out, field.key, TypeError(f"{field.shape.name} is no list."))
-            return
+        if not isinstance(values, _LISTS):
+            if isinstance(values, str) or not hasattr(values, "__iter__"):
+                self.fail(field, out, field.key, TypeError(f"{field.shape.name} is no list."))
+                return
+            values = list(values)
         items: list[Any] = []
         out[field.key] = items
-        values = values if isinstance(values, list | tuple) else list(values)
         if field.objects is not None:
             self.left -= ITEM * len(values)
         if values:

@@ -37,7 +37,14 @@ DEFAULT = QueryLimits()
 class SottoSchema(Schema):
     """Strawberry's schema, without its ways to execute: `gql.wire.execution` prepares and executes operations."""
 
-    def __init__(self, *, limits: QueryLimits = DEFAULT, has_introspection: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        limits: QueryLimits = DEFAULT,
+        has_introspection: bool = True,
+        has_plans: bool = True,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         resolve_directly(self.core)
         self.limits = limits
@@ -45,6 +52,7 @@ class SottoSchema(Schema):
         self.documents = DocumentCache(self.core, rules_for(limits, *others), limits)
         self.introspections = introspection.IntrospectionCache()
         self.planner = Planner(self, self.documents, limits)
+        self.planner.is_enabled = has_plans
 
     @property
     def core(self) -> GraphQLSchema:
@@ -79,14 +87,18 @@ class SottoSchema(Schema):
 
 
 @cache
-def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT) -> SottoSchema:
-    """The schema that is served, one per process; `introspection` False disables introspection for everybody."""
+def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT, has_plans: bool = True) -> SottoSchema:
+    """The schema that is served, one per process; `introspection` False disables introspection for everybody.
+
+    Without plans, graphql-core executes all operations.
+    """
     return SottoSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         limits=limits,
         has_introspection=introspection,
+        has_plans=has_plans,
         exception_handlers=HANDLERS,
         config=StrawberryConfig(scalar_map=SCALAR_MAP),
     )

@@ -22,6 +22,11 @@ class DocumentSettings(BaseModel):
         description="Whether clients can register a document under its hash and then send only the hash (automatic "
         "persisted queries); not with `trusted_documents`.",
     )
+    compiled_plans: bool = Field(
+        default=True,
+        description="Whether operations are compiled to plans; without them graphql-core gives the same answers, "
+        "several times more slowly.",
+    )
     trusted_documents: ManifestPath = Field(
         None, description="JSON manifest of the only GraphQL documents that are executed; see clients.md."
     )

@@ -1,0 +1,57 @@
+"""`./sotto explain`: the plan of an operation, without a server."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typer
+from graphql import get_variable_values, print_ast
+from graphql.execution.values import VariableValues
+
+from gql.plan.explain import explain
+from gql.wire.schema import build_schema
+from server.output import StartError
+
+
+async def explained(path: Path, name: str | None, variables: str) -> None:
+    """Print the plan of an operation in a file; raises StartError if it is not valid, or graphql-core executes it."""
+    try:
+        text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{path} cannot be read: {error}") from error
+    typer.echo(plan_of(text, name, variables_of(variables)), nl=False)
+
+
+def variables_of(text: str) -> dict[str, Any]:
+    """The variables in JSON; raises StartError."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise StartError(f"--variables is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise StartError("--variables must be a JSON object.")
+    return found
+
+
+def plan_of(text: str, name: str | None, raw: dict[str, Any]) -> str:
+    """The description of the plan; raises StartError."""
+    schema = build_schema()
+    reading = schema.documents.get(text)
+    if reading.errors:
+        raise StartError("the document is not valid: " + "; ".join(error.message for error in reading.errors))
+    prepared = reading.prepare(schema.core, name)
+    if prepared is None:
+        raise StartError("the document has no such operation.")
+    # Only the variables of `@skip` and `@include` decide about the plan, so the others can be missing.
+    conditions = [each for each in prepared.node.variable_definitions or () if "Boolean" in print_ast(each.type)]
+    variables = get_variable_values(schema.core, conditions, raw)
+    if not isinstance(variables, VariableValues):
+        raise StartError("; ".join(error.message for error in variables) + " Pass it with --variables.")
+    plan = schema.planner.plan_for(text, prepared, variables.coerced)
+    if plan is None:
+        raise StartError(
+            "graphql-core executes this operation as a whole: it is introspection, or its fragments multiply its "
+            "fields."
+        )
+    return explain(plan)
