@@ -17,7 +17,10 @@ from tests.flow.page import Page, wrapper
 
 RUN = ("graphql", "bash", "sh", "python")
 # Pages without anything to run; the types of codegen.md are compiled by tests/examples/run.
-PROSE = ("architecture.md", "clients.md", "codegen.md", "glossary.md", "scalars.md", "sources.md", "versions.md")
+PROSE = (
+    "architecture.md", "clients.md", "codegen.md", "glossary.md", "performance.md", "scalars.md", "sources.md",
+    "versions.md",
+)  # fmt: skip
 SLOW = () if os.environ.get("DOCS") else ("authentication.md", "moderate.md")  # each command is a program of its own
 
 

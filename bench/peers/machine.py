@@ -1,0 +1,57 @@
+"""What the figures depend on: the machine, the versions and the commit."""
+
+import json
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.peers.server import BY_HAND, MERCURIUS_FOLDER, ROOT, on_core
+
+
+def describe(rounds: int, seconds: float, *, has_node: bool) -> str:
+    """One paragraph."""
+    found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    processor = re.sub(r"\((R|TM)\)|CPU|@.*", "", found[1] if found else platform.machine())
+    versions = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
+    if has_node:
+        package = json.loads((MERCURIUS_FOLDER / "package.json").read_text(encoding="utf-8"))
+        node = next(iter(package["optionalDependencies"].values()))
+        versions += [f"Node {node}", f"Mercurius {package['dependencies']['mercurius']}"]
+    return (
+        f"Commit {commit()}, {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores of an {' '.join(processor.split())}, "
+        f"{', '.join(versions)}; {rounds} rounds of {seconds:g} s. Median (lowest to highest) of the rounds."
+    )
+
+
+def describe_disk(data: Path, core: int) -> str:
+    """How many messages a second SQLite can store here, without any server."""
+    rates = []
+    for count in (1, 64):
+        with tempfile.TemporaryDirectory(prefix="sotto-bench-") as folder:
+            shutil.copytree(data, folder, dirs_exist_ok=True)
+            command = [*BY_HAND.command(Path(folder)), "--disk", str(count), "1"]
+            with on_core(core):
+                run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+            rates.append(float(run.stdout))
+    return (
+        f"SQLite alone, without a server, stores {rates[0]:,.0f} messages a second on this disk with a COMMIT for "
+        f"each, and {rates[1]:,.0f} with one for 64."
+    )
+
+
+def commit() -> str:
+    """The commit of the working copy, and whether it was changed; empty without git."""
+    try:
+        run = [
+            subprocess.run(["git", *asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+            for asked in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{run[0]} with changes" if run[1] else run[0]
