@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bench.peers.server import BY_HAND, MERCURIUS_FOLDER, ROOT, on_core
 
+ROOMS = ("server", "gql", "services", "models", "storage", "pubsub")
+
 
 def describe(rounds: int, seconds: float, *, has_node: bool) -> str:
     """One paragraph."""
@@ -46,12 +48,15 @@ def describe_disk(data: Path, core: int) -> str:
 
 
 def commit() -> str:
-    """The commit of the working copy, and whether it was changed; empty without git."""
+    """The last commit that changed the program, and whether it was changed since; nothing else counts."""
+    commands = (["log", "-1", "--format=%h"], ["status", "--porcelain"])
     try:
-        run = [
-            subprocess.run(["git", *asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-            for asked in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        found = [
+            subprocess.run(
+                ["git", *command, "--", *ROOMS], cwd=ROOT, capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for command in commands
         ]
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{run[0]} with changes" if run[1] else run[0]
+    return f"{found[0]} with changes" if found[1] else found[0]
