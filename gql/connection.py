@@ -78,7 +78,10 @@ class Connection(Generic[Item]):
 
 
 @strawberry.type(description="The first and last cursor of a page, and whether there are more items on either side.")
-class PageInfo(Connection[Any]):
+class PageInfo:
+    page: strawberry.Private[Page[Any]]
+    cursor_of: strawberry.Private[Callable[[Any], str]]
+
     @strawberry.field(description="Whether there are items after the last edge.")
     def has_next_page(self) -> bool:
         return self.page.has_next
