@@ -1,0 +1,52 @@
+"""Batched reads: one call of a service for all that ask together, and errors only for those who asked."""
+
+import asyncio
+
+import pytest
+
+from gql.loader import BatchedRead
+from services.error import ServerUnavailable
+from services.viewer import Viewer
+
+VIEWER = Viewer(7, b"session", 2**60)
+
+
+class Numbers:
+    """A service that finds even numbers, unless it is broken."""
+
+    def __init__(self, *, is_broken: bool = False) -> None:
+        self.is_broken = is_broken
+        self.asked: list[list[int]] = []
+
+    async def find_many(self, viewer: Viewer, ids: list[int]) -> dict[int, str]:
+        assert viewer is VIEWER
+        self.asked.append(ids)
+        if self.is_broken:
+            raise ServerUnavailable("Try again.")
+        return {id_: f"number {id_}" for id_ in ids if not id_ % 2}
+
+
+async def test_what_is_asked_for_together_is_read_once() -> None:
+    """In the order of the ids; None where there is none, and for what is not found. Nothing is kept for later."""
+    numbers = Numbers()
+    read = BatchedRead(numbers.find_many, VIEWER)
+    first, second, third = await asyncio.gather(read([4, None, 2, 4]), read.each([2, 3]), read([None]))
+    again = await read([4])
+
+    assert first == ["number 4", None, "number 2", "number 4"]
+    assert (second, third) == (["number 2", None], [None])
+    assert again == ["number 4"]
+    assert numbers.asked == [[4, 2, 3], [4]]
+
+
+async def test_an_error_is_of_those_who_asked() -> None:
+    """Where there was nothing to read, nothing failed."""
+    numbers = Numbers(is_broken=True)
+    read = BatchedRead(numbers.find_many, VIEWER)
+    found = await read.each([2, None, 3])
+
+    assert [type(each) for each in found] == [ServerUnavailable, type(None), ServerUnavailable]
+    assert await read.each([None]) == await read([None]) == [None]
+    with pytest.raises(ServerUnavailable):
+        await read([2, None])
+    assert numbers.asked == [[2, 3], [2]]
