@@ -15,7 +15,7 @@ from models.attachment import AttachmentRow, FileState
 from models.message import MessageKind
 from services.file.file import AttachedFile, AttachedUpload, ReceivedFile
 from services.file.media_type import AttachmentKind
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 
 if TYPE_CHECKING:
     from gql.message import Message

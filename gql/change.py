@@ -12,6 +12,7 @@ from gql.level import level_field
 from gql.loader import loader_of, shown
 from gql.message import Message
 from gql.node import Info, given
+from gql.part import conversation_parts
 from gql.refusal import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError, TooLateError
 from gql.result import viewer_field
 from models.base import conversation_of
@@ -73,7 +74,11 @@ class DeleteMessageSuccess:
         "no longer see it, or with an error if it cannot be read."
     )
     async def conversation(parents: Sequence["DeleteMessageSuccess"], info: Info) -> Sequence[Conversation | None]:
-        return shown(await loader_of(info).conversations([conversation_of(deleted.number) for deleted in parents]))
+        return shown(
+            await loader_of(info).conversations(
+                [conversation_of(deleted.number) for deleted in parents], conversation_parts(info)
+            )
+        )
 
     viewer = viewer_field()
 

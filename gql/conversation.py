@@ -12,19 +12,23 @@ from gql.connection import FEW, After, Before, First, FirstFew, FirstMessages, L
 from gql.enum import described
 from gql.id import Kind, encode, number_of
 from gql.level import level_field
-from gql.loader import ConversationNumber, loader_of, shown, type_of
-from gql.message import Message, MessageConnection
+from gql.loader import ConversationNumber, filled, loader_of, shown, type_of
+from gql.message import Message, MessageConnection, message_pages_of
 from gql.node import Info, Node, given
+from gql.part import message_parts
 from gql.participant import Participant, ParticipantConnection
 from gql.scalar import Moment
+from gql.selection import selection_of
 from gql.user import User
 from models.conversation import ConversationKind
 from models.inbox import Folder
 from models.member import FOR_GOOD, RequestState
 from services.file.media_type import AttachmentKind
 from services.message.conversation_view import ConversationView
+from services.message.message_page import MessagePageRequest
 from services.message.participant import ticks_of
 from services.page import PageRequest
+from services.part import MISSING
 from services.person.policy import Eligibility
 
 UNSET = strawberry.UNSET
@@ -193,8 +197,10 @@ class Conversation(Node):
         parents: Sequence["Conversation"], info: Info
     ) -> Sequence[Message | Exception | None]:
         """Reads nothing if nothing is unread, and otherwise once for all conversations of a level."""
-        rows = [conversation.view.row for conversation in parents]
-        return shown(await loader_of(info).oldest_unread.each([row.id if row.unread else None for row in rows]))
+        views = [conversation.view for conversation in parents]
+        numbers = [view.row.id if view.row.unread and view.first_unread is MISSING else None for view in views]
+        loaded = await loader_of(info).oldest_unread.each(numbers, message_parts(selection_of(info)))
+        return shown(filled([view.first_unread for view in views], loaded))
 
     @strawberry.field(
         description="The viewer's messages up to this `sequence` have the `deliveryStatus` DELIVERED or READ, later "
@@ -235,12 +241,12 @@ class Conversation(Node):
         cursor_of = partial(conversations.participant_cursor_of, viewer)
         return ParticipantConnection(page=page, cursor_of=cursor_of, count=len(self.view.participants))
 
-    @strawberry.field(
+    @level_field(
         description="The messages, oldest first. Returns the newest 50 without arguments; use `last` with `before` to "
         "page back."
     )
     async def messages(
-        self,
+        parents: Sequence["Conversation"],
         info: Info,
         first: FirstMessages = UNSET,
         after: After = UNSET,
@@ -253,14 +259,11 @@ class Conversation(Node):
                 "cursors cannot be combined with it. No effect if omitted or null."
             ),
         ] = UNSET,
-    ) -> MessageConnection:
-        """Reads the database once for each conversation of a level."""
-        viewer = info.context.signed_in()
-        messages = info.context.services.message
-        request = PageRequest(given(first), given(after), given(last), given(before))
+    ) -> Sequence[MessageConnection | Exception]:
+        """Reads the pages that were not loaded with their conversations."""
         middle = None if given(around) is None else number_of(Kind.MESSAGE, around or "")
-        page = await messages.page_of(viewer, self.view.row.id, request, middle)
-        return MessageConnection(page=page, cursor_of=partial(messages.cursor_of, viewer))
+        wanted = MessagePageRequest(PageRequest(given(first), given(after), given(last), given(before)), middle)
+        return await message_pages_of([conversation.view for conversation in parents], info, wanted)
 
     @strawberry.field(description="The users who are typing now, except the viewer.")
     def typing_users(self, info: Info) -> list[User]:
@@ -284,7 +287,8 @@ class Conversation(Node):
         wanted = given(kinds)
         numbers = None if wanted is None else [number for number, kind in KIND_OF.items() if kind in wanted]
         request = PageRequest(given(first), given(after))
-        page = await conversations.page_of_attachments(viewer, self.view.row.id, numbers, request)
+        parts = message_parts(selection_of(info).below("edges").below("message"))
+        page = await conversations.page_of_attachments(viewer, self.view.row.id, numbers, request, parts)
 
         def cursor_of(item: FileItem) -> str:
             return conversations.attachment_cursor_of(viewer, item[0])

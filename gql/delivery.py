@@ -8,14 +8,19 @@ import strawberry
 
 from gql.connection import Connection, Edge, cursor_field, page_info_field
 from gql.level import level_field
-from gql.loader import loader_of
+from gql.loader import filled, loader_of
 from gql.node import Info
+from gql.part import MEMBERS
 from gql.scalar import Moment
 from gql.user import User
+from models.base import conversation_of, seq_of
 from models.event import Receipt
 from models.receipt import MessageTimesRow
-from services.message.participant import ParticipantView, ticks_of
+from services.message.conversation_view import ConversationView
+from services.message.message_view import MessageView
+from services.message.participant import Members, ParticipantView, ticks_of
 from services.page import PageRequest
+from services.part import MISSING
 
 
 @strawberry.enum(description="How far a message has reached its recipients.")
@@ -46,7 +51,7 @@ class ReceiptEdge(Edge[ParticipantView]):
     )
     async def at(parents: Sequence["ReceiptEdge"], info: Info) -> Sequence[Moment]:
         """One statement for all edges of a level."""
-        times = await loader_of(info).receipt_times([edge.message_id for edge in parents])
+        times = await loader_of(info).receipt_times([edge.message_id for edge in parents], None)
         return [edge.time_of(found or {}) for edge, found in zip(parents, times, strict=True)]
 
     def time_of(self, times: Mapping[int, MessageTimesRow]) -> Moment:
@@ -106,3 +111,35 @@ def status_of(others: Sequence[ParticipantView], seq: int) -> DeliveryStatus:
     if seq <= ticks.read_seq:
         return DeliveryStatus.READ
     return DeliveryStatus.DELIVERED if seq <= ticks.delivered_seq else DeliveryStatus.SENT
+
+
+async def members_of(messages: Sequence[MessageView], info: Info) -> list[Members | Exception | None]:
+    """The members of the conversation of each message; reads those that were not loaded with it."""
+    numbers = [conversation_of(view.row.id) if view.members is MISSING else None for view in messages]
+    loaded = await loader_of(info).conversations.each(numbers, MEMBERS)
+    found = [each.members if isinstance(each, ConversationView) else each for each in loaded]
+    return filled([view.members for view in messages], found)
+
+
+async def recipients_of(messages: Sequence[MessageView], info: Info) -> list[list[ParticipantView]]:
+    """For each message all members except its sender; an error is one of all messages."""
+    recipients = []
+    for view, members in zip(messages, await members_of(messages, info), strict=True):
+        if isinstance(members, Exception):
+            raise members
+        people = members.participants if members else ()
+        recipients.append([each for each in people if each.row.user_id != view.row.sender_id])
+    return recipients
+
+
+async def receipts_of(
+    messages: Sequence[MessageView], info: Info, receipt: Receipt, request: PageRequest
+) -> list[ReceiptConnection]:
+    """For each message those whom it has reached."""
+    pages = []
+    for view, recipients in zip(messages, await recipients_of(messages, info), strict=True):
+        positions = [each.read_seq if receipt is Receipt.READ else each.delivered_seq for each in recipients]
+        seq = seq_of(view.row.id)
+        reached = [each for each, position in zip(recipients, positions, strict=True) if (position or 0) >= seq]
+        pages.append(ReceiptConnection.of(info, view.row.id, receipt, reached, request))
+    return pages

@@ -11,6 +11,7 @@ from gql.event import Event, event_of
 from gql.level import level_field
 from gql.loader import ConversationNumber, loader_of, shown
 from gql.node import Info
+from gql.part import conversation_parts
 from gql.scalar import EventCursor, Moment
 from gql.selection import selection_of
 from gql.signal import of_stream
@@ -75,7 +76,7 @@ class EventEnvelope:
             envelope.signal.conversation_id if view is None and isinstance(envelope.signal, ResolvedEvent) else None
             for envelope, view in zip(parents, known, strict=True)
         ]
-        loaded = await loader_of(info).conversations.each(missing)
+        loaded = await loader_of(info).conversations.each(missing, conversation_parts(info))
         return shown(view or found for view, found in zip(known, loaded, strict=True))
 
 

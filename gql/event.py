@@ -23,7 +23,7 @@ from models.event import Change, EventKind, Receipt, Removal
 from services import viewer as services
 from services.live.resolved_event import ResolvedEvent
 from services.message.conversation_view import ConversationView
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.message.participant import ParticipantView
 
 described(

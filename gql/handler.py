@@ -27,6 +27,7 @@ from gql.refusal import (
     UserErrorCode,
 )
 from services import error as refusals
+from services.message.part import ALL_OF_MESSAGE
 
 RefusalT = TypeVar("RefusalT", bound=refusals.Refusal)
 ErrorT = TypeVar("ErrorT", bound=UserError)
@@ -80,7 +81,7 @@ def _rate_limited(refusal: refusals.RateLimited, _info: Info) -> RateLimitedErro
 
 async def _idempotency_conflict(refusal: refusals.IdempotencyConflict, info: Info) -> IdempotencyConflictError:
     id_ = refusal.existing_message_id
-    [message] = [None] if id_ is None else shown(await loader_of(info).messages([id_]))
+    [message] = [None] if id_ is None else shown(await loader_of(info).messages([id_], ALL_OF_MESSAGE))
     return _shown(IdempotencyConflictError, refusal, existing_message=message)
 
 

@@ -9,6 +9,8 @@ from gql.connection import After, Before, Connection, Edge, FirstOrLast, Last, c
 from gql.conversation import Conversation
 from gql.loader import Once
 from gql.node import Info, given
+from gql.part import conversation_parts
+from gql.selection import selection_of
 from gql.user import UserReference
 from models.conversation import ConversationKind
 from models.inbox import Folder
@@ -104,7 +106,8 @@ async def conversations(
     wanted = given(filter)
     service_filter = wanted.to_filter() if wanted else ServiceFilter()
     request = PageRequest(given(first), given(after), given(last), given(before))
-    page = await conversations.page_of(viewer, service_filter, request)
+    parts = conversation_parts(info, selection_of(info).items)
+    page = await conversations.page_of(viewer, service_filter, request, parts)
     return ConversationConnection(
         page=page,
         cursor_of=partial(conversations.cursor_of, viewer),

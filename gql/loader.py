@@ -6,17 +6,21 @@ Nothing is cached: a subscription lives for days, and each of its events must sh
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import reduce, singledispatch
 from itertools import chain
+from operator import or_
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from strawberry.dataloader import DataLoader
 
 from gql.node import Info
+from gql.part import conversation_parts
 from gql.selection import selection_of
 from models.base import conversation_of
 from services.error import NotFound
-from services.person.user import Person
+from services.message.part import ConversationParts, MessageParts
+from services.part import MISSING, Missing
+from services.person.user import Person, PersonDetail
 from services.service import Services
 from services.viewer import Viewer
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from gql.conversation import Conversation
 
 V = TypeVar("V")
+P = TypeVar("P")
 Read: TypeAlias = tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]  # a method of a service and its arguments
 
 
@@ -100,28 +105,44 @@ def shown(views: Iterable[object | None]) -> list[Any]:
     return [view if view is None or isinstance(view, Exception) else type_of(view) for view in views]
 
 
-class BatchedRead(Generic[V]):
-    """A method of a service that finds objects by ids, called once for all that ask in the same turn."""
+def filled(known: Iterable[V | Missing], loaded: Iterable[V]) -> list[V]:
+    """What was loaded in the places where it was missing."""
+    return [found if each is MISSING else each for each, found in zip(known, loaded, strict=True)]
 
-    def __init__(self, find_many: Callable[[Viewer, list[int]], Awaitable[dict[int, V]]], viewer: Viewer) -> None:
-        async def load(asked: list[tuple[int, ...]]) -> list[dict[int, V]]:
-            found = await find_many(viewer, list(dict.fromkeys(chain.from_iterable(asked))))
+
+class BatchedRead(Generic[V, P]):
+    """A method of a service that finds objects by ids, called once for all that ask in the same turn.
+
+    If the method takes the parts to load, `merge` makes of those that two ask for what satisfies both.
+    """
+
+    def __init__(
+        self, find_many: Callable[..., Awaitable[dict[int, V]]], viewer: Viewer, merge: Callable[[P, P], P]
+    ) -> None:
+        async def load(asked: list[tuple[tuple[int, ...], P]]) -> list[dict[int, V]]:
+            ids = list(dict.fromkeys(chain.from_iterable(some for some, _parts in asked)))
+            parts = reduce(merge, (parts for _some, parts in asked))
+            found = await (find_many(viewer, ids) if parts is None else find_many(viewer, ids, parts))
             return [found] * len(asked)
 
-        self._loader: DataLoader[tuple[int, ...], dict[int, V]] = DataLoader(load_fn=load, cache=False)
+        self._loader: DataLoader[tuple[tuple[int, ...], P], dict[int, V]] = DataLoader(load_fn=load, cache=False)
 
-    async def __call__(self, ids: Sequence[int | None]) -> list[V | None]:
+    async def __call__(self, ids: Sequence[int | None], parts: P) -> list[V | None]:
         """What was found for each of the ids, None for None; reads nothing if there is no id."""
         asked = tuple(id_ for id_ in ids if id_ is not None)
-        found = await self._loader.load(asked) if asked else {}
+        found = await self._loader.load((asked, parts)) if asked else {}
         return [None if id_ is None else found.get(id_) for id_ in ids]
 
-    async def each(self, ids: Sequence[int | None]) -> list[V | Exception | None]:
+    async def each(self, ids: Sequence[int | None], parts: P) -> list[V | Exception | None]:
         """As a call, but an error stands in the place of each id: where there was none to read, nothing failed."""
         try:
-            return list(await self(ids))
+            return list(await self(ids, parts))
         except Exception as error:  # noqa: BLE001 -- as graphql-core does for each field
             return [None if id_ is None else error for id_ in ids]
+
+
+def no_parts(_one: None, _other: None) -> None:
+    """For a method that takes no parts."""
 
 
 class Loader:
@@ -137,13 +158,17 @@ class Loader:
 
         self._viewer = viewer
         self._viewers: DataLoader[Viewer, OwnViewer] = DataLoader(load_fn=load_viewer, cache=False)
-        self.conversations = BatchedRead(services.conversation.find_many, viewer)
-        self.directs = BatchedRead(services.conversation.find_directs, viewer)  # by the ids of the other people
-        self.messages = BatchedRead(services.message.find_many, viewer)
-        self.oldest_unread = BatchedRead(services.message.find_oldest_unread, viewer)  # by conversation
-        self.presences = BatchedRead(services.presence.find_many, viewer)
-        self.reactions = BatchedRead(services.reaction.find_many, viewer)  # by message
-        self.receipt_times = BatchedRead(services.receipt.times_of, viewer)  # by message, and then by person
+        conversations, messages = services.conversation, services.message
+        most: Callable[[PersonDetail, PersonDetail], PersonDetail] = max
+        either: Callable[[ConversationParts, ConversationParts], ConversationParts] = or_
+        any_: Callable[[MessageParts, MessageParts], MessageParts] = or_
+        self.conversations = BatchedRead(conversations.find_many, viewer, either)
+        self.directs = BatchedRead(conversations.find_directs, viewer, either)  # by the ids of the other people
+        self.messages = BatchedRead(messages.find_many, viewer, any_)
+        self.oldest_unread = BatchedRead(messages.find_oldest_unread, viewer, any_)  # by conversation
+        self.presences = BatchedRead(services.presence.find_many, viewer, no_parts)
+        self.reactions = BatchedRead(services.reaction.find_many, viewer, most)  # by message
+        self.receipt_times = BatchedRead(services.receipt.times_of, viewer, no_parts)  # by message, then by person
 
     async def viewer(self) -> "OwnViewer":
         """The viewer as they are now: one object for all that ask together, so that each of its fields is read once."""
@@ -157,7 +182,7 @@ class Loader:
         numbers = [conversation_of(id_) for id_ in message_ids]
         if selection_of(info).is_only_id:
             return shown(map(ConversationNumber, numbers))
-        views = await self.conversations(numbers)
+        views = await self.conversations(numbers, conversation_parts(info))
         return [NotFound("There is no such conversation.") if view is None else type_of(view) for view in views]
 
 

@@ -1,6 +1,8 @@
 """Lookups by id: the root fields `node` and `nodes` (Relay's Object Identification)."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, cast
 
 import strawberry
@@ -13,12 +15,15 @@ from gql.device import Device
 from gql.id import Kind, decode
 from gql.message import Message
 from gql.node import Info, Node
+from gql.part import MEMBERS, conversation_parts, message_parts
 from gql.participant import Participant
+from gql.selection import selection_of
 from gql.upload_session import UploadSession
 from gql.user import User
 from services.error import BadRequest
 from services.message.conversation_view import ConversationView
-from services.message.message import MessageView
+from services.message.message_view import MessageView
+from services.message.part import NOTHING_OF_MESSAGE, ConversationParts, MessageParts
 from services.viewer import Viewer as ServiceViewer
 
 MAX_NODES = 200
@@ -58,7 +63,8 @@ async def _nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | Excepti
     numbers: dict[Kind, set[int]] = {}
     for kind, number, _part in filter(None, named):
         numbers.setdefault(_PART_OF.get(kind, kind), set()).add(number)
-    found = {kind: await _find(info, kind, list(some)) for kind, some in numbers.items()}
+    kinds = {kind for kind, _number, _part in filter(None, named)}
+    found = {kind: await _find(info, kind, list(some), kinds) for kind, some in numbers.items()}
 
     def shown(kind: Kind, number: int, part: int) -> Node | Exception | None:
         views = found[_PART_OF.get(kind, kind)]
@@ -70,12 +76,13 @@ async def _nodes_of(info: Info, ids: list[strawberry.ID]) -> list[Node | Excepti
     return [shown(*each) if each else None for each in named]
 
 
-async def _find(info: Info, kind: Kind, numbers: list[int]) -> dict[int, Any] | Exception:
+async def _find(info: Info, kind: Kind, numbers: list[int], kinds: set[Kind]) -> dict[int, Any] | Exception:
     services = info.context.services
+    message, conversation = _parts_of(info, kinds)
     finders: dict[Kind, Callable[[ServiceViewer, list[int]], Awaitable[dict[int, Any]]]] = {
         Kind.USER: services.user.find_many,
-        Kind.MESSAGE: services.message.find_many,
-        Kind.CONVERSATION: services.conversation.find_many,
+        Kind.MESSAGE: partial(services.message.find_many, parts=message),
+        Kind.CONVERSATION: partial(services.conversation.find_many, parts=conversation),
         Kind.DEVICE: services.device.find_many,
         Kind.API_KEY: services.api_key.find_many,
         Kind.UPLOAD: services.upload.find_many,
@@ -86,6 +93,14 @@ async def _find(info: Info, kind: Kind, numbers: list[int]) -> dict[int, Any] | 
         return await finders[kind](viewer, numbers) if kind in finders else {}
     except Exception as error:  # noqa: BLE001 -- as graphql-core does; `present` gives it a code, or masks it
         return error
+
+
+def _parts_of(info: Info, kinds: set[Kind]) -> tuple[MessageParts, ConversationParts]:
+    """What the fields show, and what the objects of these kinds are found in."""
+    message, conversation = message_parts(selection_of(info)), conversation_parts(info)
+    if Kind.ATTACHMENT in kinds:
+        message |= replace(NOTHING_OF_MESSAGE, attachments=True)
+    return message, conversation | MEMBERS if Kind.PARTICIPANT in kinds else conversation
 
 
 def _object_of(info: Info, kind: Kind, view: Any, part: int) -> Node | None:

@@ -10,21 +10,26 @@ import strawberry
 
 from gql.attachment import Attachment
 from gql.connection import FEW, After, Connection, Edge, First, FirstFew, cursor_field, few_of, page_info_field
-from gql.delivery import DeliveryStatus, ReceiptConnection, status_of
+from gql.delivery import DeliveryStatus, ReceiptConnection, members_of, receipts_of, recipients_of, status_of
 from gql.edit import MessageEditConnection
 from gql.id import Kind, encode
 from gql.level import level_field
-from gql.loader import loader_of, shown, type_of
+from gql.loader import filled, loader_of, shown, type_of
 from gql.node import Info, Node, given
+from gql.part import message_parts, reactor_detail
 from gql.reaction import ReactionGroup
 from gql.scalar import JSON, Moment
+from gql.selection import selection_of
 from gql.user import User
-from models.base import conversation_of, seq_of
+from models.base import seq_of
 from models.event import Receipt
 from models.message import MessageKind
-from services.message.message import MessageView
-from services.message.participant import ParticipantView
-from services.page import PageRequest
+from services.error import SottoError
+from services.message.conversation_view import ConversationView
+from services.message.message_page import MessagePageRequest
+from services.message.message_view import MessageView
+from services.page import Page, PageRequest
+from services.part import MISSING
 
 if TYPE_CHECKING:
     from gql.conversation import Conversation
@@ -149,7 +154,7 @@ class Message(Node):
 
     @level_field(description="The participants of the conversation except the sender, in no particular order.")
     async def recipients(parents: Sequence["Message"], info: Info, first: FirstFew = FEW) -> Sequence[list[User]]:
-        recipients = await _recipients_of(parents, info)
+        recipients = await recipients_of([message.view for message in parents], info)
         return [[User(person=each.person) for each in few_of(some, first)] for some in recipients]
 
     @level_field(
@@ -159,15 +164,21 @@ class Message(Node):
     async def reply_to(
         parents: Sequence["Message"], info: Info
     ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
-        return shown(await loader_of(info).messages.each([message.view.row.reply_to_id for message in parents]))
+        views = [message.view for message in parents]
+        ids = [view.row.reply_to_id if view.reply_to is MISSING else None for view in views]
+        loaded = await loader_of(info).messages.each(ids, message_parts(selection_of(info)))
+        return shown(filled([view.reply_to for view in views], loaded))
 
     @level_field(
         description="The reactions, grouped by emoji, oldest emoji first. Reactions of users whom the viewer has "
         "blocked are left out."
     )
     async def reactions(parents: Sequence["Message"], info: Info) -> Sequence[list[ReactionGroup]]:
-        found = await loader_of(info).reactions([message.view.row.id for message in parents])
-        return [[ReactionGroup(view=group) for group in groups or ()] for groups in found]
+        views = [message.view for message in parents]
+        ids = [view.row.id if view.reactions is MISSING else None for view in views]
+        loaded = await loader_of(info).reactions(ids, reactor_detail(selection_of(info)))
+        groups = filled([view.reactions for view in views], loaded)
+        return [[ReactionGroup(view=each) for each in some or ()] for some in groups]
 
     @strawberry.field(
         description="All versions of the text, oldest first, ending with the current one. Empty after the message was "
@@ -183,20 +194,24 @@ class Message(Node):
         "do not count; SENT if nobody does."
     )
     async def delivery_status(parents: Sequence["Message"], info: Info) -> Sequence[DeliveryStatus]:
-        recipients = await _recipients_of(parents, info)
+        recipients = await recipients_of([message.view for message in parents], info)
         return [status_of(some, seq_of(message.view.row.id)) for message, some in zip(parents, recipients, strict=True)]
 
     @level_field(description="The users who have received the message, among those who share receipts with the viewer.")
     async def delivered_to(
         parents: Sequence["Message"], info: Info, first: First = UNSET, after: After = UNSET
     ) -> Sequence[ReceiptConnection]:
-        return await _receipts_of(parents, info, Receipt.DELIVERED, PageRequest(given(first), given(after)))
+        return await receipts_of(
+            [message.view for message in parents], info, Receipt.DELIVERED, PageRequest(given(first), given(after))
+        )
 
     @level_field(description="The users who have read the message, among those who share receipts with the viewer.")
     async def seen_by(
         parents: Sequence["Message"], info: Info, first: First = UNSET, after: After = UNSET
     ) -> Sequence[ReceiptConnection]:
-        return await _receipts_of(parents, info, Receipt.READ, PageRequest(given(first), given(after)))
+        return await receipts_of(
+            [message.view for message in parents], info, Receipt.READ, PageRequest(given(first), given(after))
+        )
 
     @level_field(description="Whether the viewer can edit this message now.")
     async def viewer_can_edit(parents: Sequence["Message"], info: Info) -> Sequence[bool | Exception]:
@@ -204,9 +219,11 @@ class Message(Node):
         window = info.context.services.limits.edit_window_seconds
         views = [message.view for message in parents]
         is_open = [view.is_own and view.is_within(window) for view in views]
-        numbers = [conversation_of(view.row.id) if open_ else None for view, open_ in zip(views, is_open, strict=True)]
-        found = await loader_of(info).conversations.each(numbers)
-        return [each if isinstance(each, Exception) else each is not None and each.is_reachable for each in found]
+        found = await members_of([view for view, open_ in zip(views, is_open, strict=True) if open_], info)
+        reachable = iter(
+            each if isinstance(each, Exception) else each is not None and each.is_reachable for each in found
+        )
+        return [next(reachable) if open_ else False for open_ in is_open]
 
     @strawberry.field(description="Whether the viewer can delete this message for everyone now.")
     def viewer_can_delete_for_everyone(self, info: Info) -> bool:
@@ -227,30 +244,6 @@ class Message(Node):
         ] = 120,
     ) -> str:
         return self.view.preview(max_length)
-
-
-async def _recipients_of(messages: Sequence[Message], info: Info) -> list[list[ParticipantView]]:
-    """For each message all members except its sender."""
-    found = await loader_of(info).conversations([conversation_of(message.view.row.id) for message in messages])
-    return [
-        [each for each in view.participants if each.person.row.id != message.view.row.sender_id] if view else []
-        for message, view in zip(messages, found, strict=True)
-    ]
-
-
-async def _receipts_of(
-    messages: Sequence[Message], info: Info, receipt: Receipt, request: PageRequest
-) -> list[ReceiptConnection]:
-    pages = []
-    for message, recipients in zip(messages, await _recipients_of(messages, info), strict=True):
-        id_ = message.view.row.id
-        reached = [
-            each
-            for each in recipients
-            if ((each.read_seq if receipt is Receipt.READ else each.delivered_seq) or 0) >= seq_of(id_)
-        ]
-        pages.append(ReceiptConnection.of(info, id_, receipt, reached, request))
-    return pages
 
 
 def client_message_id_of(view: MessageView) -> str | None:
@@ -284,6 +277,22 @@ def message_edge_of(view: MessageView, info: Info) -> MessageEdge:
     """The edge of a message in the list of its conversation."""
     messages, viewer = info.context.services.message, info.context.signed_in()
     return MessageEdge(view=view, cursor_of=partial(messages.cursor_of, viewer))
+
+
+async def message_pages_of(
+    conversations: Sequence[ConversationView], info: Info, wanted: MessagePageRequest
+) -> list[MessageConnection | Exception]:
+    """The same page of each conversation; reads those that were not loaded with it."""
+    viewer, messages = info.context.signed_in(), info.context.services.message
+    found: dict[int, Page[MessageView] | SottoError] = {
+        view.row.id: view.page.result for view in conversations if view.page is not None and view.page.wanted == wanted
+    }
+    missing = list({view.row.id for view in conversations} - found.keys())
+    if missing:
+        found |= await messages.pages_of(viewer, missing, wanted, message_parts(selection_of(info).items))
+    cursor_of = partial(messages.cursor_of, viewer)
+    pages = [found[view.row.id] for view in conversations]
+    return [MessageConnection(page=page, cursor_of=cursor_of) if isinstance(page, Page) else page for page in pages]
 
 
 type_of.register(MessageView, lambda view: Message(view=view))

@@ -10,7 +10,9 @@ from gql.id import Kind, encode
 from gql.level import level_field
 from gql.loader import loader_of, shown
 from gql.node import Info, Node
+from gql.part import message_parts
 from gql.scalar import Moment
+from gql.selection import selection_of
 from gql.user import User
 from models.base import message_id
 from services.message.participant import ParticipantView
@@ -53,7 +55,7 @@ class Participant(Node):
         parents: Sequence["Participant"], info: Info
     ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
         ids = [_message_at(each.view, each.view.delivered_seq) for each in parents]
-        return shown(await loader_of(info).messages.each(ids))
+        return shown(await loader_of(info).messages.each(ids, message_parts(selection_of(info))))
 
     @level_field(
         description="The newest message that the participant has read. Null if there is none, if the viewer cannot see "
@@ -63,7 +65,7 @@ class Participant(Node):
         parents: Sequence["Participant"], info: Info
     ) -> Sequence[Annotated["Message", strawberry.lazy("gql.message")] | Exception | None]:
         ids = [_message_at(each.view, each.view.read_seq) for each in parents]
-        return shown(await loader_of(info).messages.each(ids))
+        return shown(await loader_of(info).messages.each(ids, message_parts(selection_of(info))))
 
 
 def _message_at(view: ParticipantView, seq: int | None) -> int | None:

@@ -15,7 +15,9 @@ from gql.loader import loader_of
 from gql.lookup import node, nodes
 from gql.message import Message
 from gql.node import Info, given
+from gql.part import conversation_parts, message_parts
 from gql.search import search_messages
+from gql.selection import selection_of
 from gql.server_info import server_info
 from gql.stream import events
 from gql.user import User, UserConnection, UserReference
@@ -60,7 +62,7 @@ async def messageable_users(
 async def conversation(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the conversation.")]
 ) -> Conversation | None:
-    [view] = await loader_of(info).conversations([number_of(Kind.CONVERSATION, id)])
+    [view] = await loader_of(info).conversations([number_of(Kind.CONVERSATION, id)], conversation_parts(info))
     return None if view is None else Conversation(view=view)
 
 
@@ -75,7 +77,8 @@ async def conversation_with(
     ],
 ) -> Conversation | None:
     references = [each.to_reference() for each in users]
-    found = await info.context.services.conversation.find_with(info.context.signed_in(), references)
+    parts = conversation_parts(info)
+    found = await info.context.services.conversation.find_with(info.context.signed_in(), references, parts)
     return None if found is None else Conversation(view=found)
 
 
@@ -83,7 +86,7 @@ async def conversation_with(
 async def message(
     info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id of the message.")]
 ) -> Message | None:
-    [view] = await loader_of(info).messages([number_of(Kind.MESSAGE, id)])
+    [view] = await loader_of(info).messages([number_of(Kind.MESSAGE, id)], message_parts(selection_of(info)))
     return None if view is None else Message(view=view)
 
 

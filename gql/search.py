@@ -11,10 +11,13 @@ from gql.id import Kind, number_of
 from gql.loader import Once
 from gql.message import Message
 from gql.node import Info, given
+from gql.part import message_parts
 from gql.scalar import ms_of
+from gql.selection import selection_of
 from gql.user import UserReference
 from services.message.excerpt import TextSpan as ServiceSpan
-from services.message.message import MessageView, SearchFilter
+from services.message.message import SearchFilter
+from services.message.message_view import MessageView
 
 UNSET = strawberry.UNSET
 Excerpts: TypeAlias = Once[dict[int, list[ServiceSpan]]]  # of all messages of a page, by id
@@ -120,7 +123,8 @@ async def search_messages(
     viewer, messages = info.context.signed_in(), info.context.services.message
     wanted = given(filter)
     service_filter = wanted.to_filter() if wanted else SearchFilter()
-    page = await messages.search(viewer, query, service_filter, given(first), given(after))
+    parts = message_parts(selection_of(info).items)
+    page = await messages.search(viewer, query, service_filter, given(first), given(after), parts)
     cursor_of = partial(messages.found_cursor_of, viewer)
     excerpts = Once(partial(messages.excerpts, viewer, query, page.items))
     return MessageSearchConnection(page=page, cursor_of=cursor_of, excerpts=excerpts)

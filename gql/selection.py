@@ -1,11 +1,22 @@
 """Selections: the fields that an operation selects below one of its fields, so that nothing else is read."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar, cast
 
-from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, SelectionSetNode
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    IntValueNode,
+    NullValueNode,
+    SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
+)
 
 Fragments = Mapping[str, FragmentDefinitionNode]
+T = TypeVar("T")
 
 _TYPENAME = "__typename"
 
@@ -18,12 +29,13 @@ class Selection:
     `__typename` is not in it.
     """
 
-    __slots__ = ("_below", "_fragments", "_nodes", "names")
+    __slots__ = ("_below", "_derived", "_fragments", "_nodes", "names")
 
     def __init__(self, sets: Iterable[SelectionSetNode], fragments: Fragments) -> None:
         self._fragments = fragments
         self._nodes: dict[str, list[FieldNode]] = {}
         self._below: dict[str, Selection] = {}
+        self._derived: dict[Callable[[Selection], Any], Any] = {}
         self._collect(sets)
         self.names = frozenset(self._nodes)
 
@@ -37,6 +49,30 @@ class Selection:
         found = self._below.get(name)
         if found is None:
             found = self._below[name] = Selection.from_nodes(self._nodes.get(name, ()), self._fragments)
+        return found
+
+    @property
+    def items(self) -> "Selection":
+        """The selection below the items of a connection: its `nodes`, and the `node` of its `edges`."""
+        return self.derive(_items_of)
+
+    def derive(self, fn: Callable[["Selection"], T]) -> T:
+        """What a function finds in this selection; called once, because documents are compiled once."""
+        if fn not in self._derived:
+            self._derived[fn] = fn(self)
+        return cast("T", self._derived[fn])
+
+    def arguments(self, name: str, variables: Mapping[str, Any]) -> list[dict[str, int | str | None]]:
+        """The arguments of each selection of a field, without those that were omitted; none is there twice.
+
+        Raises ValueError for other values than numbers, strings and null.
+        """
+        found = []
+        for node in self._nodes.get(name, ()):
+            values = {each.name.value: _value_of(each.value, variables) for each in node.arguments or ()}
+            given = {name: value for name, value in values.items() if value is not _OMITTED}
+            if given not in found:
+                found.append(given)
         return found
 
     def has_any(self, names: Iterable[str]) -> bool:
@@ -65,6 +101,30 @@ class Selection:
                 queue.append(fragment.selection_set)
 
 
+_OMITTED: Any = object()
+
+
+def _value_of(node: ValueNode, variables: Mapping[str, Any]) -> Any:
+    match node:
+        case VariableNode():
+            value = variables.get(node.name.value, _OMITTED)
+            if value is not _OMITTED and not isinstance(value, int | str | None):
+                raise ValueError(f"The variable {node.name.value} is neither a number nor a string.")
+            return value
+        case IntValueNode():
+            return int(node.value)
+        case StringValueNode():
+            return node.value
+        case NullValueNode():
+            return None
+    raise ValueError(f"A {node.kind} is neither a number nor a string.")
+
+
+def _items_of(connection: Selection) -> Selection:
+    edges = connection.below("edges")
+    return Selection.from_nodes([*connection._nodes.get("nodes", ()), *edges._nodes.get("node", ())], edges._fragments)  # noqa: SLF001
+
+
 def selection_of(info: Any) -> Selection:
     """The selection below the field that a resolver answers.
 
@@ -76,3 +136,8 @@ def selection_of(info: Any) -> Selection:
         return found
     raw = info._raw_info  # noqa: SLF001 -- Strawberry's `selected_fields` converts the whole tree at each call
     return Selection.from_nodes(raw.field_nodes, raw.fragments)
+
+
+def variables_of(info: Any) -> Mapping[str, Any]:
+    """The coerced variables of the operation; none if `info` does not know them."""
+    return getattr(info, "variable_values", None) or {}

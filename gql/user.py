@@ -12,6 +12,7 @@ from gql.id import Kind, encode, number_of
 from gql.level import level_field
 from gql.loader import loader_of, shown
 from gql.node import Info, Node, given
+from gql.part import conversation_parts
 from gql.scalar import URL
 from services.person.policy import Eligibility
 from services.person.user import Person, Reference, ReferenceKind
@@ -120,13 +121,13 @@ class User(Node):
     async def presence(
         parents: Sequence["User"], info: Info
     ) -> Sequence[Annotated["Presence", strawberry.lazy("gql.presence")] | None]:
-        return shown(await loader_of(info).presences([user.person.row.id for user in parents]))
+        return shown(await loader_of(info).presences([user.person.row.id for user in parents], None))
 
     @level_field(description="The viewer's direct conversation with this user. Null before its first message.")
     async def conversation(
         parents: Sequence["User"], info: Info
     ) -> Sequence[Annotated["Conversation", strawberry.lazy("gql.conversation")] | None]:
-        return shown(await loader_of(info).directs([user.person.row.id for user in parents]))
+        return shown(await loader_of(info).directs([user.person.row.id for user in parents], conversation_parts(info)))
 
 
 @strawberry.type(description="An edge of a list of users.")

@@ -22,13 +22,14 @@ Waiting = tuple[dict[str, Any], Any]  # an object of the response, and its sourc
 
 
 class PlanInfo:
-    """What resolvers get as `info`: the context, and what is selected below their field."""
+    """What resolvers get as `info`: the context, what is selected below their field, and the variables, coerced."""
 
-    __slots__ = ("context", "selection")
+    __slots__ = ("context", "selection", "variable_values")
 
-    def __init__(self, context: Context, selection: Selection) -> None:
+    def __init__(self, context: Context, selection: Selection, variable_values: dict[str, Any]) -> None:
         self.context = context
         self.selection = selection
+        self.variable_values = variable_values
 
 
 class Renderer:
@@ -220,7 +221,7 @@ class Renderer:
 
     def info_of(self, field: FieldPlan) -> PlanInfo:
         """The `info` for a field's resolver."""
-        return PlanInfo(self._context, field.selection)
+        return PlanInfo(self._context, field.selection, self._variables.coerced)
 
 
 class NullValue(Exception):

@@ -11,7 +11,8 @@ from models.prepared import id_list
 from models.transaction import Transaction
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.person.setting import Settings, SettingService
 from services.person.user import Person, UserService
 

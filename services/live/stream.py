@@ -23,7 +23,7 @@ from services.live.presence import PresenceService
 from services.live.resolved_event import EventResolver, ResolvedEvent
 from services.live.signal import Signal
 from services.message.conversation import ConversationService
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.page import PageRequest
 from services.person.user import UserService
 from services.rate import ConcurrencyLimit, RateLimiter

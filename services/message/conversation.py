@@ -18,7 +18,8 @@ from services.error import BadRequest, NotFound
 from services.guard import GuardedDatabase
 from services.message.conversation_view import ConversationBatch, ConversationView
 from services.message.inbox import ConversationFilter, count_of, rows_of
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.message.part import ALL_OF_CONVERSATION, ALL_OF_MESSAGE, ConversationParts, MessageParts
 from services.message.participant import ParticipantView
 from services.page import Page, PageRequest, forward

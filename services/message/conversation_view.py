@@ -17,8 +17,8 @@ from models.transaction import Transaction
 from services.cursor import Signer
 from services.error import SottoError
 from services.message.consent import groups_reaching_nobody
-from services.message.message import MessageBatch, MessageView
-from services.message.message_page import MessagePageRequest
+from services.message.message_page import MOST_AT_ONCE, MessagePageRequest
+from services.message.message_view import MessageBatch, MessageView, shown_page
 from services.message.part import NOTHING_OF_MESSAGE, ConversationParts
 from services.message.participant import (
     Members,
@@ -31,8 +31,6 @@ from services.page import Page
 from services.part import MISSING, Missing, NotLoaded
 from services.person.policy import Eligibility
 from services.person.user import People, Person, PersonDetail, UserService
-
-MOST_ALONG = 1_000  # messages that are read together with their conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +207,7 @@ class ConversationBatch:
     def _find_pages(self) -> dict[int, Page[MessageRow] | SottoError]:
         """The page of each conversation; none if they hold too many messages for one read."""
         part = self._parts.page
-        if part is None or len(self._rows) * part.wanted.request.size > MOST_ALONG:
+        if part is None or len(self._rows) * part.wanted.request.size > MOST_AT_ONCE:
             return {}
         found: dict[int, Page[MessageRow] | SottoError] = {}
         for row in self._rows:
@@ -256,8 +254,7 @@ class ConversationBatch:
             return None
         if isinstance(found, SottoError):
             return LoadedPage(part.wanted, found)
-        views = [shown[row.id] for row in found.items]
-        return LoadedPage(part.wanted, Page(views, found.has_next, found.has_previous))
+        return LoadedPage(part.wanted, shown_page(found, shown))
 
 
 def _shown(shown: Mapping[int, MessageView], row: MessageRow | None) -> MessageView | None:

@@ -19,7 +19,8 @@ from models.transaction import Transaction
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import Subject, check_own, check_window, forget_unread, get_subject, hide
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
 from storage.base import Storage, StorageError

@@ -14,7 +14,8 @@ from services.error import Conflict, InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import Subject, check_not_deleted, check_own, check_reach, check_window, get_subject, hide
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.page import Page, PageRequest, forward
 from services.person.user import UserService
 from services.rejection import Issue, IssueReason

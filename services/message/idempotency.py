@@ -11,7 +11,7 @@ from models.transaction import Transaction
 from services.error import IdempotencyConflict
 from services.file.file import ResolvedFile
 from services.message.draft import Draft
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.rejection import RecipientRejection, RecipientRejectionReason
 from services.transaction import WriteTransaction
 

@@ -1,121 +1,26 @@
 """Messages as a viewer sees them: one by id, a page of a conversation, search results."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from models import attachment as attachments
 from models import conversation as conversations
 from models import message as messages
 from models import search
-from models.attachment import AttachmentRow
-from models.base import MAX_INTEGER, conversation_of, now_ms
+from models.base import MAX_INTEGER, conversation_of
 from models.message import MessageRow
 from models.prepared import id_list
 from models.transaction import Transaction
 from services.cursor import Signer
-from services.error import BadRequest, NotFound
+from services.error import NotFound
 from services.guard import GuardedDatabase
 from services.message.excerpt import SearchQuery, TextSpan, beginning_of, excerpts_of, slices_of
-from services.message.message_page import MessagePageRequest
+from services.message.message_page import MOST_AT_ONCE, MessagePageRequest
+from services.message.message_view import MessageBatch, MessageView, shown_page
 from services.message.part import ALL_OF_MESSAGE, MessageParts
-from services.message.participant import Members
-from services.message.reaction_group import ReactionGroup, groups_of
-from services.message.reaction_group import rows_of as reaction_rows_of
 from services.page import Page, PageRequest, forward
-from services.part import MISSING, Missing, NotLoaded
-from services.person.user import People, Person, Reference, UserService
-from services.text import is_blank
+from services.person.user import People, Reference, UserService
 from services.viewer import Right, Viewer
-
-
-@dataclass(slots=True)
-class MessageView:
-    """A message with the parts that were asked for; reading `sender` or `attachments` raises NotLoaded without them.
-
-    The others are MISSING if they were not loaded along: `reactions`, `reply_to` (None for a message that the viewer
-    cannot see), and `members` of its conversation.
-    """
-
-    row: MessageRow
-    is_own: bool
-    sender_part: Person | Missing | None
-    attachments_part: Sequence[AttachmentRow] | Missing
-    reactions: Sequence[ReactionGroup] | Missing = MISSING
-    reply_to: "MessageView | Missing | None" = MISSING
-    members: Members | Missing = MISSING
-
-    @property
-    def sender(self) -> Person | None:
-        """Who sent it; None if the account no longer exists."""
-        if self.sender_part is MISSING:
-            raise NotLoaded("The sender of this message was not loaded.")
-        return self.sender_part
-
-    @property
-    def attachments(self) -> Sequence[AttachmentRow]:
-        """Its files, by position."""
-        if self.attachments_part is MISSING:
-            raise NotLoaded("The files of this message were not loaded.")
-        return self.attachments_part
-
-    def is_within(self, window_seconds: int) -> bool:
-        """Whether it is not deleted and was sent at most `window_seconds` ago; 0 means no limit."""
-        age = now_ms() - self.row.created_at
-        return self.row.deleted_at is None and (not window_seconds or age <= window_seconds * 1000)
-
-    def preview(self, max_length: int | None) -> str:
-        """One line of at most 1 to 1,000 characters (120 for None): the text, or the names of the files."""
-        length = 120 if max_length is None else max_length
-        if not 1 <= length <= 1000:
-            raise BadRequest(f"`maxLength` must be between 1 and 1000; it is {length}.")
-        text = self.row.body if self.row.body and not is_blank(self.row.body) else None
-        line = " ".join((text or ", ".join(each.filename for each in self.attachments)).split())
-        return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
-
-
-class MessageBatch:
-    """Messages that are loaded together: their rows are given, and the constructor reads all but the people.
-
-    It `want`s these. The caller has checked that the viewer may see the messages.
-    """
-
-    def __init__(
-        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts, people: People
-    ) -> None:
-        self._viewer_id, self._rows, self._parts, self._people = viewer_id, rows, parts, people
-        with_files = [row.id for row in rows if row.attachments] if parts.attachments else []
-        self._files = attachments.of_messages(tx, with_files) if with_files else {}
-        people.want({row.sender_id for row in rows}, parts.sender)
-        self._reactions = []
-        if parts.reactions is not None:
-            self._reactions = reaction_rows_of(tx, viewer_id, [row.id for row in rows])
-            people.want({row.user_id for row in self._reactions}, parts.reactions)
-        self._replied_to: MessageBatch | None = None
-        if parts.reply_to is not None:
-            ids = {row.reply_to_id for row in rows if row.reply_to_id is not None}
-            found = list(messages.find_visible(tx, viewer_id, ids).values()) if ids else []
-            self._replied_to = MessageBatch(tx, viewer_id, found, parts.reply_to, people)
-
-    def views(self, members: Mapping[int, Members] | None = None) -> dict[int, MessageView]:
-        """The messages by id, once the people are loaded; `members` are those of conversations, as far as known."""
-        parts, people, known = self._parts, self._people, members or {}
-        reactions: dict[int, list[ReactionGroup]] = {}
-        if parts.reactions is not None:
-            reactions = groups_of(self._reactions, self._viewer_id, people if parts.reactions else None)
-        replied_to = self._replied_to.views(known) if self._replied_to is not None else {}
-        return {
-            row.id: MessageView(
-                row,
-                row.sender_id == self._viewer_id,
-                people.get(row.sender_id) if parts.sender else MISSING,
-                self._files.get(row.id, ()) if parts.attachments else MISSING,
-                MISSING if parts.reactions is None else reactions.get(row.id, ()),
-                MISSING if parts.reply_to is None else replied_to.get(row.reply_to_id or 0),
-                known.get(conversation_of(row.id), MISSING),
-            )
-            for row in self._rows
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,21 +60,36 @@ class MessageService:
         return await self._database.read_for(viewer, self._oldest_unread, viewer.user_id, list(conversation_ids), parts)
 
     async def page_of(
+        self, viewer: Viewer, conversation_id: int, request: PageRequest, around: int | None = None
+    ) -> Page[MessageView]:
+        """As `pages_of`, for one conversation; raises NotFound."""
+        wanted = MessagePageRequest(request, around)
+        page = (await self.pages_of(viewer, [conversation_id], wanted))[conversation_id]
+        if isinstance(page, NotFound):
+            raise page
+        return page
+
+    async def pages_of(
         self,
         viewer: Viewer,
-        conversation_id: int,
-        request: PageRequest,
-        around: int | None = None,
+        conversation_ids: Sequence[int],
+        wanted: MessagePageRequest,
         parts: MessageParts = ALL_OF_MESSAGE,
-    ) -> Page[MessageView]:
-        """Messages of a conversation, oldest first; the newest ones without `first` and `after`.
+    ) -> dict[int, Page[MessageView] | NotFound]:
+        """The same page of several conversations, a few of them in one read.
 
-        `around` is a message id: the page has that message in its middle. Raises BadRequest, CursorInvalid, and
-        NotFound if the viewer is not a member or `around` is outside the messages that they have.
+        NotFound stands for a conversation of which the viewer is no member, or which does not have `around`, as far as
+        they see it. Raises BadRequest and CursorInvalid.
         """
-        wanted = MessagePageRequest(request, around)
         bounds = wanted.bounds(self._signer, viewer.user_id)
-        return await self._database.read_for(viewer, self._page, viewer.user_id, conversation_id, wanted, bounds, parts)
+        at_once = max(1, MOST_AT_ONCE // wanted.request.size)
+
+        async def read(ids: Sequence[int]) -> dict[int, Page[MessageView] | NotFound]:
+            return await self._database.read_for(viewer, self._pages, viewer.user_id, ids, wanted, bounds, parts)
+
+        slices = [conversation_ids[start : start + at_once] for start in range(0, len(conversation_ids), at_once)]
+        found = await asyncio.gather(*map(read, slices))
+        return {id_: page for pages in found for id_, page in pages.items()}
 
     async def search(
         self,
@@ -244,20 +164,25 @@ class MessageService:
         rows = tx.all(messages.OLDEST_UNREAD, viewer=viewer_id, ids=id_list(conversation_ids))
         return {conversation_of(view.row.id): view for view in self.load(tx, viewer_id, rows, parts)}
 
-    def _page(
+    def _pages(
         self,
         tx: Transaction,
         viewer_id: int,
-        conversation_id: int,
+        conversation_ids: Sequence[int],
         wanted: MessagePageRequest,
         bounds: tuple[int | None, int | None],
         parts: MessageParts,
-    ) -> Page[MessageView]:
-        mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
-        if mine is None:
-            raise NotFound("There is no such conversation.")
-        page = wanted.rows_of(tx, viewer_id, mine, bounds)
-        return Page(self.load(tx, viewer_id, page.items, parts), page.has_next, page.has_previous)
+    ) -> dict[int, Page[MessageView] | NotFound]:
+        rows = {row.id: row for row in tx.all(conversations.BY_IDS, viewer=viewer_id, ids=id_list(conversation_ids))}
+        pages: dict[int, Page[MessageRow] | NotFound] = {}
+        for id_ in conversation_ids:
+            try:
+                pages[id_] = wanted.rows_of(tx, viewer_id, rows.get(id_), bounds)
+            except NotFound as error:
+                pages[id_] = error
+        shown = [row for page in pages.values() if isinstance(page, Page) for row in page.items]
+        views = {view.row.id: view for view in self.load(tx, viewer_id, shown, parts)}
+        return {id_: shown_page(page, views) if isinstance(page, Page) else page for id_, page in pages.items()}
 
     def _search(
         self,

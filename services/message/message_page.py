@@ -11,6 +11,8 @@ from services.cursor import Signer
 from services.error import BadRequest, NotFound
 from services.page import Page, PageRequest, backward, forward
 
+MOST_AT_ONCE = 1_000  # messages in the pages of several conversations that are read together
+
 
 @dataclass(frozen=True, slots=True)
 class MessagePageRequest:
@@ -32,9 +34,11 @@ class MessagePageRequest:
         return after, before
 
     def rows_of(
-        self, tx: Transaction, viewer_id: int, mine: ConversationRow, bounds: tuple[int | None, int | None]
+        self, tx: Transaction, viewer_id: int, mine: ConversationRow | None, bounds: tuple[int | None, int | None]
     ) -> Page[MessageRow]:
-        """The page, oldest first, in a conversation of the viewer; raises NotFound if `around` is not in it."""
+        """The page, oldest first, in this conversation of the viewer; raises NotFound if `around` is not in it."""
+        if mine is None:
+            raise NotFound("There is no such conversation.")
         floor, top = message_id(mine.id, mine.floor_seq), message_id(mine.id, mine.last_seq) + 1
         if self.around is not None:
             return _page_around(tx, viewer_id, floor, top, self.around, self.request.size)

@@ -28,7 +28,7 @@ class MessageParts:
             max(self.sender, other.sender),
             self.attachments or other.attachments,
             max((each.reactions for each in (self, other) if each.reactions is not None), default=None),
-            self.reply_to | other.reply_to if self.reply_to and other.reply_to else self.reply_to or other.reply_to,
+            _either(self.reply_to, other.reply_to),
         )
 
 
@@ -55,6 +55,25 @@ class ConversationParts:
     last_message: MessageParts | None = field(default_factory=MessageParts)
     first_unread: MessageParts | None = None
     page: PagePart | None = None
+
+    def __or__(self, other: "ConversationParts") -> "ConversationParts":
+        """What satisfies both; of two different pages none, because each view holds only one."""
+        page = self.page or other.page
+        if self.page and other.page:
+            is_same = self.page.wanted == other.page.wanted
+            page = PagePart(self.page.wanted, self.page.parts | other.page.parts) if is_same else None
+        return ConversationParts(
+            max(self.participants, other.participants),
+            self.group_reach or other.group_reach,
+            max(self.requester, other.requester),
+            _either(self.last_message, other.last_message),
+            _either(self.first_unread, other.first_unread),
+            page,
+        )
+
+
+def _either(one: MessageParts | None, other: MessageParts | None) -> MessageParts | None:
+    return one | other if one and other else one or other
 
 
 ALL_OF_MESSAGE = MessageParts()

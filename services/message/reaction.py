@@ -14,7 +14,8 @@ from services.error import InvalidInput, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import check_not_deleted, check_reach, get_subject
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.message.reaction_group import ReactionGroup, Reactor, groups_of, rows_of
 from services.page import Page, PageRequest, forward
 from services.person.user import People, PersonDetail, UserService

@@ -19,7 +19,8 @@ from models.transaction import Transaction
 from services.error import InvalidInput, NotFound
 from services.guard import GuardedDatabase
 from services.limit import Limits
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.person.block import set_block
 from services.rate import RateLimiter
 from services.rejection import Issue, IssueReason

@@ -18,7 +18,8 @@ from services.limit import Limits
 from services.message.consent import accept
 from services.message.draft import Draft, check_draft
 from services.message.idempotency import Outcome, Written
-from services.message.message import MessageService, MessageView
+from services.message.message import MessageService
+from services.message.message_view import MessageView
 from services.message.receipt import record_receipt
 from services.message.send_check import Addressees, Recipients, SendChecks
 from services.person.user import UserService

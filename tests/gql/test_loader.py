@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gql.loader import BatchedRead
+from gql.loader import BatchedRead, no_parts
 from services.error import ServerUnavailable
 from services.viewer import Viewer
 
@@ -29,9 +29,11 @@ class Numbers:
 async def test_what_is_asked_for_together_is_read_once() -> None:
     """In the order of the ids; None where there is none, and for what is not found. Nothing is kept for later."""
     numbers = Numbers()
-    read = BatchedRead(numbers.find_many, VIEWER)
-    first, second, third = await asyncio.gather(read([4, None, 2, 4]), read.each([2, 3]), read([None]))
-    again = await read([4])
+    read = BatchedRead(numbers.find_many, VIEWER, no_parts)
+    first, second, third = await asyncio.gather(
+        read([4, None, 2, 4], None), read.each([2, 3], None), read([None], None)
+    )
+    again = await read([4], None)
 
     assert first == ["number 4", None, "number 2", "number 4"]
     assert (second, third) == (["number 2", None], [None])
@@ -42,11 +44,31 @@ async def test_what_is_asked_for_together_is_read_once() -> None:
 async def test_an_error_is_of_those_who_asked() -> None:
     """Where there was nothing to read, nothing failed."""
     numbers = Numbers(is_broken=True)
-    read = BatchedRead(numbers.find_many, VIEWER)
-    found = await read.each([2, None, 3])
+    read = BatchedRead(numbers.find_many, VIEWER, no_parts)
+    found = await read.each([2, None, 3], None)
 
     assert [type(each) for each in found] == [ServerUnavailable, type(None), ServerUnavailable]
-    assert await read.each([None]) == await read([None]) == [None]
+    assert await read.each([None], None) == await read([None], None) == [None]
     with pytest.raises(ServerUnavailable):
-        await read([2, None])
+        await read([2, None], None)
     assert numbers.asked == [[2, 3], [2]]
+
+
+async def test_those_who_ask_together_get_the_parts_of_all() -> None:
+    """One read serves them; a later one loads its own parts only."""
+    asked: list[tuple[list[int], frozenset[str]]] = []
+
+    async def find_many(viewer: Viewer, ids: list[int], parts: frozenset[str]) -> dict[int, frozenset[str]]:
+        asked.append((ids, parts))
+        return dict.fromkeys(ids, parts)
+
+    def merge(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+        return one | other
+
+    read = BatchedRead(find_many, VIEWER, merge)
+    both = frozenset({"sender", "files"})
+    first, second = await asyncio.gather(read([1], frozenset({"sender"})), read([2], frozenset({"files"})))
+    third = await read([1], frozenset())
+
+    assert (first, second, third) == ([both], [both], [frozenset()])
+    assert asked == [([1, 2], both), ([1], frozenset())]

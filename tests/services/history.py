@@ -12,7 +12,7 @@ from models.member import RequestState
 from models.transaction import Transaction
 from services.live.resolved_event import ResolvedEvent
 from services.message.conversation_view import ConversationView
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.person.user import PersonDetail
 from services.viewer import Viewer
 from tests.services.conftest import World

@@ -6,7 +6,7 @@ from graphql import GraphQLObjectType
 from gql.message import Message
 from gql.wire.schema import build_schema
 from models.message import MessageRow
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 
 ROW = MessageRow((5 << 27) + 7, 3, 1_000, 0, "Hello", 0, None, None, None, 1, None, None)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from services.error import BadRequest, CursorInvalid, NotFound
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.page import Page, PageRequest
 from services.viewer import Viewer
 from tests.services.conftest import World

@@ -16,8 +16,8 @@ from models.reaction import OF_MESSAGES as REACTIONS
 from models.transaction import Transaction
 from models.user import BY_IDS as PEOPLE
 from services.error import CursorInvalid, NotFound
-from services.message.message import MessageView
 from services.message.message_page import MessagePageRequest
+from services.message.message_view import MessageView
 from services.message.part import NOTHING_OF_MESSAGE, ConversationParts, MessageParts, PagePart
 from services.page import Page, PageRequest
 from services.part import MISSING, NotLoaded
@@ -158,10 +158,11 @@ async def test_a_page_that_is_loaded_with_its_conversation_is_the_page(world: Wo
     alice, id_ = place
     parts = MessageParts(reactions=PersonDetail.RELATION, reply_to=MessageParts())
     [view] = (await world.services.conversation.find_many(alice, [id_], page_of(parts, last=2))).values()
-    alone = await world.services.message.page_of(alice, id_, PageRequest(last=2), parts=parts)
+    wanted = MessagePageRequest(PageRequest(last=2))
+    alone = await world.services.message.pages_of(alice, [id_], wanted, parts)
 
     assert view.page is not None
-    assert view.page.result == alone
+    assert {id_: view.page.result} == alone
     assert isinstance(view.page.result, Page)
     reply, last = view.page.result.items
     assert view.page.result.has_previous

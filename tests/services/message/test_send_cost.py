@@ -12,7 +12,7 @@ from models.transaction import Transaction
 from models.writer import Writer
 from services.error import InvalidInput, RecipientsRejected
 from services.message.draft import Draft
-from services.message.message import MessageView
+from services.message.message_view import MessageView
 from services.person.setting import SettingsChange
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer

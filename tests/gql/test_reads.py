@@ -1,0 +1,216 @@
+"""Reads: the statements and the read jobs of each operation that clients execute all the time, exactly.
+
+A change of these numbers is a change of speed; the statements are named, so that a new one says what it reads.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import peewee
+import pytest
+
+from models.base import conversation_of
+from models.reader import Readers
+from models.transaction import Transaction
+from services.account.credentials import Credentials
+from services.id import Kind, number_of
+from services.message.draft import Draft
+from tests.gql.conftest import Site
+from tests.gql.test_life import Person
+from tests.models.statement import every_statement
+
+
+def names_of(database: peewee.Database) -> dict[str, str]:
+    """The name of every statement by its text; those that depend on flags have one name."""
+    found: dict[str, str] = {}
+    for name, statement in every_statement():
+        found.setdefault(statement.compiled_for(database).sql, name.partition("-")[0])
+    return found
+
+
+@dataclass
+class Reads:
+    """What was read since `clear`: the number of jobs, and the names of the statements in their order."""
+
+    jobs: int = 0
+    statements: list[str] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self.jobs = 0
+        self.statements.clear()
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """What is read from now on; batches are loaded at once, however slow the machine is."""
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 60.0)
+    seen = Reads()
+    execute, submit = Transaction._execute, Readers.submit
+    names = names_of(peewee.SqliteDatabase(None))
+
+    def counting(self: Transaction, prepared: Any, params: dict[str, Any]) -> Any:
+        seen.statements.append(names[prepared.compiled_for(self.database).sql])
+        return execute(self, prepared, params)
+
+    def submitting(self: Readers, run: Any) -> Any:
+        seen.jobs += 1
+        return submit(self, run)
+
+    monkeypatch.setattr(Transaction, "_execute", counting)
+    monkeypatch.setattr(Readers, "submit", submitting)
+    return seen
+
+
+@dataclass
+class Place:
+    """Alice, her group with bob and carol, and where her log was before its last fifty messages."""
+
+    alice: Person
+    bob: Person
+    conversation: str
+    message: str
+    cursor: str
+
+
+async def send_file(site: Site, person: Person, reply_to: str) -> None:
+    """Sends a file without text to the conversation of another message."""
+    viewer = await site.services.authenticator.authenticate(Credentials(person.token))
+    assert viewer is not None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    file = await site.services.attachment.receive(chunks(), "notes.txt")
+    number = number_of(Kind.MESSAGE, reply_to)
+    draft = Draft(text=None, files=[file], conversation_id=conversation_of(number), reply_to_id=number)
+    await site.services.send.send(viewer, draft)
+
+
+@pytest.fixture
+async def place(site: Site) -> Place:
+    """She has 30 conversations; the messages of the group have files, reactions and replies."""
+    alice, bob, _carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
+    for number in range(29):
+        other = Person(site, await site.token_of(f"other{number}"))
+        await other.send("alice", text=f"from {number}")
+    first = await alice.send("bob", "carol", text="0")
+    cursor = (await alice.ask("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+    for number in range(48):
+        sender, other_name = ((alice, "bob"), (bob, "alice"))[number % 2]
+        await sender.send(other_name, "carol", text=str(number), replyToId=first)
+    for sender in (alice, bob):
+        await send_file(site, sender, first)
+    await bob.do("setReaction", messageId=first, emoji="👍", reacted=True)
+    return Place(alice, bob, await alice.place_of(first), first, cursor)
+
+
+MESSAGE = "id text createdAt sender { id username displayName } attachments { id filename url }"
+PAGE = f"id messages(last: 50) {{ nodes {{ {MESSAGE} reactions {{ emoji count viewerHasReacted }} }} }}"
+RECEIPTS = "deliveryStatus seenBy { totalCount } recipients { username } viewerCanEdit"
+LISTED = "id type unreadCount lastActivityAt"
+NEW_MESSAGE = "event { ... on MessageCreated { message { id text sender { username } } } }"
+
+
+def inbox(fields: str) -> str:
+    """The newest thirty conversations with these fields."""
+    return f"{{ conversations(first: 30) {{ nodes {{ {LISTED} {fields} }} pageInfo {{ endCursor }} }} }}"
+
+
+def conversation(fields: str) -> str:
+    """One conversation with these fields."""
+    return f"query ($id: ID!) {{ conversation(id: $id) {{ {fields} }} }}"
+
+
+PAGE_READS = [
+    "conversation.BY_IDS", "message.PAGE_BACKWARD", "attachment.OF_MESSAGES", "reaction.OF_MESSAGES", "profile.BY_IDS",
+]  # fmt: skip
+# The operation, its jobs, and its statements.
+OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
+    "page by conversation(id)": (conversation(PAGE), 1, PAGE_READS),
+    "page by node(id)": (f"query ($id: ID!) {{ node(id: $id) {{ ... on Conversation {{ {PAGE} }} }} }}", 1, PAGE_READS),
+    "page of texts": (
+        conversation("messages { edges { cursor node { text } } }"),
+        1,
+        ["conversation.BY_IDS", "message.PAGE_BACKWARD"],
+    ),
+    "page with receipts": (
+        conversation(f"messages {{ nodes {{ {RECEIPTS} replyTo {{ text sender {{ username }} }} }} }}"),
+        1,
+        ["conversation.BY_IDS", "member.MEMBERS", "message.PAGE_BACKWARD", "message.VISIBLE", "user.BY_IDS"],
+    ),
+    "two pages": (
+        conversation("a: messages(first: 1) { nodes { text } } b: messages(last: 1) { nodes { text } }"),
+        3,
+        [
+            "conversation.BY_IDS",
+            "conversation.BY_IDS",
+            "message.PAGE_FORWARD",
+            "conversation.BY_IDS",
+            "message.PAGE_BACKWARD",
+        ],
+    ),
+    "conversation without participants": (conversation("id type unreadCount"), 1, ["conversation.BY_IDS"]),
+    "inbox": (
+        inbox("otherParticipants { user { id username } } lastMessage { id text sender { id username } }"),
+        1,
+        ["inbox.page", "member.MEMBER_IDS", "message.NEWEST_ROWS", "profile.BY_IDS"],
+    ),
+    "inbox of rows": (inbox(""), 1, ["inbox.page"]),
+    "inbox with last messages": (
+        inbox("lastMessage { preview sender { username } }"),
+        1,
+        ["inbox.page", "message.NEWEST_ROWS", "attachment.OF_MESSAGES", "profile.BY_IDS"],
+    ),
+    "inbox with participants": (
+        inbox("participants { nodes { user { username } } }"),
+        1,
+        ["inbox.page", "member.MEMBER_IDS", "profile.BY_IDS"],
+    ),
+    "inbox with whether the viewer can write": (
+        inbox("viewerCanSend"),
+        1,
+        ["inbox.page", "member.MEMBERS", "user.BY_IDS"],
+    ),
+    "inbox with receipts and the oldest unread message": (
+        inbox("deliveredToAllSequence lastMessage { deliveryStatus } firstUnreadMessage { id }"),
+        1,
+        ["inbox.page", "member.MEMBERS", "message.NEWEST_ROWS", "message.OLDEST_UNREAD", "user.BY_IDS"],
+    ),
+    "inbox with pages": (
+        inbox("messages(last: 2) { nodes { text } }"),
+        1,
+        ["inbox.page", *["message.PAGE_BACKWARD"] * 30],
+    ),
+    "message": (
+        f"query ($message: ID!) {{ message(id: $message) {{ {MESSAGE} }} }}",
+        1,
+        ["message.VISIBLE", "profile.BY_IDS"],
+    ),
+    "unread": ("{ viewer { unreadMessageCount } }", 2, ["user.BY_IDS", "unread.TOTALS"]),
+    "counters": (
+        "{ viewer { unreadMessageCount unreadConversationCount messageRequestCount } }",
+        3,
+        ["user.BY_IDS", "member.REQUESTS", "unread.TOTALS"],
+    ),
+    "counters and inbox": (
+        f"{{ viewer {{ unreadMessageCount messageRequestCount }} {inbox('')[1:-1]} }}",
+        4,
+        ["user.BY_IDS", "inbox.page", "unread.TOTALS", "member.REQUESTS"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_an_operation_reads_exactly_what_it_shows(place: Place, reads: Reads, name: str) -> None:
+    """One job for what belongs together, and one statement for each kind of thing."""
+    query, jobs, statements = OPERATIONS[name]
+    variables = {"id": place.conversation, "message": place.message}
+    used = {key: value for key, value in variables.items() if f"${key}:" in query}
+    await place.alice.ask(query, **used)  # caches the session and the document
+    reads.clear()
+    data = await place.alice.ask(query, **used)
+
+    assert all(value is not None for value in data.values())
+    assert (reads.jobs, sorted(reads.statements)) == (jobs, sorted(statements))
