@@ -48,6 +48,7 @@ class LogReader:
         self._load = load
         self._waiting: Waiting = {}
         self._jobs: set[asyncio.Task[None]] = set()
+        self._working = 0  # jobs that will look again for what waits
         self._is_starting = False  # a job that will take whatever waits in the next turn of the loop
 
     async def read(self, read: LogRead) -> EventBatch | None:
@@ -55,8 +56,9 @@ class LogReader:
         loop = asyncio.get_running_loop()
         found: asyncio.Future[EventBatch | None] = loop.create_future()
         self._waiting.setdefault(read, []).append(found)
-        if not self._is_starting and len(self._jobs) < JOBS:
+        if not self._is_starting and self._working < JOBS:
             self._is_starting = True
+            self._working += 1
             # a context of its own: the reads of a job count in no operation's share (services/share.py)
             job = loop.create_task(self._work(), context=Context())
             self._jobs.add(job)
@@ -66,8 +68,11 @@ class LogReader:
     async def _work(self) -> None:
         """Execute what waits, AT_ONCE at a time, until nothing does."""
         self._is_starting = False
-        while self._waiting:
-            await self._execute({read: self._waiting.pop(read) for read in list(self._waiting)[:AT_ONCE]})
+        try:
+            while self._waiting:
+                await self._execute({read: self._waiting.pop(read) for read in list(self._waiting)[:AT_ONCE]})
+        finally:
+            self._working -= 1
 
     async def _execute(self, waiting: Waiting) -> None:
         """Execute these in one job; after a bug, which may be in the data of one viewer, each in a job of its own."""

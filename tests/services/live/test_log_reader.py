@@ -144,6 +144,28 @@ async def test_a_job_that_has_begun_takes_no_more() -> None:
     assert log.jobs == [[1], [1]]
 
 
+async def test_a_read_that_is_asked_for_as_the_last_job_ends_is_executed() -> None:
+    """A job that has found nothing more to do is over at once, and not when its task is."""
+    log = Log()
+    reader = log.reader()
+    log.gate.clear()
+
+    async def read_twice() -> None:
+        await reader.read(LogRead(1, START))
+        await reader.read(LogRead(1, START))  # in the turn in which the tasks of both jobs end
+
+    first = asyncio.create_task(read_twice())
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(reader.read(LogRead(2, START)))
+    await asyncio.sleep(0.01)
+    assert log.jobs == [[1], [2]]
+    log.gate.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(first, second)
+
+    assert log.jobs == [[1], [2], [1]]
+
+
 async def test_a_fault_with_one_persons_data_is_their_own() -> None:
     """The others of its job are read again without it."""
     log = Log()
