@@ -98,9 +98,9 @@ def settings_in(folder: Path) -> Settings:
 async def site_in(
     folder: Path, settings: Settings, limits: Limits, pubsub: MemoryPubSub | None = None
 ) -> AsyncIterator[Site]:
-    """A server on a free port, with its files in a folder."""
-    files = folder / "files"
-    database = GuardedDatabase(put_tables(folder / "sotto.db"), pubsub or MemoryPubSub())
+    """A server on a free port, with its files in a folder, which may be that of a site that has ended."""
+    files, path = folder / "files", folder / "sotto.db"
+    database = GuardedDatabase(path if path.exists() else put_tables(path), pubsub or MemoryPubSub())
     services = await Services.open(database, LocalStorage(files), limits)
     app = build_app(settings, services)
     runner = web.AppRunner(
