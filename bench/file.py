@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 MIB = 1 << 20
 CONTENT = secrets.token_bytes(8 * MIB)
-BOUNDARY = "frontier"
+BOUNDARY = f"----WebKitFormBoundary{secrets.token_hex(8)}"
 SEND = """mutation ($input: SendPrivateMessageInput!) { sendPrivateMessage(input: $input) {
   ... on SendPrivateMessageSuccess { message { attachments { url sha256 } } } ... on UserError { detail } } }"""
 CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) {

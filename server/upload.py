@@ -28,7 +28,6 @@ from services.viewer import Viewer
 VERSION = "1.0.0"
 CONTENT_TYPE = "application/offset+octet-stream"
 ALGORITHMS = ("sha1", "sha256", "sha512", "md5")
-READ_BYTES = 64 * 1024
 _CHECKSUM_STATUS = 460  # tus 1.0, "Checksum": Checksum Mismatch
 _ALWAYS = {"Tus-Resumable": VERSION, "Cache-Control": "no-store"}
 
@@ -109,14 +108,19 @@ class TusHandler:
     async def _chunks_of(self, request: web.Request) -> AsyncIterator[bytes]:
         """The body as it arrives; if the client stops sending, the request ends, and what has arrived is kept."""
         await accept_body(request)
+        content, received = request.content, 0
         while True:
             try:
-                async with asyncio.timeout(self._idle_seconds):
-                    chunk = await request.content.read(READ_BYTES)
+                if content.total_bytes > received or content.is_eof():
+                    chunk = content.read_nowait()
+                else:
+                    async with asyncio.timeout(self._idle_seconds):
+                        chunk = await content.readany()
             except TimeoutError:
                 raise HttpRefusal(408, "TIMEOUT", "The body stopped arriving: continue from the offset.") from None
             if not chunk:
                 return
+            received += len(chunk)
             yield chunk
 
 

@@ -135,7 +135,7 @@ class Storage(Protocol):
         ...
 
     async def create_temp(self) -> "TempFile":
-        """Creates a temporary file; the caller must `store` or `discard` it. Raises StorageFull or StorageFailed."""
+        """A new temporary file, created on the disk with its first bytes; the caller must `store` or `discard` it."""
         ...
 
     async def store(self, temp: "TempFile") -> str:

@@ -98,7 +98,7 @@ class LocalStorage(Storage):
 
     async def create_temp(self) -> TempFile:
         """See `Storage.create_temp`."""
-        return await TempFile.create(self._temp)
+        return TempFile(self._temp)
 
     async def store(self, temp: TempFile) -> str:
         """See `Storage.store`: syncs the file, renames it and syncs its new folder.
@@ -110,6 +110,7 @@ class LocalStorage(Storage):
         with failing_as("The file could not be stored"):
             put = self._add_link if isinstance(temp, CompleteFile) else self._move
             await asyncio.to_thread(put, temp.path, self._path_of(key))
+        temp.mark_moved()
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:

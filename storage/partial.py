@@ -8,9 +8,14 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from storage.base import CHUNK_BYTES, StorageFailed, StorageNotFound, check_room, failing_as
+from storage.base import StorageFailed, StorageNotFound, failing_as
+from storage.reader import acquired, in_thread
 from storage.temp_file import TempFile
+from storage.write_buffer import Part, WriteBuffer, write_parts
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
@@ -25,6 +30,7 @@ class CompleteFile(TempFile):
         self.path = path
         self.byte_size = byte_size
         self._sha256 = sha256
+        self._is_finished = True
 
     @property
     def sha256(self) -> str:
@@ -35,11 +41,15 @@ class CompleteFile(TempFile):
         """Raises StorageFailed: the file is finished."""
         raise StorageFailed("The file is finished; nothing can be added.")
 
-    async def finish(self) -> None:
-        """Does nothing: the file is finished."""
+    async def finish_and(self, inspect: Callable[[Path], T]) -> T:
+        """Inspects the file in a thread: it is finished."""
+        return await asyncio.to_thread(inspect, self.path)
 
     async def discard(self) -> None:
         """Does nothing."""
+
+    def mark_moved(self) -> None:
+        """Does nothing: a hard link was added."""
 
 
 class PartialFiles:
@@ -69,19 +79,18 @@ class PartialFiles:
         Raises StorageFull or StorageFailed, and the exceptions of the chunks. StorageFailed deletes the whole file.
         """
         with failing_as("The bytes could not be written"):
-            file = await asyncio.to_thread(self._opened, number)
-        buffer = bytearray()
+            file = await acquired(self._opened, os.close, number)
+        buffer = WriteBuffer()
         try:
             try:
                 async for chunk in chunks:
-                    buffer += chunk
-                    if len(buffer) >= CHUNK_BYTES:
-                        full, buffer = buffer, bytearray()
+                    buffer.add(chunk)
+                    if buffer.is_full:
                         with failing_as("The bytes could not be written"):
-                            await _run_to_completion(_write_all, file, full)
+                            await in_thread(write_parts, file, buffer.take())
             finally:
                 with failing_as("The bytes could not be written"):
-                    await _run_to_completion(_close, file, buffer)
+                    await in_thread(_close, file, buffer.take())
         except StorageFailed:
             await asyncio.shield(asyncio.to_thread(self._forget, number))
             raise
@@ -157,30 +166,9 @@ class PartialFiles:
         return os.open(self._path_of(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-async def _run_to_completion(
-    work: Callable[[int, bytes | bytearray], None], descriptor: int, content: bytes | bytearray
-) -> None:
-    """Runs it in a thread, and waits even if cancelled: a late write could go to a reused descriptor."""
-    working = asyncio.ensure_future(asyncio.to_thread(work, descriptor, content))
+def _close(descriptor: int, parts: list[Part]) -> None:
     try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
-
-
-def _write_all(descriptor: int, content: bytes | bytearray) -> None:
-    if content:
-        check_room(descriptor, len(content))
-    with memoryview(content) as rest:
-        written = 0
-        while written < len(rest):
-            written += os.write(descriptor, rest[written:])
-
-
-def _close(descriptor: int, content: bytes | bytearray) -> None:
-    try:
-        _write_all(descriptor, content)
+        write_parts(descriptor, parts)
     finally:
         try:
             os.close(descriptor)

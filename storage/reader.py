@@ -52,7 +52,7 @@ async def acquired(work: Callable[..., T], release: Callable[[T], None] | None, 
         return await asyncio.shield(working)
     except asyncio.CancelledError:
         await asyncio.wait([working])
-        if release is not None and working.exception() is None:
+        if working.exception() is None and release is not None:
             await in_thread(release, working.result())
         raise
 

@@ -122,7 +122,7 @@ class S3Storage(Storage):
 
     async def create_temp(self) -> TempFile:
         """See `Storage.create_temp`."""
-        return await TempFile.create(self._temp)
+        return TempFile(self._temp)
 
     async def store(self, temp: TempFile) -> str:
         """See `Storage.store`: the object is stored completely or not at all."""

@@ -36,7 +36,7 @@ class Body:
     async def read(self) -> bytes:
         """The next bytes, as many as are available; empty at the end."""
         await accept_body(self._request)
-        chunk = self._content.read_nowait() if self._content.is_eof() else await self._wait()
+        chunk = await self._next()
         self._read_bytes += len(chunk)
         if self._read_bytes > self._limit_bytes:
             raise self._too_large()
@@ -49,9 +49,12 @@ class Body:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    async def _wait(self) -> bytes:
+    async def _next(self) -> bytes:
+        """Starts a timer only if it has to wait: most of a large body has arrived when it is asked for."""
         remaining = self._deadline - asyncio.get_running_loop().time()
         try:
+            if remaining > 0 and (self._content.total_bytes > self._read_bytes or self._content.is_eof()):
+                return self._content.read_nowait()
             async with asyncio.timeout(min(self._idle_seconds, max(0.0, remaining))):
                 return await self._content.readany()
         except TimeoutError:

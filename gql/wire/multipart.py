@@ -42,7 +42,8 @@ class MultipartReader:
             raise malformed("The Content-Type needs a boundary of 1 to 70 characters.")
         self._read = read
         self._delimiter = b"\r\n--" + boundary.encode()
-        self._buffer = bytearray(b"\r\n")  # so that a boundary at the very start is found like the others
+        self._buffer = b"\r\n"  # so that a boundary at the very start is found like the others
+        self._at = 0  # what comes before was consumed
         self._is_started = False
 
     async def next_part(self) -> PartHead | None:
@@ -50,44 +51,49 @@ class MultipartReader:
         if not self._is_started:
             await self._take_until(self._delimiter, MAX_PREAMBLE_BYTES, "the first boundary")
             self._is_started = True
-        while len(self._buffer) < 2:
+        while len(self._buffer) - self._at < 2:
             await self._fill()
-        if self._buffer.startswith(b"--"):
+        if self._buffer.startswith(b"--", self._at):
             return None
         if (await self._take_until(b"\r\n", MAX_PADDING_BYTES, "the end of a boundary line")).strip(b" \t"):
             raise malformed("A boundary line holds something else than the boundary.")
-        self._buffer[:0] = b"\r\n"  # a part may have no headers: the empty line follows at once
+        self._at -= 2  # a part may have no headers: the empty line follows at once
         return _head_of(await self._take_until(b"\r\n\r\n", MAX_HEADER_BYTES, "the end of a part's headers"))
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The content of this part, in chunks as they arrive; consumes the boundary after it."""
-        keep = len(self._delimiter) - 1  # a delimiter may begin in these last bytes
-        while (end := self._buffer.find(self._delimiter)) < 0:
-            if len(self._buffer) > keep:
-                piece = bytes(self._buffer[:-keep])
-                del self._buffer[:-keep]
+        """The content of this part, in chunks as they arrive, without copies; consumes the boundary after it."""
+        while (end := self._buffer.find(self._delimiter, self._at)) < 0:
+            end = self._start_of_delimiter()
+            piece, self._buffer, self._at = self._buffer[self._at : end], self._buffer[end:], 0
+            if piece:
                 yield piece
             await self._fill()
-        piece = bytes(self._buffer[:end])
-        del self._buffer[: end + len(self._delimiter)]
+        piece, self._at = self._buffer[self._at : end], end + len(self._delimiter)
         if piece:
             yield piece
 
+    def _start_of_delimiter(self) -> int:
+        """Where a delimiter may begin that ends in the next bytes; the end of the buffer if there is none."""
+        start = self._buffer.find(b"\r", max(self._at, len(self._buffer) - len(self._delimiter) + 1))
+        while start >= 0 and not self._delimiter.startswith(self._buffer[start:]):
+            start = self._buffer.find(b"\r", start + 1)
+        return len(self._buffer) if start < 0 else start
+
     async def _take_until(self, end: bytes, limit_bytes: int, sought: str) -> bytes:
         """The bytes before `end`, which is consumed too."""
-        while (position := self._buffer.find(end, 0, limit_bytes + len(end))) < 0:
-            if len(self._buffer) >= limit_bytes + len(end):
+        while (position := self._buffer.find(end, self._at, self._at + limit_bytes + len(end))) < 0:
+            if len(self._buffer) - self._at >= limit_bytes + len(end):
                 raise malformed(f"Found {limit_bytes:,} bytes without {sought}.")
             await self._fill()
-        taken = bytes(self._buffer[:position])
-        del self._buffer[: position + len(end)]
+        taken = self._buffer[self._at : position]
+        self._at = position + len(end)
         return taken
 
     async def _fill(self) -> None:
         piece = await self._read()
         if not piece:
             raise malformed("The body ends before its closing boundary.")
-        self._buffer += piece
+        self._buffer, self._at = self._buffer[self._at :] + piece, 0
 
 
 def _head_of(block: bytes) -> PartHead:

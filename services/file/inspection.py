@@ -1,6 +1,5 @@
 """File inspection: detects the type of a received file by its bytes, and removes the metadata of pictures."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -65,8 +64,7 @@ class FileInspector:
             received.rejection = (Reason.EMPTY, f"`{received.filename}` is empty.")
             return
         try:
-            await received.temp_file.finish()
-            received.mime_type = await asyncio.to_thread(media_type.detect, received.temp_file.path)
+            received.mime_type = await received.temp_file.finish_and(media_type.detect)
         except StorageError as error:
             received.rejection = storage_rejection(error)
             return
@@ -137,10 +135,7 @@ class FileInspector:
 
     async def _stream(self, received: ReceivedFile, chunks: AsyncIterator[bytes]) -> None:
         limit = self._limits.max_attachment_bytes
-        try:
-            received.temp_file = await self._storage.create_temp()
-        except StorageError as error:
-            received.rejection = storage_rejection(error)
+        received.temp_file = await self._storage.create_temp()
         async for chunk in chunks:
             received.byte_size += len(chunk)
             if received.rejection is None and received.byte_size > limit:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from storage.local import LocalStorage
 from storage.local_file import STEP_BYTES
 from storage.temp_file import TempFile
 from storage.url import storage_for
+from storage.write_buffer import write_parts
 from tests.storage.contract import StorageContract, content_of, keys_of, stored, temp_file
 
 
@@ -37,10 +39,12 @@ async def storage(tmp_path: Path) -> Storage:
     return storage
 
 
-def send_writes_to(device: str, flags: int, temp: TempFile) -> None:
-    """Replaces the file of the descriptor, so that the kernel returns an error."""
+async def send_writes_to(device: str, flags: int, temp: TempFile) -> None:
+    """Creates the file, and replaces that of the descriptor, so that the kernel returns an error."""
+    await temp.write(bytes(CHUNK_BYTES))
     descriptor = os.open(device, flags)
-    os.dup2(descriptor, temp._file.fileno())
+    assert temp._file._file is not None
+    os.dup2(descriptor, temp._file._file.fileno())
     os.close(descriptor)
 
 
@@ -114,7 +118,7 @@ async def test_a_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -
 async def test_a_full_disk_is_reported_while_writing(storage: Storage) -> None:
     """ENOSPC is StorageFull; the file can only be discarded."""
     temp = await storage.create_temp()
-    send_writes_to("/dev/full", os.O_WRONLY, temp)
+    await send_writes_to("/dev/full", os.O_WRONLY, temp)
 
     with pytest.raises(StorageFull, match=r"^The bytes could not be written: No space left on device\.$"):
         await temp.write(bytes(CHUNK_BYTES))
@@ -126,9 +130,10 @@ async def test_a_full_disk_is_reported_while_writing(storage: Storage) -> None:
 
 
 async def test_a_full_disk_is_reported_at_the_end(storage: Storage) -> None:
-    """A small file is written only when it is finished; nothing is stored."""
-    temp = await temp_file(storage, b"small")
-    send_writes_to("/dev/full", os.O_WRONLY, temp)
+    """The last bytes are written only when the file is finished; nothing is stored."""
+    temp = await storage.create_temp()
+    await send_writes_to("/dev/full", os.O_WRONLY, temp)
+    await temp.write(b"the rest")
 
     with pytest.raises(StorageFull):
         await storage.store(temp)
@@ -139,7 +144,7 @@ async def test_a_full_disk_is_reported_at_the_end(storage: Storage) -> None:
 async def test_a_failed_disk_is_not_a_full_one(storage: Storage) -> None:
     """Other system errors are StorageFailed, chained to their cause."""
     temp = await storage.create_temp()
-    send_writes_to(os.devnull, os.O_RDONLY, temp)
+    await send_writes_to(os.devnull, os.O_RDONLY, temp)
 
     with pytest.raises(StorageFailed) as raised:
         await temp.write(bytes(CHUNK_BYTES))
@@ -445,7 +450,7 @@ async def test_a_file_in_parts_that_cannot_be_deleted_after_a_failed_fsync_is_no
     assert (await storage.partials.finished(7)).byte_size == 9
 
 
-@pytest.mark.parametrize("name", ["write", "close"])
+@pytest.mark.parametrize("name", ["writev", "close"])
 async def test_a_failed_part_deletes_the_whole_file(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -459,7 +464,7 @@ async def test_a_failed_part_deletes_the_whole_file(
             raise OSError(errno.EDQUOT, "injected")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, name, fail if name == "write" else fail_to_close)
+        patch.setattr(os, name, fail if name == "writev" else fail_to_close)
         with pytest.raises(StorageFailed):
             await in_parts(storage, b"lost")
 
@@ -496,16 +501,74 @@ def test_a_file_url_has_an_absolute_path(url: str, tmp_path: Path) -> None:
         storage_for(url, tmp_path)
 
 
-async def test_a_cancelled_create_leaves_no_file(tmp_path: Path) -> None:
-    """If a client disconnects while its file is created, the thread creates it anyway, and it is deleted."""
-    storage = LocalStorage(tmp_path)
-    await storage.open()
-
+async def test_a_cancelled_first_write_leaves_no_file(storage: Storage, tmp_path: Path) -> None:
+    """If a client disconnects while its file is created, it is deleted; and not created after that by a late thread."""
+    staging = tmp_path / "root" / "staging"
     for pause in (0, 0, 0.0001, 0.0005, 0.001):
-        staging = asyncio.create_task(storage.create_temp())
+        temp = await storage.create_temp()
+        writing = asyncio.create_task(temp.write(bytes(CHUNK_BYTES)))
         await asyncio.sleep(pause)
-        staging.cancel()
+        writing.cancel()
         with suppress(asyncio.CancelledError):
-            await (await staging).discard()
+            await writing
+        await temp.discard()
+    left = [*staging.iterdir()]
+    threads, temp = Held(1), await storage.create_temp()
+    asyncio.get_running_loop().set_default_executor(threads)
+    writing = asyncio.create_task(temp.write(bytes(CHUNK_BYTES)))
+    while threads.left > 0:
+        await asyncio.sleep(0.001)
+    writing.cancel()
+    with suppress(asyncio.CancelledError):
+        await writing
+    await temp.discard()
+    threads.gate.set()
+    threads.shutdown()
 
-    assert list((tmp_path / "staging").iterdir()) == []
+    assert left == []
+    assert [*staging.iterdir()] == []
+
+
+async def test_a_small_file_takes_two_calls_of_a_thread(storage: Storage) -> None:
+    """It is created, written, hashed, synced and inspected in one, and stored in another; that is all."""
+    threads = Held(3)
+    asyncio.get_running_loop().set_default_executor(threads)
+    temp = await storage.create_temp()
+    await temp.write(b"small")
+    content = await temp.finish_and(Path.read_bytes)
+    key = await storage.store(temp)
+    await temp.discard()
+
+    assert (content, threads.left) == (b"small", 1)
+    threads.gate.set()
+    assert await content_of(storage, key) == b"small"
+
+
+async def test_bytes_reach_the_disk_in_the_order_of_their_chunks(storage: Storage, tmp_path: Path) -> None:
+    """Of whatever size the chunks are, and however short the writes."""
+    random = Random(1)
+    chunks = [random.randbytes(random.choice((0, 1, 100, 20_000, 70_000, 300_000))) for _ in range(200)]
+    temp = await storage.create_temp()
+    for chunk in chunks:
+        await temp.write(chunk)
+    key = await storage.store(temp)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    await storage.partials.append(7, parts())
+    whole = b"".join(chunks)
+    assert await content_of(storage, key) == whole
+    assert (tmp_path / "root" / "partial" / f"{7:016x}").read_bytes() == whole
+    assert temp.sha256 == hashlib.sha256(whole).hexdigest()
+
+
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a part and between two."""
+    real, parts = os.writev, list[bytes | bytearray]([b"one", bytearray(b"two"), b"", b"three"])
+    monkeypatch.setattr(os, "writev", lambda file, rest: real(file, [memoryview(b"".join(rest))[:2]]))
+    with (tmp_path / "file").open("wb") as file:
+        write_parts(file.fileno(), parts)
+
+    assert (tmp_path / "file").read_bytes() == b"onetwothree"
