@@ -1,4 +1,4 @@
-"""The leak detector for logs, which tests/conftest.py applies to every test."""
+"""The leak detector for logs, which tests/plugin.py applies to every test."""
 
 import json
 import logging

@@ -48,7 +48,7 @@ mutation ($input: SignInInput!) {
 """
 
 
-LOGS: list[bytes] = []  # of the servers that have ended; tests/conftest.py looks into them
+LOGS: list[bytes] = []  # of the servers that have ended; tests/plugin.py looks into them
 
 
 class Server:

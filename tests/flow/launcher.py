@@ -114,7 +114,7 @@ def sotto() -> Command:
 
     build_schema(introspection=True, limits=QueryLimits())
     schema_text()
-    password.TIME_COST, password.MEMORY_KIB = 1, 8  # as in tests/conftest.py
+    password.TIME_COST, password.MEMORY_KIB = 1, 8  # as in tests/plugin.py
     picture.start_worker = fork_worker  # type: ignore[assignment]
     prepare_workers()
     return lambda arguments: cli(arguments, prog_name="./sotto")

@@ -1,4 +1,4 @@
-"""The documentation works: every page is run from top to bottom against a demo server of its own; with DOCS=1 in CI."""
+"""The documentation works: every page is run from top to bottom against a demo server of its own."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import pytest
 from tests.contract.document import PAGES, ROOT, blocks_of
 from tests.flow.client import running
 from tests.flow.page import Page, wrapper
+from tests.full import amount, full
 
 RUN = ("graphql", "bash", "sh", "python")
 # Pages without anything to run; the types of codegen.md are compiled by tests/examples/run.
@@ -21,9 +22,10 @@ PROSE = (
     "architecture.md", "clients.md", "codegen.md", "glossary.md", "performance.md", "scalars.md", "sources.md",
     "versions.md",
 )  # fmt: skip
-SLOW = () if os.environ.get("DOCS") else ("authentication.md", "moderate.md")  # each command is a program of its own
+SLOW = amount(("authentication.md", "moderate.md"), ("",))  # each command is a program of its own
 
 
+@full
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in SLOW], ids=lambda page: page.name)
 async def test_a_page_works_as_it_stands(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents, scripts and programs, in order, but for the port; mutations succeed, streams give something."""

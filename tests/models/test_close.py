@@ -12,6 +12,7 @@ from models import job
 from models.database import Database
 from models.error import Busy, DeadlineExceeded, Unavailable
 from models.transaction import Transaction
+from tests.template import put_tables
 
 COUNT = "SELECT count(*) FROM job"
 
@@ -19,7 +20,7 @@ COUNT = "SELECT count(*) FROM job"
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """An open one with one reader."""
-    database = Database(tmp_path / "sotto.db", queue_limit=20, read_deadline_seconds=0.4, readers=1)
+    database = Database(put_tables(tmp_path / "sotto.db"), queue_limit=20, read_deadline_seconds=0.4, readers=1)
     await database.open()
     yield database
     await database.close()

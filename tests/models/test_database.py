@@ -25,6 +25,7 @@ from models.error import (
 )
 from models.file import DatabaseFile
 from models.transaction import Transaction
+from tests.template import put_tables
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
@@ -33,7 +34,9 @@ ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELEC
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """An open one."""
-    database = Database(tmp_path / "sotto.db", queue_limit=100, write_deadline_seconds=1.0, read_deadline_seconds=0.3)
+    database = Database(
+        put_tables(tmp_path / "sotto.db"), queue_limit=100, write_deadline_seconds=1.0, read_deadline_seconds=0.3
+    )
     await database.open()
     yield database
     await database.close()

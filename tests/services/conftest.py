@@ -91,6 +91,15 @@ class World:
         files = sum(path.is_file() for folder in kept for path in folder.rglob("*"))
         return await self.services.database.read(rows_of), files
 
+    async def count(self, table: str, where: str = "1") -> int:
+        """How many rows a table has, at a fraction of the price of `stored`."""
+
+        def read(tx: Transaction) -> int:
+            query = f"SELECT count(*) FROM {table} WHERE {where}"
+            return int(tx.database.connection().execute(query).fetchone()[0])
+
+        return await self.services.database.read(read)
+
     def temp_files(self) -> list[Path]:
         """Files on their way in."""
         return list((self.folder / "files" / "staging").iterdir())

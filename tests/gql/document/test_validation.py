@@ -1,6 +1,5 @@
 """Validation: the same errors as graphql-core's, over documents that are valid and documents that are not."""
 
-import os
 from typing import Any
 
 import pytest
@@ -12,12 +11,13 @@ from gql.document.parse import read
 from gql.document.survey import QueryLimits
 from gql.document.validation import Validator
 from gql.wire.schema import build_schema
+from tests.full import amount, full
 from tests.gql.document.corpus import INVALID, VALID, many
 
 SCHEMA = build_schema().core
 RULES = rules_for(QueryLimits())
 VALIDATOR = Validator(SCHEMA, RULES)
-CHANGES = int(os.environ.get("DOCUMENTS", "300"))
+CHANGES = amount(200, 10_000)
 
 
 def shown(errors: list[GraphQLError]) -> list[Any]:
@@ -42,6 +42,7 @@ def test_an_invalid_document_has_the_errors_of_graphql_core(text: str) -> None:
     assert shown(errors) == shown(validate(SCHEMA, document, RULES))
 
 
+@full
 def test_random_documents_have_the_errors_of_graphql_core() -> None:
     """Changed at random, so that several rules meet one mistake."""
     found = 0

@@ -1,11 +1,7 @@
-"""Plans against graphql-core over the whole schema: the same bytes, the same errors, and the same rows afterwards.
-
-`ORACLE` is the number of random queries and mutations for each kind of viewer.
-"""
+"""Plans against graphql-core over the whole schema: the same bytes, the same errors, and the same rows afterwards."""
 
 import asyncio
 import json
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -22,12 +18,14 @@ from gql.id import decode
 from gql.wire.schema import build_schema, schema_text
 from services.limit import Limits
 from tests.contract.test_chat import documents
+from tests.full import amount, full
 from tests.gql.conftest import Site, settings_in, site_in
 from tests.gql.plan.generator import Generator, Pool
 from tests.gql.test_fuzz import SCALARS
 from tests.gql.test_life import Person
 
-COUNT = int(os.environ.get("ORACLE", "12"))
+COUNT = amount(12, 120)  # random queries and mutations for each kind of viewer
+pytestmark = full
 RATES: dict[str, Any] = {name: 0 for name in Limits.__dataclass_fields__ if name.endswith("_rate_per_minute")}
 LIMITS = Limits(**RATES, max_subscriptions=0)
 SCHEMA: GraphQLSchema = build_schema().core

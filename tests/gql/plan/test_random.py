@@ -1,7 +1,6 @@
 """Plans against graphql-core: random documents over a schema whose every field can fail, be null or have a value."""
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from gql.level import level_field
 from gql.node import Info
 from gql.wire.answer import Answer
 from gql.wire.schema import SottoSchema
+from tests.full import amount, full
 from tests.gql.executed import answer_to, stranger
 
 V = TypeVar("V")
@@ -270,8 +270,9 @@ def nulled(error: Any, data: Any) -> tuple[Any, ...]:
     return tuple(error.path)
 
 
+@full
 @settings(
-    max_examples=int(os.environ.get("EXAMPLES", "10")) * 5,
+    max_examples=amount(50, 1_000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.full import amount, full
 from tests.gql.conftest import Site
 from tests.gql.raw_socket import Wire, frame, wire
 from tests.gql.witness import HEAR, is_usable, listeners
@@ -67,10 +67,11 @@ async def outcome(socket: Wire) -> int | None:
             return None
 
 
+@full
 @settings(
     derandomize=True,
     deadline=None,
-    max_examples=2 * int(os.environ.get("EXAMPLES", "50")),
+    max_examples=amount(60, 400),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -59,7 +59,7 @@ async def test_who_signs_up_is_signed_in_and_can_come_back(world: World) -> None
 
 @pytest.fixture
 def real_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of a server; other tests hash as cheaply as they can, see tests/conftest.py."""
+    """Those of a server; other tests hash as cheaply as they can, see tests/plugin.py."""
     monkeypatch.setattr(password, "TIME_COST", 2)
     monkeypatch.setattr(password, "MEMORY_KIB", 19 * 1024)
 

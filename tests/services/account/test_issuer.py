@@ -35,6 +35,7 @@ from services.viewer import CredentialKind, Right
 from storage.local import LocalStorage
 from tests.services.account.test_api_key import key_of
 from tests.services.conftest import World, kinds_after
+from tests.template import put_tables
 
 Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | bytes
 Forge: TypeAlias = Callable[[], str]
@@ -428,7 +429,10 @@ def issuers(served: Served) -> Issuers:
 @pytest.fixture
 async def host(tmp_path: Path, served: Served) -> AsyncIterator[World]:
     """Services that take the tokens of the three issuers."""
-    database, storage = GuardedDatabase(tmp_path / "sotto.db", MemoryPubSub()), LocalStorage(tmp_path / "files")
+    database, storage = (
+        GuardedDatabase(put_tables(tmp_path / "sotto.db"), MemoryPubSub()),
+        LocalStorage(tmp_path / "files"),
+    )
     services = await Services.open(
         database, storage, Limits(send_rate_per_minute=0), settings(), served
     )  # fmt: skip

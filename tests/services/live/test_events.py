@@ -23,7 +23,9 @@ from services.person.setting import SettingsChange
 from services.service import Services
 from services.viewer import Viewer
 from storage.local import LocalStorage
+from tests.full import amount, full
 from tests.services.conftest import World, named
+from tests.template import put_tables
 
 Signals = AsyncGenerator[Signal, None]
 
@@ -285,13 +287,14 @@ class Faulty(MemoryPubSub):
         super().publish_ephemeral(event for event in events if self._random.random() < 0.5)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@full
+@pytest.mark.parametrize("seed", range(amount(2, 20)))
 async def test_bad_hints_and_reconnects_change_nothing(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Every event once and in order, through twenty reconnects, over a pubsub that loses, doubles and reorders."""
     monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.02)
-    database, limits = GuardedDatabase(tmp_path / "sotto.db", Faulty(seed)), Limits(send_rate_per_minute=0)
+    database, limits = GuardedDatabase(put_tables(tmp_path / "sotto.db"), Faulty(seed)), Limits(send_rate_per_minute=0)
     services = await Services.open(database, LocalStorage(tmp_path / "files"), limits)
     world, chance = World(services, tmp_path), random.Random(seed)
     alice, bob = await world.people("alice", "bob")

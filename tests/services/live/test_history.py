@@ -1,6 +1,5 @@
 """Snapshot and events: whatever people do, a client that follows the stream shows what one that loads anew would."""
 
-import os
 from collections import Counter
 from typing import Any
 
@@ -9,13 +8,13 @@ import pytest
 from models.base import conversation_of
 from models.member import RequestState
 from models.setting import Audience
+from tests.full import amount, full
 from tests.services.chance import Chance
 from tests.services.conftest import MakeWorld, World
 from tests.services.history import Client
 
-# CI runs a thousand of each kind: HISTORIES=1000.
-HISTORIES = int(os.environ.get("HISTORIES", "16"))
-SHARDS = 4
+HISTORIES = amount(2, 250)  # of each kind
+SHARDS = amount(1, 4)
 OPERATIONS = 25
 
 
@@ -69,6 +68,7 @@ LIMITS: list[dict[str, Any]] = [
 ]
 
 
+@full
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("calm", [True, False], ids=["receipts", "blocks and settings"])
 @pytest.mark.parametrize("limits", LIMITS, ids=["silent deletes", "tombstones and requests"])
@@ -77,7 +77,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_later(
 ) -> None:
     """For random histories of all operations by four people; with positions of others where nothing hides them."""
     world = await make_world(**limits)
-    for seed in range(shard, HISTORIES // 4, SHARDS):
+    for seed in range(shard, HISTORIES, SHARDS):
         await play(world, seed, calm=calm)
 
 

@@ -19,6 +19,7 @@ from services.message.message import SearchFilter
 from services.service import Services
 from services.viewer import Viewer
 from storage.local import LocalStorage
+from tests.full import amount, full
 from tests.services.conftest import World, named
 from tests.services.message.test_index import is_sound
 
@@ -130,7 +131,8 @@ def chance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> r
     return chance
 
 
-@pytest.mark.parametrize("chance", range(6), indirect=True)
+@full
+@pytest.mark.parametrize("chance", range(amount(3, 30)), indirect=True)
 async def test_a_search_finds_what_a_naive_one_finds(world: World, chance: random.Random) -> None:
     """In the same order, in pages, under conditions; after edits, deletions and clearing, with a clock that errs."""
     await world.people(*PEOPLE)
@@ -180,7 +182,8 @@ async def go_back(world: World) -> None:
     await world.services.database.write(undo)
 
 
-@pytest.mark.parametrize("chance", range(6), indirect=True)
+@full
+@pytest.mark.parametrize("chance", range(amount(2, 20)), indirect=True)
 async def test_an_index_of_an_earlier_version_is_copied(
     world: World, chance: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:

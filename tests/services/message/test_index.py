@@ -10,6 +10,7 @@ from models.transaction import Transaction
 from models.word import words_of
 from services.error import SottoError
 from services.message.message import SearchFilter
+from tests.full import amount, full
 from tests.services.conftest import World
 
 WORDS = ("harbour", "tide", "sail", "anchor", "gull", "Zoë's", "foo_bar", "café au lait", "tide, tide")
@@ -23,7 +24,8 @@ def is_sound(tx: Transaction) -> bool:
     return set(connection.execute("SELECT conversation_id, word, seq FROM message_word").fetchall()) == expected
 
 
-@pytest.mark.parametrize("seed", range(12))
+@full
+@pytest.mark.parametrize("seed", range(amount(6, 60)))
 async def test_the_index_says_what_the_texts_say(world: World, seed: int) -> None:
     """Forty operations in random order, indexed in batches of random size; then each word finds its messages."""
     chance = random.Random(seed)

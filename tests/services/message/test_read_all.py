@@ -15,6 +15,7 @@ from services.message import receipt
 from services.message.preference import PreferenceChange
 from services.person.setting import SettingsChange
 from services.viewer import Right, Viewer
+from tests.full import amount, full
 from tests.services.chance import Chance
 from tests.services.conftest import MakeWorld, World, kinds_after, refused
 from tests.services.message.test_receipt import positions, unread, view_of
@@ -184,11 +185,12 @@ async def test_it_is_refused_beyond_its_rate_and_without_the_right(make_world: M
 _NO_RATES = {"read_all_rate_per_minute": 0, "report_rate_per_minute": 0, "relation_rate_per_minute": 0}
 
 
+@full
 @pytest.mark.parametrize("limits", [{}, {"accept_messages_from": Audience.FOLLOWED_BY_ME}])
 async def test_it_does_what_marking_each_would_do(make_world: MakeWorld, limits: dict[str, Any]) -> None:
     """After random histories: the same positions, the same receipts, the same number of events for everybody."""
-    marked = 0
-    for seed in range(6):
+    marked, seeds = 0, amount(3, 20)
+    for seed in range(seeds):
         ends = []
         for mark_each in (True, False):
             world = await make_world(**_NO_RATES, **limits)
@@ -211,7 +213,7 @@ async def test_it_does_what_marking_each_would_do(make_world: MakeWorld, limits:
             ends.append((heard, await world.services.database.read(_positions)))
         assert ends[0] == ends[1]
 
-    assert marked > 20
+    assert marked > 3 * seeds
 
 
 def _positions(tx: Transaction) -> list[Any]:
