@@ -1,31 +1,32 @@
-"""The HTTP application: routes, and the headers of every response."""
+"""The HTTP application: its routes, and what happens to every request."""
 
 import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
-from gql.wire.expectation import is_refused, postpone
-from gql.wire.log import REMOTE, STATUS
+from gql.wire.expectation import postpone
+from gql.wire.log import REMOTE
 from gql.wire.option import ViewOptions
-from gql.wire.origin import Origins
 from gql.wire.schema import build_schema
 from gql.wire.view import View
 from pubsub.memory import MemoryPubSub
 from server.explorer import Explorer
 from server.file import FileHandler
+from server.header import ResponseHeaders
 from server.jwks import fetch_keys
 from server.log import log_request
 from server.page import EXPLORER, ChatPage, PageInfo
 from server.proxy import remote_of
 from server.readiness import Readiness
-from server.refusal import HEADERS, refuse
+from server.refusal import refuse
+from server.route import DirectRoute, Handler
 from server.schema import SchemaPages
 from server.setting.settings import Settings
 from server.trusted import trusted_documents_of
@@ -35,18 +36,6 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.service import Services
 from storage.url import storage_for
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_CORS = {
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS, HEAD, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Accept, GraphQL-Cost, GraphQL-Require-Preflight, "
-    "Tus-Resumable, Upload-Offset, Upload-Checksum",
-    "Access-Control-Max-Age": "86400",
-}
-
-_EXPOSED = "Retry-After, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires"
-_HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # RFC 6797; only if clients use https
 
 # RFC 3986 §3.2.2, without the characters that no host name has. RFC 9112 §3.2: any other Host must be refused; links to
 # files are built from it. HTTP/1.0 requests may have none.
@@ -91,6 +80,7 @@ class App:
     """The application, and the parts that the process uses while it runs."""
 
     web: web.Application
+    direct: DirectRoute
     view: View
     health: Health
     page: PageInfo
@@ -119,9 +109,12 @@ def build_app(settings: Settings, services: Services) -> App:
     files = FileHandler(
         services.download, may_redirect=settings.presigned_downloads, is_for_other_origins=bool(view.origins)
     )
-    app = web.Application(middlewares=[_requests_from(settings), _errors], client_max_size=settings.max_json_bytes)
-    app.on_response_prepare.append(_headers_for(settings, view.origins))
-    app.router.add_route("*", "/graphql", view.__call__, expect_handler=postpone)  # aiohttp checks for a function
+    requests = _requests_from(settings)
+    app = web.Application(middlewares=[requests, _errors], client_max_size=settings.max_json_bytes)
+    headers = ResponseHeaders(settings.public_url, view.origins)
+    app.on_response_prepare.append(headers.add)
+    graphql = app.router.add_route("*", "/graphql", view.__call__, expect_handler=postpone)  # aiohttp needs a function
+    direct = DirectRoute(app, graphql, partial(requests, handler=partial(_errors, handler=view)), headers)
     app.router.add_get("/files/{token}", files.download)
     app.router.add_get("/files/{token}/{filename}", files.download)
     uploads = TusHandler(services, view, settings.body_timeout_seconds)
@@ -142,7 +135,7 @@ def build_app(settings: Settings, services: Services) -> App:
         app.router.add_get("/", _explore if settings.has_explorer else _greet)
     if settings.introspection:
         SchemaPages(schema).add_to(app.router)
-    return App(app, view, health, page)
+    return App(app, direct, view, health, page)
 
 
 async def _explore(_request: web.Request) -> web.Response:
@@ -151,34 +144,6 @@ async def _explore(_request: web.Request) -> web.Response:
 
 async def _greet(_request: web.Request) -> web.Response:
     return web.json_response({"name": "Sotto", "graphql": "/graphql"})
-
-
-def _headers_for(settings: Settings, origins: Origins) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Adds `HEADERS`, except those that the handler set, and CORS headers to every response, streamed ones included."""
-    always = {**HEADERS, **_HSTS} if settings.public_url.startswith("https://") else HEADERS
-
-    async def add(request: web.Request, response: web.StreamResponse) -> None:
-        request[STATUS] = response.status
-        response.headers.pop("Server", None)
-        if is_refused(request):  # RFC 9110 §10.1.1: the start of the next request is unknown
-            response.headers["Connection"] = "close"
-            response.force_close()
-        for name, value in always.items():
-            response.headers.setdefault(name, value)
-        if origins:
-            response.headers.add("Vary", "Origin")  # also without CORS headers: a cache must not mix them up
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return
-        if origins.allows(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-            if request.method == "OPTIONS":
-                response.headers.update(_CORS)
-        else:
-            origins.note(request)
-
-    return add
 
 
 def _requests_from(settings: Settings) -> Any:

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import BadHttpMessage, InvalidHeader, LineTooLong
 
 from gql.error import BAD_REQUEST, INTERNAL, HttpRefusal, mask
 from server.refusal import refuse
+from server.route import DirectRoute
 from services.error import NotFound
 
 log = structlog.get_logger("sotto.http")
@@ -80,16 +81,18 @@ def _reason_of(error: BaseException | None) -> tuple[int, str]:
 class Server(web.Server):
     """Uses `Connection` for every socket, and turns errors that aiohttp raises outside the middlewares into JSON."""
 
-    def __init__(self, handler: Handler, router: web.UrlDispatcher, **options: Any) -> None:
-        super().__init__(_with_json_errors(handler, router), **options)
+    def __init__(self, handler: Handler, router: web.UrlDispatcher, direct: DirectRoute, **options: Any) -> None:
+        super().__init__(_with_json_errors(handler, router, direct), **options)
 
     def __call__(self) -> Connection:
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
 
-def _with_json_errors(handler: Handler, router: web.UrlDispatcher) -> Handler:
+def _with_json_errors(handler: Handler, router: web.UrlDispatcher, direct: DirectRoute) -> Handler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
+            if direct.takes(request) and isinstance(request, web.Request):
+                return await direct(request)
             if "Expect" in request.headers and isinstance(request, web.Request):
                 await _check_address(request, router)
             return await handler(request)
@@ -117,14 +120,16 @@ async def _check_address(request: web.Request, router: web.UrlDispatcher) -> Non
 class Runner(web.AppRunner):
     """Runs the application with our `Server`."""
 
-    def __init__(self, app: web.Application, **options: Any) -> None:
+    def __init__(self, app: web.Application, direct: DirectRoute, **options: Any) -> None:
         super().__init__(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, **options)
+        self._direct = direct
 
     async def _make_server(self) -> Server:
         stock = await super()._make_server()
         return Server(
             stock.request_handler,
             self.app.router,
+            self._direct,
             request_factory=stock.request_factory,
             handler_cancellation=stock.handler_cancellation,
             **stock._kwargs,  # noqa: SLF001 -- aiohttp has no public way to choose the protocol

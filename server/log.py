@@ -31,6 +31,10 @@ from services.cause import causes_of
 log = structlog.get_logger("sotto.log")
 requests = structlog.get_logger("sotto.http")
 
+# Where entries of requests go, in the form that structlog would give them, which takes as long as all the rest of the
+# entry; None while structlog writes them, because it writes text or because tests listen to it.
+_lines: "Sink | None" = None
+
 # The constant beginning of a message that asyncio or aiohttp passes to the exception handler of the loop.
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 .,!_-]{0,99}")
 
@@ -48,20 +52,25 @@ class Sink:
     def msg(self, line: bytes | str) -> None:
         """Write it."""
         rest = (line.encode(errors="replace") if isinstance(line, str) else line) + b"\n"
-        with suppress(OSError):
+        try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            pass
 
     debug = info = warning = error = critical = msg
 
 
 def set_up_log(settings: Settings) -> None:
     """Sends all log output, warnings and uncaught exceptions of this process to stderr in one format."""
+    global _lines  # noqa: PLW0603 -- of the process, as the configuration of structlog
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     sink = Sink(sys.stderr.fileno())
+    _lines = sink if not is_text and level <= logging.INFO else None
     structlog.configure(
         processors=text_processors() if is_text else [as_json],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_name: sink,
         cache_logger_on_first_use=True,
     )
@@ -187,12 +196,14 @@ def log_request(request: web.Request, response: web.StreamResponse | None, began
     resource = request.match_info.route.resource
     context = request.get(CONTEXT)
     request_id = None if response is None else response.headers.get("X-Request-Id")
-    fields = {**NOBODY, "request_id": request_id} if context is None else describe(context)
-    requests.info(
-        "request",
-        method=request.method,
-        path=None if resource is None else resource.canonical,
-        status=request.get(STATUS) if response is None else response.status,
-        ms=milliseconds_since(began),
-        **fields,
-    )
+    fields = {
+        "method": request.method,
+        "path": None if resource is None else resource.canonical,
+        "status": request.get(STATUS) if response is None else response.status,
+        "ms": milliseconds_since(began),
+    }
+    fields.update({**NOBODY, "request_id": request_id} if context is None else describe(context))
+    if _lines is None:
+        requests.info("request", **fields)
+    else:
+        _lines.msg(as_json(None, "info", {**fields, "event": "request"}))

@@ -64,6 +64,7 @@ async def listening(settings: Settings) -> AsyncIterator[Running]:
         app = build_app(settings, services)
         runner = Runner(
             app.web,
+            app.direct,
             auto_decompress=False,
             handler_cancellation=True,  # when the client disconnects; gql/wire/view.py shields mutations
             lingering_time=2.0,

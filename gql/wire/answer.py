@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
 from graphql import GraphQLError
 
 from gql.context import Context
 from gql.error import INTERNAL, mask_refusal
 from gql.wire.body import encode
 from gql.wire.negotiation import GRAPHQL_RESPONSE
+from gql.wire.reply import Reply
 
 # Clients and the npm audits expect 400 today; the 2026 draft changes it to 422.
 REQUEST_ERROR_STATUS = 400
@@ -61,12 +61,10 @@ def respond(
     context: Context,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-) -> web.Response:
+) -> Reply:
     """The encoded response."""
     content, fault = encoded(body, context)
-    return web.Response(
-        body=content, status=fault or status, headers={**headers_of(media_type, context), **(headers or {})}
-    )
+    return Reply(body=content, status=fault or status, headers={**headers_of(media_type, context), **(headers or {})})
 
 
 def encoded(body: dict[str, object], context: Context) -> tuple[bytes, int | None]:

@@ -9,7 +9,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gql.error import BAD_REQUEST, HttpRefusal
-from gql.wire.expectation import accept_body
+from gql.wire.expectation import accept_body, is_refused
 from services.error import BadRequest
 
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -44,6 +44,8 @@ class Body:
 
     async def read_all(self) -> bytes:
         """The whole body, within the limit."""
+        if self._content.is_eof() and not is_refused(self._request):  # it came together with the headers
+            return await self.read()
         chunks = []
         while chunk := await self.read():
             chunks.append(chunk)

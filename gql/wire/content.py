@@ -5,6 +5,8 @@ event loop for a second.
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from aiohttp import web
@@ -19,7 +21,7 @@ class ContentType(NamedTuple):
     """A media type in lower case, empty if it cannot be parsed, and its parameters."""
 
     media_type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
 NONE = ContentType("", {})
@@ -33,7 +35,12 @@ def content_type_of(request: web.BaseRequest) -> ContentType:
 
 def parse(value: str) -> ContentType:
     """Parse a header value; a repeated parameter makes it malformed."""
-    match = _TYPE.match(value) if len(value) <= MAX_LENGTH else None
+    return _parse(value) if len(value) <= MAX_LENGTH else NONE
+
+
+@lru_cache(maxsize=256)
+def _parse(value: str) -> ContentType:
+    match = _TYPE.match(value)
     if match is None:
         return NONE
     media_type, parameters = match[1].lower(), dict[str, str]()

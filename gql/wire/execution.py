@@ -70,10 +70,10 @@ async def answer(
         found = prepared
     else:
         found = await _run(schema, prepared, operation, context)
-        if context.spent is not None:
+        if context.spent is not None and context.spent != context.charged:
             context.services.cost.spend(context.viewer, context.remote, context.spent - context.charged)
-    _report_cost(found, context, schema)
-    await give_way()  # the transport encodes it
+    if context.wants_cost:
+        _report_cost(found, context, schema)
     return found
 
 
@@ -99,6 +99,7 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
         return Answer(None, _presented([_as_graphql(error)], context), is_refused=True)
     if key is not None:
         schema.introspections.put(key, result)
+    await give_way()  # the transport encodes it
     return Answer(result.data, _presented(result.errors, context))
 
 
@@ -108,7 +109,8 @@ async def stream(schema: SottoSchema, prepared: PreparedOperation, operation: Op
         async for each in events:
             spent, viewer = context.spent, context.viewer
             end_event(context)
-            _report_cost(each, context, schema)
+            if context.wants_cost:
+                _report_cost(each, context, schema)
             await give_way()  # the transport encodes it
             yield each
             if spent is not None and viewer is not None:
@@ -171,9 +173,7 @@ def _as_graphql(error: Exception) -> GraphQLError:
 
 
 def _report_cost(found: Answer, context: Context, schema: SottoSchema) -> None:
-    """Add the cost if the client asked for it; the names are Shopify's, which clients know."""
-    if not context.wants_cost:
-        return
+    """Add the cost; the names are Shopify's, which clients know."""
     allowance = context.services.cost.allowance(context.viewer, context.remote)
     found.extensions["cost"] = {
         "requestedQueryCost": context.estimated,

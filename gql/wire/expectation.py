@@ -14,7 +14,7 @@ async def postpone(request: web.Request) -> None:
 
 async def accept_body(request: web.BaseRequest) -> None:
     """Ask a waiting client for the body, once: all checks of the headers are done."""
-    if request.get(_WAITS):
+    if is_refused(request):
         del request[_WAITS]
         if request.version == (1, 1):
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -23,4 +23,5 @@ async def accept_body(request: web.BaseRequest) -> None:
 
 def is_refused(request: web.BaseRequest) -> bool:
     """Whether a client still waits for `100 Continue`: its body is not wanted and will not arrive."""
-    return bool(request.get(_WAITS))
+    # The header first: a look-up of what a request does not store raises and catches a KeyError.
+    return "Expect" in request.headers and bool(request.get(_WAITS))

@@ -19,8 +19,9 @@ _PROTOCOL = "Sec-WebSocket-Protocol"
 
 def wants_socket(request: web.Request) -> bool:
     """Whether the request asks for a socket: a GET of HTTP/1.1. Otherwise RFC 9110 §7.8 says to ignore the header."""
-    upgrade = request.headers.get("Upgrade", "").strip().lower()
-    return upgrade == "websocket" and request.method == "GET" and request.version >= HttpVersion11
+    if request.method != "GET" or request.version < HttpVersion11:
+        return False
+    return request.headers.get("Upgrade", "").strip().lower() == "websocket"
 
 
 def check_handshake(request: web.Request, origins: Origins) -> None:

@@ -4,6 +4,7 @@ The only exception is the operation's name, which is cut: it comes from a parsed
 only letters, digits and `_`. Aliases, ids of operations on a socket, texts and variables are left out.
 """
 
+import random
 import time
 
 import structlog
@@ -22,7 +23,14 @@ CONTEXT = web.RequestKey("context", Context)
 STATUS = web.RequestKey("status", int)
 REMOTE = web.RequestKey("remote", str)  # the client's address, as far as it is known
 
+_numbers = random.Random()  # noqa: S311 -- tells requests apart, and keeps no secret
+
 NOBODY = {"request_id": None, "user": None, "operation": None, "kind": None}  # `describe` of nothing
+
+
+def new_request_id() -> str:
+    """The id of a request, for its log lines and `X-Request-Id`: 16 hexadecimal digits."""
+    return f"{_numbers.getrandbits(64):016x}"
 
 
 def describe(context: Context) -> dict[str, object]:

@@ -40,11 +40,12 @@ def operation_of(value: object) -> Operation:
         raise BadRequest("Send one operation at a time: batches (a list) are not accepted.")
     if not isinstance(value, dict):
         raise BadRequest('Send a JSON object, such as {"query": "{ __typename }"}.')
-    query, document_ids = value.get("query"), _document_ids_in(value)
-    if is_reference(value):
+    query = value.get("query")
+    document_ids = _document_ids_in(value) if "documentId" in value or "doc_id" in value else ()
+    if not isinstance(query, str) or not query.strip():
+        if not is_reference(value):
+            raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
         query = ""
-    elif not isinstance(query, str) or not query.strip():
-        raise BadRequest("`query` is required, and must be a string that holds a GraphQL document.")
     name = value.get("operationName")
     if name is not None and not isinstance(name, str):
         raise BadRequest("`operationName` must be a string or null.")

@@ -67,6 +67,8 @@ class Documents:
         A document that was sent with its hash is registered once it has passed validation and its cost is charged
         (`Context.on_prepared`); nothing else is stored.
         """
+        if operation.query and self._trusted is None and not operation.extensions and not operation.document_ids:
+            return operation
         try:
             return self._document_of(operation, context)
         except BadRequest:

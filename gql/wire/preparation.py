@@ -66,12 +66,16 @@ async def prepare(
 async def _read(schema: SottoSchema, operation: Operation, context: Context) -> Reading:
     """Read the document; raises LimitExceeded for variables with too many values.
 
-    Raises RateLimited first if the viewer's rate is used up; a cached document costs nothing.
+    Raises RateLimited first if the viewer's rate is used up; a cached document costs nothing, and if it is valid, its
+    operation is charged next.
     """
     text, known = operation.query, schema.documents.find(operation.query)
-    tokens = min(len(text) // CHARACTERS_PER_TOKEN, schema.limits.tokens)
-    counted = admit_reading(context, 0 if known else tokens * COST_PER_TOKEN)
-    check_values(operation.variables, schema.limits)
+    counted = 0.0
+    if known is None or known.errors:
+        tokens = min(len(text) // CHARACTERS_PER_TOKEN, schema.limits.tokens)
+        counted = admit_reading(context, 0 if known else tokens * COST_PER_TOKEN)
+    if operation.variables:
+        check_values(operation.variables, schema.limits)
     if known is not None:
         return known
     reading = await schema.documents.prepare(text, operation.name, Reader.of(context))

@@ -1,9 +1,8 @@
 """The view: GraphQL over HTTP, from the request line to the response; socket.py serves WebSockets."""
 
 import asyncio
-import secrets
-from collections.abc import Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Coroutine
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
@@ -18,7 +17,7 @@ from gql.wire.credentials import ACT_AS, authenticate
 from gql.wire.execution import Steps, answer, answers_of, refused
 from gql.wire.frame import SocketAdapter
 from gql.wire.handshake import check_handshake, open_socket, wants_socket
-from gql.wire.log import CONTEXT, REMOTE
+from gql.wire.log import CONTEXT, REMOTE, new_request_id
 from gql.wire.negotiation import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -84,12 +83,13 @@ class View:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer any request; every error has GraphQL's shape, a code, and the requested media type."""
-        context = self.context_of(request)
-        media_type = media_type_for(accept_of(request))
+        context, accept, task = self.context_of(request), accept_of(request), asyncio.current_task()
+        media_type = media_type_for(accept)
+        assert task is not None
         try:
             if not wants_socket(request):
-                with self._waited_for():
-                    return await self._answer(request, context, media_type)
+                self._running.add(task)
+                return await self._answer(request, context, accept, media_type)
             self._check_socket(request)
         except HttpRefusal as error:
             refusal = error
@@ -102,11 +102,14 @@ class View:
             refusal = mask_refusal(error, context.request_id)
         else:
             return await self._serve_socket(request, context)
+        finally:
+            self._running.discard(task)
         return respond(refusal.body(), media_type or JSON, context, refusal.status, refusal.headers)
 
-    async def _answer(self, request: web.Request, context: Context, media_type: str | None) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, context: Context, accept: str, media_type: str | None
+    ) -> web.StreamResponse:
         """1 method and types; 2 the viewer; 3 the operation: URL, JSON or parts; 4 execution; 5 the response."""
-        accept = accept_of(request)
         if request.method not in ("GET", "POST"):
             raise HttpRefusal(405, BAD_REQUEST, "GraphQL is served by GET and POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and wants_page(accept) and (self.options.page or not names_operation(request)):
@@ -209,17 +212,6 @@ class View:
                 await asyncio.wait([task])  # until its files are discarded
             raise
 
-    @contextmanager
-    def _waited_for(self) -> Iterator[None]:
-        """Let `drain` wait for the task of this request."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._running.add(task)
-        try:
-            yield
-        finally:
-            self._running.discard(task)
-
     def keep(self, task: asyncio.Task[Any]) -> None:
         """Keep a reference to a task that nobody may await any more; `drain` waits for it."""
         self._running.add(task)
@@ -242,17 +234,18 @@ class View:
 
     def context_of(self, request: web.Request) -> Context:
         """The context of a request before the viewer is known."""
+        headers = request.headers
         context = request[CONTEXT] = Context(
             services=self.services,
             viewer=None,
-            request_id=secrets.token_hex(8),
+            request_id=new_request_id(),
             remote=request.get(REMOTE) or request.remote or "",
-            device_name=request.headers.get("User-Agent", "")[:200] or None,
+            device_name=headers.get("User-Agent", "")[:200] or None,
             base_url=self.options.public_url.rstrip("/") or f"{request.scheme}://{request.host}",
-            authorization=", ".join(request.headers.getall("Authorization", ())) or None,
-            act_as=", ".join(request.headers.getall(ACT_AS)) if ACT_AS in request.headers else None,
-            is_from_page="Origin" in request.headers,
-            wants_cost=request.headers.get("GraphQL-Cost", "").strip().lower() == "report",
+            authorization=", ".join(headers.getall("Authorization", ())) or None,
+            act_as=", ".join(headers.getall(ACT_AS)) if ACT_AS in headers else None,
+            is_from_page="Origin" in headers,
+            wants_cost="GraphQL-Cost" in headers and headers["GraphQL-Cost"].strip().lower() == "report",
         )
         return context
 

@@ -20,6 +20,7 @@ from models.base import now_ms
 from models.transaction import Transaction
 from pubsub.memory import MemoryPubSub
 from server.app import build_app
+from server.connection import Runner
 from server.setting.settings import Settings, load_settings
 from services.guard import GuardedDatabase
 from services.limit import Limits
@@ -103,9 +104,7 @@ async def site_in(
     database = GuardedDatabase(path if path.exists() else put_tables(path), pubsub or MemoryPubSub())
     services = await Services.open(database, LocalStorage(files), limits)
     app = build_app(settings, services)
-    runner = web.AppRunner(
-        app.web, access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1
-    )
+    runner = Runner(app.web, app.direct, auto_decompress=False, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
