@@ -116,22 +116,33 @@ class BatchedRead(Generic[V, P]):
     If the method takes the parts to load, `merge` makes of those that two ask for what satisfies both.
     """
 
+    __slots__ = ("_find_many", "_loader", "_merge", "_viewer")
+
     def __init__(
         self, find_many: Callable[..., Awaitable[dict[int, V]]], viewer: Viewer, merge: Callable[[P, P], P]
     ) -> None:
-        async def load(asked: list[tuple[tuple[int, ...], P]]) -> list[dict[int, V]]:
-            ids = list(dict.fromkeys(chain.from_iterable(some for some, _parts in asked)))
-            parts = reduce(merge, (parts for _some, parts in asked))
-            found = await (find_many(viewer, ids) if parts is None else find_many(viewer, ids, parts))
-            return [found] * len(asked)
-
-        self._loader: DataLoader[tuple[tuple[int, ...], P], dict[int, V]] = DataLoader(load_fn=load, cache=False)
+        self._find_many = find_many
+        self._viewer = viewer
+        self._merge = merge
+        self._loader: DataLoader[tuple[tuple[int, ...], P], dict[int, V]] | None = None  # made when somebody asks
 
     async def __call__(self, ids: Sequence[int | None], parts: P) -> list[V | None]:
         """What was found for each of the ids, None for None; reads nothing if there is no id."""
-        asked = tuple(id_ for id_ in ids if id_ is not None)
-        found = await self._loader.load((asked, parts)) if asked else {}
+        asked = tuple([id_ for id_ in ids if id_ is not None])
+        if not asked:
+            return [None] * len(ids)
+        if self._loader is None:
+            self._loader = DataLoader(load_fn=self._load, cache=False)
+        found = await self._loader.load((asked, parts))
         return [None if id_ is None else found.get(id_) for id_ in ids]
+
+    async def _load(self, asked: list[tuple[tuple[int, ...], P]]) -> list[dict[int, V]]:
+        """The same for all who ask: what the ids of all of them find, with the parts that satisfy all."""
+        ids = list(dict.fromkeys(chain.from_iterable(some for some, _parts in asked)))
+        parts = reduce(self._merge, (parts for _some, parts in asked))
+        find_many = self._find_many
+        found = await (find_many(self._viewer, ids) if parts is None else find_many(self._viewer, ids, parts))
+        return [found] * len(asked)
 
     async def each(self, ids: Sequence[int | None], parts: P) -> list[V | Exception | None]:
         """As a call, but an error stands in the place of each id: where there was none to read, nothing failed."""
@@ -152,12 +163,9 @@ class Loader:
     """
 
     def __init__(self, services: Services, viewer: Viewer) -> None:
-        async def load_viewer(keys: list[Viewer]) -> list["OwnViewer"]:
-            shown = type_of(ViewerView(viewer, await services.user.get_self(viewer)))
-            return [shown] * len(keys)
-
+        self._services = services
         self._viewer = viewer
-        self._viewers: DataLoader[Viewer, OwnViewer] = DataLoader(load_fn=load_viewer, cache=False)
+        self._viewers: DataLoader[Viewer, OwnViewer] | None = None
         conversations, messages = services.conversation, services.message
         most: Callable[[PersonDetail, PersonDetail], PersonDetail] = max
         either: Callable[[ConversationParts, ConversationParts], ConversationParts] = or_
@@ -172,7 +180,13 @@ class Loader:
 
     async def viewer(self) -> "OwnViewer":
         """The viewer as they are now: one object for all that ask together, so that each of its fields is read once."""
+        if self._viewers is None:
+            self._viewers = DataLoader(load_fn=self._load_viewer, cache=False)
         return await self._viewers.load(self._viewer)
+
+    async def _load_viewer(self, keys: list[Viewer]) -> list["OwnViewer"]:
+        shown = type_of(ViewerView(self._viewer, await self._services.user.get_self(self._viewer)))
+        return [shown] * len(keys)
 
     async def conversations_of(self, message_ids: Sequence[int], info: Info) -> "list[Conversation | Exception]":
         """The conversations of visible messages; read only if more than their ids is selected.

@@ -37,6 +37,7 @@ WRITTEN = 50  # a root field of a mutation
 ITEM = 3  # an object of a list, without its fields
 MERGED = 32  # nodes of one field that are processed for the price of one more
 
+MOST_KNOWN = 8  # estimates kept for different lengths of pages
 MOST_VISITS = 20_000  # selections that the estimate visits before it calls a document too complex
 
 
@@ -109,7 +110,7 @@ class CostModel:
         root = schema.get_root_type(operation.operation)
         assert root is not None
         self._root = self._level_of(root, [operation.selection_set])
-        self._fixed = None if self._lengths.use_variables or not self.is_complete else self._estimate({})
+        self._known: dict[tuple[float, ...], Estimate] = {}  # by the lengths that depend on variables
 
     @property
     def is_complete(self) -> bool:
@@ -120,7 +121,14 @@ class CostModel:
         """The cost with these variables, as the client sent them."""
         if not self.is_complete:
             return Estimate(SATURATED, ())
-        return self._fixed or self._estimate(variables or {})
+        variables = variables or {}
+        lengths = tuple([each.of(variables) for each in self._lengths.of_variables])
+        found = self._known.get(lengths)
+        if found is None:
+            found = self._estimate(variables)
+            if len(self._known) < MOST_KNOWN:
+                self._known[lengths] = found
+        return found
 
     def _estimate(self, variables: Variables) -> Estimate:
         costs: dict[int, tuple[float, float]] = {}

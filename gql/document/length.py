@@ -100,10 +100,10 @@ class PageLength:
 
 
 class Lengths:
-    """The lengths of the lists of one operation."""
+    """The lengths of the lists of one operation; `of_variables` are those that depend on variables."""
 
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
-        self.use_variables = False
+        self.of_variables: list[Length] = []
         self._defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
         self._usual = _usual_of(schema)
         self._pages = _pages_of(schema)
@@ -146,10 +146,11 @@ class Lengths:
 
     def _length_of(self, value: ValueNode, otherwise: float) -> Length:
         if isinstance(value, VariableNode):
-            self.use_variables = True
             default = self._defaults.get(value.name.value)
             number = self._length_of(default, otherwise).number if default else otherwise
-            return Length(number, value.name.value, otherwise=otherwise)
+            length = Length(number, value.name.value, otherwise=otherwise)
+            self.of_variables.append(length)
+            return length
         if isinstance(value, ListValueNode):
             return Length(min(float(len(value.values)), MOST_VALUES), most=MOST_VALUES)
         if isinstance(value, IntValueNode):
