@@ -1,7 +1,7 @@
 """Downloads and uploads beside the same by hand with aiohttp, in paired rounds.
 
-Run: .venv/bin/python -m bench.file [--rounds 5] [--only WORD]. Prints a Markdown table: the CPU time of each server's
-process per operation, the MiB per second, and the ratios of both. The peer is bench/file_peer.py. Both are as durable:
+Run: .venv/bin/python -m bench.file [--rounds 5] [--only upload]. Prints a Markdown table: the CPU time of each
+server per operation, the MiB per second, and the ratios of both. The peer is bench/file_peer.py. Both are as durable:
 what is uploaded is hashed, synced, and has a row; ours also becomes a message. Responses and hashes are checked.
 """
 
@@ -233,7 +233,7 @@ class ByHand:
 
     def tus(self, size: int) -> None:
         content = content_of(size)
-        hash_of(content)
+        hash_of(content)  # as the client of the other server must
         status, answer, _ = self._connection.request("PATCH", f"/files/{secrets.token_hex(16)}", content)
         assert status == 204, answer
 
@@ -285,6 +285,10 @@ def sides(folder: Path) -> Iterator[dict[str, Side]]:
         yield {"ours": Ours(ours), "by hand": ByHand(peer, theirs)}
 
 
+def label_of(what: str, size: int) -> str:
+    return f"{what} {size / MIB:g} MiB" if size >= MIB else f"{what} {size // 1024} KiB"
+
+
 def compare(both: dict[str, Side], what: str, size: int, times: int, rounds: int) -> str:
     """One row of the table: medians, and the median ratio of paired rounds with its range."""
     figures: dict[str, list[Figures]] = {name: [] for name in both}
@@ -293,7 +297,7 @@ def compare(both: dict[str, Side], what: str, size: int, times: int, rounds: int
             figures[name].append(measure(both[name], what, size, times))
     cpu = [ours.cpu / hand.cpu for ours, hand in zip(figures["ours"], figures["by hand"], strict=True)]
     speed = [hand.seconds / ours.seconds for ours, hand in zip(figures["ours"], figures["by hand"], strict=True)]
-    cells = [f"{what} {size / MIB:g} MiB" if size >= MIB else f"{what} {size // 1024} KiB"]
+    cells = [label_of(what, size)]
     cells += [f"{statistics.median(each.cpu for each in figures[name]) * 1e6:,.0f}" for name in ("ours", "by hand")]
     cells += [f"{size / MIB / statistics.median(e.seconds for e in figures[n]):,.1f}" for n in ("ours", "by hand")]
     cells += [f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in (cpu, speed)]
@@ -311,7 +315,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder, sides(Path(folder).absolute()) as both:
         for what, size, times in OPERATIONS:
-            if options.only in f"{what} {size}":
+            if options.only in label_of(what, size):
                 print(compare(both, what, size, times, options.rounds), flush=True)
 
 

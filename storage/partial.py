@@ -30,7 +30,7 @@ class CompleteFile(TempFile):
         self.path = path
         self.byte_size = byte_size
         self._sha256 = sha256
-        self._is_finished = True
+        self._is_finished = self._is_usable = True
 
     @property
     def sha256(self) -> str:

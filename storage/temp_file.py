@@ -104,6 +104,7 @@ class TempFile:
 
         Raises StorageFull or StorageFailed. A failed fsync is final: a second one could report success for lost bytes.
         """
+        self._check_usable()
         if not self._is_finished:
             await self.finish_and(lambda _: None)
 

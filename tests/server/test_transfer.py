@@ -7,6 +7,8 @@ import re
 import socket
 import ssl
 import threading
+import time
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +24,13 @@ from cryptography.x509.oid import NameOID
 from models.attachment import AttachmentRow
 from server import transfer
 from server.file import FileHandler
+from server.process import STOP_SECONDS
+from server.setting.settings import load_settings
 from server.transfer import SMALL_BYTES
 from storage import local_file
 from storage.base import StorageFailed
 from storage.local_file import STEP_BYTES
-from tests.server.house import House
+from tests.server.house import House, house_of
 
 LARGE_BYTES = 24 * 1024**2  # more than the buffers of both sockets
 
@@ -141,17 +145,22 @@ async def test_pages_that_left_the_cache_are_noticed(tmp_path: Path) -> None:
     assert states == [True, True, False, False, True, True, False]
 
 
-async def test_clients_that_do_not_read_hold_no_threads(house: House) -> None:
+async def test_clients_that_do_not_read_hold_neither_threads_nor_memory(house: House) -> None:
     """More of them than there are threads for files: others are served meanwhile, and they get the rest later."""
     content = os.urandom(LARGE_BYTES)
     row = await house.send(content, "large.bin")
+    await got(house, row)
+    tracemalloc.start()
     slow = [await connected(house, [house.path(row)]) for _ in range(40)]
     while [*open_paths()].count(house.stored_path(row)) < 40:
         await asyncio.sleep(0.01)
+    held_bytes, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     others = [await house.send(b"%d" % number, "small.txt") for number in range(5)]
     bodies = [await asyncio.wait_for(got(house, each), 5) for each in others]
     received = await asyncio.wait_for(responses_of(slow[7], 1), 30)
 
+    assert held_bytes < 40 * 64 * 1024
     assert bodies == [b"%d" % number for number in range(5)]
     assert received == [content]
     for client in slow:
@@ -304,6 +313,21 @@ async def send_until_refused(client: socket.socket) -> None:
     while True:
         await asyncio.get_running_loop().sock_sendall(client, b"\r\n")
         await asyncio.sleep(0.02)
+
+
+async def test_a_download_does_not_delay_the_stop(tmp_path: Path) -> None:
+    """The connection of a client that does not read is closed, and its file."""
+    async with house_of(load_settings(port=0, data=tmp_path / "data", attachment_types="any")) as house:
+        row = await house.send(os.urandom(LARGE_BYTES), "large.bin")
+        client = await connected(house, [house.path(row)])
+        while house.stored_path(row) not in open_files():
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+    took = time.monotonic() - began
+
+    assert took < STOP_SECONDS
+    assert house.stored_path(row) not in open_files()
+    client.close()
 
 
 async def test_a_client_that_disconnects_closes_the_file(house: House) -> None:
