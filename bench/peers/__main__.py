@@ -21,11 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from bench.peers import fill, machine, measure, stream, table
-from bench.peers.operation import OPERATIONS
+from bench.peers import fill, machine, measure, stream, table, transfer
+from bench.peers.operation import OPERATIONS, search_among
 from bench.peers.result import Row
 from bench.peers.server import (
     BY_HAND,
+    BY_HAND_SEARCH,
     MERCURIUS,
     MERCURIUS_FOLDER,
     MERCURIUS_GROUP,
@@ -61,8 +62,8 @@ def filled(home: Path, total: int = 0) -> Path:
 
 def install_mercurius() -> bool:
     """Installs the packages of Mercurius, Node among them; says why it is skipped if that fails."""
-    lock, installed = MERCURIUS_FOLDER / "package-lock.json", MERCURIUS_FOLDER / "node_modules/.package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+    lock, installed = MERCURIUS_FOLDER / "package-lock.json", MERCURIUS_FOLDER / "node_modules/.sotto-lock.json"
+    if installed.exists() and installed.read_bytes() == lock.read_bytes():
         return True
     if shutil.which("npm") is None:
         say("Mercurius is skipped: npm is missing")
@@ -72,7 +73,9 @@ def install_mercurius() -> bool:
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
         say(f"Mercurius is skipped: {found.stderr.strip()[-500:]}")
-    return not found.returncode
+        return False
+    shutil.copy(lock, installed)
+    return True
 
 
 @contextmanager
@@ -104,6 +107,26 @@ def measure_streams(kinds: Sequence[Kind], data: Path, options: argparse.Namespa
                 yield stream.rounds([*servers.values()], audience, min(options.rounds, LIVE_ROUNDS), DELIVERIES)
 
 
+def measure_searches(home: Path, options: argparse.Namespace) -> Iterator[Row]:
+    """The same searches in a small and in a large database."""
+    if not is_asked("search", options.only):
+        return
+    for name, total in (("search-small", 0), ("search-large", options.messages)):
+        data = filled(home, total)
+        operation = search_among(name, fill.count_of(data))
+        say(f"{operation.title} …")
+        with started([SOTTO, BY_HAND_SEARCH], data, options.cores[0]) as servers:
+            measure.compare([*servers.values()], operation)
+            yield measure.rounds(servers, operation, options.rounds, options.seconds / 2)
+
+
+def measure_files(options: argparse.Namespace) -> Iterator[Row]:
+    sizes = [each for each in transfer.SIZES if is_asked(each[0], options.only)]
+    if sizes:
+        say("files …")
+        yield from transfer.rounds(options.rounds, options.cores[0], sizes)
+
+
 def is_asked(name: str, only: Sequence[str]) -> bool:
     return not only or any(name.startswith(each) for each in only)
 
@@ -113,6 +136,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of load, for each server in each round")
     parser.add_argument("--only", nargs="+", default=[], help="beginnings of names: send page inbox unseen group …")
+    parser.add_argument("--messages", type=int, default=400_000, help="in the large database, for searches")
     parser.add_argument("--cores", type=int, nargs=2, default=[0, 1], help="the servers' and the load's")
     parser.add_argument(
         "--home", type=Path, default=Path(tempfile.gettempdir()) / "sotto-bench", help="of the databases"
@@ -122,9 +146,16 @@ def main() -> None:
     has_node = install_mercurius()
     kinds = [SOTTO, *([MERCURIUS, MERCURIUS_GROUP] if has_node else []), BY_HAND, STOCK, STOCK_CACHED]
     data = filled(options.home)
+    if is_asked("search", options.only):
+        filled(options.home, options.messages)
     os.sched_setaffinity(0, {options.cores[1]})
     try:
-        rows = [*measure_requests(kinds, data, options), *measure_streams(kinds, data, options)]
+        rows = [
+            *measure_requests(kinds, data, options),
+            *measure_streams(kinds, data, options),
+            *measure_searches(options.home, options),
+            *measure_files(options),
+        ]
     except measure.Wrong as error:
         sys.exit(str(error))
     head = machine.describe(options.rounds, options.seconds, has_node=has_node)

@@ -54,9 +54,3 @@ RECEIVE = """subscription Receive {
     }
   }
 }"""
-UPLOAD = """mutation Upload($input: SendPrivateMessageInput!) {
-  sendPrivateMessage(input: $input) {
-    __typename
-    ... on SendPrivateMessageSuccess { message { attachments { byteSize url } } }
-  }
-}"""

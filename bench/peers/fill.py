@@ -197,3 +197,9 @@ async def fill(folder: Path, *, pairs: int = PAIRS, total: int = 0) -> None:
     finally:
         await database.close()
     await asyncio.to_thread((folder / "people.json").write_text, json.dumps(found))
+
+
+def count_of(folder: Path) -> int:
+    """The number of messages."""
+    people = json.loads((folder / "people.json").read_text(encoding="utf-8"))
+    return int(people["messages"])

@@ -55,5 +55,6 @@ GOALS: Sequence[Goal] = (
     Goal("`{ __typename }` ÷ `/healthz`, µs", times("typename", "healthz"), 1.5, 1),
     Goal("delivery in a group of 50, µs", cpu("group"), 60, 20),
     Goal("delivery to one person's 100 streams, µs", cpu("person"), 20, 12),
+    Goal("search in the large database ÷ in the small one, µs", times("search-large", "search-small"), 2, 1),
     Goal("KiB of a live stream", lambda rows: rows["group-many"].samples["sotto"][0].memory, 30, 20),
 )

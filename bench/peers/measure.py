@@ -51,7 +51,7 @@ def sample(server: Server, operation: Operation, seconds: float) -> Sample:
 
 def rounds(servers: Mapping[str, Server], operation: Operation, count: int, seconds: float) -> Row:
     """The samples of `count` rounds; each begins with another server."""
-    row = Row(operation.name, operation.title)
+    row = Row(operation.name, operation.title, operation.section)
     having = [server for name, server in servers.items() if name not in operation.missing]
     for server in having:
         load.run(server.port, operation.requests(server), operation.connections, min(seconds, 0.5))

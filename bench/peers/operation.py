@@ -1,5 +1,6 @@
 """The operations over HTTP, and the requests of each."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from bench.peers.load import KEY, Request
 from bench.peers.server import Server
 
 PAGE_SIZE, INBOX_SIZE = 50, 30
+SEARCHES = ("hello", "had", "th", "how are", "be", "not this")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Operation:
     requests: Callable[[Server], list[Request]]
     missing: frozenset[str] = frozenset()
     stores: bool = False
+    section: str = "Requests"
 
 
 def post(token: str, query: str, marker: str, operation: str | None = None, **variables: Any) -> Request:
@@ -60,6 +63,17 @@ def inbox(server: Server) -> list[Request]:
     return [post(token, document.INBOX, f'"{text}"', "Inbox", first=INBOX_SIZE)]
 
 
+def search(server: Server) -> list[Request]:
+    """Frequent and rare words and beginnings of words in the viewer's messages."""
+    token, found = server.people["viewer"]["token"], []
+    for words in SEARCHES:
+        request = post(token, document.SEARCH, '"nodes"', "Search", words=words)
+        for first in ask(server.port, request)["data"]["searchMessages"]["nodes"][:1]:
+            request = dataclasses.replace(request, marker=f'"{first["text"]}"'.encode())
+        found.append(request)
+    return found
+
+
 def unseen(server: Server) -> list[Request]:
     """A page of one message, by a document that no request had before."""
     token = server.people["viewer"]["token"]
@@ -81,6 +95,7 @@ def health(_server: Server) -> list[Request]:
 
 
 WITHOUT_GRAPHQL = frozenset({"by-hand"})
+ONLY_BY_HAND = frozenset({"mercurius", "mercurius-group", "stock", "stock-cached"})
 OPERATIONS = (
     *(Operation(f"send-{count}", f"send, {count} at a time", count, send, stores=True) for count in (1, 16, 64)),
     Operation("page", f"page of {PAGE_SIZE}", 16, page),
@@ -89,3 +104,8 @@ OPERATIONS = (
     Operation("typename", "`{ __typename }`, authenticated", 16, typename),
     Operation("healthz", "`/healthz`", 16, health),
 )
+
+
+def search_among(name: str, messages: int) -> Operation:
+    """Searches on a server with so many messages, of which the viewer's are always the same."""
+    return Operation(name, f"among {messages:,} messages", 1, search, ONLY_BY_HAND, section="Searches")

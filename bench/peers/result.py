@@ -21,10 +21,14 @@ class Sample:
 
 @dataclass
 class Row:
-    """The samples of an operation, by the name of the server; all lists are of the same rounds."""
+    """The samples of an operation, by the name of the server; all lists are of the same rounds.
+
+    Rows of a section are in one table.
+    """
 
     name: str
     title: str
+    section: str = "Requests"
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
     def add(self, server: str, sample: Sample) -> None:

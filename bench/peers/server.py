@@ -51,7 +51,7 @@ SOTTO = Kind(
 BY_HAND = Kind("by-hand", "aiohttp by hand", python("bench.peers.by_hand.server"))
 BY_HAND_SEARCH = Kind("by-hand", "aiohttp by hand", python("bench.peers.by_hand.server", "--search"))
 STOCK = Kind("stock", "Strawberry + Peewee", python("bench.peers.stock.server"))
-STOCK_CACHED = Kind("stock-cached", "the same, caches", python("bench.peers.stock.server", "--cached"))
+STOCK_CACHED = Kind("stock-cached", "Strawberry + Peewee, caches", python("bench.peers.stock.server", "--cached"))
 
 
 MERCURIUS_FOLDER = Path(__file__).parent / "mercurius"
@@ -64,7 +64,7 @@ def mercurius(*flags: str) -> Callable[[Path], list[str]]:
 
 
 MERCURIUS = Kind("mercurius", "Mercurius", mercurius())
-MERCURIUS_GROUP = Kind("mercurius-group", "the same, group commit", mercurius("--group"))
+MERCURIUS_GROUP = Kind("mercurius-group", "Mercurius, group commit", mercurius("--group"))
 
 
 @contextmanager

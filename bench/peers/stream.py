@@ -49,9 +49,9 @@ class Audience:
 
 
 AUDIENCES = (
-    Audience("group", "delivery in a group of 50, a stream for each member", 50, is_group=True),
-    Audience("group-many", "delivery in a group of 50, 20 streams for each member", 1_000, is_group=True),
-    Audience("person", "delivery to one person's 100 streams", 100, is_group=False),
+    Audience("group", "in a group of 50, a stream for each member", 50, is_group=True),
+    Audience("group-many", "in a group of 50, 20 streams for each member", 1_000, is_group=True),
+    Audience("person", "to one person's 100 streams", 100, is_group=False),
 )
 
 
@@ -243,7 +243,7 @@ async def _deliver(sender: Sender, listeners: Listeners, count: int, sends: int)
 
 def rounds(servers: Sequence[Server], audience: Audience, count: int, deliveries: int) -> Row:
     """The samples of `count` rounds; memory means something in the first, before the process has grown."""
-    row = Row(audience.name, audience.title)
+    row = Row(audience.name, audience.title, "Live deliveries")
     sends = max(5, deliveries // audience.count)
     for place in range(count):
         shift = place % len(servers)

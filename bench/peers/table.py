@@ -15,15 +15,19 @@ END = "<!-- end of figures -->"
 
 def render(rows: Sequence[Row], kinds: Sequence[Kind], head: str) -> str:
     """All tables; `head` says where and how they were measured."""
-    parts = [head, cpu_table(rows, kinds), rate_table(rows, kinds)]
+    parts = [head]
+    for section in dict.fromkeys(row.section for row in rows):
+        within = [row for row in rows if row.section == section]
+        having = [kind for kind in kinds if any(kind.name in row.samples for row in within)]
+        parts += [f"**{section}**", cpu_table(within, having), rate_table(within, having)]
     if memories := memory_lines(rows, kinds):
         parts.append(memories)
-    parts.append(goal_table(rows))
+    parts += ["**Goals**", goal_table(rows)]
     return "\n\n".join(parts) + "\n"
 
 
 def cpu_table(rows: Sequence[Row], kinds: Sequence[Kind]) -> str:
-    lines = _head("µs of CPU for each", [kind.title for kind in kinds])
+    lines = _head("CPU, µs", [kind.title for kind in kinds])
     for row in rows:
         lines.append(_line(row.title, [spread(row.cpu(kind.name)) for kind in kinds]))
     return "\n".join(lines)
@@ -32,7 +36,7 @@ def cpu_table(rows: Sequence[Row], kinds: Sequence[Kind]) -> str:
 def rate_table(rows: Sequence[Row], kinds: Sequence[Kind]) -> str:
     """The ratio of each round is of measurements that followed each other, so its median is steadier than the rates."""
     peers = [kind for kind in kinds if not kind.is_sotto]
-    lines = _head("per second", ["Sotto", "p50, p99 ms", *(f"Sotto ÷ {kind.title}" for kind in peers)])
+    lines = _head("rate", ["Sotto, per second", "p50, p99 ms", *(f"Sotto ÷ {kind.title}" for kind in peers)])
     for row in rows:
         ours = row.samples["sotto"]
         rate = number(statistics.median(sample.rate for sample in ours))

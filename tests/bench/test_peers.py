@@ -4,17 +4,20 @@ import asyncio
 import dataclasses
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.peers import load, measure, stream
+from bench import file
+from bench.peers import load, measure, stream, transfer
 from bench.peers.answer import ask, comparable, difference
 from bench.peers.fill import fill
-from bench.peers.operation import OPERATIONS, Operation, typename
-from bench.peers.server import BY_HAND, MERCURIUS, MERCURIUS_FOLDER, MERCURIUS_GROUP, SOTTO, STOCK, Kind, Server
+from bench.peers.operation import OPERATIONS, Operation, search_among, typename
+from bench.peers.result import Sample
+from bench.peers.server import BY_HAND_SEARCH as BY_HAND
+from bench.peers.server import MERCURIUS, MERCURIUS_FOLDER, MERCURIUS_GROUP, SOTTO, STOCK, Kind, Server
 
 HAS_MERCURIUS = (MERCURIUS_FOLDER / "node_modules/.bin/node").exists()  # once bench.peers has run
 KINDS = (SOTTO, BY_HAND, STOCK, *([MERCURIUS, MERCURIUS_GROUP] if HAS_MERCURIUS else []))
@@ -26,6 +29,7 @@ STORED = {
     "event": "user_id, n, kind, subject_id, actor_id, detail",
     "idempotency": "user_id, result",
 }
+READS = [*(each for each in OPERATIONS if not each.stores), search_among("search", 0)]
 SEND = next(each for each in OPERATIONS if each.name == "send-1")
 
 
@@ -50,14 +54,17 @@ def rows_of(server: Server) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.parametrize("operation", [each for each in OPERATIONS if not each.stores], ids=lambda each: each.name)
+@pytest.mark.parametrize("operation", READS, ids=lambda each: each.name)
 def test_all_servers_give_the_same_answers(servers: dict[Kind, Server], operation: Operation) -> None:
-    """Sotto, the server by hand and Strawberry with Peewee; Mercurius where its packages have been installed."""
+    """Sotto, the server by hand and Strawberry with Peewee; Mercurius where its packages have been installed.
+
+    Searches by the server by hand use FTS5.
+    """
     having = [server for kind, server in servers.items() if kind.name not in operation.missing]
 
-    measure.compare(having, operation)
+    measure.compare(having, operation, count=6)
 
-    assert len(having) == len(KINDS) - len(operation.missing)
+    assert len(having) == sum(kind.name not in operation.missing for kind in KINDS) >= 2
 
 
 def test_all_servers_store_the_same_rows(servers: dict[Kind, Server]) -> None:
@@ -133,6 +140,18 @@ def test_streams_count_every_delivery(servers: dict[Kind, Server], is_group: boo
 
     assert [*row.samples] == [kind.name for kind in kinds]
     assert all(sample.rate > 0 and 0 < sample.p50 <= sample.p99 for [sample] in row.samples.values())
+
+
+def test_files_are_measured_for_each_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the figures of bench/file.py, which are of whole files."""
+    figures = {"ours": file.Figures(cpu=0.004, seconds=0.02), "by hand": file.Figures(cpu=0.002, seconds=0.01)}
+    monkeypatch.setattr(file, "sides", lambda _folder: nullcontext({name: name for name in figures}))
+    monkeypatch.setattr(file, "measure", lambda name, *_size: figures[name])
+
+    [row] = transfer.rounds(2, None, [("download", 2 * file.MIB, 1)])
+
+    assert row.title == "download of 2 MiB"
+    assert row.samples == {"sotto": [Sample(100, 2_000, 20, 20)] * 2, "by-hand": [Sample(200, 1_000, 10, 10)] * 2}
 
 
 def test_ids_of_both_kinds_name_the_same_row() -> None:
