@@ -149,6 +149,7 @@ def main() -> None:
     if is_asked("search", options.only):
         filled(options.home, options.messages)
     os.sched_setaffinity(0, {options.cores[1]})
+    others = machine.Others()
     try:
         rows = [
             *measure_requests(kinds, data, options),
@@ -159,7 +160,7 @@ def main() -> None:
     except measure.Wrong as error:
         sys.exit(str(error))
     head = machine.describe(options.rounds, options.seconds, has_node=has_node)
-    text = table.render(rows, kinds, f"{head} {machine.describe_disk(data, options.cores[0])}")
+    text = table.render(rows, kinds, f"{head} {others.describe()} {machine.describe_disk(data, options.cores[0])}")
     print(text)
     if options.write:
         table.write(options.write, text)

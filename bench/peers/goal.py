@@ -41,6 +41,14 @@ def ratio(name: str, peer: str = "mercurius") -> Callable[[Rows], float]:
     return lambda rows: statistics.median(rows[name].ratios(peer))
 
 
+def of_both(name: str, peer: str = "mercurius") -> Callable[[Rows], float]:
+    """The lower of two: Sotto's rate divided by the peer's, and the peer's CPU by Sotto's.
+
+    A server that only computes has the same ratio of both on a machine that does nothing else.
+    """
+    return lambda rows: min(ratio(name, peer)(rows), statistics.median(rows[name].cpu(peer)) / cpu(name)(rows))
+
+
 def times(name: str, other: str) -> Callable[[Rows], float]:
     """The CPU of one operation of Sotto divided by that of another."""
     return lambda rows: cpu(name)(rows) / cpu(other)(rows)
@@ -49,9 +57,9 @@ def times(name: str, other: str) -> Callable[[Rows], float]:
 GOALS: Sequence[Goal] = (
     Goal("sends a second, 64 at a time, ÷ Mercurius", ratio("send-64"), 1.5, 3),
     Goal("send, 64 at a time, µs", cpu("send-64"), 400, 200),
-    Goal("pages a second ÷ Mercurius", ratio("page"), 1, 1.3),
-    Goal("inboxes a second ÷ Mercurius", ratio("inbox"), 0.9, 1.2),
-    Goal("documents never seen a second ÷ Mercurius", ratio("unseen"), 0.6, 1),
+    Goal("pages a second ÷ Mercurius", of_both("page"), 1, 1.3),
+    Goal("inboxes a second ÷ Mercurius", of_both("inbox"), 0.9, 1.2),
+    Goal("documents never seen a second ÷ Mercurius", of_both("unseen"), 0.6, 1),
     Goal("`{ __typename }` ÷ `/healthz`, µs", times("typename", "healthz"), 1.5, 1),
     Goal("delivery in a group of 50, µs", cpu("group"), 60, 20),
     Goal("delivery to one person's 100 streams, µs", cpu("person"), 20, 12),

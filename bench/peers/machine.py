@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,29 @@ def describe(rounds: int, seconds: float, *, has_node: bool) -> str:
         f"Commit {commit()}, {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores of an {' '.join(processor.split())}, "
         f"{', '.join(versions)}; {rounds} rounds of {seconds:g} s. Median (lowest to highest) of the rounds."
     )
+
+
+class Others:
+    """What other programs of the machine do meanwhile, which disturbs the rates most."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._busy = self._busy_seconds()
+
+    def describe(self) -> str:
+        """The share of all cores that they have used so far; our own ended processes must have been waited for."""
+        possible = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        share = max(0.0, (self._busy_seconds() - self._busy) / possible)
+        return f"Other programs used {share:.0%} of the cores meanwhile."
+
+    @staticmethod
+    def _busy_seconds() -> float:
+        """Since the start of the machine, but for this process and its children that have ended."""
+        line = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+        user, nice, system, _idle, _waiting, *interrupts = map(int, line.split()[1:9])
+        own = os.times()
+        busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+        return busy - own.user - own.system - own.children_user - own.children_system
 
 
 def describe_disk(data: Path, core: int) -> str:

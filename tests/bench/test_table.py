@@ -78,6 +78,16 @@ def test_the_goals_say_what_was_not_reached() -> None:
     assert "| at least 1.5 | 3 | 3.00 | yes, and the aim |" in text
 
 
+def test_a_read_must_be_faster_and_cheaper() -> None:
+    """The lower ratio counts: on a busy machine the rates alone would say anything."""
+    faster = {"sotto": [Sample(2_000, 800, 1, 1)], "mercurius": [Sample(1_000, 600, 1, 1)]}
+    cheaper = {"sotto": [Sample(900, 300, 1, 1)], "mercurius": [Sample(1_000, 600, 1, 1)]}
+
+    for samples, measured in ((faster, "0.75 | **no**"), (cheaper, "0.90 | **no**")):
+        text = table.goal_table([Row("page", "", "", samples)])
+        assert f"| pages a second ÷ Mercurius | at least 1 | 1.3 | {measured} |" in text
+
+
 def test_a_page_gets_its_figures_between_the_marks(tmp_path: Path) -> None:
     """Nothing else changes, and writing again replaces them."""
     page = tmp_path / "page.md"
