@@ -134,15 +134,21 @@ class S3Storage(Storage):
         return key
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
-        """See `Storage.read`."""
+        """See `Storage.read`: with one request, unless the range is empty."""
         if start < 0:
             raise ValueError("`start` must not be negative.")
-        size = await self.size_of(key)
-        left = (size if end is None else min(end, size)) - start
-        if left <= 0:
+        _check(key)
+        if end is not None and end <= start:
+            await self.size_of(key)
             return
         with bucket_failing_as("The file could not be read"):
-            found = await self._store.get_async(key, options={"range": (start, start + left)})
+            try:
+                found = await self._store.get_async(key, options={"range": (start, end) if end else {"offset": start}})
+            except GenericError:  # also 416: there is no byte after `start`
+                if start < await self.size_of(key):
+                    raise
+                return
+            left = found.range[1] - found.range[0]
             async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
                 content = bytes(chunk)
                 left -= len(content)

@@ -20,6 +20,7 @@ from storage.base import Storage, StorageError, StorageNotFound
 from storage.local_file import LocalFile
 
 PRESIGNED_SECONDS = 60  # during which access is not checked again
+MOST_SIZES = 10_000  # that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class DownloadService:
         self._storage = storage
         self._signer = signer
         self._limits = limits
+        self._sizes: dict[str, int] = {}  # of thumbnails, by key: stored bytes never change
 
     def url_path(
         self,
@@ -109,8 +111,14 @@ class DownloadService:
     async def _size_of(self, key: str | None) -> int:
         if key is None:
             raise NotFound("There is no such file.")
-        with _failing():
-            return await self._storage.size_of(key)
+        size = self._sizes.get(key)
+        if size is None:
+            with _failing():
+                size = await self._storage.size_of(key)
+            if len(self._sizes) >= MOST_SIZES:
+                self._sizes.clear()
+            self._sizes[key] = size
+        return size
 
     async def presigned(self, download: Download) -> str | None:
         """A URL of the storage itself, valid for a minute; None if it has no such URLs. Raises ServerUnavailable."""

@@ -40,6 +40,24 @@ async def test_a_large_file_goes_up_in_parts(storage: Storage) -> None:
     assert await content_of(storage, key, 19 * 1024**2) == content[19 * 1024**2 :]
 
 
+async def test_a_range_is_read_with_one_request(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size is asked for only where there is nothing to read: each request is a way through the network."""
+    key = await stored(storage, b"0123456789")
+    asked, size_of = list[str](), storage.size_of
+
+    async def counted(key: str) -> int:
+        asked.append(key)
+        return await size_of(key)
+
+    monkeypatch.setattr(storage, "size_of", counted)
+    found = [await content_of(storage, key, *span) for span in ((0, 10), (3, None), (8, 99))]
+    counts = [len(asked)]
+    found += [await content_of(storage, key, *span) for span in ((10, None), (12, 14))]
+
+    assert found == [b"0123456789", b"3456789", b"89", b"", b""]
+    assert [*counts, len(asked)] == [0, 2]
+
+
 async def test_only_its_own_prefix_is_listed(storage: Storage, url: str, tmp_path: Path) -> None:
     """Servers may share a bucket, also one that has the whole of it, or lies deeper; each has its own identity."""
     others = [

@@ -46,7 +46,10 @@ async def test_a_thumbnail_that_cannot_be_read_now_is_not_gone(world: World, mon
     async def fail(_key: str) -> int:
         raise StorageFailed("broken")
 
+    with monkeypatch.context() as patch:
+        patch.setattr(world.services.storage, "size_of", fail)
+        with pytest.raises(ServerUnavailable):
+            await world.services.download.open(path)
     assert (await world.services.download.open(path)).thumbnail_bytes == 0
     monkeypatch.setattr(world.services.storage, "size_of", fail)
-    with pytest.raises(ServerUnavailable):
-        await world.services.download.open(path)
+    assert (await world.services.download.open(path)).thumbnail_bytes == 0  # remembered: stored bytes never change
