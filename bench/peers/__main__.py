@@ -137,7 +137,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of load, for each server in each round")
     parser.add_argument("--only", nargs="+", default=[], help="beginnings of names: send page inbox unseen group …")
     parser.add_argument("--messages", type=int, default=400_000, help="in the large database, for searches")
-    parser.add_argument("--cores", type=int, nargs=2, default=[0, 1], help="the servers' and the load's")
+    cores = sorted(os.sched_getaffinity(0))
+    parser.add_argument("--cores", type=int, nargs=2, default=[cores[0], cores[-1]], help="the servers' and the load's")
     parser.add_argument(
         "--home", type=Path, default=Path(tempfile.gettempdir()) / "sotto-bench", help="of the databases"
     )

@@ -96,7 +96,10 @@ export class Store {
   put(viewer, to, text, key) {
     const { statements } = this;
     const sender = viewer.id;
-    const hash = crypto.createHash("sha256").update(JSON.stringify([to, text])).digest();
+    const hash = crypto
+      .createHash("sha256")
+      .update(JSON.stringify([to, text]))
+      .digest();
     if (key != null) {
       const first = statements.find_key.get({ key, sender });
       if (first) {
@@ -215,7 +218,10 @@ export class Store {
 
   reactions(viewer, ids) {
     const found = {};
-    for (const [message, emoji, count, isMine] of this.statements.reactions.all({ viewer: viewer.id, ids: idList(ids) })) {
+    for (const [message, emoji, count, isMine] of this.statements.reactions.all({
+      viewer: viewer.id,
+      ids: idList(ids),
+    })) {
       (found[message] ??= []).push({ emoji, count: Number(count), viewerHasReacted: isMine === 1n });
     }
     return found;
