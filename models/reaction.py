@@ -46,6 +46,15 @@ DELETE_ALL = Command(Reaction.delete().where(Reaction.message_id == Param("messa
 COUNT = OneValue[int](
     Reaction.select(fn.COUNT(Reaction.emoji.distinct())).where(Reaction.message_id == Param("message"))
 )
+# On messages between two ids, both inclusive, which may be more than the viewer sees; the rest as in OF_MESSAGES.
+BETWEEN = Query(
+    Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(
+        Reaction.message_id >= Param("first"),
+        Reaction.message_id <= Param("last"),
+        ~is_blocked(Param("viewer"), Reaction.user_id),
+    ),
+    ReactionRow,
+)
 # On messages of the viewer's conversations that they have not cleared; without reactions of users they have blocked.
 OF_MESSAGES = Query(
     Reaction.select(Reaction.message_id, Reaction.user_id, Reaction.emoji, Reaction.at).where(

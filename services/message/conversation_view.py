@@ -178,7 +178,7 @@ class ConversationBatch:
                 each.first_unread = _shown(shown, self._unread.get(each.row.id))
         if parts.requester:
             for each in views:
-                each.requested_by_part = self._people.get(each.row.requester_id or 0)
+                each.requested_by_part = self._people.found.get(each.row.requester_id or 0)
         if parts.group_reach:
             silent = self._silent_groups()
             for each in views:
@@ -230,7 +230,8 @@ class ConversationBatch:
 
     def _members(self) -> dict[int, Members]:
         """The members of each conversation, if they were asked for."""
-        people, me = self._people, self._people.get(self._viewer_id)
+        people = self._people.found
+        me = people.get(self._viewer_id)
         found = {}
         for row in self._rows if self._memberships else ():
             views = [

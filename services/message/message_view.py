@@ -13,7 +13,7 @@ from services.error import BadRequest
 from services.message.part import MessageParts
 from services.message.participant import Members
 from services.message.reaction_group import ReactionGroup, groups_of
-from services.message.reaction_group import rows_of as reaction_rows_of
+from services.message.reaction_group import rows_of_visible as reactions_of
 from services.page import Page
 from services.part import MISSING, Missing, NotLoaded
 from services.person.user import People, Person
@@ -30,8 +30,8 @@ class MessageView:
 
     row: MessageRow
     is_own: bool
-    sender_part: Person | Missing | None
-    attachments_part: Sequence[AttachmentRow] | Missing
+    sender_part: Person | Missing | None = MISSING
+    attachments_part: Sequence[AttachmentRow] | Missing = MISSING
     reactions: Sequence[ReactionGroup] | Missing = MISSING
     reply_to: "MessageView | Missing | None" = MISSING
     members: Members | Missing = MISSING
@@ -80,7 +80,7 @@ class MessageBatch:
         people.want({row.sender_id for row in rows}, parts.sender)
         self._reactions = []
         if parts.reactions is not None:
-            self._reactions = reaction_rows_of(tx, viewer_id, [row.id for row in rows])
+            self._reactions = reactions_of(tx, viewer_id, [row.id for row in rows])
             people.want({row.user_id for row in self._reactions}, parts.reactions)
         self._replied_to: MessageBatch | None = None
         if parts.reply_to is not None:
@@ -90,23 +90,30 @@ class MessageBatch:
 
     def views(self, members: Mapping[int, Members] | None = None) -> dict[int, MessageView]:
         """The messages by id, once the people are loaded; `members` are those of conversations, as far as known."""
-        parts, people, known = self._parts, self._people, members or {}
-        reactions: dict[int, list[ReactionGroup]] = {}
-        if parts.reactions is not None:
-            reactions = groups_of(self._reactions, self._viewer_id, people if parts.reactions else None)
-        replied_to = self._replied_to.views(known) if self._replied_to is not None else {}
-        return {
-            row.id: MessageView(
-                row,
-                row.sender_id == self._viewer_id,
-                people.get(row.sender_id) if parts.sender else MISSING,
-                self._files.get(row.id, ()) if parts.attachments else MISSING,
-                MISSING if parts.reactions is None else reactions.get(row.id, ()),
-                MISSING if parts.reply_to is None else replied_to.get(row.reply_to_id or 0),
-                known.get(conversation_of(row.id), MISSING),
-            )
-            for row in self._rows
-        }
+        parts, viewer_id = self._parts, self._viewer_id
+        views = [MessageView(row, row.sender_id == viewer_id) for row in self._rows]
+        if parts.sender:
+            people = self._people.found
+            for view in views:
+                view.sender_part = people.get(view.row.sender_id)
+        if parts.attachments:
+            for view in views:
+                view.attachments_part = self._files.get(view.row.id, ())
+        self._put_reactions(views)
+        if self._replied_to is not None:
+            replied_to = self._replied_to.views(members)
+            for view in views:
+                view.reply_to = replied_to.get(view.row.reply_to_id or 0)
+        if members:
+            for view in views:
+                view.members = members.get(conversation_of(view.row.id), MISSING)
+        return {view.row.id: view for view in views}
+
+    def _put_reactions(self, views: Sequence[MessageView]) -> None:
+        if self._parts.reactions is not None:
+            groups = groups_of(self._reactions, self._viewer_id, self._people if self._parts.reactions else None)
+            for view in views:
+                view.reactions = groups.get(view.row.id, ())
 
 
 def shown_page(page: Page[MessageRow], views: Mapping[int, MessageView]) -> Page[MessageView]:

@@ -254,28 +254,31 @@ class People:
         self._users = users
         self._tx = tx
         self._viewer_id = viewer_id
-        self._wanted: dict[int, PersonDetail] = {}
-        self._asked: dict[int, PersonDetail] = {}  # also for ids that nobody has
+        self._wanted: dict[PersonDetail, set[int]] = {detail: set() for detail in PersonDetail}
+        self._asked: dict[PersonDetail, set[int]] = {
+            detail: set() for detail in PersonDetail
+        }  # whether they exist or not
         self._found: dict[int, Person] = {}
 
     def want(self, user_ids: Iterable[int], detail: PersonDetail) -> None:
         """Notes that these people are needed; reads nothing."""
-        for id_ in user_ids:
-            if max(self._asked.get(id_, PersonDetail.ID), self._wanted.get(id_, PersonDetail.ID)) < detail:
-                self._wanted[id_] = detail
+        self._wanted[detail].update(user_ids)
 
     def load(self) -> None:
         """Loads those who are wanted and not there yet, in at most one statement for each detail."""
-        for detail in (PersonDetail.PROFILE, PersonDetail.RELATION):
-            ids = [id_ for id_, wanted in self._wanted.items() if wanted is detail]
-            if ids:
-                self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
-        self._asked |= self._wanted
-        self._wanted = {}
+        known = self._asked[PersonDetail.RELATION]
+        self._load(self._wanted[PersonDetail.RELATION] - known, PersonDetail.RELATION)
+        self._load(self._wanted[PersonDetail.PROFILE] - known - self._asked[PersonDetail.PROFILE], PersonDetail.PROFILE)
 
-    def get(self, user_id: int) -> Person | None:
-        """A person who was loaded; None if there is nobody with this id."""
-        return self._found.get(user_id)
+    def _load(self, ids: set[int], detail: PersonDetail) -> None:
+        if ids:
+            self._asked[detail] |= ids
+            self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
+
+    @property
+    def found(self) -> Mapping[int, Person]:
+        """Those who were loaded and exist, by id."""
+        return self._found
 
     def __getitem__(self, user_id: int) -> Person:
         return self._found[user_id]

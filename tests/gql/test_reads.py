@@ -124,7 +124,7 @@ def conversation(fields: str) -> str:
 
 
 PAGE_READS = [
-    "conversation.BY_IDS", "message.PAGE_BACKWARD", "attachment.OF_MESSAGES", "reaction.OF_MESSAGES", "profile.BY_IDS",
+    "conversation.BY_IDS", "message.PAGE_BACKWARD", "attachment.OF_MESSAGES", "reaction.BETWEEN", "profile.BY_IDS",
 ]  # fmt: skip
 # The operation, its jobs, and its statements.
 OPERATIONS: dict[str, tuple[str, int, list[str]]] = {

@@ -18,6 +18,7 @@ from models import (
     member,
     message,
     profile,
+    reaction,
     search_list,
     send,
     unread,
@@ -152,6 +153,14 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
                 "SEARCH shown USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
                 "CORRELATED SCALAR SUBQUERY 1",
                 "SEARCH t3 USING PRIMARY KEY (user_id=? AND message_id=?)",
+            ],
+        ),
+        (
+            reaction.BETWEEN,
+            [
+                "SEARCH t1 USING PRIMARY KEY (message_id>? AND message_id<?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH t2 USING PRIMARY KEY (blocker_id=? AND blocked_id=?)",
             ],
         ),
         (profile.BY_IDS, ["SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)", *IDS]),

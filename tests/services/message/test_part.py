@@ -12,7 +12,8 @@ from models.member import MEMBER_IDS, MEMBERS
 from models.message import NEWEST_ROWS, OLDEST_UNREAD, PAGE_BACKWARD, VISIBLE
 from models.prepared import Prepared
 from models.profile import BY_IDS as PROFILES
-from models.reaction import OF_MESSAGES as REACTIONS
+from models.reaction import BETWEEN as REACTIONS
+from models.reaction import OF_MESSAGES as OF_REACTIONS
 from models.transaction import Transaction
 from models.user import BY_IDS as PEOPLE
 from services.error import CursorInvalid, NotFound
@@ -228,3 +229,30 @@ async def test_a_hidden_message_is_in_no_part(world: World, place: tuple[Viewer,
     assert (empty.last_message, empty.first_unread) == (None, None)
     assert empty.page is not None
     assert empty.page.result == Page([])
+
+
+async def test_a_page_with_wide_gaps_names_its_messages_to_find_their_reactions(
+    world: World, place: tuple[Viewer, int], statements: list[Prepared]
+) -> None:
+    """A range would hold the reactions of messages that are hidden; those are in neither."""
+    alice, id_ = place
+    service, parts = world.services.message, MessageParts(reactions=PersonDetail.ID)
+    wanted = MessagePageRequest(PageRequest())
+    for number in range(9):
+        hidden = await world.send(alice, conversation_id=id_, text=str(number))
+        await world.services.reaction.react(alice, hidden, "👍", is_set=True)
+        await world.services.deletion.delete_for_me(alice, hidden)
+    await world.send(alice, conversation_id=id_, text="last")
+    statements.clear()
+    page = (await service.pages_of(alice, [id_], wanted, parts))[id_]
+    far = statements.copy()
+    first = MessagePageRequest(PageRequest(first=3))
+    statements.clear()
+    near = (await service.pages_of(alice, [id_], first, parts))[id_]
+
+    assert isinstance(page, Page)
+    assert isinstance(near, Page)
+    assert [view.reactions for view in page.items[:3]] == [view.reactions for view in near.items]
+    assert [len(view.reactions) for view in page.items if view.reactions is not MISSING] == [0, 0, 1, 0]
+    assert (OF_REACTIONS in far, REACTIONS in far) == (True, False)
+    assert (OF_REACTIONS in statements, REACTIONS in statements) == (False, True)
