@@ -12,8 +12,9 @@ from gql.connection import After, First
 from gql.device import Device
 from gql.id import Kind, encode
 from gql.level import shared_field
-from gql.loader import SharedReads, ViewerView, type_of
+from gql.loader import SharedReads, ViewerView, type_of, view_of_viewer
 from gql.node import Info, Node, given
+from gql.part import viewer_detail
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -22,11 +23,13 @@ from gql.refusal import (
     RateLimitedError,
 )
 from gql.scalar import EventCursor
+from gql.selection import Selection, selection_of
 from gql.setting import MessagingSettings
 from gql.user import User, UserConnection
 from services import viewer as services
 from services.account.account import SignUp
 from services.page import PageRequest
+from services.part import NotLoaded
 from services.person.user import Person
 
 UNSET = strawberry.UNSET
@@ -36,27 +39,34 @@ UNSET = strawberry.UNSET
     description="The signed-in user, with everything that only they can see. Its `id` differs from that of `user`."
 )
 class Viewer(Node):
-    person: strawberry.Private[Person]
     viewer: strawberry.Private[services.Viewer]
+    loaded: strawberry.Private[Person | None]
     reads: strawberry.Private[SharedReads]
 
     @classmethod
-    def of(cls, viewer: services.Viewer, person: Person) -> "Viewer":
-        return cls(person=person, viewer=viewer, reads=SharedReads(viewer))
+    def of(cls, viewer: services.Viewer, person: Person | None) -> "Viewer":
+        """Without a person for fields that show nothing of it."""
+        return cls(viewer=viewer, loaded=person, reads=SharedReads(viewer))
 
     def global_id(self) -> strawberry.ID:
-        return encode(Kind.VIEWER, self.person.row.id)
+        return encode(Kind.VIEWER, self.viewer.user_id)
+
+    def person(self) -> Person:
+        """The viewer as a person; raises NotLoaded without one."""
+        if self.loaded is None:
+            raise NotLoaded("The viewer was not loaded as a person.")
+        return self.loaded
 
     @strawberry.field(description="The viewer's public profile.")
     def user(self) -> User:
-        return User(person=self.person)
+        return User(person=self.person())
 
     @strawberry.field(
         description="The viewer's email address. Null if they have none, on a device that must still be confirmed, and "
         "for an API key without READ_MESSAGES."
     )
     def email(self) -> str | None:
-        return self.person.row.email
+        return self.person().row.email
 
     @shared_field(
         description="The number of unread messages in all conversations, including muted and archived ones, except "
@@ -135,8 +145,10 @@ class Viewer(Node):
         return BlockConnection(page=page, cursor_of=cursor_of, reads=self.reads)
 
 
-async def viewer_of(info: Info, viewer: services.Viewer) -> Viewer:
-    return Viewer.of(viewer, await info.context.services.user.get_self(viewer))
+async def viewer_of(info: Info, viewer: services.Viewer, selection: Selection) -> Viewer:
+    """The viewer with what these fields show."""
+    view = await view_of_viewer(info.context.services.user, viewer, viewer_detail(selection))
+    return Viewer.of(view.viewer, view.person)
 
 
 type_of.register(ViewerView, lambda view: Viewer.of(view.viewer, view.person))
@@ -248,7 +260,9 @@ async def sign_up(
         remote=info.context.remote,
     )
     signed_in = await info.context.services.account.sign_up(form)
-    return SignUpSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
+    return SignUpSuccess(
+        token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer, selection_of(info).below("viewer"))
+    )
 
 
 @strawberry.mutation(description="Signs in with a username and a password.")
@@ -257,7 +271,9 @@ async def sign_in(
 ) -> SignInResult:
     open_session = partial(info.context.services.account.sign_in, remote=info.context.remote)
     signed_in = await open_session(input.username, input.password, given(input.device_name))
-    return SignInSuccess(token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer))
+    return SignInSuccess(
+        token=signed_in.token, viewer=await viewer_of(info, signed_in.viewer, selection_of(info).below("viewer"))
+    )
 
 
 @strawberry.mutation(description="Signs out: ends this session, or all sessions of the viewer.")

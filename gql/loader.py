@@ -20,7 +20,7 @@ from models.base import conversation_of
 from services.error import NotFound
 from services.message.part import ConversationParts, MessageParts
 from services.part import MISSING, Missing
-from services.person.user import Person, PersonDetail
+from services.person.user import Person, PersonDetail, UserService
 from services.service import Services
 from services.viewer import Viewer
 
@@ -46,10 +46,18 @@ class ConversationNumber:
 
 @dataclass(frozen=True, slots=True)
 class ViewerView:
-    """The viewer of this operation with their own person."""
+    """The viewer of this operation with their own person, if it is shown."""
 
     viewer: Viewer
-    person: Person
+    person: Person | None
+
+
+async def view_of_viewer(users: UserService, viewer: Viewer, detail: PersonDetail) -> ViewerView:
+    """The viewer with as much of their person as is shown; reads nothing if that is nothing."""
+    if detail is PersonDetail.ID:
+        users.check_self(viewer)
+        return ViewerView(viewer, None)
+    return ViewerView(viewer, await users.get_self(viewer, detail))
 
 
 class SharedReads:
@@ -165,7 +173,7 @@ class Loader:
     def __init__(self, services: Services, viewer: Viewer) -> None:
         self._services = services
         self._viewer = viewer
-        self._viewers: DataLoader[Viewer, OwnViewer] | None = None
+        self._viewers: DataLoader[PersonDetail, OwnViewer] | None = None
         conversations, messages = services.conversation, services.message
         most: Callable[[PersonDetail, PersonDetail], PersonDetail] = max
         either: Callable[[ConversationParts, ConversationParts], ConversationParts] = or_
@@ -178,15 +186,15 @@ class Loader:
         self.reactions = BatchedRead(services.reaction.find_many, viewer, most)  # by message
         self.receipt_times = BatchedRead(services.receipt.times_of, viewer, no_parts)  # by message, then by person
 
-    async def viewer(self) -> "OwnViewer":
+    async def viewer(self, detail: PersonDetail) -> "OwnViewer":
         """The viewer as they are now: one object for all that ask together, so that each of its fields is read once."""
         if self._viewers is None:
             self._viewers = DataLoader(load_fn=self._load_viewer, cache=False)
-        return await self._viewers.load(self._viewer)
+        return await self._viewers.load(detail)
 
-    async def _load_viewer(self, keys: list[Viewer]) -> list["OwnViewer"]:
-        shown = type_of(ViewerView(self._viewer, await self._services.user.get_self(self._viewer)))
-        return [shown] * len(keys)
+    async def _load_viewer(self, details: list[PersonDetail]) -> list["OwnViewer"]:
+        view = await view_of_viewer(self._services.user, self._viewer, max(details))
+        return [type_of(view)] * len(details)
 
     async def conversations_of(self, message_ids: Sequence[int], info: Info) -> "list[Conversation | Exception]":
         """The conversations of visible messages; read only if more than their ids is selected.

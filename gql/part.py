@@ -38,6 +38,13 @@ def person_detail(user: Selection) -> PersonDetail:
     return PersonDetail.RELATION if user.has_any(RELATION) else PersonDetail.PROFILE
 
 
+def viewer_detail(viewer: Selection) -> PersonDetail:
+    """How much of the viewer as a person these fields of Viewer show; their counters and lists are read apart."""
+    if "user" in viewer.names:
+        return person_detail(viewer.below("user"))
+    return PersonDetail.PROFILE if "email" in viewer.names else PersonDetail.ID
+
+
 def reactor_detail(group: Selection) -> PersonDetail:
     """How much of those who reacted these fields of ReactionGroup show."""
     return person_detail(group.below("users").items) if "users" in group.names else PersonDetail.ID

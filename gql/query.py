@@ -28,7 +28,7 @@ UNSET = strawberry.UNSET
 
 @strawberry.field(description="The signed-in user. Fails with UNAUTHENTICATED without a token.")
 async def viewer(info: Info) -> Viewer:
-    return await viewer_of(info, info.context.signed_in())
+    return await viewer_of(info, info.context.signed_in(), selection_of(info))
 
 
 @strawberry.field(description="A user by id, username, email address or external id. Null if there is no such user.")

@@ -10,6 +10,7 @@ from gql.id import Kind, number_of
 from gql.node import Info, given
 from gql.refusal import NotFoundError, RateLimitedError
 from gql.result import viewer_field
+from gql.selection import selection_of
 
 UNSET = strawberry.UNSET
 
@@ -144,7 +145,8 @@ async def mark_all_conversations_read(
 ) -> MarkAllConversationsReadResult:
     viewer, receipts = info.context.signed_in(), info.context.services.receipt
     changed = await receipts.mark_all_read(viewer, include_archived=input.include_archived)
-    return MarkAllConversationsReadSuccess(viewer=await viewer_of(info, viewer), changed_count=changed)
+    shown = await viewer_of(info, viewer, selection_of(info).below("viewer"))
+    return MarkAllConversationsReadSuccess(viewer=shown, changed_count=changed)
 
 
 @strawberry.mutation(

@@ -8,6 +8,8 @@ import strawberry
 from gql.level import level_field
 from gql.loader import loader_of
 from gql.node import Info
+from gql.part import viewer_detail
+from gql.selection import selection_of
 from services.viewer import Right
 
 if TYPE_CHECKING:
@@ -27,5 +29,6 @@ async def viewer_after(
     parents: Sequence[object], info: Info
 ) -> Sequence[Annotated["Viewer", strawberry.lazy("gql.account")] | None]:
     """Read when the field is resolved: after this mutation, and before the next one of the same operation."""
-    viewer = await loader_of(info).viewer() if info.context.signed_in().may(Right.READ) else None
+    detail = viewer_detail(selection_of(info))
+    viewer = await loader_of(info).viewer(detail) if info.context.signed_in().may(Right.READ) else None
     return [viewer] * len(parents)

@@ -29,8 +29,9 @@ from services.message.participant import (
 )
 from services.page import Page
 from services.part import MISSING, Missing, NotLoaded
+from services.person.person_batch import PersonBatch
 from services.person.policy import Eligibility
-from services.person.user import People, Person, PersonDetail, UserService
+from services.person.user import Person, PersonDetail, UserService
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class ConversationBatch:
         self._tx, self._viewer_id, self._rows, self._parts = tx, viewer_id, rows, parts
         self._users, self._signer = users, signer
         self._ids = id_list(row.id for row in rows)
-        self._people = People(users, tx, viewer_id)
+        self._people = PersonBatch(users, tx, viewer_id)
         self._memberships = self._find_members()
         self._newest = self._by_conversation(messages.NEWEST_ROWS) if parts.last_message else {}
         self._unread = self._by_conversation(messages.OLDEST_UNREAD) if parts.first_unread else {}

@@ -19,7 +19,8 @@ from services.message.message_page import MOST_AT_ONCE, MessagePageRequest
 from services.message.message_view import MessageBatch, MessageView, shown_page
 from services.message.part import ALL_OF_MESSAGE, MessageParts
 from services.page import Page, PageRequest, forward
-from services.person.user import People, Reference, UserService
+from services.person.person_batch import PersonBatch
+from services.person.user import Reference, UserService
 from services.viewer import Right, Viewer
 
 
@@ -153,7 +154,7 @@ class MessageService:
         """What the messages show, in one statement for each kind of thing; the caller has checked access."""
         if not rows:
             return []
-        people = People(self._users, tx, viewer_id)
+        people = PersonBatch(self._users, tx, viewer_id)
         batch = MessageBatch(tx, viewer_id, rows, parts, people)
         people.load()
         return list(batch.views().values())

@@ -16,7 +16,8 @@ from services.message.reaction_group import ReactionGroup, groups_of
 from services.message.reaction_group import rows_of_visible as reactions_of
 from services.page import Page
 from services.part import MISSING, Missing, NotLoaded
-from services.person.user import People, Person
+from services.person.person_batch import PersonBatch
+from services.person.user import Person
 from services.text import is_blank
 
 
@@ -72,7 +73,7 @@ class MessageBatch:
     """
 
     def __init__(
-        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts, people: People
+        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts, people: PersonBatch
     ) -> None:
         self._viewer_id, self._rows, self._parts, self._people = viewer_id, rows, parts, people
         with_files = [row.id for row in rows if row.attachments] if parts.attachments else []

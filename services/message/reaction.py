@@ -18,7 +18,8 @@ from services.message.message import MessageService
 from services.message.message_view import MessageView
 from services.message.reaction_group import ReactionGroup, Reactor, groups_of, rows_of
 from services.page import Page, PageRequest, forward
-from services.person.user import People, PersonDetail, UserService
+from services.person.person_batch import PersonBatch
+from services.person.user import PersonDetail, UserService
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
@@ -97,7 +98,7 @@ class ReactionService:
         self, tx: Transaction, viewer_id: int, ids: list[int], detail: PersonDetail
     ) -> dict[int, list[ReactionGroup]]:
         rows = rows_of(tx, viewer_id, ids)
-        people = People(self._users, tx, viewer_id)
+        people = PersonBatch(self._users, tx, viewer_id)
         people.want({row.user_id for row in rows}, detail)
         people.load()
         return groups_of(rows, viewer_id, people if detail else None)

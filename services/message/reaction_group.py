@@ -8,7 +8,8 @@ from models.prepared import id_list
 from models.reaction import ReactionRow
 from models.transaction import Transaction
 from services.part import NotLoaded
-from services.person.user import People, Person
+from services.person.person_batch import PersonBatch
+from services.person.user import Person
 
 LOOSE = 2  # of so many ids on average in a range at least one is a message of the page
 
@@ -61,7 +62,9 @@ def _order(row: ReactionRow) -> tuple[int, int]:
     return row.at, row.user_id
 
 
-def groups_of(rows: Collection[ReactionRow], viewer_id: int, people: People | None) -> dict[int, list[ReactionGroup]]:
+def groups_of(
+    rows: Collection[ReactionRow], viewer_id: int, people: PersonBatch | None
+) -> dict[int, list[ReactionGroup]]:
     """The groups of each message that has any, the oldest emoji first; without `people`, nobody in them has a name."""
     groups: dict[int, dict[str, ReactionGroup]] = {}
     for row in rows:

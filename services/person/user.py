@@ -139,15 +139,19 @@ class UserService:
         viewer.check(Right.PEOPLE)
         return await self._database.read(self.load, viewer.user_id, list(user_ids))
 
-    async def get_self(self, viewer: Viewer) -> Person:
-        """The viewer as a person; a device that is not trusted yet can see this too.
-
-        The e-mail address is left out for such a device, because its user may only have got hold of the password, and
-        for a key without the right to read, which may act for anybody.
-        """
+    def check_self(self, viewer: Viewer) -> None:
+        """Raises as `get_self` does, but reads nothing; a device that is not trusted yet can see its own viewer."""
         if not viewer.is_restricted:
             viewer.check(Right.PEOPLE)
-        person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id]))[viewer.user_id]
+
+    async def get_self(self, viewer: Viewer, detail: PersonDetail = PersonDetail.RELATION) -> Person:
+        """The viewer as a person.
+
+        The e-mail address is left out for a device that is not trusted yet, because its user may only have got hold of
+        the password, and for a key without the right to read, which may act for anybody.
+        """
+        self.check_self(viewer)
+        person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id], detail))[viewer.user_id]
         if viewer.may(Right.READ):
             return person
         return Person(person.row._replace(email=None), person.viewer_id, person.policy)
@@ -245,43 +249,6 @@ class UserService:
                 break
             after = users.fold(rows[-1].username)
         return Page(found[:size], has_next=len(found) > size, has_previous=has_previous)
-
-
-class People:
-    """The people whom one read shows, each loaded once: `want` them all, then `load`. It ends with the transaction."""
-
-    def __init__(self, users: UserService, tx: Transaction, viewer_id: int) -> None:
-        self._users = users
-        self._tx = tx
-        self._viewer_id = viewer_id
-        self._wanted: dict[PersonDetail, set[int]] = {detail: set() for detail in PersonDetail}
-        self._asked: dict[PersonDetail, set[int]] = {
-            detail: set() for detail in PersonDetail
-        }  # whether they exist or not
-        self._found: dict[int, Person] = {}
-
-    def want(self, user_ids: Iterable[int], detail: PersonDetail) -> None:
-        """Notes that these people are needed; reads nothing."""
-        self._wanted[detail].update(user_ids)
-
-    def load(self) -> None:
-        """Loads those who are wanted and not there yet, in at most one statement for each detail."""
-        known = self._asked[PersonDetail.RELATION]
-        self._load(self._wanted[PersonDetail.RELATION] - known, PersonDetail.RELATION)
-        self._load(self._wanted[PersonDetail.PROFILE] - known - self._asked[PersonDetail.PROFILE], PersonDetail.PROFILE)
-
-    def _load(self, ids: set[int], detail: PersonDetail) -> None:
-        if ids:
-            self._asked[detail] |= ids
-            self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
-
-    @property
-    def found(self) -> Mapping[int, Person]:
-        """Those who were loaded and exist, by id."""
-        return self._found
-
-    def __getitem__(self, user_id: int) -> Person:
-        return self._found[user_id]
 
 
 def get_id(tx: Transaction, username: str) -> int:

@@ -188,16 +188,17 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
         1,
         ["message.VISIBLE", "profile.BY_IDS"],
     ),
-    "unread": ("{ viewer { unreadMessageCount } }", 2, ["user.BY_IDS", "unread.TOTALS"]),
+    "unread": ("{ viewer { id unreadMessageCount } }", 1, ["unread.TOTALS"]),
+    "viewer": ("{ viewer { email user { username } } }", 1, ["profile.BY_IDS"]),
     "counters": (
         "{ viewer { unreadMessageCount unreadConversationCount messageRequestCount } }",
-        3,
-        ["user.BY_IDS", "member.REQUESTS", "unread.TOTALS"],
+        2,
+        ["member.REQUESTS", "unread.TOTALS"],
     ),
     "counters and inbox": (
         f"{{ viewer {{ unreadMessageCount messageRequestCount }} {inbox('')[1:-1]} }}",
-        4,
-        ["user.BY_IDS", "inbox.page", "unread.TOTALS", "member.REQUESTS"],
+        3,
+        ["inbox.page", "unread.TOTALS", "member.REQUESTS"],
     ),
 }
 

@@ -1,0 +1,43 @@
+"""People who are loaded together."""
+
+from collections.abc import Iterable, Mapping
+
+from models.transaction import Transaction
+from services.person.user import Person, PersonDetail, UserService
+
+
+class PersonBatch:
+    """The people whom one read shows, each loaded once: `want` them all, then `load`. It ends with the transaction."""
+
+    def __init__(self, users: UserService, tx: Transaction, viewer_id: int) -> None:
+        self._users = users
+        self._tx = tx
+        self._viewer_id = viewer_id
+        self._wanted: dict[PersonDetail, set[int]] = {detail: set() for detail in PersonDetail}
+        self._asked: dict[PersonDetail, set[int]] = {
+            detail: set() for detail in PersonDetail
+        }  # whether they exist or not
+        self._found: dict[int, Person] = {}
+
+    def want(self, user_ids: Iterable[int], detail: PersonDetail) -> None:
+        """Notes that these people are needed; reads nothing."""
+        self._wanted[detail].update(user_ids)
+
+    def load(self) -> None:
+        """Loads those who are wanted and not there yet, in at most one statement for each detail."""
+        known = self._asked[PersonDetail.RELATION]
+        self._load(self._wanted[PersonDetail.RELATION] - known, PersonDetail.RELATION)
+        self._load(self._wanted[PersonDetail.PROFILE] - known - self._asked[PersonDetail.PROFILE], PersonDetail.PROFILE)
+
+    def _load(self, ids: set[int], detail: PersonDetail) -> None:
+        if ids:
+            self._asked[detail] |= ids
+            self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
+
+    @property
+    def found(self) -> Mapping[int, Person]:
+        """Those who were loaded and exist, by id."""
+        return self._found
+
+    def __getitem__(self, user_id: int) -> Person:
+        return self._found[user_id]
