@@ -12,6 +12,7 @@ from services.viewer import Viewer
 
 REFUSED = 20  # of a refused request: its estimate and its answer
 PER_ERROR = 5
+DELIVERY = 1  # of an event that was rendered to one more stream
 REGISTRATION = 20  # of a document that is registered under its hash, in addition to its reading and execution
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncG
     within the capacity of the server. The end of a session is delivered without waiting, and events that waited beyond
     it are dropped.
     """
-    costs, viewer = context.services.cost, context.signed_in()
+    viewer = context.signed_in()
     async with aclosing(signals):
         async for each in signals:
             if isinstance(each, Revoked):
@@ -63,14 +64,30 @@ async def reserved(signals: AsyncGenerator[T, None], context: Context) -> AsyncG
                 continue
             try:
                 if await _is_admitted(context, viewer):
-                    context.charged = costs.reserve_event(viewer, context.estimated or 0)
+                    _reserve(context, viewer, 0)
                     await give_way()
                     yield each
             finally:
                 end_event(context)
 
 
-async def _is_admitted(context: Context, viewer: Viewer) -> bool:
+async def reserve_shared(context: Context, others: int) -> None:
+    """As `reserved`, for one event that is executed once and delivered to `others` more streams of the person.
+
+    Each of those costs DELIVERY. Whether their sessions are still valid is seen when it is delivered.
+    """
+    viewer = context.signed_in()
+    await _is_admitted(context, viewer, checks_session=False)
+    _reserve(context, viewer, others)
+    await give_way()
+
+
+def _reserve(context: Context, viewer: Viewer, others: int) -> None:
+    cost = (context.estimated or 0) + others * DELIVERY
+    context.charged = context.services.cost.reserve_event(viewer, cost)
+
+
+async def _is_admitted(context: Context, viewer: Viewer, *, checks_session: bool = True) -> bool:
     """Wait until the person has allowance left and the server has room; returns False if the session ended meanwhile.
 
     Both may be gone after each wait, because all streams of a person wait for the same: so both are asked again until
@@ -80,11 +97,17 @@ async def _is_admitted(context: Context, viewer: Viewer) -> bool:
     while True:
         has_waited |= await costs.wait_for_event(viewer) or not costs.has_room(estimate)
         context.taken = await costs.begin_event(estimate)
-        if has_waited and not await _is_live(context, viewer):
+        if has_waited and checks_session and not await _is_live(context, viewer):
             return False  # the next signal says why the stream ends
         if not costs.must_wait(viewer):
             return True
         end_event(context)
+
+
+def settle_event(context: Context, others: int = 0) -> None:
+    """Give back what was reserved for an event in excess of its actual cost."""
+    if context.spent is not None and context.viewer is not None:
+        context.services.cost.settle_event(context.viewer, context.spent + others * DELIVERY - context.charged)
 
 
 def end_event(context: Context) -> None:

@@ -90,3 +90,7 @@ class Context:
             spent=None,
             on_prepared=None,
         )
+
+    def for_event(self) -> "Context":
+        """A new context for the events that streams share: the operation is the same."""
+        return replace(self, loader=None, event_position=None, charged=0.0, taken=0.0, spent=None, on_prepared=None)

@@ -10,6 +10,8 @@ from gql.refusal import NotFoundError, PermissionDeniedError
 from gql.scalar import Moment
 from models.device import DeviceRow
 
+SHOWS_DEVICE = frozenset({"isCurrent"})  # fields whose value depends on the device that asks, and not only on its owner
+
 
 @strawberry.type(
     description="A device on which the viewer is signed in. Each sign-in creates one, and it is removed when its "

@@ -1,19 +1,20 @@
 """Streams of events: pages of the log for a plain query, and the resolvers of both subscriptions."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import strawberry
 
-from gql.charge import reserved
 from gql.envelope import EventEnvelope, envelope_of
 from gql.id import Kind, number_of
+from gql.live import LiveSource
 from gql.message import Message
 from gql.node import Info, given
 from gql.scalar import EventCursor
 from services.error import BadRequest, NotFound
-from services.live.signal import PresenceChange, Revoked, Typing
+from services.live.live_stream import LiveStream
+from services.live.resolved_event import ResolvedEvent
+from services.live.signal import Signal
 
 UNSET = strawberry.UNSET
 MAX_CONVERSATIONS = 200
@@ -82,16 +83,23 @@ async def private_message_received(
         ),
     ] = UNSET,
 ) -> AsyncGenerator[PrivateMessageReceived, None]:
-    viewer, services = info.context.signed_in(), info.context.services
-    number = None
-    if (id_ := given(conversation_id)) is not None:
-        number = number_of(Kind.CONVERSATION, id_)
-        if await services.conversation.find(viewer, number) is None:
-            raise NotFound("There is no such conversation.")
-    async with aclosing(reserved(services.stream.messages(viewer, given(after), number), info.context)) as deliveries:
-        async for each in deliveries:
-            cursor = EventCursor(services.stream.cursor_of(viewer, each.position))
-            yield PrivateMessageReceived(cursor=cursor, message=Message(view=each.message), is_replay=each.is_replay)
+    services = info.context.services
+
+    async def find_stream() -> LiveStream:
+        viewer, number = info.context.signed_in(), None
+        if (id_ := given(conversation_id)) is not None:
+            number = number_of(Kind.CONVERSATION, id_)
+            if await services.conversation.find(viewer, number) is None:
+                raise NotFound("There is no such conversation.")
+        return services.stream.message_stream(viewer, number)
+
+    def object_of(signal: Signal, is_replay: bool) -> PrivateMessageReceived:
+        assert isinstance(signal, ResolvedEvent)
+        assert signal.message is not None
+        cursor = EventCursor(services.stream.cursor_of(info.context.signed_in(), signal.position))
+        return PrivateMessageReceived(cursor=cursor, message=Message(view=signal.message), is_replay=is_replay)
+
+    return _as_generator(LiveSource(find_stream, given(after), object_of))
 
 
 @strawberry.subscription(
@@ -119,15 +127,17 @@ async def live_events(
         strawberry.argument(description="Whether to deliver typing and presence events. True if omitted or null."),
     ] = True,
 ) -> AsyncGenerator[EventEnvelope, None]:
-    viewer, stream = info.context.signed_in(), info.context.services.stream
-    ids = given(conversation_ids)
-    if ids is not None and len(ids) > MAX_CONVERSATIONS:
-        raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
-    numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
-    with_ephemeral = include_ephemeral is not False
-    events_ = stream.events(viewer, given(after), numbers, with_ephemeral=with_ephemeral)
-    async with aclosing(reserved(events_, info.context)) as signals:
-        async for signal in signals:
-            if not isinstance(signal, Typing | PresenceChange | Revoked):
-                info.context.event_position = signal.position  # `viewer.eventCursor` is the envelope's cursor
-            yield envelope_of(signal)
+    async def find_stream() -> LiveStream:
+        viewer, ids = info.context.signed_in(), given(conversation_ids)
+        if ids is not None and len(ids) > MAX_CONVERSATIONS:
+            raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
+        numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
+        with_ephemeral = include_ephemeral is not False
+        return await info.context.services.stream.event_stream(viewer, numbers, with_ephemeral=with_ephemeral)
+
+    return _as_generator(LiveSource(find_stream, given(after), lambda signal, _is_replay: envelope_of(signal)))
+
+
+def _as_generator(source: LiveSource) -> AsyncGenerator[Any, None]:
+    """Strawberry reads the type of a subscription's events from a generator; what comes is the source."""
+    return cast("AsyncGenerator[Any, None]", source)

@@ -4,6 +4,7 @@ from graphql import DocumentNode, FragmentDefinitionNode, GraphQLSchema, Operati
 from graphql.execution.collect_fields import FragmentDetails
 
 from gql.document.cost import CostModel
+from gql.document.dependence import Dependence
 from gql.document.introspection import key_of
 
 EVENT_CURSOR = "eventCursor"  # a field whose value must be older than all others of the answer
@@ -14,10 +15,12 @@ class PreparedOperation:
 
     `fragments` are those of the document by name, and `fragment_details` the same for graphql-core's executor. `tokens`
     is the length of the document. `plans` belongs to `gql.plan`, which compiles the operation when it is executed.
+    `dependence` is that of a subscription's events.
     """
 
     __slots__ = (
         "cost_model",
+        "dependence",
         "fragment_details",
         "fragments",
         "introspection_key",
@@ -38,6 +41,7 @@ class PreparedOperation:
         }
         self.fragment_details = {name: FragmentDetails(each, None) for name, each in self.fragments.items()}
         self.cost_model = CostModel(schema, document, node)
+        self.dependence = Dependence(node, self.fragments.values()) if self.is_subscription else None
         self.introspection_key = key_of(document, node)
         self.tokens = document.token_count or 0
         self.plans: object = None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, cast
 
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -15,9 +16,10 @@ from gql.context import Context
 from gql.document.introspection import COST
 from gql.document.prepared import PreparedOperation
 from gql.error import present_all
+from gql.live import LiveSource
 from gql.pace import give_way
-from gql.plan.tree import Plan
-from gql.wire.answer import Answer
+from gql.wire.answer import Answer, encoded
+from gql.wire.budget import BudgetExecutor
 from gql.wire.operation import Operation, Resolve
 from gql.wire.preparation import WrongOperation, prepare
 from gql.wire.schema import SottoSchema
@@ -29,17 +31,17 @@ MAX_COERCION_ERRORS = 50  # graphql-core's limit in `execute`
 
 async def execute(
     schema: SottoSchema, resolve: Resolve, operation: Operation, context: Context, allowed: AbstractSet[OperationType]
-) -> Answers:
+) -> "Answers | LiveExecution":
     """Prepare an operation and execute it: one answer, or one per event of a subscription, which `aclose` stops.
 
-    The order for every transport: `resolve` decides which document it is, then `prepare`, then `answer` or `stream`.
+    The order for every transport: `resolve` decides which document it is, then `prepare`, then `answer` or `subscribe`.
     """
     operation = resolve(operation, context)
     try:
         prepared = await prepare(schema, operation, context, allowed)
     except WrongOperation as error:
         prepared = refused(error)
-    return answers_of(schema, prepared, operation, context)
+    return await answers_of(schema, prepared, operation, context)
 
 
 def refused(error: WrongOperation) -> Answer:
@@ -47,12 +49,12 @@ def refused(error: WrongOperation) -> Answer:
     return Answer(None, [GraphQLError(error.detail, extensions={"code": error.code})], is_refused=True)
 
 
-def answers_of(
+async def answers_of(
     schema: SottoSchema, prepared: PreparedOperation | Answer, operation: Operation, context: Context
-) -> Answers:
-    """The answers to what `prepare` returned."""
+) -> "Answers | LiveExecution":
+    """The answers to what `prepare` returned; a live source is for the transport to follow (gql/wire/live.py)."""
     if isinstance(prepared, PreparedOperation) and prepared.is_subscription:
-        return stream(schema, prepared, operation, context)
+        return await subscribe(schema, prepared, operation, context)
     return _one(schema, prepared, operation, context)
 
 
@@ -103,53 +105,79 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
     return Answer(result.data, _presented(result.errors, context))
 
 
-async def stream(schema: SottoSchema, prepared: PreparedOperation, operation: Operation, context: Context) -> Answers:
-    """Execute a subscription: an answer per event, each charged by itself."""
-    async with aclosing(_events(schema, prepared, operation, context)) as events:
-        async for each in events:
-            spent, viewer = context.spent, context.viewer
-            end_event(context)
-            if context.wants_cost:
-                _report_cost(each, context, schema)
-            await give_way()  # the transport encodes it
-            yield each
-            if spent is not None and viewer is not None:
-                context.services.cost.settle_event(viewer, spent - context.charged)
+@dataclass(frozen=True, slots=True)
+class LiveExecution:
+    """A subscription with a live source: executes the operation for one event at a time."""
+
+    schema: SottoSchema
+    prepared: PreparedOperation
+    operation: Operation
+    variables: VariableValues
+    source: LiveSource
+
+    async def encode(self, event: object, context: Context) -> bytes:
+        """The answer to an event, as JSON. The context is for this event alone; it has the cost afterwards."""
+        planner = self.schema.planner
+        plan = planner.plan_for(self.operation.query, self.prepared, self.variables.coerced)
+        if plan is not None:
+            result = await planner.show(plan, context, self.variables, event)
+        else:
+            executor = self.schema.executor_for(self.prepared, self.variables, context)
+            executor.root_value = event
+            executed = executor.execute_operation(serially=False)
+            result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
+        found = Answer(result.data, _presented(result.errors, context))
+        end_event(context)
+        if context.wants_cost:
+            _report_cost(found, context, self.schema)
+        await give_way()
+        return encoded(found.body(), context)[0]
+
+    def encode_failure(self, error: Exception, context: Context) -> bytes:
+        """The last answer, if the source has failed."""
+        return encoded(_failure(error, context).body(), context)[0]
 
 
-async def _events(schema: SottoSchema, prepared: PreparedOperation, operation: Operation, context: Context) -> Answers:
-    """Subscribe, and execute each event; an exception is the last answer."""
+async def subscribe(
+    schema: SottoSchema, prepared: PreparedOperation, operation: Operation, context: Context
+) -> Answers | LiveExecution:
+    """Begin a subscription: its variables, then its source."""
     try:
         variables = _coerce(schema, prepared, operation)
         if isinstance(variables, list):
-            yield Answer(None, _presented(variables, context), is_refused=True)
-            return
+            return _alone(Answer(None, _presented(variables, context), is_refused=True))
         executor = schema.executor_for(prepared, variables, context)
         created = create_source_event_stream(executor)
         source: Any = await created if executor.is_awaitable(created) else created
         if isinstance(source, ExecutionResult):
-            yield Answer(None, _presented(source.errors, context), is_refused=True)
-            return
-        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced)
-        results = (
-            map_source_to_response_event(executor, source)
-            if plan is None
-            else _planned(schema, plan, context, variables, source)
-        )
-        async with aclosing(results):
-            async for result in results:
-                yield Answer(result.data, _presented(result.errors, context))
+            return _alone(Answer(None, _presented(source.errors, context), is_refused=True))
     except Exception as error:  # noqa: BLE001 -- masked
-        yield Answer(None, _presented([_as_graphql(error)], context))
+        return _alone(_failure(error, context))
+    if isinstance(source, LiveSource):
+        return LiveExecution(schema, prepared, operation, variables, source)
+    return _answers_from(source, executor, schema, context)
 
 
-async def _planned(
-    schema: SottoSchema, plan: Plan, context: Context, variables: VariableValues, source: AsyncGenerator[object, None]
-) -> AsyncGenerator[ExecutionResult, None]:
-    """Execute each event of a subscription by its plan."""
-    async with aclosing(source):
-        async for event in source:
-            yield await schema.planner.show(plan, context, variables, event)
+async def _alone(found: Answer) -> Answers:
+    yield found
+
+
+async def _answers_from(source: Any, executor: BudgetExecutor, schema: SottoSchema, context: Context) -> Answers:
+    """The answer to each event of a generator; an exception is the last one."""
+    try:
+        async with aclosing(map_source_to_response_event(executor, source)) as results:
+            async for result in results:
+                found = Answer(result.data, _presented(result.errors, context))
+                if context.wants_cost:
+                    _report_cost(found, context, schema)
+                await give_way()  # the transport encodes it
+                yield found
+    except Exception as error:  # noqa: BLE001 -- masked
+        yield _failure(error, context)
+
+
+def _failure(error: Exception, context: Context) -> Answer:
+    return Answer(None, _presented([_as_graphql(error)], context))
 
 
 def _coerce(

@@ -116,19 +116,54 @@ class SocketAdapter(AsyncWebSocketAdapter):
             pass  # the next frame reports it
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message; raises WebSocketDisconnected if nobody reads it, and then cuts the connection.
+        """Send a message; see `send_text`."""
+        await self.send_text(encode(message))
+
+    async def send_text(self, *parts: bytes) -> None:
+        """Send a message, its JSON in parts; raises WebSocketDisconnected if nobody reads it, and cuts the connection.
 
         A client that does not read blocks the sender for at most `send_seconds`. The operations of a socket send one at
         a time, so at most one message above the transport's high-water mark is in memory.
         """
         try:
             async with asyncio.timeout(self._send_seconds), self._turn:
-                await self.ws.send_str(encode(message).decode())
+                await self._room()
+                if not self._write(parts):
+                    raise WebSocketDisconnected
+                await self._room()
         except TimeoutError:
             self._cut()
             raise WebSocketDisconnected from None
-        except (RuntimeError, ConnectionError) as error:
+        except ConnectionError as error:
             raise WebSocketDisconnected from error
+
+    def push_text(self, *parts: bytes) -> bool:
+        """Send a message at once; False, and nothing was sent, if it would have to wait or the socket is closed."""
+        return not (self.request.protocol.writing_paused or self._turn.locked()) and self._write(parts)
+
+    def _write(self, parts: tuple[bytes, ...]) -> bool:
+        """Write one text frame; False if the socket is closed. aiohttp's `send_frame` could not be told not to wait."""
+        transport = self.request.transport
+        if transport is None or transport.is_closing() or self.ws.closed:
+            return False
+        transport.write(b"".join((_header_of(sum(map(len, parts))), *parts)))
+        return True
+
+    async def _room(self) -> None:
+        """Wait until the transport takes more; raises ConnectionError if the connection ends.
+
+        aiohttp has one future for all who wait, and one of them who is cancelled cancels it.
+        """
+        protocol, task = self.request.protocol, asyncio.current_task()
+        while protocol.writing_paused:
+            waiter = protocol._drain_waiter  # noqa: SLF001
+            if waiter is None or waiter.done():
+                waiter = protocol._drain_waiter = asyncio.get_running_loop().create_future()  # noqa: SLF001
+            try:
+                await asyncio.shield(waiter)
+            except asyncio.CancelledError:
+                if not waiter.cancelled() or (task is not None and task.cancelling()):
+                    raise
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code. The reason is cut to fit a control frame; a connection that stays open is cut."""
@@ -161,6 +196,15 @@ class SocketAdapter(AsyncWebSocketAdapter):
     def _cut(self) -> None:
         if self.request.transport is not None:
             self.request.transport.abort()
+
+
+def _header_of(length: int) -> bytes:
+    """The header of a text frame that is not masked, compressed or split (RFC 6455 §5.2)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2)
+    return b"\x81\x7f" + length.to_bytes(8)
 
 
 async def _until(is_reached: Callable[[], bool]) -> None:

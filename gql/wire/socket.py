@@ -9,23 +9,25 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, aclosing, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
-from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
 
 from gql.context import Context
 from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
-from gql.wire.answer import Answer
+from gql.wire.body import encode
 from gql.wire.credentials import authenticate_socket, refresh
-from gql.wire.execution import execute
+from gql.wire.execution import Answers, LiveExecution, execute
 from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
-from gql.wire.log import OperationLog, SocketLog
+from gql.wire.live import LiveOperation
+from gql.wire.log import SocketLog
 from gql.wire.operation import SOCKET_OPERATIONS, Resolve, operation_of
 from gql.wire.option import ViewOptions
 from gql.wire.schema import SottoSchema
+from gql.wire.socket_operation import SocketOperation
 from gql.wire.socket_registry import SocketRegistry
 from services.error import RequestError, ServerUnavailable, SottoError
 
@@ -33,28 +35,6 @@ GOING_AWAY = 1001  # RFC 6455 §7.4.1
 INTERNAL_ERROR = 1011
 PROTOCOL_NOT_OFFERED = 4406  # as in the npm package graphql-ws
 FAREWELL_SECONDS = 0.5  # for the streams of an ended session to send their last event
-
-
-class SocketOperation(BaseOperation[Context, None]):
-    """One operation of a socket, with its own context."""
-
-    __slots__ = ("context", "payload")
-
-    def __init__(
-        self, handler: "SocketHandler", operation_id: str, payload: dict[str, object], context: Context
-    ) -> None:
-        super().__init__(handler, operation_id, "", None, None)
-        self.payload = payload
-        self.context = context
-
-    async def send_answer(self, answer: Answer) -> None:
-        """Send an answer, of the same shape as over HTTP."""
-        payload = cast("Any", answer.body())
-        await self.send_operation_message({"id": self.id, "type": "next", "payload": payload})
-
-    async def send_error(self, message: str, extensions: dict[str, object]) -> None:
-        """End the operation with one error."""
-        await self.send_initial_errors([GraphQLError(message, extensions=extensions)])
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -154,6 +134,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         """Close the socket of an ended session, after its live streams have sent their last event."""
         self.is_ending = True
         operations = [cast("SocketOperation", each) for each in self.operations.values()]
+        for operation in operations:
+            if operation.live is not None:
+                operation.live.unpark()
         streams = [each.task for each in operations if each.context.is_subscription and each.task is not None]
         if streams:
             await asyncio.wait(streams, timeout=FAREWELL_SECONDS)
@@ -179,18 +162,23 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if operation_id in self.operations:
             await self.websocket.close(4409, f"Subscriber for {operation_id} already exists")
             return
-        operation = SocketOperation(self, operation_id, message["payload"], self.context.for_operation())
-        operation.context.request_id = self._log.next_request_id()
+        context = self.context.for_operation()
+        context.request_id = self._log.next_request_id()
+        operation = SocketOperation(self, operation_id, message["payload"], context)
         limit = self.max_subscriptions_per_connection or 0
         if isinstance(message["payload"], HalfCharacter):
             await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
         elif len(self.operations) + len(self._outliving) >= limit:
             await operation.send_error(f"One socket runs {limit} operations at once.", {"code": "RATE_LIMITED"})
         elif await self._is_welcome(operation):
-            operation.task = asyncio.create_task(self.run_operation(operation))
-            operation.task.add_done_callback(self._task_done)
-            self._keep(operation.task)
             self.operations[operation_id] = operation
+            self._start(operation)
+
+    def _start(self, operation: SocketOperation) -> None:
+        """Run an operation in a task: from its beginning, or a live one from where it has left its group."""
+        operation.task = asyncio.create_task(self.run_operation(operation))
+        operation.task.add_done_callback(self._task_done)
+        self._keep(operation.task)
 
     async def _is_welcome(self, operation: SocketOperation) -> bool:
         """Check the session: an ended one closes the socket; a busy server refuses only this operation."""
@@ -205,11 +193,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return False
 
     async def run_operation(self, operation: BaseOperation[Context, None]) -> None:
-        """Execute an operation and send its results; its errors end only this operation."""
+        """Execute an operation and send its results; its errors end only this operation. A live one may be parked."""
         assert isinstance(operation, SocketOperation)
-        line = OperationLog(operation.context)
+        is_parked, line = False, operation.line
         try:
-            line.outcome = await self._send_results(operation)
+            is_parked = await self._send_results(operation)
         except WebSocketDisconnected:
             line.outcome = "disconnected"
         except SottoError as error:
@@ -220,23 +208,47 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             message, error_id = mask(error, operation.context.request_id)
             await self._send_last(operation, message, {"code": INTERNAL, "errorId": error_id})
         finally:
-            if self.operations.get(operation.id) is operation:
-                del self.operations[operation.id]
-            line.end()
+            if is_parked:
+                operation.task = None
+            else:
+                await self._end(operation)
 
-    async def _send_results(self, operation: SocketOperation) -> str:
-        """Send the results; returns the outcome for the log."""
-        request = operation_of(operation.payload)
-        async with aclosing(
-            await execute(self._schema, self._resolve, request, operation.context, SOCKET_OPERATIONS)
-        ) as answers:
+    async def _end(self, operation: SocketOperation) -> None:
+        if self.operations.get(operation.id) is operation:
+            del self.operations[operation.id]
+        operation.line.end()
+        if operation.live is not None:
+            await operation.live.close()
+
+    async def _send_results(self, operation: SocketOperation) -> bool:
+        """Send the results; True if a live operation is in a group now, and False at the end."""
+        if operation.live is None:
+            assert operation.payload is not None
+            request, operation.payload = operation_of(operation.payload), None
+            found = await execute(self._schema, self._resolve, request, operation.context, SOCKET_OPERATIONS)
+            if not isinstance(found, LiveExecution):
+                await self._send_answers(operation, found)
+                return False
+            operation.live = LiveOperation(found, operation.context, operation, partial(self._start, operation))
+        await operation.live.follow()
+        if operation.live.is_parked:
+            return True
+        await self._complete(operation)
+        return False
+
+    async def _send_answers(self, operation: SocketOperation, answers: Answers) -> None:
+        async with aclosing(answers):
             async for answer in answers:
                 if answer.is_refused:
                     await operation.send_initial_errors(answer.errors)
-                    return "refused"
-                await operation.send_answer(answer)
+                    operation.line.outcome = "refused"
+                    return
+                await operation.send(encode(answer.body()))
+        await self._complete(operation)
+
+    async def _complete(self, operation: SocketOperation) -> None:
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
-        return "completed"
+        operation.line.outcome = "completed"
 
     async def _send_last(self, operation: SocketOperation, message: str, extensions: dict[str, object]) -> None:
         with suppress(WebSocketDisconnected):
@@ -248,10 +260,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def cleanup_operation(self, operation_id: str) -> None:
         """Stop an operation that the client completed; a mutation is finished although nobody gets the answer."""
-        operation = self.operations.pop(operation_id, None)
-        if operation is None or operation.task is None:
+        operation = cast("SocketOperation | None", self.operations.pop(operation_id, None))
+        if operation is None:
             return
-        assert isinstance(operation, SocketOperation)
+        if operation.task is None:
+            await self._end(operation)
+            return
         if not operation.context.is_mutation:
             operation.task.cancel()
             return

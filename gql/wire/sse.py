@@ -1,6 +1,7 @@
 """Server-Sent Events: the results of one operation as a stream (graphql-sse protocol, distinct connections mode)."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +9,8 @@ from aiohttp import web
 from gql.context import Context
 from gql.error import mask_refusal, refusal_of
 from gql.wire.answer import encoded, headers_of
-from gql.wire.execution import Steps
+from gql.wire.execution import LiveExecution, Steps
+from gql.wire.live import LiveOperation
 from gql.wire.negotiation import EVENT_STREAM
 from services.error import SottoError
 
@@ -32,7 +34,7 @@ class EventStream:
         no_buffering = {"X-Accel-Buffering": "no"}  # nginx would buffer the frames
         self._response = web.StreamResponse(headers={**headers_of(EVENT_STREAM, context), **no_buffering})
 
-    async def send(self, steps: Steps) -> web.StreamResponse:
+    async def answer(self, steps: Steps) -> web.StreamResponse:
         """Send the results as they come, then `complete`.
 
         Raises ConnectionError when the client has left or reads nothing for `send_seconds`. In both cases, and on
@@ -41,7 +43,7 @@ class EventStream:
         try:
             await self._response.prepare(self._request)
             while (body := await self._next_body(steps)) is not None:
-                await self._write(b"event: next\ndata: " + encoded(body, self._context)[0] + b"\n\n")
+                await self.send(encoded(body, self._context)[0])
             await self._write(COMPLETE)
         except asyncio.CancelledError:
             cut(self._request)
@@ -51,6 +53,63 @@ class EventStream:
                 await asyncio.wait([steps.upcoming])
             raise
         return self._response
+
+    async def follow(self, execution: LiveExecution) -> web.StreamResponse:
+        """Send the answers of a live operation as they come, then `complete`; raises as `answer`."""
+        resumed = asyncio.Event()
+        live = LiveOperation(execution, self._context, self, resumed.set)
+        try:
+            await self._response.prepare(self._request)
+            while True:
+                resumed.clear()
+                await self._beat_during(live.follow())
+                if not live.is_parked:
+                    break
+                while not resumed.is_set():
+                    await self._beat_until(resumed)
+            await self._write(COMPLETE)
+        except asyncio.CancelledError:
+            cut(self._request)
+            raise
+        finally:
+            await live.close()
+        return self._response
+
+    async def send(self, payload: bytes) -> None:
+        """Send an encoded answer; see `gql.wire.live.Channel`."""
+        await self._write(_frame_of(payload))
+
+    def push(self, payload: bytes) -> bool:
+        """Send an encoded answer at once; see `gql.wire.live.Channel`."""
+        protocol, transport = self._request.protocol, self._request.transport
+        if transport is None or transport.is_closing() or protocol.writing_paused:
+            return False
+        writing = self._response.write(_frame_of(payload))
+        try:
+            writing.send(None)
+        except StopIteration:
+            return True
+        writing.close()  # everything was written; it would wait until the client has read
+        return True
+
+    async def _beat_during(self, following: Awaitable[None]) -> None:
+        """Send a heartbeat whenever nothing was sent for so long."""
+        task = asyncio.ensure_future(following)
+        try:
+            while not (await asyncio.wait([task], timeout=self._heartbeat_seconds))[0]:
+                await self._write(HEARTBEAT)
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # also one that has failed as the client left
+
+    async def _beat_until(self, resumed: asyncio.Event) -> None:
+        """Wait for an event without a task; a heartbeat if it does not come in time."""
+        try:
+            async with asyncio.timeout(self._heartbeat_seconds):
+                await resumed.wait()
+        except TimeoutError:
+            await self._write(HEARTBEAT)
 
     async def _next_body(self, steps: Steps) -> dict[str, object] | None:
         """The next frame, or None at the end; a heartbeat while there is no result."""
@@ -71,6 +130,10 @@ class EventStream:
         except TimeoutError:
             cut(self._request)
             raise ConnectionResetError("The client does not read.") from None
+
+
+def _frame_of(payload: bytes) -> bytes:
+    return b"event: next\ndata: " + payload + b"\n\n"
 
 
 def cut(request: web.Request) -> None:

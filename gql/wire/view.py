@@ -14,7 +14,7 @@ from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.answer import Answer, respond
 from gql.wire.body import Body, decode, names_operation, parameters_of
 from gql.wire.credentials import ACT_AS, authenticate
-from gql.wire.execution import Steps, answer, answers_of, refused
+from gql.wire.execution import Answers, LiveExecution, Steps, answer, answers_of, refused
 from gql.wire.frame import SocketAdapter
 from gql.wire.handshake import check_handshake, open_socket, wants_socket
 from gql.wire.log import CONTEXT, REMOTE, new_request_id
@@ -151,8 +151,8 @@ class View:
                 raise
             prepared = refused(error)
         if context.is_subscription or prefers_stream(accept):
-            steps = Steps(answers_of(self.schema, prepared, operation, context))
-            work: Coroutine[Any, Any, web.StreamResponse] = self._stream(request, context, steps)
+            answers = await answers_of(self.schema, prepared, operation, context)
+            work: Coroutine[Any, Any, web.StreamResponse] = self._stream(request, context, answers)
         else:
             work = self._respond_once(prepared, operation, context, media_type_for(accept) or JSON)
         return await (self._outlive(work, context) if context.is_mutation else work)
@@ -163,7 +163,9 @@ class View:
         found = await answer(self.schema, prepared, operation, context)
         return respond(found.body(), media_type, context, found.status(media_type))
 
-    async def _stream(self, request: web.Request, context: Context, steps: Steps) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, context: Context, answers: Answers | LiveExecution
+    ) -> web.StreamResponse:
         """Stream Server-Sent Events until the operation ends, the client leaves or the server stops."""
         options, task = self.options, asyncio.current_task()
         stream = EventStream(
@@ -176,8 +178,10 @@ class View:
         if context.is_subscription:
             self._streams.add(task)
         try:
-            async with aclosing(steps):
-                return await stream.send(steps)
+            if isinstance(answers, LiveExecution):
+                return await stream.follow(answers)
+            async with aclosing(Steps(answers)) as steps:
+                return await stream.answer(steps)
         finally:
             self._streams.discard(task)
 

@@ -113,9 +113,10 @@ class Authenticator:
             self._trust(viewer, expires_at)
         return expires_at
 
-    def is_fresh(self, viewer: Viewer) -> bool:
-        """Whether `check_live` would return at once: the credential was checked lately, and has not ended since."""
-        return self._find_fresh(viewer) is not None
+    def find_expiry(self, viewer: Viewer) -> int | None:
+        """As `check_live`, without reading: None if the credential may have ended, so that it must be checked again."""
+        fresh = self._find_fresh(viewer)
+        return None if fresh is None else fresh.expires_at
 
     def remember(self, token: str, viewer: Viewer) -> None:
         """Caches a session that was just opened."""

@@ -46,17 +46,17 @@ class LiveStream:
         "_is_counted",
         "_is_present",
         "_mailbox",
-        "_parts",
         "began_at",
         "feed",
         "has_ended",
         "is_behind",
+        "parts",
         "position",
         "viewer",
     )
 
     def __init__(self, parts: StreamParts, viewer: Viewer, feed: Feed) -> None:
-        self._parts = parts
+        self.parts = parts
         self._mailbox: Mailbox | None = None
         self._is_counted = self._is_present = False
         self.viewer = viewer
@@ -67,7 +67,7 @@ class LiveStream:
 
     async def open(self, cursor: str | None) -> list[Signal]:
         """Count it, listen, and find its place: hints are heard before anything is read. Returns the first signals."""
-        parts, user_id = self._parts, self.viewer.user_id
+        parts, user_id = self.parts, self.viewer.user_id
         parts.open.take(user_id)
         self._is_counted = True
         self.listen()
@@ -83,20 +83,20 @@ class LiveStream:
         self.deafen()
         if self._is_counted:
             self._is_counted = False
-            self._parts.open.give(user_id)
+            self.parts.open.give(user_id)
         if self._is_present:
             self._is_present = False
-            await self._parts.presence.end(user_id)
+            await self.parts.presence.end(user_id)
 
     def listen(self) -> None:
         """Hear hints; does nothing if it does already."""
         if self._mailbox is None:
-            self._mailbox = self._parts.pubsub.listen(self.viewer.user_id)
+            self._mailbox = self.parts.pubsub.listen(self.viewer.user_id)
 
     def deafen(self) -> None:
         """Hear no more hints, because a group hears them for it, or it is closed."""
         if self._mailbox is not None:
-            self._parts.pubsub.forget(self.viewer.user_id, self._mailbox)
+            self.parts.pubsub.forget(self.viewer.user_id, self._mailbox)
             self._mailbox = None
 
     @property
@@ -111,18 +111,18 @@ class LiveStream:
     async def wait(self) -> list[Signal]:
         """Wait for a hint, at most until the log should be read anyway; returns signals that the wait brought."""
         assert self._mailbox is not None
-        await self._mailbox.wait(await self._parts.log.patience(self.viewer, self._parts.recheck_seconds))
+        await self._mailbox.wait(await self.parts.log.patience(self.viewer, self.parts.recheck_seconds))
         return []
 
     async def _begin(self, cursor: str | None) -> list[Signal]:
         if cursor is not None:
-            self.position = await self._parts.log.resume_from(self.viewer, cursor)
+            self.position = await self.parts.log.resume_from(self.viewer, cursor)
         return []
 
     async def _next(self) -> EventBatch:
         assert self._mailbox is not None
         self._mailbox.clear()
-        batch = await self._parts.log.next(self.viewer, self.position)
+        batch = await self.parts.log.next(self.viewer, self.position)
         self.position, self.is_behind = batch.position, batch.has_more
         return batch
 
@@ -144,7 +144,7 @@ class EventStream(LiveStream):
         try:
             batch = await self._next()
         except CursorExpired:
-            self.position = await self._parts.log.position(self.viewer)
+            self.position, self.is_behind = await self.parts.log.position(self.viewer), True
             return [Reset(self.position, ResetReason.CURSOR_EXPIRED)]
         except RequestError as error:
             self.has_ended = True
@@ -159,9 +159,9 @@ class EventStream(LiveStream):
     async def wait(self) -> list[Signal]:
         """As LiveStream; a Heartbeat after so long without one, also where hints bring nothing for this stream."""
         assert self._mailbox is not None
-        recheck_seconds = self._parts.recheck_seconds
+        recheck_seconds = self.parts.recheck_seconds
         left = max(self._beat_at + recheck_seconds - monotonic(), 0)
-        if await self._mailbox.wait(min(await self._parts.log.patience(self.viewer, recheck_seconds), left)):
+        if await self._mailbox.wait(min(await self.parts.log.patience(self.viewer, recheck_seconds), left)):
             return []
         self._beat_at = monotonic()
         return [Heartbeat(self.position)]
@@ -176,19 +176,19 @@ class EventStream(LiveStream):
     async def _take_ephemeral(self) -> Sequence[Signal]:
         if not self.feed.with_ephemeral or self._mailbox is None:
             return []
-        return await self._parts.ephemeral.resolve(self.viewer, self._mailbox.take_ephemeral())
+        return await self.parts.ephemeral.resolve(self.viewer, self._mailbox.take_ephemeral())
 
     async def _begin(self, cursor: str | None) -> list[Signal]:
         """Ready for the end of the log, nothing for a valid cursor, otherwise Reset."""
         if cursor is None:
             return [Ready(self.position)]
         try:
-            after = await self._parts.log.resume_from(self.viewer, cursor)
+            after = await self.parts.log.resume_from(self.viewer, cursor)
         except CursorInvalid:
             return [Reset(self.position, ResetReason.CURSOR_INVALID)]
         except CursorExpired:
             return [Reset(self.position, ResetReason.CURSOR_EXPIRED)]
-        if self.position.n - after.n > self._parts.most_replayed:
+        if self.position.n - after.n > self.parts.most_replayed:
             return [Reset(self.position, ResetReason.TOO_MANY_EVENTS)]
         self.position, self._is_replaying = after, True
         return []

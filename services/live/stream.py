@@ -17,6 +17,7 @@ from services.limit import Limits
 from services.live.ephemeral import EphemeralResolver
 from services.live.event_log import EXPIRED, EventLog
 from services.live.feed import Feed, known_to
+from services.live.group import StreamGroups
 from services.live.live_stream import EventStream, LiveStream, StreamParts
 from services.live.log_reader import EventBatch, LogRead
 from services.live.presence import PresenceService
@@ -71,6 +72,7 @@ class StreamService:
         self._log = EventLog(database, authenticator, signer, self._load)
         self._ephemeral = EphemeralResolver(database, users, conversations, presence)
         self._parts: StreamParts | None = None
+        self.groups: StreamGroups[bytes] = StreamGroups()  # of streams whose answers are encoded once
         self._begun = RateLimiter(limits.subscription_rate_per_minute, "subscriptions")
         self._open = ConcurrencyLimit(limits.max_subscriptions, "subscriptions")
 

@@ -27,7 +27,7 @@ async def answers_to(
 ) -> list[Answer]:
     """All answers: one, or those of a subscription."""
     operation = Operation(text, variables, name)
-    answers = await execute(schema, lambda same, _: same, operation, context or stranger(), SOCKET_OPERATIONS)
+    answers: Any = await execute(schema, lambda same, _: same, operation, context or stranger(), SOCKET_OPERATIONS)
     return [each async for each in answers]
 
 
