@@ -14,11 +14,12 @@ from graphql import (
     OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
     ValidationContext,
-    get_named_type,
     is_composite_type,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.validate import ValidationAbortedError
+
+from gql.document.known import KnownField, known_of
 
 MOST_VISITS = 20_000  # selections that the proof visits before it gives up; a second of graphql-core, 10 ms of ours
 
@@ -59,9 +60,11 @@ class MergeProof:
     often the document reaches it.
     """
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, most_visits: int = MOST_VISITS) -> None:
         self.visited = 0
+        self._most_visits = most_visits
         self._schema = schema
+        self._known = known_of(schema)
         self._document = document
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
@@ -93,39 +96,24 @@ class MergeProof:
 
     def _merged(self, group: list[_Scoped]) -> list[list[_Scoped]] | None:
         """Merge selection sets; returns the nested ones by response name, or None if there is no proof."""
-        found: dict[str, tuple[object, list[_Scoped]]] = {}
+        found: dict[str, tuple[FieldNode, KnownField, list[_Scoped]]] = {}
         spread: set[str] = set()
         queue = list(group)
         for selection_set, parent in queue:  # grows during the loop
             self.visited += len(selection_set.selections)
-            if self.visited > MOST_VISITS:
+            if self.visited > self._most_visits:
                 return None
+            fields = self._known.fields_of(parent)
             for selection in selection_set.selections:
                 if isinstance(selection, FieldNode):
-                    if not self._add(selection, parent, found):
+                    if not _add(selection, fields.get(selection.name.value), found):
                         return None
                 elif isinstance(selection, InlineFragmentNode) or selection.name.value not in spread:  # type: ignore[attr-defined]
                     inner = self._inside(selection, parent, spread)
                     if inner is None:
                         return None
                     queue.append(inner)
-        return [below for _, below in found.values() if below]
-
-    def _add(
-        self, node: FieldNode, parent: GraphQLCompositeType, found: dict[str, tuple[object, list[_Scoped]]]
-    ) -> bool:
-        """Add a field under its response name; returns whether it equals those already there."""
-        definition = self._schema.get_field(parent, node.name.value)
-        if definition is None:
-            return False
-        identity = (node.name.value, str(definition.type), _arguments_of(node))
-        known, below = found.setdefault((node.alias or node.name).value, (identity, []))
-        if node.selection_set:
-            named = get_named_type(definition.type)
-            if not is_composite_type(named):
-                return False
-            below.append((node.selection_set, named))
-        return known == identity
+        return [below for _, _, below in found.values() if below]
 
     def _inside(self, selection: object, parent: GraphQLCompositeType, spread: set[str]) -> _Scoped | None:
         """The selections of a fragment, and its type; None if either is unknown."""
@@ -140,6 +128,24 @@ class MergeProof:
         condition = fragment.type_condition
         about = self._schema.get_type(condition.name.value) if condition else parent
         return (fragment.selection_set, about) if is_composite_type(about) else None
+
+
+def _add(
+    node: FieldNode, field: KnownField | None, found: dict[str, tuple[FieldNode, KnownField, list[_Scoped]]]
+) -> bool:
+    """Add a field under its response name; returns whether it equals those already there."""
+    if field is None:
+        return False
+    first, known, below = found.setdefault((node.alias or node.name).value, (node, field, []))
+    if node.selection_set:
+        if field.below is None:
+            return False
+        below.append((node.selection_set, field.below))
+    return first is node or (
+        first.name.value == node.name.value
+        and known.type_text == field.type_text
+        and _arguments_of(first) == _arguments_of(node)
+    )
 
 
 def _arguments_of(node: FieldNode) -> frozenset[tuple[str, str]]:
