@@ -12,9 +12,9 @@ from gql.connection import After, First
 from gql.device import Device
 from gql.id import Kind, encode
 from gql.level import shared_field
-from gql.loader import SharedReads, ViewerView, type_of, view_of_viewer
+from gql.loader import SharedReads, type_of
 from gql.node import Info, Node, given
-from gql.part import viewer_detail
+from gql.part import viewer_parts
 from gql.refusal import (
     AlreadyExistsError,
     InvalidCredentialsError,
@@ -26,10 +26,12 @@ from gql.scalar import EventCursor
 from gql.selection import Selection, selection_of
 from gql.setting import MessagingSettings
 from gql.user import User, UserConnection
+from models.unread import UnreadRow
 from services import viewer as services
 from services.account.account import SignUp
+from services.message.viewer_view import ViewerView
 from services.page import PageRequest
-from services.part import NotLoaded
+from services.part import MISSING
 from services.person.user import Person
 
 UNSET = strawberry.UNSET
@@ -39,34 +41,26 @@ UNSET = strawberry.UNSET
     description="The signed-in user, with everything that only they can see. Its `id` differs from that of `user`."
 )
 class Viewer(Node):
-    viewer: strawberry.Private[services.Viewer]
-    loaded: strawberry.Private[Person | None]
+    view: strawberry.Private[ViewerView]
     reads: strawberry.Private[SharedReads]
 
     @classmethod
-    def of(cls, viewer: services.Viewer, person: Person | None) -> "Viewer":
-        """Without a person for fields that show nothing of it."""
-        return cls(viewer=viewer, loaded=person, reads=SharedReads(viewer))
+    def of(cls, view: ViewerView) -> "Viewer":
+        return cls(view=view, reads=SharedReads(view.viewer))
 
     def global_id(self) -> strawberry.ID:
-        return encode(Kind.VIEWER, self.viewer.user_id)
-
-    def person(self) -> Person:
-        """The viewer as a person; raises NotLoaded without one."""
-        if self.loaded is None:
-            raise NotLoaded("The viewer was not loaded as a person.")
-        return self.loaded
+        return encode(Kind.VIEWER, self.view.viewer.user_id)
 
     @strawberry.field(description="The viewer's public profile.")
     def user(self) -> User:
-        return User(person=self.person())
+        return User(person=self.view.person)
 
     @strawberry.field(
         description="The viewer's email address. Null if they have none, on a device that must still be confirmed, and "
         "for an API key without READ_MESSAGES."
     )
     def email(self) -> str | None:
-        return self.person().row.email
+        return self.view.person.row.email
 
     @shared_field(
         description="The number of unread messages in all conversations, including muted and archived ones, except "
@@ -74,7 +68,7 @@ class Viewer(Node):
     )
     async def unread_message_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return (await self.reads.of(info.context.services.conversation.unread)).messages
+        return (await self._unread(info)).messages
 
     @shared_field(
         description="The number of unread messages to show in a badge: excludes muted conversations, muted users and "
@@ -82,7 +76,8 @@ class Viewer(Node):
     )
     async def unmuted_unread_message_count(self, info: Info) -> int:
         """As `unread_message_count`; a viewer who has muted somebody reads the unread messages of groups too."""
-        return await self.reads.of(info.context.services.conversation.count_unmuted)
+        loaded = self.view.unmuted
+        return await self.reads.of(info.context.services.conversation.count_unmuted) if loaded is MISSING else loaded
 
     @shared_field(
         description="The number of conversations whose `isUnread` is true, including muted and archived ones, except "
@@ -90,12 +85,17 @@ class Viewer(Node):
     )
     async def unread_conversation_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return (await self.reads.of(info.context.services.conversation.unread)).conversations
+        return (await self._unread(info)).conversations
+
+    async def _unread(self, info: Info) -> UnreadRow:
+        loaded = self.view.unread
+        return await self.reads.of(info.context.services.conversation.unread) if loaded is MISSING else loaded
 
     @shared_field(description="The number of message requests that are waiting for the viewer's answer.")
     async def message_request_count(self, info: Info) -> int:
         """One SQL statement, answered from an index."""
-        return await self.reads.of(info.context.services.conversation.count_requests)
+        loaded = self.view.requests
+        return await self.reads.of(info.context.services.conversation.count_requests) if loaded is MISSING else loaded
 
     @shared_field(description="The viewer's settings: who can write to them, and what others can see about them.")
     async def settings(self, info: Info) -> MessagingSettings:
@@ -105,7 +105,7 @@ class Viewer(Node):
     async def devices(self, info: Info) -> list[Device]:
         """At most 100, not paginated."""
         rows = await self.reads.of(info.context.services.device.list_of)
-        return [Device(row=row, viewer_device_id=self.viewer.device_id) for row in rows]
+        return [Device(row=row, viewer_device_id=self.view.viewer.device_id) for row in rows]
 
     @shared_field(description="The viewer's API keys without their secrets, newest first; at most 50.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
@@ -118,7 +118,7 @@ class Viewer(Node):
         page = await self.reads.of(relation.page_of_muted, PageRequest(given(first), given(after)))
 
         def cursor_of(item: tuple[Person, int]) -> str:
-            return relation.muted_cursor_of(self.viewer, *item)
+            return relation.muted_cursor_of(self.view.viewer, *item)
 
         return UserConnection(page=page, cursor_of=cursor_of, person_of=itemgetter(0))
 
@@ -130,9 +130,9 @@ class Viewer(Node):
         """Taken by `gql.operation.execute`; after a sign-up or sign-in in the same request, it is now."""
         stream = info.context.services.stream
         position, asker = info.context.event_position, info.context.viewer
-        if position is None or asker is None or asker.user_id != self.viewer.user_id:
+        if position is None or asker is None or asker.user_id != self.view.viewer.user_id:
             position = await self.reads.of(stream.position)
-        return EventCursor(stream.cursor_of(self.viewer, position))
+        return EventCursor(stream.cursor_of(self.view.viewer, position))
 
     @shared_field(description="The users the viewer has blocked, most recent first.")
     async def blocked_users(self, info: Info, first: First = UNSET, after: After = UNSET) -> BlockConnection:
@@ -140,18 +140,17 @@ class Viewer(Node):
         page = await self.reads.of(blocks.page_of, PageRequest(given(first), given(after)))
 
         def cursor_of(item: tuple[Person, int]) -> str:
-            return blocks.cursor_of(self.viewer, *item)
+            return blocks.cursor_of(self.view.viewer, *item)
 
         return BlockConnection(page=page, cursor_of=cursor_of, reads=self.reads)
 
 
 async def viewer_of(info: Info, viewer: services.Viewer, selection: Selection) -> Viewer:
     """The viewer with what these fields show."""
-    view = await view_of_viewer(info.context.services.user, viewer, viewer_detail(selection))
-    return Viewer.of(view.viewer, view.person)
+    return Viewer.of(await info.context.services.conversation.get_viewer(viewer, viewer_parts(selection)))
 
 
-type_of.register(ViewerView, lambda view: Viewer.of(view.viewer, view.person))
+type_of.register(ViewerView, Viewer.of)
 
 
 @strawberry.input(description="The account to create.")

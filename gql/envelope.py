@@ -11,7 +11,7 @@ from gql.event import Event, event_of
 from gql.level import level_field
 from gql.loader import ConversationNumber, loader_of, shown
 from gql.node import Info
-from gql.part import conversation_parts, viewer_detail
+from gql.part import conversation_parts, viewer_parts
 from gql.scalar import EventCursor, Moment
 from gql.selection import selection_of
 from gql.signal import of_stream
@@ -61,7 +61,7 @@ class EventEnvelope:
         signals = [envelope.signal for envelope in parents]
         if all(isinstance(signal, Revoked) for signal in signals):
             return [None] * len(signals)
-        viewer = await loader_of(info).viewer(viewer_detail(selection_of(info)))
+        viewer = await loader_of(info).viewer(viewer_parts(selection_of(info)))
         return [None if isinstance(signal, Revoked) else viewer for signal in signals]
 
     @level_field(

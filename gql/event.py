@@ -25,6 +25,7 @@ from services.live.resolved_event import ResolvedEvent
 from services.message.conversation_view import ConversationView
 from services.message.message_view import MessageView
 from services.message.participant import ParticipantView
+from services.message.viewer_view import ViewerView
 
 described(
     Change,
@@ -235,7 +236,7 @@ def _of_viewer(each: ResolvedEvent, viewer: services.Viewer) -> "Event | None":
     if each.device is not None:
         return DeviceAdded(device=Device(row=each.device, viewer_device_id=viewer.device_id))
     if each.kind is EventKind.VIEWER_UPDATED and each.person is not None:
-        return ViewerUpdated(viewer=Viewer.of(viewer, each.person))
+        return ViewerUpdated(viewer=Viewer.of(ViewerView(viewer, each.person)))
     return None
 
 

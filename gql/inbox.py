@@ -7,7 +7,6 @@ import strawberry
 
 from gql.connection import After, Before, Connection, Edge, FirstOrLast, Last, cursor_field, page_info_field
 from gql.conversation import Conversation
-from gql.loader import Once
 from gql.node import Info, given
 from gql.part import conversation_parts
 from gql.selection import selection_of
@@ -17,6 +16,7 @@ from models.inbox import Folder
 from services.message.conversation_view import ConversationView
 from services.message.inbox import ConversationFilter as ServiceFilter
 from services.page import PageRequest
+from services.part import NotLoaded
 
 UNSET = strawberry.UNSET
 
@@ -32,8 +32,6 @@ class ConversationEdge(Edge[ConversationView]):
 
 @strawberry.type(description="A page of the viewer's conversations.")
 class ConversationConnection(Connection[ConversationView]):
-    count: strawberry.Private[Once[int]]
-
     @strawberry.field(description="The edges of this page, with cursors.")
     def edges(self) -> list[ConversationEdge]:
         return [ConversationEdge(view=view, cursor_of=self.cursor_of) for view in self.page.items]
@@ -46,7 +44,10 @@ class ConversationConnection(Connection[ConversationView]):
 
     @strawberry.field(description="The total number of conversations that match the filter, across all pages.")
     async def total_count(self) -> int:
-        return await self.count.get()
+        """Counted with the page: asynchronous for the estimate of costs."""
+        if self.page.total is None:
+            raise NotLoaded("The conversations were not counted.")
+        return self.page.total
 
 
 @strawberry.input(description="Conditions for a list of conversations, all of which must hold.")
@@ -106,10 +107,8 @@ async def conversations(
     wanted = given(filter)
     service_filter = wanted.to_filter() if wanted else ServiceFilter()
     request = PageRequest(given(first), given(after), given(last), given(before))
-    parts = conversation_parts(info, selection_of(info).items)
-    page = await conversations.page_of(viewer, service_filter, request, parts)
-    return ConversationConnection(
-        page=page,
-        cursor_of=partial(conversations.cursor_of, viewer),
-        count=Once(partial(conversations.count, viewer, service_filter)),
-    )
+    selection = selection_of(info)
+    parts = conversation_parts(info, selection.items)
+    with_total = "totalCount" in selection.names
+    page = await conversations.page_of(viewer, service_filter, request, parts, with_total=with_total)
+    return ConversationConnection(page=page, cursor_of=partial(conversations.cursor_of, viewer))

@@ -19,8 +19,9 @@ from gql.selection import selection_of
 from models.base import conversation_of
 from services.error import NotFound
 from services.message.part import ConversationParts, MessageParts
+from services.message.viewer_view import ViewerParts
 from services.part import MISSING, Missing
-from services.person.user import Person, PersonDetail, UserService
+from services.person.user import PersonDetail
 from services.service import Services
 from services.viewer import Viewer
 
@@ -42,22 +43,6 @@ class ConversationNumber:
     @property
     def row(self) -> Self:
         return self
-
-
-@dataclass(frozen=True, slots=True)
-class ViewerView:
-    """The viewer of this operation with their own person, if it is shown."""
-
-    viewer: Viewer
-    person: Person | None
-
-
-async def view_of_viewer(users: UserService, viewer: Viewer, detail: PersonDetail) -> ViewerView:
-    """The viewer with as much of their person as is shown; reads nothing if that is nothing."""
-    if detail is PersonDetail.ID:
-        users.check_self(viewer)
-        return ViewerView(viewer, None)
-    return ViewerView(viewer, await users.get_self(viewer, detail))
 
 
 class SharedReads:
@@ -173,7 +158,7 @@ class Loader:
     def __init__(self, services: Services, viewer: Viewer) -> None:
         self._services = services
         self._viewer = viewer
-        self._viewers: DataLoader[PersonDetail, OwnViewer] | None = None
+        self._viewers: DataLoader[ViewerParts, OwnViewer] | None = None
         conversations, messages = services.conversation, services.message
         most: Callable[[PersonDetail, PersonDetail], PersonDetail] = max
         either: Callable[[ConversationParts, ConversationParts], ConversationParts] = or_
@@ -186,15 +171,15 @@ class Loader:
         self.reactions = BatchedRead(services.reaction.find_many, viewer, most)  # by message
         self.receipt_times = BatchedRead(services.receipt.times_of, viewer, no_parts)  # by message, then by person
 
-    async def viewer(self, detail: PersonDetail) -> "OwnViewer":
+    async def viewer(self, parts: ViewerParts) -> "OwnViewer":
         """The viewer as they are now: one object for all that ask together, so that each of its fields is read once."""
         if self._viewers is None:
             self._viewers = DataLoader(load_fn=self._load_viewer, cache=False)
-        return await self._viewers.load(detail)
+        return await self._viewers.load(parts)
 
-    async def _load_viewer(self, details: list[PersonDetail]) -> list["OwnViewer"]:
-        view = await view_of_viewer(self._services.user, self._viewer, max(details))
-        return [type_of(view)] * len(details)
+    async def _load_viewer(self, asked: list[ViewerParts]) -> list["OwnViewer"]:
+        view = await self._services.conversation.get_viewer(self._viewer, reduce(or_, asked))
+        return [type_of(view)] * len(asked)
 
     async def conversations_of(self, message_ids: Sequence[int], info: Info) -> "list[Conversation | Exception]":
         """The conversations of visible messages; read only if more than their ids is selected.

@@ -24,6 +24,7 @@ from services.error import BadRequest
 from services.message.conversation_view import ConversationView
 from services.message.message_view import MessageView
 from services.message.part import NOTHING_OF_MESSAGE, ConversationParts, MessageParts
+from services.message.viewer_view import ViewerView
 from services.viewer import Viewer as ServiceViewer
 
 MAX_NODES = 200
@@ -113,7 +114,7 @@ def _object_of(info: Info, kind: Kind, view: Any, part: int) -> Node | None:
         Kind.API_KEY: lambda row: ApiKey(row=row),
         Kind.UPLOAD: lambda view: UploadSession(view=view),
         Kind.ATTACHMENT: lambda message: _attachment_of(message, part),
-        Kind.VIEWER: lambda person: Viewer.of(viewer, person),
+        Kind.VIEWER: lambda person: Viewer.of(ViewerView(viewer, person)),
         Kind.PARTICIPANT: lambda conversation: _member_of(conversation, part),
     }
     return types[kind](view)

@@ -13,6 +13,7 @@ from gql.selection import Selection, selection_of, variables_of
 from services.error import SottoError
 from services.message.message_page import MessagePageRequest
 from services.message.part import ConversationParts, MessageParts, PagePart
+from services.message.viewer_view import ViewerParts
 from services.page import PageRequest
 from services.person.user import PersonDetail
 
@@ -24,6 +25,7 @@ RELATION = {  # of User: the viewer's relation to them
 MEMBERSHIP = {"joinedAt", "lastReadAt", "lastDeliveredMessage", "lastReadMessage"}  # of Participant
 FILES = {"attachments", "preview"}  # of Message
 RECEIPTS = {"recipients", "deliveryStatus", "deliveredTo", "seenBy", "viewerCanEdit"}  # of Message: all members
+UNREAD = {"unreadMessageCount", "unreadConversationCount"}  # of Viewer
 RESTRICTION = {"viewerCanSend", "sendRestriction"}  # of Conversation
 POSITIONS = {  # of Conversation
     "viewerParticipant", "deliveredToAllSequence", "readByAllSequence", "typingUsers", *RESTRICTION,
@@ -38,11 +40,17 @@ def person_detail(user: Selection) -> PersonDetail:
     return PersonDetail.RELATION if user.has_any(RELATION) else PersonDetail.PROFILE
 
 
-def viewer_detail(viewer: Selection) -> PersonDetail:
-    """How much of the viewer as a person these fields of Viewer show; their counters and lists are read apart."""
+def viewer_parts(viewer: Selection) -> ViewerParts:
+    """What these fields of Viewer show; lists are read apart."""
+    detail = PersonDetail.PROFILE if "email" in viewer.names else PersonDetail.ID
     if "user" in viewer.names:
-        return person_detail(viewer.below("user"))
-    return PersonDetail.PROFILE if "email" in viewer.names else PersonDetail.ID
+        detail = person_detail(viewer.below("user"))
+    return ViewerParts(
+        detail,
+        unread=viewer.has_any(UNREAD),
+        unmuted="unmutedUnreadMessageCount" in viewer.names,
+        requests="messageRequestCount" in viewer.names,
+    )
 
 
 def reactor_detail(group: Selection) -> PersonDetail:

@@ -8,7 +8,7 @@ import strawberry
 from gql.level import level_field
 from gql.loader import loader_of
 from gql.node import Info
-from gql.part import viewer_detail
+from gql.part import viewer_parts
 from gql.selection import selection_of
 from services.viewer import Right
 
@@ -29,6 +29,6 @@ async def viewer_after(
     parents: Sequence[object], info: Info
 ) -> Sequence[Annotated["Viewer", strawberry.lazy("gql.account")] | None]:
     """Read when the field is resolved: after this mutation, and before the next one of the same operation."""
-    detail = viewer_detail(selection_of(info))
-    viewer = await loader_of(info).viewer(detail) if info.context.signed_in().may(Right.READ) else None
+    parts = viewer_parts(selection_of(info))
+    viewer = await loader_of(info).viewer(parts) if info.context.signed_in().may(Right.READ) else None
     return [viewer] * len(parents)

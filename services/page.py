@@ -37,11 +37,12 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Items in the order of the connection, for both directions of paging."""
+    """Items in the order of the connection, for both directions of paging; `total` counts all pages, if it is known."""
 
     items: list[T]
     has_next: bool = False
     has_previous: bool = False
+    total: int | None = None
 
 
 def forward(rows: Sequence[T], size: int, *, has_previous: bool) -> Page[T]:

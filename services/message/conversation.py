@@ -6,7 +6,6 @@ from models import attachment as attachments
 from models import conversation as conversations
 from models import member as members
 from models import message as messages
-from models import unread as unreads
 from models.attachment import AttachmentRow
 from models.base import MAX_INTEGER, message_id, now_ms
 from models.conversation import ConversationRow
@@ -22,9 +21,10 @@ from services.message.message import MessageService
 from services.message.message_view import MessageView
 from services.message.part import ALL_OF_CONVERSATION, ALL_OF_MESSAGE, ConversationParts, MessageParts
 from services.message.participant import ParticipantView
+from services.message.viewer_view import ViewerParts, ViewerView, unread_of
 from services.page import Page, PageRequest, forward
 from services.person.user import Reference, UserService
-from services.viewer import Viewer
+from services.viewer import Right, Viewer
 
 _ALL_KINDS = (1, 2, 3, 4)
 
@@ -66,8 +66,10 @@ class ConversationService:
         wanted: ConversationFilter,
         request: PageRequest,
         parts: ConversationParts = ALL_OF_CONVERSATION,
+        *,
+        with_total: bool = False,
     ) -> Page[ConversationView]:
-        """The viewer's conversations under a filter, newest activity first.
+        """The viewer's conversations under a filter, newest activity first; `with_total` counts them in the same read.
 
         Raises BadRequest and CursorInvalid, and RateLimited for searches.
         """
@@ -83,17 +85,29 @@ class ConversationService:
         )
         if wanted.search is not None:
             self._users.searches.take(viewer.user_id)
-        return await self._database.read_for(viewer, self._page, viewer.user_id, wanted, request, after, before, parts)
 
-    async def count(self, viewer: Viewer, wanted: ConversationFilter) -> int:
-        """The number of conversations that match the filter; not a search of its own beside `page_of`: ask once."""
-        return await self._database.read_for(viewer, count_of, self._users, viewer.user_id, wanted)
+        def read(tx: Transaction) -> Page[ConversationView]:
+            page = rows_of(tx, self._users, viewer.user_id, wanted, request, after, before)
+            views = self.load(tx, viewer.user_id, page.items, parts)
+            total = count_of(tx, self._users, viewer.user_id, wanted) if with_total else None
+            return Page(views, page.has_next, page.has_previous, total)
+
+        return await self._database.read_for(viewer, read)
+
+    async def get_viewer(self, viewer: Viewer, parts: ViewerParts) -> ViewerView:
+        """The viewer's person with their counters, in one read.
+
+        Raises as `UserService.get_self` does. A credential that may not read gets no counters, so that only those who
+        show them are refused.
+        """
+        self._users.check_self(viewer)
+        if parts.has_counters and viewer.may(Right.READ):
+            return await self._database.read_for(viewer, self._load_viewer, viewer, parts)
+        return ViewerView(viewer, await self._users.get_self(viewer, parts.person) if parts.person else None)
 
     async def unread(self, viewer: Viewer) -> UnreadRow:
         """The viewer's unread counts over all conversations."""
-        row = await self._database.read_for(viewer, lambda tx: tx.first(unreads.TOTALS, viewer=viewer.user_id))
-        assert row is not None
-        return row
+        return await self._database.read_for(viewer, unread_of, viewer.user_id)
 
     async def count_unmuted(self, viewer: Viewer) -> int:
         """The number of unread messages, without those of muted conversations and muted people."""
@@ -140,6 +154,10 @@ class ConversationService:
         """The cursor of a file in `page_of_attachments`."""
         return self._signer.sign("attachment", viewer.user_id, row.message_id, row.position)
 
+    def _load_viewer(self, tx: Transaction, viewer: Viewer, parts: ViewerParts) -> ViewerView:
+        person = self._users.load_self(tx, viewer, parts.person) if parts.person else None
+        return ViewerView.load(tx, viewer, person, parts)
+
     def load_by_id(
         self, tx: Transaction, viewer_id: int, ids: Iterable[int], parts: ConversationParts = ALL_OF_CONVERSATION
     ) -> dict[int, ConversationView]:
@@ -175,19 +193,6 @@ class ConversationService:
         rows = tx.all(conversations.DIRECTS_OF, viewer=viewer_id, ids=id_list(user_ids))
         views = self.load_by_id(tx, viewer_id, [row.conversation_id for row in rows], parts)
         return {row.user_id: views[row.conversation_id] for row in rows if row.conversation_id in views}
-
-    def _page(
-        self,
-        tx: Transaction,
-        viewer_id: int,
-        wanted: ConversationFilter,
-        request: PageRequest,
-        after: tuple[int, ...] | None,
-        before: tuple[int, ...] | None,
-        parts: ConversationParts,
-    ) -> Page[ConversationView]:
-        page = rows_of(tx, self._users, viewer_id, wanted, request, after, before)
-        return Page(self.load(tx, viewer_id, page.items, parts), page.has_next, page.has_previous)
 
     def _page_of_attachments(
         self,

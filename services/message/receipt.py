@@ -23,6 +23,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
+from services.message.viewer_view import unread_of
 from services.rate import RateLimiter
 from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
@@ -127,8 +128,7 @@ class ReceiptService:
         if id_ is not None and not (conversation_of(id_) == mine.id and 0 < seq_of(id_) <= mine.last_seq):
             raise NotFound("There is no such message in this conversation.")
         move(tx, viewer_id, mine, None if id_ is None else seq_of(id_))
-        unread = tx.first(unreads.TOTALS, viewer=viewer_id)
-        assert unread is not None
+        unread = unread_of(tx, viewer_id)
         view = self._conversations.load_by_id(tx, viewer_id, [mine.id])[mine.id]
         return Marked(view, unread.messages)
 

@@ -151,10 +151,7 @@ class UserService:
         the password, and for a key without the right to read, which may act for anybody.
         """
         self.check_self(viewer)
-        person = (await self._database.read(self.load, viewer.user_id, [viewer.user_id], detail))[viewer.user_id]
-        if viewer.may(Right.READ):
-            return person
-        return Person(person.row._replace(email=None), person.viewer_id, person.policy)
+        return await self._database.read(self.load_self, viewer, detail)
 
     async def find_self_by_id(self, viewer: Viewer, ids: Collection[int]) -> dict[int, Person]:
         """As `get_self`, by id, if one of the ids is the viewer's own: nobody is another person's viewer."""
@@ -222,6 +219,13 @@ class UserService:
         else:
             rows = profiles.find_many(tx, user_ids)
         return {id_: Person(row, viewer_id, self.policy) for id_, row in rows.items()}
+
+    def load_self(self, tx: Transaction, viewer: Viewer, detail: PersonDetail) -> Person:
+        """See `get_self`; runs inside a transaction."""
+        person = self.load(tx, viewer.user_id, [viewer.user_id], detail)[viewer.user_id]
+        if viewer.may(Right.READ):
+            return person
+        return Person(person.row._replace(email=None), person.viewer_id, person.policy)
 
     def seen(self, viewer_id: int, row: UserRow) -> Person:
         """The person of a row."""

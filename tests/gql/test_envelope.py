@@ -222,7 +222,7 @@ async def test_a_viewer_that_cannot_be_read_leaves_the_event(
     async def fail(*_arguments: object) -> None:
         raise LookupError("a bug")
 
-    monkeypatch.setattr(bob.site.services.user, "get_self", fail)
+    monkeypatch.setattr(bob.site.services.conversation, "get_viewer", fail)
     monkeypatch.setattr(bob.site.services.conversation, "find_many", fail)
     _, answer = await bob.site.post({"query": PAGE, "variables": {"after": after}}, bob.token)
     [_, message] = answer["data"]["events"]["nodes"]

@@ -157,6 +157,7 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
         1,
         ["inbox.page", "member.MEMBER_IDS", "message.NEWEST_ROWS", "profile.BY_IDS"],
     ),
+    "inbox with its total": (inbox("").replace("pageInfo", "totalCount pageInfo"), 1, ["inbox.page", "inbox.count"]),
     "inbox of rows": (inbox(""), 1, ["inbox.page"]),
     "inbox with last messages": (
         inbox("lastMessage { preview sender { username } }"),
@@ -192,12 +193,12 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
     "viewer": ("{ viewer { email user { username } } }", 1, ["profile.BY_IDS"]),
     "counters": (
         "{ viewer { unreadMessageCount unreadConversationCount messageRequestCount } }",
-        2,
+        1,
         ["member.REQUESTS", "unread.TOTALS"],
     ),
     "counters and inbox": (
         f"{{ viewer {{ unreadMessageCount messageRequestCount }} {inbox('')[1:-1]} }}",
-        3,
+        2,
         ["inbox.page", "unread.TOTALS", "member.REQUESTS"],
     ),
 }

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from models.highlight import Place, places_of
-from services.message.inbox import ConversationFilter
-from services.viewer import Viewer
+from models.transaction import Transaction
+from services.message.inbox import ConversationFilter, count_of
+from services.person.user import UserService
 from tests.gql.conftest import Site
 from tests.gql.test_life import Person
 
@@ -84,13 +85,13 @@ async def test_a_search_counts_once_whatever_its_aliases(site: Site, monkeypatch
     """Each count looks at all of the viewer's conversations, and only the page is counted as a search."""
     alice, _bob = await people_of(site, "alice", "bob")
     await alice.send("bob")
-    count, counts = site.services.conversation.count, []
+    counts = []
 
-    async def counting(viewer: Viewer, wanted: ConversationFilter) -> int:
+    def counting(tx: Transaction, users: UserService, viewer_id: int, wanted: ConversationFilter) -> int:
         counts.append(wanted.search)
-        return await count(viewer, wanted)
+        return count_of(tx, users, viewer_id, wanted)
 
-    monkeypatch.setattr(site.services.conversation, "count", counting)
+    monkeypatch.setattr("services.message.conversation.count_of", counting)
     aliases = " ".join(f"n{number}: totalCount" for number in range(9))
     found = await alice.ask(f"""{{
       bobs: conversations(filter: {{search: "bob"}}) {{ {aliases} }}

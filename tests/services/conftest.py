@@ -129,6 +129,12 @@ async def listed(world: World, viewer: Viewer, wanted: ConversationFilter = Conv
     return [view.row.id for view in page.items]
 
 
+async def total_of(world: World, viewer: Viewer, wanted: ConversationFilter) -> int | None:
+    """How many conversations a list has, on all of its pages."""
+    page = await world.services.conversation.page_of(viewer, wanted, PageRequest(first=1), with_total=True)
+    return page.total
+
+
 async def refused(world: World, call: Awaitable[object], kind: type[Refused], *, match: str | None = None) -> Refused:
     """The refusal of a call; no row, no file and no event came of it, and nothing that was there has changed."""
     before = await world.stored()

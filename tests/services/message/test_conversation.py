@@ -19,7 +19,7 @@ from services.person.policy import Eligibility
 from services.person.setting import SettingsChange
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer
-from tests.services.conftest import MakeWorld, World, named
+from tests.services.conftest import MakeWorld, World, named, total_of
 
 NAMES = ("bob", "carol", "dave", "erin", "frank")
 ALL = ConversationFilter()
@@ -150,7 +150,7 @@ async def test_every_condition_of_the_filter_holds(world: World) -> None:
 
     for wanted, expected in filters:
         assert set(await inbox(world, alice, wanted)) == {ids[name] for name in expected}
-        assert await world.services.conversation.count(alice, wanted) == len(expected)
+        assert await total_of(world, alice, wanted) == len(expected)
 
 
 async def test_a_conversation_is_in_the_folder_of_its_state(world: World) -> None:
@@ -171,7 +171,7 @@ async def test_a_conversation_is_in_the_folder_of_its_state(world: World) -> Non
     for folder in Folder:
         wanted = ConversationFilter(folder=folder)
         assert set(await inbox(world, alice, wanted)) == expected[folder]
-        assert await world.services.conversation.count(alice, wanted) == len(expected[folder])
+        assert await total_of(world, alice, wanted) == len(expected[folder])
     assert await inbox(world, frank, ConversationFilter(folder=Folder.INBOX)) == [declined]
     assert await folders(world, alice, here, away, asked, put_away, declined) == [
         Folder.INBOX, Folder.ARCHIVE, Folder.REQUESTS, Folder.REQUESTS, None,
@@ -204,7 +204,7 @@ async def test_a_third_person_sees_no_conversation_of_others(world: World) -> No
     assert await conversation.find(carol, id_) is None
     assert await conversation.find_with(carol, named("alice")) is None
     assert await conversation.find_directs(carol, [alice.user_id]) == {}
-    assert await conversation.count(carol, ALL) == 0
+    assert await total_of(world, carol, ALL) == 0
     assert (await conversation.unread(carol)).messages == 0
     for missing in (id_, id_ ^ 1, -1, 0):
         with pytest.raises(NotFound, match="There is no such conversation"):

@@ -30,8 +30,8 @@ async def rename(world: World, viewer: Viewer, username: str, display_name: str)
 async def found(world: World, viewer: Viewer, search: str, **wanted: Any) -> list[int]:
     """The ids that a search finds, which are as many as it counts."""
     condition = ConversationFilter(search=search, **{"folder": Folder.ALL, **wanted})
-    page = await world.services.conversation.page_of(viewer, condition, PageRequest(first=200))
-    assert await world.services.conversation.count(viewer, condition) == len(page.items)
+    page = await world.services.conversation.page_of(viewer, condition, PageRequest(first=200), with_total=True)
+    assert page.total == len(page.items)
     return [view.row.id for view in page.items]
 
 
