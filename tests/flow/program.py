@@ -149,6 +149,8 @@ async def _fork(
         streams = (stdin or nothing.fileno(), its_output.fileno(), stderr or nothing.fileno())
         socket.send_fds(_launcher(program), [b"+"], [*streams, its_control.fileno()])
     with ExitStack() as stack:  # also where a caller is cancelled meanwhile
+        stack.callback(output.close)
+        stack.callback(control.close)
         stdout, output_writer = await asyncio.open_connection(sock=output)
         stack.callback(output_writer.close)
         lines, control_writer = await asyncio.open_connection(sock=control)

@@ -27,7 +27,7 @@ from services.limit import Limits
 from services.person.user import get_id
 from services.service import Services
 from storage.local import LocalStorage
-from tests.stored import rows_of
+from tests.stored import files_in, rows_of
 from tests.template import put_tables
 
 SEND = """
@@ -83,7 +83,7 @@ class Site:
     async def stored(self) -> dict[str, int]:
         """How many rows each table has (see `rows_of`), and how many files there are."""
         rows = await self.services.database.read(rows_of)
-        return {**rows, "files": sum(path.is_file() for path in self.folder.glob("*/**/*"))}
+        return {**rows, "files": files_in(*(each for each in self.folder.iterdir() if each.is_dir()))}
 
 
 def settings_in(folder: Path) -> Settings:

@@ -9,6 +9,7 @@ from typing import Any
 
 import peewee
 import pytest
+import pytest_asyncio
 
 from models.base import conversation_of
 from models.reader import Readers
@@ -88,9 +89,10 @@ async def send_file(site: Site, person: Person, reply_to: str) -> None:
     await site.services.send.send(viewer, draft)
 
 
-@pytest.fixture
-async def place(site: Site) -> Place:
-    """She has 30 conversations; the messages of the group have files, reactions and replies."""
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def place(module_site: Site) -> Place:
+    """She has 30 conversations; the messages of the group have files, reactions and replies. It is only read."""
+    site = module_site
     alice, bob, _carol = [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
     for number in range(29):
         other = Person(site, await site.token_of(f"other{number}"))
@@ -204,6 +206,7 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_an_operation_reads_exactly_what_it_shows(place: Place, reads: Reads, name: str) -> None:
     """One job for what belongs together, and one statement for each kind of thing."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import pytest_asyncio
 
 from models import session as sessions
 from models import user as users
@@ -27,7 +28,7 @@ from services.person.user import Reference, ReferenceKind
 from services.service import Services
 from services.viewer import Viewer
 from storage.local import LocalStorage
-from tests.stored import rows_of
+from tests.stored import files_in, rows_of
 from tests.template import put_tables
 
 Stored = tuple[dict[str, int], int]
@@ -70,6 +71,10 @@ class World:
         """Several."""
         return [await self.person(name) for name in names]
 
+    async def known(self, *names: str) -> list[Viewer]:
+        """Several, made by the first test of a module that asks for them."""
+        return [self.viewers.get(name) or await self.person(name) for name in names]
+
     async def file(self, content: bytes, name: str = "notes.txt") -> ReceivedFile:
         """A part of a request, as the transport hands it over."""
 
@@ -87,8 +92,7 @@ class World:
 
     async def stored(self) -> Stored:
         """How many rows each table has (see `rows_of`), and how many files are kept, or have come in part."""
-        kept = (self.folder / "files" / folder for folder in ("files", "partial"))
-        files = sum(path.is_file() for folder in kept for path in folder.rglob("*"))
+        files = files_in(self.folder / "files" / "files", self.folder / "files" / "partial")
         return await self.services.database.read(rows_of), files
 
     async def count(self, table: str, where: str = "1") -> int:
@@ -147,22 +151,35 @@ async def refused(world: World, call: Awaitable[object], kind: type[Refused], *,
 MakeWorld = Callable[..., Awaitable[World]]
 
 
+async def opened(folder: Path, **limits: Any) -> World:
+    """A world in this folder, with these limits and no rate of sends."""
+    numbers = Limits(**{"send_rate_per_minute": 0, **limits})
+    database = GuardedDatabase(put_tables(folder / "sotto.db"), MemoryPubSub())
+    return World(await Services.open(database, LocalStorage(folder / "files"), numbers), folder)
+
+
 @pytest.fixture
 async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
     """Opens services with the limits that a test asks for."""
-    opened: list[Services] = []
+    worlds: list[World] = []
 
     async def make(**limits: Any) -> World:
-        folder = tmp_path / str(len(opened))
-        numbers = Limits(**{"send_rate_per_minute": 0, **limits})
-        database = GuardedDatabase(put_tables(folder / "sotto.db"), MemoryPubSub())
-        services = await Services.open(database, LocalStorage(folder / "files"), numbers)
-        opened.append(services)
-        return World(services, folder)
+        worlds.append(await opened(tmp_path / str(len(worlds)), **limits))
+        return worlds[-1]
 
     yield make
-    for services in opened:
-        await services.close()
+    for world in worlds:
+        await world.services.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def module_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One for all tests of a module, on whose loop they run: for long tables of what only reads or is refused."""
+    world = await opened(
+        tmp_path_factory.mktemp("world"), search_rate_per_minute=0, sign_up_rate_per_minute=0, sign_in_rate_per_minute=0
+    )
+    yield world
+    await world.services.close()
 
 
 @pytest.fixture

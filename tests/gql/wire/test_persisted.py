@@ -32,19 +32,20 @@ async def is_registered(site: Site, text: str) -> bool:
     return bool(answer.get("errors") != [NOT_FOUND])
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("query", [{}, {"query": ""}, {"query": None}], ids=["left out", "empty", "null"])
 @pytest.mark.parametrize(("accept", "expected"), [(JSON, 200), ("*/*", 200), (RESPONSE, 400), (STREAM, 400)])
 async def test_an_unknown_hash_is_answered_as_apollo_does(
-    site: Site, query: dict[str, Any], accept: str, expected: int
+    module_site: Site, query: dict[str, Any], accept: str, expected: int
 ) -> None:
     """Its links, and urql's, look for this sentence or this code, and then send both."""
-    before = await site.stored()
-    status, answer = await site.post(
+    before = await module_site.stored()
+    status, answer = await module_site.post(
         {**query, "variables": {}, "extensions": hashed(QUERY)}, headers={"Accept": accept}
     )
 
     assert (status, answer) == (expected, {"errors": [NOT_FOUND]})
-    assert await site.stored() == before
+    assert await module_site.stored() == before
 
 
 async def test_a_document_is_sent_once_with_its_hash_and_then_by_its_hash(site: Site) -> None:
@@ -111,6 +112,7 @@ async def test_a_hash_of_another_text_registers_and_executes_nothing(site: Site)
     assert await site.stored() == before
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "persisted",
     [
@@ -127,26 +129,27 @@ async def test_a_hash_of_another_text_registers_and_executes_nothing(site: Site)
     ],
 )
 @pytest.mark.parametrize("query", [{}, {"query": QUERY}], ids=["alone", "with the document"])
-async def test_a_malformed_hash_is_refused(site: Site, query: dict[str, Any], persisted: object) -> None:
+async def test_a_malformed_hash_is_refused(module_site: Site, query: dict[str, Any], persisted: object) -> None:
     """With a sentence; nothing is executed."""
-    before = await site.stored()
-    status, answer = await site.post({**query, "extensions": {"persistedQuery": persisted}})
+    before = await module_site.stored()
+    status, answer = await module_site.post({**query, "extensions": {"persistedQuery": persisted}})
 
-    assert await site.stored() == before
+    assert await module_site.stored() == before
     assert (status, set(answer), answer["errors"][0]["extensions"]["code"]) == (400, {"errors"}, "BAD_REQUEST")
-    assert not await is_registered(site, QUERY)
+    assert not await is_registered(module_site, QUERY)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "text", ["{ nothing }", "{ serverInfo { version }", "fragment F on Query { __typename }", "#" * 101_000]
 )
-async def test_only_what_passed_validation_is_registered(site: Site, text: str) -> None:
+async def test_only_what_passed_validation_is_registered(module_site: Site, text: str) -> None:
     """So nobody fills the memory with noise."""
-    status, answer = await site.post({"query": text, "extensions": hashed(text)})
+    status, answer = await module_site.post({"query": text, "extensions": hashed(text)})
 
     assert "data" not in answer
     assert status in {200, 400}
-    assert not await is_registered(site, text)
+    assert not await is_registered(module_site, text)
 
 
 async def test_a_registration_counts_against_the_rate(tmp_path: Path, settings: Settings) -> None:

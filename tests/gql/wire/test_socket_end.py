@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 
 from gql.wire.socket import SocketHandler
 from gql.wire.view import View
+from tests.full import amount, full
 from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL, GatedSite, gated_site
 from tests.gql.raw_socket import CLOSE, Wire, frame, request, wire
 from tests.gql.witness import HEAR, is_usable, listeners, stalled, subscribe
 
-SOCKETS = 40
+SOCKETS = amount(15, 40)
 OPERATIONS = 3
 WAYS = ["complete", "close", "abort", "end of file", "broken frame", "malformed message", "drain"]
 
@@ -34,7 +35,7 @@ async def gated() -> AsyncIterator[GatedSite]:
 
 @asynccontextmanager
 async def crowd(url: str, token: str) -> AsyncIterator[list[Wire]]:
-    """Forty acknowledged sockets, aborted at the end."""
+    """Acknowledged sockets, aborted at the end."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(wire(url, token=token)) for _ in range(SOCKETS)]
 
@@ -67,9 +68,10 @@ async def leave(sockets: list[Wire], way: str, view: View) -> None:
         await view.drain(3)
 
 
+@full
 @pytest.mark.parametrize("way", WAYS)
 async def test_every_generator_is_closed(gated: GatedSite, way: str) -> None:
-    """120 of 120, by complete, close, lost connection, broken frame or drain; and every task ends."""
+    """All of them, by complete, close, lost connection, broken frame or drain; and every task ends."""
     before = asyncio.all_tasks()
     log = gated.world.log
     async with crowd(gated.url, "alice") as sockets:
@@ -96,9 +98,10 @@ async def is_open(socket: Wire) -> bool:
     return bool(message == {"type": "pong"})
 
 
+@full
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_subscription_listens_any_more(site: Site, way: str) -> None:
-    """As above, with the real subscription: 120 mailboxes, and then none."""
+    """As above, with the real subscription: a mailbox for each, and then none."""
     before = asyncio.all_tasks()
     async with crowd(site.graphql, await site.token_of("alice")) as sockets:
         for socket in sockets:

@@ -11,12 +11,14 @@ from models import event as events
 from models.event import EventKind
 from models.transaction import Transaction
 from pubsub.base import Hint
+from tests.full import amount, full
 from tests.gql.conftest import SEND, Site
 from tests.gql.gate import GatedSite, gated_site
 from tests.gql.raw_socket import Wire, wire
 from tests.gql.witness import HIGH_WATER_BYTES, listeners, stalled, subscribe, transport_of
 
 HEARTBEAT = 0.4
+EVENTS = amount(4_000, 10_000)
 SLACK = 0.5  # seconds that a busy machine may add
 HEADER_BYTES = 10  # of a frame
 FLOOD_BYTES = len(b'{"id":"00","type":"next","payload":{"data":{"flood":""}}}') + 100_000
@@ -135,7 +137,8 @@ async def event_of_2_000_characters(site: Site, sender: str) -> tuple[int, int]:
     return user_id, message_id
 
 
-async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(site: Site) -> None:
+@full
+async def test_thousands_of_events_cost_a_slow_reader_its_bound_and_no_event(site: Site) -> None:
     """They wait in the log, not in memory; once it reads, each arrives, in order and once. Others are not delayed."""
     alice, bob = await site.token_of("alice"), await site.token_of("bob")
     user_id, message_id = await event_of_2_000_characters(site, alice)
@@ -148,15 +151,15 @@ async def test_ten_thousand_events_cost_a_slow_reader_its_bound_and_no_event(sit
         slow.send(subscribe("subscription { privateMessageReceived { cursor message { text } } }"))
         await listeners(site, 1)
         transport, peak = transport_of(site.view), 0
-        for _ in range(20):
+        for _ in range(EVENTS // 500):
             await site.services.database.write(put)
             site.services.pubsub.publish([Hint(user_id, 0)] * 500)
             peak = max(peak, transport.get_write_buffer_size())
         peak = max(peak, await stalled(site.view))
-        payloads = [(await slow.read())[1] for _ in range(10_000)]
+        payloads = [(await slow.read())[1] for _ in range(EVENTS)]
 
     assert HIGH_WATER_BYTES < peak <= HIGH_WATER_BYTES + max(map(len, payloads)) + HEADER_BYTES
-    assert len({json.loads(each)["payload"]["data"]["privateMessageReceived"]["cursor"] for each in payloads}) == 10_000
+    assert len({json.loads(each)["payload"]["data"]["privateMessageReceived"]["cursor"] for each in payloads}) == EVENTS
 
 
 async def test_a_closed_socket_is_held_by_no_timer() -> None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from gql.document.register import digest_of
 from server.setting.settings import Settings
 from services.limit import Limits
-from tests.gql.conftest import SEND, Site, site_in
+from tests.gql.conftest import SEND, Site, settings_in, site_in
 from tests.gql.raw_socket import wire
 
 QUERY = "query Version { serverInfo { version } }"
-HEAR = "subscription Hear { privateMessageReceived { message { text } } }"
+HEAR = "subscription Hear { events { event { __typename ... on MessageCreated { message { text } } } } }"
 SIGN_OUT = "mutation Leave { signOut(input: {}) { __typename } }"  # not in the manifest
 INTROSPECTION = "{ __schema { queryType { name } } }"
 MANIFEST = {"version-1": QUERY, "send-1": SEND, "hear-1": HEAR}
@@ -27,13 +28,18 @@ def hashed(name: str) -> dict[str, Any]:
     return {"persistedQuery": {"version": 1, "sha256Hash": name}}
 
 
-@pytest.fixture
-async def trusting(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
-    """A server with a manifest."""
-    path = tmp_path / "manifest.json"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def trusting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A server with a manifest, without rates."""
+    folder = tmp_path_factory.mktemp("trusting")
+    path = folder / "manifest.json"
     path.write_text(json.dumps(MANIFEST), encoding="utf-8")
-    changed = settings.model_copy(update={"trusted_documents": path})
-    async with site_in(tmp_path, changed, Limits(send_rate_per_minute=0)) as found:
+    changed = settings_in(folder).model_copy(update={"trusted_documents": path})
+    limits = Limits(send_rate_per_minute=0, cost_rate_per_minute=0, anonymous_cost_rate_per_minute=0)
+    async with site_in(folder, changed, limits) as found:
         yield found
 
 
@@ -126,14 +132,14 @@ async def test_mutations_and_subscriptions_are_executed_by_id(trusting: Site) ->
     alice, bob = await trusting.token_of("alice"), await trusting.token_of("bob")
     async with wire(trusting.graphql, token=bob) as socket:
         socket.send({"id": "1", "type": "subscribe", "payload": {"documentId": "hear-1"}})
-        socket.send({"id": "2", "type": "subscribe", "payload": {"documentId": "version-1"}})
-        assert (await socket.message())["id"] == "2"
-        assert (await socket.message())["type"] == "complete"
+        events = [(await socket.message())["payload"]["data"]["events"]["event"]]
         status, answer = await trusting.post({"documentId": "send-1", "variables": TO_BOB}, alice)
-        event = await socket.message()
+        while events[-1]["__typename"] != "MessageCreated":
+            events.append((await socket.message())["payload"]["data"]["events"]["event"])
 
     assert (status, answer["data"]["sendPrivateMessage"]["__typename"]) == (200, "SendPrivateMessageSuccess")
-    assert event["payload"]["data"]["privateMessageReceived"]["message"]["text"] == "hello"
+    assert events[0]["__typename"] == "StreamReady"
+    assert events[-1]["message"] == {"text": "hello"}
 
 
 async def test_a_multipart_request_is_refused_before_its_files_are_read(trusting: Site) -> None:

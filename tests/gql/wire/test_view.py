@@ -22,6 +22,7 @@ def code_of(answer: Any) -> str:
     return str(error["extensions"]["code"])
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
@@ -34,16 +35,19 @@ def code_of(answer: Any) -> str:
         ("text/event-stream, application/json", "application/json"),
     ],
 )
-async def test_the_answer_has_the_type_that_was_asked_for(site: Site, accept: str | None, expected: str) -> None:
+async def test_the_answer_has_the_type_that_was_asked_for(module_site: Site, accept: str | None, expected: str) -> None:
     """GraphQL over HTTP, media types; application/json by default."""
     headers = {"Accept": accept} if accept else {}
     skip = None if accept else ["Accept"]
-    async with site.http.post(site.graphql, json=TYPENAME, headers=headers, skip_auto_headers=skip) as response:
+    async with module_site.http.post(
+        module_site.graphql, json=TYPENAME, headers=headers, skip_auto_headers=skip
+    ) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == f"{expected}; charset=utf-8"
         assert await response.json(content_type=None) == {"data": {"__typename": "Query"}}
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -58,10 +62,12 @@ async def test_the_answer_has_the_type_that_was_asked_for(site: Site, accept: st
         ({"query": "fragment F on Query { __typename }"}, None),
     ],
 )
-async def test_a_request_error_is_400_to_clients_that_ask_for_it(site: Site, body: Any, code: str | None) -> None:
+async def test_a_request_error_is_400_to_clients_that_ask_for_it(
+    module_site: Site, body: Any, code: str | None
+) -> None:
     """400 for application/graphql-response+json, 200 for application/json where the draft allows it; never `data`."""
-    status, answer = await site.post(body, headers={"Accept": RESPONSE})
-    legacy, same = await site.post(body, headers={"Accept": "application/json"})
+    status, answer = await module_site.post(body, headers={"Accept": RESPONSE})
+    legacy, same = await module_site.post(body, headers={"Accept": "application/json"})
 
     assert status == 400
     assert legacy in {200, 400}
@@ -93,6 +99,7 @@ async def test_a_socket_is_opened_by_get_alone(site: Site, method: str) -> None:
         assert response.status == {"GET": 101, "POST": 415, "PUT": 405}[method]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("method", "query", "status", "allow"),
     [
@@ -114,12 +121,12 @@ async def test_a_socket_is_opened_by_get_alone(site: Site, method: str) -> None:
     ],
 )
 async def test_reading_by_get_and_nothing_else(
-    site: Site, method: str, query: dict[str, str], status: int, allow: str | None
+    module_site: Site, method: str, query: dict[str, str], status: int, allow: str | None
 ) -> None:
     """GraphQL over HTTP, GET: only queries; the refusal lists the allowed methods."""
-    token = await site.token_of("alice")
+    token = await module_site.token_of("alice")
     headers = {"Authorization": f"Bearer {token}", "Accept": RESPONSE}
-    async with site.http.request(method, site.graphql, params=query, headers=headers) as response:
+    async with module_site.http.request(method, module_site.graphql, params=query, headers=headers) as response:
         assert response.status == status
         assert response.headers.get("Allow") == allow
 
@@ -151,6 +158,7 @@ async def test_without_a_token_the_server_says_what_to_send(site: Site) -> None:
     assert "Authorization: Bearer" in answer["errors"][0]["message"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "draft",
     [
@@ -166,20 +174,21 @@ async def test_without_a_token_the_server_says_what_to_send(site: Site) -> None:
         {"text": "x"},
     ],
 )
-async def test_input_of_another_form_is_refused_whole(site: Site, draft: dict[str, Any]) -> None:
+async def test_input_of_another_form_is_refused_whole(module_site: Site, draft: dict[str, Any]) -> None:
     """MongoDB chat refuses unknown fields; so does GraphQL. Nothing is stored."""
-    alice = await site.token_of("alice")
-    await site.token_of("bob")
-    before = await site.stored()
+    alice = await module_site.token_of("alice")
+    await module_site.token_of("bob")
+    before = await module_site.stored()
 
-    status, answer = await site.post(
+    status, answer = await module_site.post(
         {"query": SEND, "variables": {"input": draft}}, alice, headers={"Accept": RESPONSE}
     )
 
     assert (status, code_of(answer)) == (400, "BAD_REQUEST")
-    assert await site.stored() == before
+    assert await module_site.stored() == before
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("field", "code"),
     [
@@ -192,11 +201,11 @@ async def test_input_of_another_form_is_refused_whole(site: Site, draft: dict[st
         ('messageableUsers(search: " ") { nodes { id } }', "BAD_REQUEST"),
     ],
 )
-async def test_a_wrong_argument_of_a_query_has_a_code(site: Site, field: str, code: str) -> None:
+async def test_a_wrong_argument_of_a_query_has_a_code(module_site: Site, field: str, code: str) -> None:
     """A sentence and a code, without internals."""
-    alice = await site.token_of("alice")
+    alice = await module_site.token_of("alice")
 
-    status, answer = await site.post({"query": f"{{ {field} }}"}, alice)
+    status, answer = await module_site.post({"query": f"{{ {field} }}"}, alice)
 
     assert status == 200
     assert [each["extensions"]["code"] for each in answer["errors"]] == [code]

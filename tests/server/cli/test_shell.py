@@ -160,7 +160,7 @@ async def test_a_program_on_the_port_of_the_settings_gets_no_token(
 
     assert kept == []
     assert len(received) == 2  # the message, and the end of its session
-    assert len([line for line in capsys.readouterr().out.splitlines() if " [" not in line]) == 1  # the rest is logged
+    assert len([line for line in capsys.readouterr().out.splitlines() if line[0] != "{"]) == 1  # the rest is logged
 
 
 async def test_without_an_address_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

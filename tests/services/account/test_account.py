@@ -79,6 +79,7 @@ async def test_the_database_holds_neither_password_nor_token(world: World) -> No
     assert hashlib.sha256(signed_in.token.encode()).digest() in stored
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("form", "issues"),
     [
@@ -113,20 +114,19 @@ async def test_the_database_holds_neither_password_nor_token(world: World) -> No
     ids=ascii_of,
 )  # fmt: skip
 async def test_a_bad_form_is_told_everything_and_stores_nothing(
-    world: World, form: SignUp, issues: list[tuple[str, str]]
+    module_world: World, form: SignUp, issues: list[tuple[str, str]]
 ) -> None:
     """User name 3 to 32 of letters, digits, `_.-`; password 8 characters to 1,024 bytes; all issues at once."""
-    before = await world.stored()
+    before = await module_world.stored()
 
     with pytest.raises(InvalidInput) as caught:
-        await world.services.account.sign_up(form)
+        await module_world.services.account.sign_up(form)
 
     assert [(each.path[0], each.reason.name) for each in caught.value.issues] == issues
     bounds = {("username", "TOO_SHORT"): 3, ("username", "TOO_LONG"): 32, ("password", "TOO_SHORT"): 8,
               ("password", "TOO_LONG"): 1024, ("displayName", "TOO_LONG"): 64}  # fmt: skip
     assert [each.limit for each in caught.value.issues] == [bounds.get(issue) for issue in issues]
-    assert await world.stored() == before
-    assert await session_count(world) == 0
+    assert await module_world.stored() == before
 
 
 @pytest.mark.parametrize("password", ["x" * 8, "x" * 1024, "é" * 8, "é" * 512, "\U0001f600" * 8, " " * 8, "\x00" * 8])
@@ -212,6 +212,7 @@ async def test_sign_up_can_be_closed(make_world: MakeWorld) -> None:
     assert (await world.stored())[0]["user"] == 0
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("username", "password"),
     [("alice", "wrong horse"), ("nobody", "correct horse"), ("alice", ""), ("", ""), ("\ud800", "x"), ("a\x00", "x"),
@@ -219,17 +220,19 @@ async def test_sign_up_can_be_closed(make_world: MakeWorld) -> None:
     ids=ascii_of,
 )  # fmt: skip
 async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
-    world: World, username: str, password: str
+    module_world: World, username: str, password: str
 ) -> None:
     """Nobody learns who is here; `host` has no password at all."""
-    await world.services.account.sign_up(SignUp("alice", "correct horse"))
-    await world.person("host")
+    if "host" not in module_world.viewers:
+        await module_world.services.account.sign_up(SignUp("alice", "correct horse"))
+        await module_world.person("host")
+    before = await session_count(module_world)
 
     with pytest.raises(InvalidCredentials) as caught:
-        await world.services.account.sign_in(username, password, None, "10.0.0.1")
+        await module_world.services.account.sign_in(username, password, None, "10.0.0.1")
 
     assert caught.value.detail == "The user name or the password is wrong."
-    assert await session_count(world) == 2
+    assert await session_count(module_world) == before > 0
 
 
 @pytest.mark.parametrize("device_name", ["", "\ud800", "x" * 65, "a\nb", "\u200b"], ids=ascii)

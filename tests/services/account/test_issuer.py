@@ -8,11 +8,13 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -428,6 +430,20 @@ def issuers(served: Served) -> Issuers:
 
 @pytest.fixture
 async def host(tmp_path: Path, served: Served) -> AsyncIterator[World]:
+    """Those of one test."""
+    async with host_in(tmp_path, served) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def same_host(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """Those of all tests that only refuse."""
+    async with host_in(tmp_path_factory.mktemp("host"), Served()) as found:
+        yield found
+
+
+@asynccontextmanager
+async def host_in(tmp_path: Path, served: Served) -> AsyncIterator[World]:
     """Services that take the tokens of the three issuers."""
     database, storage = (
         GuardedDatabase(put_tables(tmp_path / "sotto.db"), MemoryPubSub()),
@@ -495,12 +511,13 @@ REASONS: dict[str, Forge] = {
 }
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("reason", REASONS)
-async def test_the_log_says_why_a_token_is_refused(host: World, reason: str) -> None:
+async def test_the_log_says_why_a_token_is_refused(same_host: World, reason: str) -> None:
     """Which claim or key, and of which issuer, where one of the settings is named; nothing else of the token."""
     refused = REASONS[reason]()
     with capture_logs() as lines, pytest.raises(Unauthenticated):
-        await host.services.authenticator.authenticate(Credentials(refused))
+        await same_host.services.authenticator.authenticate(Credentials(refused))
 
     [line] = [line for line in lines if line["event"] == "token refused"]
     is_nameless = reason.startswith(("this ", "the token is longer", "iss: "))

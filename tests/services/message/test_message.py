@@ -1,6 +1,7 @@
 """Messages: pages of a conversation in every direction, the right to see one, and its line in a list."""
 
 import pytest
+import pytest_asyncio
 
 from services.error import BadRequest, CursorInvalid, NotFound
 from services.message.message_view import MessageView
@@ -33,12 +34,24 @@ class Talk:
 
 @pytest.fixture
 async def talk(world: World) -> Talk:
+    """One for a single test."""
+    return await talk_in(world)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def same_talk(module_world: World) -> Talk:
+    """One for the tests that only read pages."""
+    return await talk_in(module_world)
+
+
+async def talk_in(world: World) -> Talk:
     """Alice wrote them to bob."""
     alice, _bob, _carol = await world.people("alice", "bob", "carol")
     ids = [await world.send(alice, "bob", text=str(number)) for number in range(1, 10)]
     return Talk(world, alice, ids[0])
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("request_", "numbers", "has_next", "has_previous"),
     [
@@ -60,14 +73,15 @@ async def talk(world: World) -> Talk:
     ids=str,
 )
 async def test_a_page_is_oldest_first_whichever_end_it_is_taken_from(
-    talk: Talk, request_: dict[str, int], numbers: str, *, has_next: bool, has_previous: bool
+    same_talk: Talk, request_: dict[str, int], numbers: str, *, has_next: bool, has_previous: bool
 ) -> None:
     """Both cursors are exclusive; without `first` or `after` it is the newest ones."""
-    got = await talk.page(**request_)
+    got = await same_talk.page(**request_)
 
     assert got == ([int(each) for each in numbers], has_next, has_previous)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("around", "size", "expected"),
     [
@@ -81,10 +95,10 @@ async def test_a_page_is_oldest_first_whichever_end_it_is_taken_from(
     ids=str,
 )
 async def test_around_shows_a_message_among_its_neighbours(
-    talk: Talk, around: int, size: dict[str, int], expected: tuple[list[int], bool, bool]
+    same_talk: Talk, around: int, size: dict[str, int], expected: tuple[list[int], bool, bool]
 ) -> None:
     """What a link to a message, or a found one, opens."""
-    assert await talk.page(around, **size) == expected
+    assert await same_talk.page(around, **size) == expected
 
 
 async def test_around_a_message_that_is_not_here_is_not_found(talk: Talk) -> None:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from models import user as users
 from models.inbox import Folder
@@ -37,6 +38,17 @@ async def found(world: World, viewer: Viewer, search: str, **wanted: Any) -> lis
 
 @pytest.fixture
 async def places(world: World) -> dict[str, int]:
+    """Those of a test that changes something."""
+    return await places_in(world)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def same_places(module_world: World) -> dict[str, int]:
+    """Those of the tests that only search."""
+    return await places_in(module_world)
+
+
+async def places_in(world: World) -> dict[str, int]:
     """Alice's conversations with each of them, and a group with bob and carol, by name."""
     alice = await world.person("alice")
     places = {}
@@ -46,6 +58,7 @@ async def places(world: World) -> dict[str, int]:
     return places | {"group": (await world.send(alice, "bob", "carol_s")) >> 27}
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("search", "names"),
     [
@@ -59,14 +72,16 @@ async def places(world: World) -> dict[str, int]:
     ],
 )  # fmt: skip
 async def test_conversations_are_found_by_the_words_of_names(
-    world: World, places: dict[str, int], search: str, names: str | None
+    module_world: World, same_places: dict[str, int], search: str, names: str | None
 ) -> None:
     """Of the others, by the beginnings of words, in any order; in a group also of several people."""
-    alice = world.viewers["alice"]
+    alice = module_world.viewers["alice"]
     if names is None:
-        await refused(world, found(world, alice, search), BadRequest, match="at least one letter or digit")
+        await refused(
+            module_world, found(module_world, alice, search), BadRequest, match="at least one letter or digit"
+        )
     else:
-        assert set(await found(world, alice, search)) == {places[name] for name in names.split()}
+        assert set(await found(module_world, alice, search)) == {same_places[name] for name in names.split()}
 
 
 async def test_a_third_person_finds_no_conversation_of_others(world: World, places: dict[str, int]) -> None:

@@ -39,17 +39,19 @@ async def refused(world: World, viewer: Viewer, draft: Draft) -> Refusal:
 BLANKS = ["", " ", "\n\t ", "\u200b", "\u3164", "\u2800", "\ufe0f", "\u00a0\u2003", "\u202e\u202c", "\U000e0020"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("text", [None, *BLANKS])
-async def test_nothing_visible_is_blank(world: World, text: str | None) -> None:
+async def test_nothing_visible_is_blank(module_world: World, text: str | None) -> None:
     """OSSN: blank text is refused, with its own reason."""
-    alice, _ = await world.people("alice", "bob")
+    alice, _ = await module_world.known("alice", "bob")
 
-    refusal = await refused(world, alice, Draft(text=text, users=named("bob")))
+    refusal = await refused(module_world, alice, Draft(text=text, users=named("bob")))
 
     assert isinstance(refusal, InvalidInput)
     assert [(each.path, each.reason.name) for each in refusal.issues] == [(("text",), "EMPTY")]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("draft", "expected"),
     [
@@ -78,15 +80,15 @@ async def test_nothing_visible_is_blank(world: World, text: str | None) -> None:
     ],
 )  # fmt: skip
 async def test_every_issue_of_the_input_is_told_at_once(
-    world: World, draft: dict[str, Any], expected: list[tuple[str, str, int | None]] | None
+    module_world: World, draft: dict[str, Any], expected: list[tuple[str, str, int | None]] | None
 ) -> None:
     """Zulip: content up to 10,000; 40,000 bytes, no NUL, no half characters."""
-    alice, _ = await world.people("alice", "bob")
+    alice, _ = await module_world.known("alice", "bob")
     if expected is None:
-        assert await world.send(alice, "bob", **draft)
+        assert await module_world.send(alice, "bob", **draft)
         return
 
-    refusal = await refused(world, alice, Draft(users=named("bob"), **draft))
+    refusal = await refused(module_world, alice, Draft(users=named("bob"), **draft))
 
     assert isinstance(refusal, InvalidInput)
     assert [(each.path[0], each.reason.name, each.limit) for each in refusal.issues] == expected
