@@ -104,11 +104,12 @@ def explain(
     document: Annotated[Path, typer.Argument(help="A file with a GraphQL document.")],
     operation: Annotated[str | None, typer.Option(help="Name of the operation, if there are several.")] = None,
     variables: Annotated[str, typer.Option(help="Variables as JSON; those of @skip and @include matter.")] = "{}",
+    source: Annotated[bool, typer.Option(help="Print the Python code that is generated for it instead.")] = False,
 ) -> None:
     """Print how an operation is executed: the plan that it is compiled to, with the cost of each field."""
     from server.cli.explain import explained  # noqa: PLC0415
 
-    run(explained(document, operation, variables))
+    run(explained(document, operation, variables, source=source))
 
 
 @cli.command()

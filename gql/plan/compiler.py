@@ -21,7 +21,8 @@ from graphql.execution.values import get_argument_values
 
 from gql.document.cost import MERGED
 from gql.document.prepared import PreparedOperation
-from gql.plan.shape import FieldShape, Shapes, Unplannable
+from gql.plan.error import Unplannable
+from gql.plan.shape import FieldShape, Shapes
 from gql.plan.tree import FieldPlan, ObjectPlan, Plan
 
 FIELDS_PER_TOKEN = 4  # fragments can make a plan larger than its document, exponentially

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from graphql import print_ast
 
 from gql.plan.shape import Kind
+from gql.plan.source import Source
 from gql.plan.tree import FieldPlan, ObjectPlan, Plan
 
 _HOW = {
@@ -24,6 +25,18 @@ def explain(plan: Plan) -> str:
     conditions = "".join(f", ${name} = {str(value).lower()}" for name, value in sorted(plan.conditions.items()))
     head = f"{plan.kind.value}: {plan.size} fields{conditions}"
     return "\n".join([head, *_lines_of(plan.root, 1)]) + "\n"
+
+
+def sources_of(plan: Plan) -> str:
+    """The functions that are generated for the objects of a plan once these are rendered often, in Python."""
+    return "\n".join(f"# {each.type_name}\n{Source(each).text}" for each in _objects_of(plan.root) if each.fields)
+
+
+def _objects_of(plan: ObjectPlan) -> Iterator[ObjectPlan]:
+    for field in plan.fields:
+        for each in (field.objects or {}).values():
+            yield each
+            yield from _objects_of(each)
 
 
 def _lines_of(plan: ObjectPlan, depth: int) -> Iterator[str]:

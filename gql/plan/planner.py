@@ -13,8 +13,9 @@ from gql.document.cache import DocumentCache
 from gql.document.prepared import PreparedOperation
 from gql.document.survey import QueryLimits
 from gql.plan.compiler import compile_plan
+from gql.plan.error import Unplannable
 from gql.plan.run import Run
-from gql.plan.shape import Shapes, Unplannable
+from gql.plan.shape import Shapes
 from gql.plan.tree import Plan
 
 MOST_VARIANTS = 4  # plans of one operation, for different `@skip` and `@include`

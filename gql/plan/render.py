@@ -8,8 +8,10 @@ from graphql.execution.values import VariableValues, get_argument_values
 from gql.context import Context
 from gql.document.cost import ITEM
 from gql.document.spending import LOCATION_BYTES
+from gql.plan.error import NullValue
 from gql.plan.failure import Failure, null_error
 from gql.plan.shape import Shapes
+from gql.plan.source import HOT, compile_hot
 from gql.plan.tree import FieldPlan, ObjectPlan
 from gql.selection import Selection
 
@@ -65,7 +67,21 @@ class Renderer:
         self.failures: list[Failure] = []
 
     def render(self, plan: ObjectPlan, source: Any) -> dict[str, Any]:
-        """The object of a source."""
+        """The object of a source; never raises."""
+        if plan.function is not None:
+            left, size_bytes = self.left, self.size_bytes
+            try:
+                return plan.function(self, source)
+            except Exception:  # noqa: BLE001 -- raised again below, and recorded at its field
+                self.left, self.size_bytes = left, size_bytes
+        elif not plan.is_large:
+            plan.rendered += 1
+            if plan.rendered >= HOT:
+                compile_hot(plan)
+        return self._render(plan, source)
+
+    def _render(self, plan: ObjectPlan, source: Any) -> dict[str, Any]:
+        """What the compiled function of a plan does, for plans that have none, and where it fails."""
         self.left -= plan.weight
         self.size_bytes += plan.size_bytes
         out = plan.template.copy()
@@ -222,7 +238,3 @@ class Renderer:
     def info_of(self, field: FieldPlan) -> PlanInfo:
         """The `info` for a field's resolver."""
         return PlanInfo(self._context, field.selection, self._variables.coerced)
-
-
-class NullValue(Exception):
-    """A leaf is null that must not be; where it is caught, the leaves are read again one by one."""

@@ -111,12 +111,17 @@ class Run:
 
     async def _fill(self, field: FieldPlan, items: list[Any], values: Sequence[Any]) -> None:
         """Complete the items of a list; waits for a later turn of the loop when the slice of this one is used up."""
-        pace, put_item = self._pace, self._renderer.put_item
+        pace, renderer, plans = self._pace, self._renderer, field.objects or {}
+        most_bytes = self._limits.response_bytes
         for value in values:
             if pace.is_over():
                 await pace.turn()
-            put_item(field, items, value)
-            if self._is_over(field):
+            plan = plans.get(type(value))
+            if plan is not None:
+                items.append(renderer.render(plan, value))
+            else:
+                renderer.put_item(field, items, value)
+            if renderer.left < 0 or renderer.size_bytes > most_bytes:
                 return
 
     async def _load(self, field: FieldPlan, waiting: list[Waiting]) -> None:

@@ -24,11 +24,8 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from gql.document.cost import weights_of
+from gql.plan.error import Unplannable
 from gql.plan.leaf import Convert, converter_of, size_bytes_of
-
-
-class Unplannable(Exception):
-    """The operation has something that plans do not know; the message says what."""
 
 
 class Kind(Enum):

@@ -49,6 +49,7 @@ class ObjectPlan:
     `owner` is the field whose values these are; None for the root. `plain` leaves are read from the source and are JSON
     already, `texts` are those that can be long, and `converted` ones become JSON by a function; True if null is an
     error. `weight` is the cost of one object, `size_bytes` about its length in JSON without its texts and lists.
+    `function` does the same as all these lists, once `rendered` has shown that the plan is used, unless it `is_large`.
     """
 
     type_name: str
@@ -63,6 +64,9 @@ class ObjectPlan:
     deferred: list[FieldPlan] = field(default_factory=list)
     weight: int = 0
     size_bytes: int = 0
+    rendered: int = 0
+    is_large: bool = False
+    function: Callable[[Any, Any], dict[str, Any]] | None = None
 
     def add_typename(self, key: str, cost: int) -> None:
         """Add `__typename` under a response name."""

@@ -9,18 +9,23 @@ import typer
 from graphql import get_variable_values, print_ast
 from graphql.execution.values import VariableValues
 
-from gql.plan.explain import explain
+from gql.plan.explain import explain, sources_of
+from gql.plan.tree import Plan
 from gql.wire.schema import build_schema
 from server.output import StartError
 
 
-async def explained(path: Path, name: str | None, variables: str) -> None:
-    """Print the plan of an operation in a file; raises StartError if it is not valid, or graphql-core executes it."""
+async def explained(path: Path, name: str | None, variables: str, *, source: bool = False) -> None:
+    """Print the plan of an operation in a file, or the `source` that is generated for it.
+
+    Raises StartError if the document is not valid, or if graphql-core executes it.
+    """
     try:
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"{path} cannot be read: {error}") from error
-    typer.echo(plan_of(text, name, variables_of(variables)), nl=False)
+    plan = plan_of(text, name, variables_of(variables))
+    typer.echo(sources_of(plan) if source else explain(plan), nl=False)
 
 
 def variables_of(text: str) -> dict[str, Any]:
@@ -34,8 +39,8 @@ def variables_of(text: str) -> dict[str, Any]:
     return found
 
 
-def plan_of(text: str, name: str | None, raw: dict[str, Any]) -> str:
-    """The description of the plan; raises StartError."""
+def plan_of(text: str, name: str | None, raw: dict[str, Any]) -> Plan:
+    """The plan of an operation; raises StartError."""
     schema = build_schema()
     reading = schema.documents.get(text)
     if reading.errors:
@@ -54,4 +59,4 @@ def plan_of(text: str, name: str | None, raw: dict[str, Any]) -> str:
             "graphql-core executes this operation as a whole: it is introspection, or its fragments multiply its "
             "fields."
         )
-    return explain(plan)
+    return plan

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gql.plan.explain import explain
 from server.cli.explain import explained, plan_of, variables_of
 from server.output import StartError
 
@@ -21,7 +22,7 @@ PLAN = """\
 query: 9 fields, $ticks = true
   conversation(id: $id): Conversation, loaded for each object, cost 5
     __typename: constant Conversation
-    page (messages)(last: $n): MessageConnection!, loaded for each object, cost 20
+    page (messages)(last: $n): MessageConnection!, loaded once for all objects of the level, cost 20
       nodes: [Message!]!, read from its object, cost 1
         text: String, read from its object, cost 1
         status (deliveryStatus): DeliveryStatus!, loaded once for all objects of the level, cost 5
@@ -43,9 +44,22 @@ async def test_a_plan_is_a_tree_of_fields(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines() == PLAN.splitlines()
 
 
+async def test_the_generated_source_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the function that renders an object; each of its names is declared in the plan."""
+    path = tmp_path / "page.graphql"
+    path.write_text(PAGE)
+
+    await explained(path, None, '{"ticks": true}', source=True)
+
+    shown = capsys.readouterr().out
+    assert "# Message\ndef render(self, source):\n    size = " in shown
+    assert "out = {'text': v0, 'status': None}" in shown
+    assert "self.defer(field1, out, source)" in shown
+
+
 def test_the_defaults_of_variables_decide() -> None:
     """As in a request that leaves them out."""
-    shown = plan_of(PAGE, None, {})
+    shown = explain(plan_of(PAGE, None, {}))
 
     assert shown.startswith("query: 8 fields, $ticks = false\n")
     assert "deliveryStatus" not in shown
