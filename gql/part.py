@@ -73,6 +73,15 @@ def _message_parts(message: Selection) -> MessageParts:
     )
 
 
+def sent_parts(success: Selection) -> MessageParts:
+    """What these fields of SendPrivateMessageSuccess show of the message."""
+    return success.derive(_sent_parts)
+
+
+def _sent_parts(success: Selection) -> MessageParts:
+    return message_parts(success.below("message")) | message_parts(success.below("messageEdge").below("node"))
+
+
 def conversation_parts(info: Info, conversation: Selection | None = None) -> ConversationParts:
     """What the selected fields of Conversation show; those below the field of `info` unless others are given."""
     selection = selection_of(info) if conversation is None else conversation

@@ -12,6 +12,7 @@ from gql.level import level_field
 from gql.loader import loader_of
 from gql.message import Message, MessageEdge, MessageType, message_edge_of
 from gql.node import Info, given
+from gql.part import message_parts, sent_parts
 from gql.refusal import (
     AttachmentsRejectedError,
     IdempotencyConflictError,
@@ -24,6 +25,7 @@ from gql.refusal import (
 )
 from gql.result import viewer_field
 from gql.scalar import JSON
+from gql.selection import selection_of
 from gql.user import UserReference
 from models.message import MessageKind
 from services.error import NotFound
@@ -185,7 +187,7 @@ async def send_private_message(
     input: Annotated[SendPrivateMessageInput, strawberry.argument(description="The input of `sendPrivateMessage`.")],
 ) -> SendPrivateMessageResult:
     viewer, services = info.context.signed_in(), info.context.services
-    sent = await services.send.send(viewer, _draft_of(input))
+    sent = await services.send.send(viewer, _draft_of(input), sent_parts(selection_of(info)))
     if sent.view is None:
         raise NotFound("The message was sent, but you can no longer see it.")
     return SendPrivateMessageSuccess(message=Message(view=sent.view), was_duplicate=sent.was_duplicate)
@@ -212,7 +214,8 @@ async def send_private_message_to_each(
         client_message_id=given(input.client_message_id),
         metadata=given(input.metadata),
     )
-    return await _outcomes_of(info, await services.send.send_to_each(viewer, draft))
+    parts = message_parts(selection_of(info).below("outcomes").below("message"))
+    return await _outcomes_of(info, await services.send.send_to_each(viewer, draft, parts))
 
 
 def _draft_of(input: SendPrivateMessageInput) -> Draft:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField, fn
+from peewee import BigIntegerField, BlobField, CompositeKey, Expression, IntegerField, fn
 
 from models import member as members
 from models.base import Base, new_conversation_id
@@ -143,10 +143,12 @@ PUT_DIRECT = Command(
         {Direct.user_lo: Param("lo"), Direct.user_hi: Param("hi"), Direct.conversation_id: Param("conversation")}
     )
 )
-NEXT_SEQ = Value[int](
-    Conversation.update({Conversation.last_seq: Conversation.last_seq + 1})
-    .where(Conversation.id == Param("conversation"))
-    .returning(Conversation.last_seq)
+# Numbers a message, unless another one has this number: the row count is 1. Without RETURNING, for which SQLite would
+# make a temporary table.
+TAKE_SEQ = Command(
+    Conversation.update({Conversation.last_seq: Param("seq")}).where(
+        Conversation.id == Param("conversation"), Conversation.last_seq == Expression(Param("seq"), "-", 1)
+    )
 )
 # A member who leaves changes the group's set of members: the former set no longer finds it.
 FORGET_HASH = Command(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from models.prepared import IdList, Query, id_list
+from models.prepared import IdList, Param, Query, id_list
 from models.transaction import Transaction
 from models.user import ACTIVE, User
 
@@ -26,11 +26,14 @@ class ProfileRow(NamedTuple):
         return self.state == ACTIVE
 
 
-BY_IDS = Query(
-    User.select(*(getattr(User, name) for name in ProfileRow._fields)).where(User.id.in_(IdList("ids"))), ProfileRow
-)
+_PROFILE = User.select(*(getattr(User, name) for name in ProfileRow._fields))
+BY_ID = Query(_PROFILE.where(User.id == Param("id")), ProfileRow)  # half the cost of a list with one
+BY_IDS = Query(_PROFILE.where(User.id.in_(IdList("ids"))), ProfileRow)
 
 
 def find_many(transaction: Transaction, ids: Iterable[int]) -> dict[int, ProfileRow]:
     """The users among `ids`, at a third of the cost of those that one viewer sees."""
-    return {row.id: row for row in transaction.all(BY_IDS, ids=id_list(ids))}
+    wanted = list(ids)
+    is_one = len(wanted) == 1
+    rows = transaction.all(BY_ID, id=wanted[0]) if is_one else transaction.all(BY_IDS, ids=id_list(wanted))
+    return {row.id: row for row in rows}

@@ -14,8 +14,8 @@ from models.user import SEEN, User, select_seen
 class RecipientRow(NamedTuple):
     """Somebody whom the viewer writes to: what decides whether they may, as in `UserRow`.
 
-    `conversation_id` is the direct conversation of the two, None if there is none; the columns after it are the
-    viewer's in it.
+    `conversation_id` is the direct conversation of the two, None if there is none, and `last_seq` its newest message;
+    the columns after these are the viewer's in it.
     """
 
     id: int
@@ -32,16 +32,21 @@ class RecipientRow(NamedTuple):
     waiting: int
     has_declined: int
     conversation_id: int | None
+    last_seq: int | None
     own_request: int | None
     own_read_seq: int | None
     own_last_seq: int | None
 
 
 class AddresseeRow(NamedTuple):
-    """A member of the conversation that a message goes to; `is_blocker`: they have blocked the viewer."""
+    """A member of the conversation that a message goes to, whose newest message is `conversation_seq`.
+
+    `is_blocker`: they have blocked the viewer.
+    """
 
     conversation_id: int
     kind: int
+    conversation_seq: int
     user_id: int
     request_state: int
     read_seq: int
@@ -51,17 +56,18 @@ class AddresseeRow(NamedTuple):
 
 _VIEWER = Param("viewer")
 _OWN = Member.alias("own")
-_RECIPIENT = select_seen(
-    *(SEEN[name] for name in RecipientRow._fields[:13]),
-    Direct.conversation_id,
-    _OWN.request_state,
-    _OWN.read_seq,
-    _OWN.last_seq,
-).join(
-    _OWN,
-    JOIN.LEFT_OUTER,
-    on=((_OWN.user_id == _VIEWER) & (_OWN.conversation_id == Direct.conversation_id)),
-    src=Direct,
+_IS_OWN = (_OWN.user_id == _VIEWER) & (_OWN.conversation_id == Direct.conversation_id)
+_RECIPIENT = (
+    select_seen(
+        *(SEEN[name] for name in RecipientRow._fields[:13]),
+        Direct.conversation_id,
+        Conversation.last_seq,
+        _OWN.request_state,
+        _OWN.read_seq,
+        _OWN.last_seq,
+    )
+    .join(Conversation, JOIN.LEFT_OUTER, on=(Conversation.id == Direct.conversation_id), src=Direct)
+    .join(_OWN, JOIN.LEFT_OUTER, on=_IS_OWN, src=Direct)
 )
 BY_IDS = Query(_RECIPIENT.where(User.id.in_(IdList("ids"))), RecipientRow)
 BY_ID = Query(_RECIPIENT.where(User.id == Param("key")), RecipientRow)
@@ -73,6 +79,7 @@ _MEMBERS = (
     Member.select(
         Member.conversation_id,
         Conversation.kind,
+        Conversation.last_seq,
         Member.user_id,
         Member.request_state,
         Member.read_seq,

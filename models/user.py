@@ -282,4 +282,9 @@ def set_display_name(transaction: Transaction, user_id: int, username: str, disp
 
 def find_many(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, UserRow]:
     """The users among `ids`, as the viewer sees them."""
-    return {row.id: row for row in transaction.all(BY_IDS, viewer=viewer_id, ids=id_list(ids))}
+    wanted = list(ids)
+    if len(wanted) == 1:
+        rows = transaction.all(BY_ID, viewer=viewer_id, key=wanted[0])
+    else:
+        rows = transaction.all(BY_IDS, viewer=viewer_id, ids=id_list(wanted))
+    return {row.id: row for row in rows}

@@ -18,7 +18,7 @@ from services.transaction import WriteTransaction
 _EACH = "each\x1f"  # in front of the keys of `send_to_each`; no valid clientMessageId starts with this
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """The result for one recipient of `send_to_each`; exactly one of `message_id` and `rejection` is set.
 
@@ -46,7 +46,7 @@ class Outcome:
         return cls(index, rejection=RecipientRejection(index, RecipientRejectionReason(reason), detail, user_id))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """What a send has stored, or the result of the first call with its key."""
 

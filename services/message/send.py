@@ -20,6 +20,7 @@ from services.message.draft import Draft, check_draft
 from services.message.idempotency import Outcome, Written
 from services.message.message import MessageService
 from services.message.message_view import MessageView
+from services.message.part import ALL_OF_MESSAGE, MessageParts
 from services.message.receipt import record_receipt
 from services.message.send_check import Addressees, Recipients, SendChecks
 from services.person.user import UserService
@@ -29,7 +30,7 @@ from services.transaction import WriteTransaction
 from services.viewer import Right, Viewer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """The result of a send: the new message, or for a duplicate the one that the first call stored."""
 
@@ -56,7 +57,7 @@ class SendService:
         self._limits = limits
         self._rate = RateLimiter(limits.send_rate_per_minute, "messages")
 
-    async def send(self, viewer: Viewer, draft: Draft) -> Sent:
+    async def send(self, viewer: Viewer, draft: Draft, parts: MessageParts = ALL_OF_MESSAGE) -> Sent:
         """Sends one message to one person, to the group of exactly these people, or into a conversation.
 
         1. Counts the call against the rate. 2. If it has files, decides as in 3, so that no bytes are stored for a
@@ -68,27 +69,28 @@ class SendService:
         A crash before the commit leaves at most files without an owner, which the sweeper deletes. A crash after it
         loses the answer: the sender repeats the call with the same `clientMessageId` and gets it.
         """
-        written = await self._send(viewer, draft)
+        written = await self._send(viewer, draft, parts)
         outcome = written.outcomes[0]
         assert outcome.message_id is not None
         return Sent(outcome.message_id, written.was_duplicate, written.views.get(outcome.message_id))
 
-    async def send_to_each(self, viewer: Viewer, draft: Draft) -> list[Outcome]:
+    async def send_to_each(self, viewer: Viewer, draft: Draft, parts: MessageParts = ALL_OF_MESSAGE) -> list[Outcome]:
         """Sends the same content to each person separately, in their direct conversations; see `send` for the steps.
 
         A rejected recipient gets an outcome with the rejection; the others still get the message. A person who is
         named twice gets one message, which both outcomes contain.
         """
-        written = await self._send(viewer, replace(draft, users_path=("recipients",)), is_for_each=True)
+        draft = replace(draft, users_path=("recipients",))
+        written = await self._send(viewer, draft, parts, is_for_each=True)
         return [replace(each, view=written.views.get(each.message_id or 0)) for each in written.outcomes]
 
-    async def _send(self, viewer: Viewer, draft: Draft, *, is_for_each: bool = False) -> Written:
+    async def _send(self, viewer: Viewer, draft: Draft, parts: MessageParts, *, is_for_each: bool = False) -> Written:
         viewer.check(Right.SEND)
         self._rate.take(viewer.user_id)
+        checks = SendChecks(self._users, viewer.user_id, draft, parts, is_for_each=is_for_each)
         if not draft.files:
-            checks = SendChecks(self._users, viewer.user_id, draft, (), is_for_each=is_for_each)
             return await self._database.send_for(viewer, self._store, checks, StoredFiles())
-        decided = await self._database.read(self._check, viewer.user_id, draft, is_for_each)
+        decided = await self._database.read(self._check, checks)
         if isinstance(decided, Written):
             return decided
         files = await self._files.store(viewer, decided.files)
@@ -100,12 +102,11 @@ class SendService:
         await self._files.forget(written.unused_keys)
         return written
 
-    def _check(self, tx: Transaction, viewer_id: int, draft: Draft, is_for_each: bool) -> SendChecks | Written:
+    def _check(self, tx: Transaction, checks: SendChecks) -> SendChecks | Written:
         """Decides before the bytes of files are stored; the transaction of the send decides again."""
-        files = resolve_files(tx, viewer_id, draft.files)
-        checks = SendChecks(self._users, viewer_id, draft, files, is_for_each=is_for_each)
-        decided = self._decide(tx, checks)
-        return decided if isinstance(decided, Written) else checks
+        with_files = checks.with_files(resolve_files(tx, checks.viewer_id, checks.draft.files))
+        decided = self._decide(tx, with_files)
+        return decided if isinstance(decided, Written) else with_files
 
     def _decide(self, tx: Transaction, checks: SendChecks) -> Recipients | Written:
         """To whom the message goes; or the result of the first call with its key.
@@ -117,7 +118,8 @@ class SendService:
         is_known = len(draft.users or ()) <= self._limits.max_recipients
         if is_known and (first := checks.find_first_result(tx)) is not None:
             # Loaded in the same transaction: a read after the commit could fail although the send succeeded.
-            return replace(first, views=self._messages.load_visible(tx, checks.viewer_id, first.message_ids))
+            views = self._messages.load_visible(tx, checks.viewer_id, first.message_ids, checks.parts)
+            return replace(first, views=views)
         check_draft(draft, checks.kind, self._limits)
         return checks.get_recipients(tx)
 
@@ -126,22 +128,22 @@ class SendService:
         decided = self._decide(tx, checks)
         if isinstance(decided, Written):
             return replace(decided, unused_keys=files.new_keys)
-        sent: dict[Addressees, MessageRow] = {}
+        sent: dict[frozenset[int], MessageRow] = {}  # by the members: a person who is named twice gets one message
         outcomes: list[Outcome] = []
         for index, target in enumerate(decided.targets):
             if isinstance(target, RecipientRejection):
                 outcomes.append(Outcome(index, rejection=target))
                 continue
-            if target not in sent:
-                sent[target] = _put_message(tx, checks, target)
-            outcomes.append(Outcome(index, sent[target].id))
+            if (row := sent.get(target.member_ids)) is None:
+                row = sent[target.member_ids] = _put_message(tx, checks, target)
+            outcomes.append(Outcome(index, row.id))
         rows = list(sent.values())
         unused = self._files.attach(
             tx, checks.viewer_id, [row.id for row in rows], files, are_as_files=checks.draft.is_as_file
         )
         if rows:  # a send that every recipient rejected may be repeated
             checks.key.put_result(tx, decided.named_ids, outcomes)
-        views = {view.row.id: view for view in self._messages.load(tx, checks.viewer_id, rows)}
+        views = {view.row.id: view for view in self._messages.load(tx, checks.viewer_id, rows, checks.parts)}
         return Written(outcomes, unused_keys=unused, views=views)
 
 
@@ -156,8 +158,9 @@ def _put_message(tx: WriteTransaction, checks: SendChecks, to: Addressees) -> Me
     """Stores the message, all members' positions, one event per member and the job for the search index."""
     sender_id = checks.viewer_id
     conversation_id = to.conversation_id or _put_conversation(tx, sender_id, to)
-    seq = tx.value(conversations.NEXT_SEQ, conversation=conversation_id)
-    assert seq is not None
+    seq = to.last_seq + 1
+    is_taken = tx.run(conversations.TAKE_SEQ, conversation=conversation_id, seq=seq)
+    assert is_taken, "the writer has looked the number up in this transaction"
     row = checks.row_of(message_id(conversation_id, seq), tx.at)
     tx.run(messages.PUT, **row._asdict())
     # In a group a member who has blocked the sender never gets the message, even after unblocking them.

@@ -17,6 +17,7 @@ from services.file.file import ResolvedFile
 from services.message.consent import reaches_nobody, withheld_from
 from services.message.draft import Draft
 from services.message.idempotency import IdempotencyKey, Written
+from services.message.part import MessageParts
 from services.message.recipient import refusal_of, rejection_of, rejections_of
 from services.person.policy import Eligibility
 from services.person.user import Reference, ReferenceKind, UserService
@@ -30,17 +31,18 @@ _BY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Addressees:
-    """All members of the conversation that a message goes to, including the viewer; its id if it already exists.
+    """All members of the conversation that a message goes to, including the viewer.
 
-    Members in `asked` get a new conversation as a request. Of a group's messages, members in `blockers` get none, and
-    those in `withheld` get none now. `is_accepting`: the viewer answers a request by sending. `is_behind`: the viewer
-    has not read everything.
+    If it already exists, also its id and the position of its newest message. Members in `asked` get a new conversation
+    as a request. Of a group's messages, members in `blockers` get none, and those in `withheld` get none now.
+    `is_accepting`: the viewer answers a request by sending. `is_behind`: the viewer has not read everything.
     """
 
     member_ids: frozenset[int]
     conversation_id: int | None = None
+    last_seq: int = 0
     asked: frozenset[int] = frozenset()
     withheld: frozenset[int] = frozenset()
     blockers: frozenset[int] = frozenset()
@@ -49,7 +51,7 @@ class Addressees:
     is_behind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recipients:
     """The targets of a send: one conversation, or each person separately; a rejection for a person who gets nothing.
 
@@ -68,16 +70,30 @@ class SendChecks:
     """
 
     def __init__(
-        self, users: UserService, viewer_id: int, draft: Draft, files: Sequence[ResolvedFile], *, is_for_each: bool
+        self,
+        users: UserService,
+        viewer_id: int,
+        draft: Draft,
+        parts: MessageParts,
+        *,
+        is_for_each: bool,
+        files: Sequence[ResolvedFile] = (),
     ) -> None:
         self._users = users
         self._policy = users.policy
         self.viewer_id = viewer_id
         self.draft = draft
+        self.parts = parts  # what the answer shows
         self.files = files
         self._is_for_each = is_for_each
         self.kind = draft.kind_with(files)  # what the message will be
         self.key = IdempotencyKey(viewer_id, draft, files, is_for_each=is_for_each)
+
+    def with_files(self, files: Sequence[ResolvedFile]) -> "SendChecks":
+        """The same, with what is known of the draft's files."""
+        return SendChecks(
+            self._users, self.viewer_id, self.draft, self.parts, is_for_each=self._is_for_each, files=files
+        )
 
     def row_of(self, message_id: int, at: int) -> MessageRow:
         """The message as it will be stored under this id; the draft must have been checked."""
@@ -123,7 +139,6 @@ class SendChecks:
         return self._users.find_rows(tx, self.viewer_id, references, sends.BY_IDS, _BY) if references else []
 
     def _target_of(self, index: int, reference: Reference, row: RecipientRow | None) -> Addressees | RecipientRejection:
-        """A person who is named twice has equal targets, which get one message."""
         found = None if row is None else self._policy.eligibility_of(self.viewer_id, row)
         if (rejection := rejection_of(index, reference, row, found)) is not None:
             return rejection
@@ -154,6 +169,7 @@ class SendChecks:
         return Addressees(
             ids,
             row.conversation_id,
+            row.last_seq or 0,
             is_accepting=row.own_request in UNANSWERED_STATES,
             is_behind=(row.own_read_seq or 0) < (row.own_last_seq or 0),
         )
@@ -188,6 +204,7 @@ class SendChecks:
         return Addressees(
             frozenset(row.user_id for row in members),
             conversation_id,
+            mine.conversation_seq,
             withheld=self._withheld(tx, members, named),
             blockers=frozenset(row.user_id for row in members if row.is_blocker),
             is_group=True,

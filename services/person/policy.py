@@ -30,7 +30,7 @@ class Eligibility(Enum):
     @property
     def may_send(self) -> bool:
         """Whether a message would be stored."""
-        return self in {Eligibility.ALLOWED, Eligibility.ALLOWED_AS_REQUEST}
+        return self is Eligibility.ALLOWED or self is Eligibility.ALLOWED_AS_REQUEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,10 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
     "message": (
         f"query ($message: ID!) {{ message(id: $message) {{ {MESSAGE} }} }}",
         1,
-        ["message.VISIBLE", "profile.BY_IDS"],
+        ["message.VISIBLE", "profile.BY_ID"],
     ),
     "unread": ("{ viewer { id unreadMessageCount } }", 1, ["unread.TOTALS"]),
-    "viewer": ("{ viewer { email user { username } } }", 1, ["profile.BY_IDS"]),
+    "viewer": ("{ viewer { email user { username } } }", 1, ["profile.BY_ID"]),
     "counters": (
         "{ viewer { unreadMessageCount unreadConversationCount messageRequestCount } }",
         1,

@@ -256,6 +256,7 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
                 "SEARCH t4 USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
                 "SEARCH t6 USING PRIMARY KEY (user_lo=? AND user_hi=?) LEFT-JOIN",
                 "SEARCH theirs USING PRIMARY KEY (user_id=? AND conversation_id=?) LEFT-JOIN",
+                "SEARCH t5 USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
                 "SEARCH own USING PRIMARY KEY (user_id=? AND conversation_id=?) LEFT-JOIN",
                 "CORRELATED SCALAR SUBQUERY 1",
                 "SEARCH t2 USING PRIMARY KEY (blocker_id=? AND blocked_id=?)",

@@ -26,6 +26,7 @@ RENAMED = {
     ("request_state", "own_request"),  # of the viewer in a direct conversation
     ("read_seq", "own_read_seq"),
     ("last_seq", "own_last_seq"),
+    ("last_seq", "conversation_seq"),
     ("id", "message_id"),
 }
 NEVER_NULL = {(message.TextRow, "body")}  # by the WHERE of its query

@@ -13,15 +13,18 @@ from models.writer import Writer
 from services.error import InvalidInput, RecipientsRejected
 from services.message.draft import Draft
 from services.message.message_view import MessageView
+from services.message.part import NOTHING_OF_MESSAGE, MessageParts
 from services.person.setting import SettingsChange
-from services.person.user import Reference, ReferenceKind
+from services.person.user import PersonDetail, Reference, ReferenceKind
 from services.viewer import Viewer
 from tests.models.statement import every_statement
 from tests.services.conftest import World, named, refused
 
+PARTS = MessageParts(sender=PersonDetail.PROFILE)  # what the message shows with the name of its sender
 CHECKED = ["session.FIND", "idempotency.FIND"]
 STORED = [
-    "conversation.NEXT_SEQ", "message.PUT", "member.ADVANCE", "event.PUT", "job.PUT", "idempotency.PUT", "user.BY_IDS",
+    "conversation.TAKE_SEQ", "message.PUT", "member.ADVANCE", "event.PUT", "job.PUT", "idempotency.PUT",
+    "profile.BY_ID",
 ]  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def by_id(*people: Viewer) -> list[Reference]:
 async def cost_of(world: World, cost: Cost, sender: Viewer, **draft: Any) -> list[str]:
     """The statements of a send, which is one job."""
     cost.clear()
-    await world.services.send.send(sender, Draft(**{"text": "Hello", **draft}))
+    await world.services.send.send(sender, Draft(**{"text": "Hello", **draft}), PARTS)
     assert cost.jobs == ["write"]
     return list(cost.statements)
 
@@ -99,6 +102,19 @@ async def test_a_text_without_a_key_is_eight_statements(world: World, cost: Cost
 
     stored = [each for each in STORED if each != "idempotency.PUT"]
     assert executed == ["session.FIND", "send.BY_ID", *stored]
+
+
+async def test_an_answer_without_the_sender_does_not_read_them(world: World, cost: Cost) -> None:
+    """As for a client that selects no more than the id."""
+    alice, bob = await world.people("alice", "bob")
+    await world.send(alice, "bob")
+    cost.clear()
+
+    sent = await world.services.send.send(alice, Draft(text="Hello", users=by_id(bob)), NOTHING_OF_MESSAGE)
+
+    assert sent.view is not None
+    assert sent.view.row.body == "Hello"
+    assert cost.statements[-1] == "job.PUT"
 
 
 async def test_a_text_into_a_direct_conversation_reads_its_members_too(world: World, cost: Cost) -> None:
@@ -156,10 +172,10 @@ async def test_a_repeated_send_is_one_job_that_reads_the_first_result(world: Wor
     first = await world.services.send.send(alice, draft)
     cost.clear()
 
-    again = await world.services.send.send(alice, draft)
+    again = await world.services.send.send(alice, draft, PARTS)
 
     assert (again.message_id, again.was_duplicate) == (first.message_id, True)
-    assert cost.statements == [*CHECKED, "send.BY_ID", "message.VISIBLE", "user.BY_IDS"]
+    assert cost.statements == [*CHECKED, "send.BY_ID", "message.VISIBLE", "profile.BY_ID"]
     assert cost.jobs == ["write"]
 
 
