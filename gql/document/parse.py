@@ -3,6 +3,7 @@
 from graphql import DocumentNode, GraphQLSyntaxError, Lexer, Token
 from graphql.language.parser import MAX_NESTING_DEPTH, Parser
 
+from gql.document.quick import parse_quickly
 from gql.document.source import DocumentText
 from gql.document.survey import LimitExceeded, QueryLimits
 
@@ -20,7 +21,14 @@ def check_size(text: str, limits: QueryLimits = _DEFAULT) -> None:
 def read(text: str, limits: QueryLimits = _DEFAULT) -> DocumentNode:
     """Parse a document; raises GraphQLSyntaxError, or GraphQLError past the limits of bytes, tokens and nesting."""
     check_size(text, limits)
-    lexer = Lexer(DocumentText(text))
+    source = DocumentText(text)
+    document = parse_quickly(source, limits.tokens)
+    return document if document is not None else _parse(source, limits)
+
+
+def _parse(source: DocumentText, limits: QueryLimits) -> DocumentNode:
+    """Parse with graphql-core."""
+    lexer = Lexer(source)
     first = lexer.token
     try:
         return Parser(lexer.source, max_tokens=limits.tokens, lexer=lexer).parse_document()
