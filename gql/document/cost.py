@@ -6,7 +6,7 @@ The unit is about one resolved field, ten microseconds; fields that read from th
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -43,19 +43,17 @@ MOST_VISITS = 20_000  # selections that the estimate visits before it calls a do
 
 @dataclass(slots=True)
 class _Part:
-    """One field: its weight, and how often its sub-fields are executed."""
+    """One field with sub-fields: its weight, and how often these are executed."""
 
     name: str
     weight: float
-    below: "_Level | None" = None
+    below: "_Level"
     length: Length | PageLength | None = None  # length of its own list
     page: PageLength | None = None  # length of the lists in its object
     is_of_page: bool = False  # a list as long as the page of the field above
 
     def cost(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[float, float]:
         """Its cost once, and for each item of the page above it."""
-        if self.below is None:
-            return self.weight, 0.0
         fixed, each = costs[id(self.below)]
         below = fixed + each * (self.page.of(variables) if self.page else 1.0)
         if self.is_of_page:
@@ -67,26 +65,36 @@ class _Part:
 
 @dataclass(slots=True)
 class _Level:
-    """Merged selection sets: the fields of an object type, or for an abstract type the levels of its object types."""
+    """Merged selection sets: the fields of an object type, or for an abstract type the levels of its object types.
 
+    Of the fields without sub-fields only the weights are kept.
+    """
+
+    leaves: float = 0.0
+    heaviest_leaf: float = 0.0
     parts: list[_Part] = field(default_factory=list)
     choices: list["_Level"] = field(default_factory=list)
 
     def cost(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[float, float]:
         """The sum of the parts and the most expensive choice: once, and for each item of the page above."""
-        parts = [part.cost(costs, variables) for part in self.parts]
-        choices = [costs[id(choice)] for choice in self.choices]
-        fixed = sum(own for own, _ in parts) + max((own for own, _ in choices), default=0.0)
-        each = sum(of_page for _, of_page in parts) + max((of_page for _, of_page in choices), default=0.0)
+        fixed, each = self.leaves, 0.0
+        for part in self.parts:
+            own, of_page = part.cost(costs, variables)
+            fixed += own
+            each += of_page
+        if self.choices:
+            choices = [costs[id(choice)] for choice in self.choices]
+            fixed += max(own for own, _ in choices)
+            each += max(of_page for _, of_page in choices)
         return fixed, each
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The estimated cost of an operation, and the path of the page or list that causes most of it."""
+class _FieldCost(NamedTuple):
+    """A field of an object type: its weight, and the type of its sub-fields if it has some."""
 
-    cost: int
-    path: tuple[str, ...]
+    weight: int
+    definition: GraphQLField
+    below: GraphQLCompositeType | None
 
 
 class CostModel:
@@ -100,7 +108,7 @@ class CostModel:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.visited = 0
         self._schema = schema
-        self._weights = weights_of(schema)
+        self._costs = _costs_of(schema)
         self._lengths = Lengths(schema, operation)
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
@@ -110,34 +118,41 @@ class CostModel:
         root = schema.get_root_type(operation.operation)
         assert root is not None
         self._root = self._level_of(root, [operation.selection_set])
-        self._known: dict[tuple[float, ...], Estimate] = {}  # by the lengths that depend on variables
+        self._known: dict[tuple[float, ...], int] = {}  # costs by the lengths that depend on variables
 
     @property
     def is_complete(self) -> bool:
         """Whether the whole document was visited; otherwise it is only known to be too complex."""
         return self.visited <= MOST_VISITS
 
-    def estimate(self, variables: Variables | None) -> Estimate:
+    def estimate(self, variables: Variables | None) -> int:
         """The cost with these variables, as the client sent them."""
         if not self.is_complete:
-            return Estimate(SATURATED, ())
+            return SATURATED
         variables = variables or {}
         lengths = tuple([each.of(variables) for each in self._lengths.of_variables])
         found = self._known.get(lengths)
         if found is None:
-            found = self._estimate(variables)
+            found = round(self._cost_by_level(variables)[id(self._root)][0])
             if len(self._known) < MOST_KNOWN:
                 self._known[lengths] = found
         return found
 
-    def _estimate(self, variables: Variables) -> Estimate:
+    def _cost_by_level(self, variables: Variables) -> dict[int, tuple[float, float]]:
         costs: dict[int, tuple[float, float]] = {}
         for level in self._order:
             costs[id(level)] = level.cost(costs, variables)
-        return Estimate(round(costs[id(self._root)][0]), self._dearest(costs, variables))
+        return costs
 
-    def _dearest(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[str, ...]:
-        """The deepest page or list that causes most of the cost; if none does, the most expensive outermost one."""
+    def dearest(self, variables: Variables | None) -> tuple[str, ...]:
+        """The path of the page or list that causes most of the cost.
+
+        It is the deepest one; if none causes most, the most expensive outermost one.
+        """
+        if not self.is_complete:
+            return ()
+        variables = variables or {}
+        costs = self._cost_by_level(variables)
         most = costs[id(self._root)][0] / 2
         level, times, length = self._root, 1.0, 1.0  # executions of the level, length of the page above
         path: tuple[str, ...] = ()
@@ -147,13 +162,11 @@ class CostModel:
                 level = max(level.choices, key=lambda choice: _total(costs[id(choice)], length))
             spent = [(times * _total(part.cost(costs, variables), length), part) for part in level.parts]
             cost, part = max(spent, key=itemgetter(0), default=(0.0, None))
-            if part is None:
+            if part is None or cost < times * level.heaviest_leaf:
                 return dearest
             path += (part.name,)
             if (part.page or part.length) and (cost > most or not dearest):
                 dearest = path
-            if part.below is None:
-                return dearest
             times *= length if part.is_of_page else part.length.of(variables) if part.length else 1.0
             level, length = part.below, part.page.of(variables) if part.page else 1.0
 
@@ -167,8 +180,8 @@ class CostModel:
             possible = self._schema.get_possible_types(named)
             level.choices = [self._level_of(each, group) for each in possible if self.is_complete]
         elif is_object_type(named):
-            fields = self._fields_of(named, group)
-            level.parts = [self._part_of(named, name, nodes) for name, nodes in fields.items()]
+            for name, nodes in self._fields_of(named, group).items():
+                self._add(level, named, name, nodes)
         self._order.append(level)
         return level
 
@@ -201,19 +214,39 @@ class CostModel:
         about = self._schema.get_type(fragment.type_condition.name.value)
         return is_abstract_type(about) and self._schema.is_sub_type(about, named)
 
-    def _part_of(self, parent: GraphQLObjectType, name: str, nodes: list[FieldNode]) -> _Part:
+    def _add(self, level: _Level, parent: GraphQLObjectType, name: str, nodes: list[FieldNode]) -> None:
+        """Add a field to a level, under its response name."""
         node = nodes[0]
-        definition = self._schema.get_field(parent, node.name.value)
-        assert definition is not None
-        weight = self._weights.get((parent.name, node.name.value), 1) + len(nodes) // MERGED
-        part = _Part(name, weight)
-        named = get_named_type(definition.type)
-        if is_composite_type(named):
-            part.page = self._lengths.page_of(parent, definition, node)
-            part.length = self._lengths.of(parent, definition, node)
-            part.is_of_page = part.length is None and self._lengths.is_of_page(parent, definition)
-            part.below = self._level_of(named, [each.selection_set for each in nodes if each.selection_set])
-        return part
+        key = (parent.name, node.name.value)
+        found = self._costs.get(key)
+        if found is None:
+            found = self._costs[key] = _cost_of(self._schema, parent, node.name.value)
+        weight = found.weight + len(nodes) // MERGED
+        if found.below is None:
+            level.leaves += weight
+            level.heaviest_leaf = max(level.heaviest_leaf, weight)
+            return
+        below = self._level_of(found.below, [each.selection_set for each in nodes if each.selection_set])
+        part = _Part(name, weight, below)
+        part.page = self._lengths.page_of(parent, found.definition, node)
+        part.length = self._lengths.of(parent, found.definition, node)
+        part.is_of_page = part.length is None and self._lengths.is_of_page(parent, found.definition)
+        level.parts.append(part)
+
+
+@cache
+def _costs_of(schema: GraphQLSchema) -> dict[tuple[str, str], _FieldCost]:
+    """The fields by type and name, filled as documents select them; always the same dictionary."""
+    del schema
+    return {}
+
+
+def _cost_of(schema: GraphQLSchema, parent: GraphQLObjectType, name: str) -> _FieldCost:
+    definition = schema.get_field(parent, name)
+    assert definition is not None
+    named = get_named_type(definition.type)
+    weight = weights_of(schema).get((parent.name, name), 1)
+    return _FieldCost(weight, definition, named if is_composite_type(named) else None)
 
 
 def _total(cost: tuple[float, float], length: float) -> float:

@@ -54,11 +54,11 @@ async def prepare(
         raise WrongOperation("The document holds several operations: say by operationName which of them to execute.")
     prepared = reading.prepare(schema.core, operation.name)
     assert prepared is not None
-    estimate = prepared.cost_model.estimate(operation.variables)
-    context.estimated = estimate.cost
-    if estimate.cost > schema.limits.cost:
+    context.estimated = estimate = prepared.cost_model.estimate(operation.variables)
+    if estimate > schema.limits.cost:
         charge_reading(context, 0, prepared.cost_model.visited)  # all that will be charged for it
-        return _refuse([TooExpensive(estimate.cost, schema.limits.cost, estimate.path)], context)
+        path = prepared.cost_model.dearest(operation.variables)
+        return _refuse([TooExpensive(estimate, schema.limits.cost, path)], context)
     await _begin(prepared, context)
     return prepared
 
