@@ -12,6 +12,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 from gql.document.document import Reading
 from gql.document.limit import Limit, Rules
 from gql.document.parse import read
+from gql.document.prepared import PreparedOperation
 from gql.document.proof import Proof, covers
 from gql.document.reading import Reader, ReadingQueue
 from gql.document.survey import LimitExceeded, QueryLimits, Survey
@@ -93,13 +94,14 @@ class DocumentCache:
             found = self._add(text, read)
         return found
 
-    def add_weight(self, text: str, weight_bytes: int) -> None:
-        """Count memory that is kept with a document, such as its plans, as long as the document is cached."""
+    def add_weight(self, text: str, prepared: PreparedOperation, weight_bytes: int) -> None:
+        """Count memory that is kept with an operation, such as its plans, if the operation is cached."""
         with self._lock:
             found = self._readings.get(text)
-            if found is not None:
+            if found is not None and found[0].holds(prepared):
                 self._readings[text] = found[0], found[1] + weight_bytes
                 self.used_bytes += weight_bytes
+                self._evict()
 
     def _add(self, text: str, reading: Reading) -> Reading:
         weight_bytes = weight_of(text, reading)
@@ -107,10 +109,14 @@ class DocumentCache:
             if len(text) <= self._limits.document_bytes and text not in self._readings:
                 self._readings[text] = reading, weight_bytes
                 self.used_bytes += weight_bytes
-            while self.used_bytes > self._limit_bytes:
-                _, (_, dropped_bytes) = self._readings.popitem(last=False)
-                self.used_bytes -= dropped_bytes
+            self._evict()
         return reading
+
+    def _evict(self) -> None:
+        """Drop what was not used for longest, until the rest fits; the caller holds the lock."""
+        while self.used_bytes > self._limit_bytes:
+            _, (_, dropped_bytes) = self._readings.popitem(last=False)
+            self.used_bytes -= dropped_bytes
 
     def _read(self, text: str, *, is_quick: bool = False) -> Reading | None:
         """Parse and validate; None if that `is_quick` only for documents that can be proved, and this one cannot."""

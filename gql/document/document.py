@@ -47,3 +47,7 @@ class Reading:
             if len(self._prepared) < MOST_PREPARED:
                 self._prepared[name] = found
         return found
+
+    def holds(self, prepared: PreparedOperation) -> bool:
+        """Whether the operation stays prepared as long as this document is cached."""
+        return any(each is prepared for each in self._prepared.values())

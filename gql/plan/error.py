@@ -2,7 +2,14 @@
 
 
 class Unplannable(Exception):
-    """The operation has something that plans do not know; the message says what, and graphql-core executes it."""
+    """The operation has something that plans do not know; the message says what, and graphql-core executes it.
+
+    `size` is the number of fields that were compiled before. If it `depends_on_values` of `@skip` and `@include`, other
+    requests for the same operation may have a plan.
+    """
+
+    size = 0
+    depends_on_values = False
 
 
 class NullValue(Exception):

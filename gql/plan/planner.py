@@ -8,17 +8,18 @@ from graphql import ExecutionResult, OperationType
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 
+from gql.charge import charge_compiling
 from gql.context import Context
 from gql.document.cache import DocumentCache
 from gql.document.prepared import PreparedOperation
 from gql.document.survey import QueryLimits
-from gql.plan.compiler import compile_plan
+from gql.plan.compiler import MOST_FIELDS, compile_plan
 from gql.plan.error import Unplannable
 from gql.plan.run import Run
 from gql.plan.shape import Shapes
 from gql.plan.tree import Plan
 
-MOST_VARIANTS = 4  # plans of one operation, for different `@skip` and `@include`
+MOST_VARIANTS = 4  # plans kept for one operation, for different `@skip` and `@include`; MOST_FIELDS in total
 BYTES_PER_FIELD = 1_500  # memory of a compiled field; measured with tracemalloc
 
 
@@ -39,10 +40,13 @@ class Planner:
         """The fields of the schema as the compiler needs them."""
         return Shapes(self._schema)
 
-    def plan_for(self, text: str, prepared: PreparedOperation, variables: Mapping[str, Any]) -> Plan | None:
+    def plan_for(
+        self, text: str, prepared: PreparedOperation, variables: Mapping[str, Any], context: Context
+    ) -> Plan | None:
         """The plan of an operation for requests with these variables, coerced; `text` is its document.
 
         None if graphql-core has to execute the operation: plans are turned off, or do not know something in it.
+        Charges what is compiled.
         """
         if not self.is_enabled:
             return None
@@ -56,12 +60,14 @@ class Planner:
                 return plan
         try:
             compiled = compile_plan(self.shapes, prepared, variables)
-        except Unplannable:
-            plans.is_unplannable = True
+        except Unplannable as error:
+            charge_compiling(context, error.size)
+            plans.is_unplannable = not error.depends_on_values
             return None
-        if len(plans.variants) < MOST_VARIANTS:
+        charge_compiling(context, compiled.size)
+        if plans.has_room_for(compiled):
             plans.variants.append(compiled)
-            self._documents.add_weight(text, compiled.size * BYTES_PER_FIELD)
+            self._documents.add_weight(text, prepared, compiled.size * BYTES_PER_FIELD)
         return compiled
 
     async def execute(self, plan: Plan, context: Context, variables: VariableValues) -> ExecutionResult:
@@ -82,3 +88,7 @@ class _Plans:
     def __init__(self) -> None:
         self.is_unplannable = False
         self.variants: list[Plan] = []
+
+    def has_room_for(self, plan: Plan) -> bool:
+        """Whether the plan can be kept beside the others."""
+        return len(self.variants) < MOST_VARIANTS and sum(each.size for each in (*self.variants, plan)) <= MOST_FIELDS

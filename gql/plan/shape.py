@@ -73,6 +73,11 @@ class FieldShape:
         """Whether the values are strings that can be long."""
         return self.named.name == "String" and not self.is_list
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the values can be any JSON, of any length."""
+        return self.named.name == "JSON"
+
 
 class Shapes:
     """The shapes of a schema; raises Unplannable where a field is declared in a way that plans do not know."""

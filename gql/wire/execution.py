@@ -27,6 +27,7 @@ from gql.wire.schema import SottoSchema
 Answers = AsyncGenerator[Answer, None]
 
 MAX_COERCION_ERRORS = 50  # graphql-core's limit in `execute`
+PRESENTED_AT_ONCE = 100  # errors: about a millisecond
 
 
 async def execute(
@@ -88,9 +89,9 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
     try:
         variables = _coerce(schema, prepared, operation)
         if isinstance(variables, list):
-            return Answer(None, _presented(variables, context))
+            return Answer(None, await _presented(variables, context))
         # The only place where a query or a mutation is executed: by its plan, or as a whole by graphql-core.
-        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced)
+        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced, context)
         if plan is not None:
             result = await schema.planner.execute(plan, context, variables)
         else:
@@ -98,11 +99,12 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
             executed = executor.execute_operation()
             result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
     except Exception as error:  # noqa: BLE001 -- masked
-        return Answer(None, _presented([_as_graphql(error)], context), is_refused=True)
+        return Answer(None, await _presented([_as_graphql(error)], context), is_refused=True)
     if key is not None:
         schema.introspections.put(key, result)
+    errors = await _presented(result.errors, context)
     await give_way()  # the transport encodes it
-    return Answer(result.data, _presented(result.errors, context))
+    return Answer(result.data, errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class LiveExecution:
     async def encode(self, event: object, context: Context) -> bytes:
         """The answer to an event, as JSON. The context is for this event alone; it has the cost afterwards."""
         planner = self.schema.planner
-        plan = planner.plan_for(self.operation.query, self.prepared, self.variables.coerced)
+        plan = planner.plan_for(self.operation.query, self.prepared, self.variables.coerced, context)
         if plan is not None:
             result = await planner.show(plan, context, self.variables, event)
         else:
@@ -126,7 +128,7 @@ class LiveExecution:
             executor.root_value = event
             executed = executor.execute_operation(serially=False)
             result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
-        found = Answer(result.data, _presented(result.errors, context))
+        found = Answer(result.data, await _presented(result.errors, context))
         end_event(context)
         if context.wants_cost:
             _report_cost(found, context, self.schema)
@@ -145,12 +147,12 @@ async def subscribe(
     try:
         variables = _coerce(schema, prepared, operation)
         if isinstance(variables, list):
-            return _alone(Answer(None, _presented(variables, context), is_refused=True))
+            return _alone(Answer(None, await _presented(variables, context), is_refused=True))
         executor = schema.executor_for(prepared, variables, context)
         created = create_source_event_stream(executor)
         source: Any = await created if executor.is_awaitable(created) else created
         if isinstance(source, ExecutionResult):
-            return _alone(Answer(None, _presented(source.errors, context), is_refused=True))
+            return _alone(Answer(None, await _presented(source.errors, context), is_refused=True))
     except Exception as error:  # noqa: BLE001 -- masked
         return _alone(_failure(error, context))
     if isinstance(source, LiveSource):
@@ -167,7 +169,7 @@ async def _answers_from(source: Any, executor: BudgetExecutor, schema: SottoSche
     try:
         async with aclosing(map_source_to_response_event(executor, source)) as results:
             async for result in results:
-                found = Answer(result.data, _presented(result.errors, context))
+                found = Answer(result.data, await _presented(result.errors, context))
                 if context.wants_cost:
                     _report_cost(found, context, schema)
                 await give_way()  # the transport encodes it
@@ -177,7 +179,9 @@ async def _answers_from(source: Any, executor: BudgetExecutor, schema: SottoSche
 
 
 def _failure(error: Exception, context: Context) -> Answer:
-    return Answer(None, _presented([_as_graphql(error)], context))
+    errors = [_as_graphql(error)]
+    present_all(errors, context.request_id)
+    return Answer(None, errors)
 
 
 def _coerce(
@@ -188,12 +192,16 @@ def _coerce(
     return get_variable_values(schema.core, definitions, operation.variables or {}, max_errors=MAX_COERCION_ERRORS)
 
 
-def _presented(errors: list[GraphQLError] | None, context: Context) -> list[GraphQLError]:
-    """The errors as the client may see them."""
-    if not errors:
-        return []
-    present_all(errors, context.request_id)
-    return errors
+async def _presented(errors: list[GraphQLError] | None, context: Context) -> list[GraphQLError]:
+    """The errors as the client may see them; thousands take several turns of the loop."""
+    found = errors or []
+    shown: list[GraphQLError] = []
+    for start in range(0, len(found), PRESENTED_AT_ONCE):
+        await give_way()
+        some = found[start : start + PRESENTED_AT_ONCE]
+        present_all(some, context.request_id)
+        shown += some
+    return shown
 
 
 def _as_graphql(error: Exception) -> GraphQLError:

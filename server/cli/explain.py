@@ -9,6 +9,8 @@ import typer
 from graphql import get_variable_values, print_ast
 from graphql.execution.values import VariableValues
 
+from gql.plan.compiler import compile_plan
+from gql.plan.error import Unplannable
 from gql.plan.explain import explain, sources_of
 from gql.plan.tree import Plan
 from gql.wire.schema import build_schema
@@ -53,10 +55,7 @@ def plan_of(text: str, name: str | None, raw: dict[str, Any]) -> Plan:
     variables = get_variable_values(schema.core, conditions, raw)
     if not isinstance(variables, VariableValues):
         raise StartError("; ".join(error.message for error in variables) + " Pass it with --variables.")
-    plan = schema.planner.plan_for(text, prepared, variables.coerced)
-    if plan is None:
-        raise StartError(
-            "graphql-core executes this operation as a whole: it is introspection, or its fragments multiply its "
-            "fields."
-        )
-    return plan
+    try:
+        return compile_plan(schema.planner.shapes, prepared, variables.coerced)
+    except Unplannable as error:
+        raise StartError(f"graphql-core executes this operation as a whole: {error}.") from None
