@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast
 from strawberry.dataloader import DataLoader
 
 from gql.node import Info
+from gql.pace import give_way
 from gql.part import conversation_parts
 from gql.selection import selection_of
 from models.base import conversation_of
@@ -127,6 +128,7 @@ class BatchedRead(Generic[V, P]):
         if self._loader is None:
             self._loader = DataLoader(load_fn=self._load, cache=False)
         found = await self._loader.load((asked, parts))
+        await give_way()  # whoever waited for the same continues in this turn
         return [None if id_ is None else found.get(id_) for id_ in ids]
 
     async def _load(self, asked: list[tuple[tuple[int, ...], P]]) -> list[dict[int, V]]:

@@ -36,6 +36,8 @@ PAGED = 20  # a field that reads a separate page for each object
 WRITTEN = 50  # a root field of a mutation
 ITEM = 3  # an object of a list, without its fields
 MERGED = 32  # nodes of one field that are processed for the price of one more
+ERROR = 10  # of a field that fails, in addition
+LOCATED = 2  # places in the document that an error names for the price of one field
 
 MOST_KNOWN = 8  # estimates kept for different lengths of pages
 MOST_VISITS = 20_000  # selections that the estimate visits before it calls a document too complex

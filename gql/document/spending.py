@@ -8,6 +8,7 @@ from graphql.pyutils import Path
 
 from gql.document.survey import LimitExceeded, QueryLimits
 
+SCALAR_BYTES = 5  # about, of a number, a boolean or null
 LOCATION_BYTES = 24  # bytes of one location in the response: {"line":1,"column":100},
 
 
@@ -58,7 +59,10 @@ class Spending:
                 found += sum(map(len, value)) + 6 * len(value)
                 stack += value.values()
             elif kind is list:
+                found += len(value)
                 stack += value
+            else:
+                found += SCALAR_BYTES
         self.response_bytes = found
         return found > most
 

@@ -1,6 +1,5 @@
 """Failures: where fields of a plan failed, and what becomes null for it (GraphQL §6.4.4)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from graphql import GraphQLError
 from graphql.error import located_error
 
+from gql.pace import give_way
 from gql.plan.tree import FieldPlan, ObjectPlan
 
 Place = tuple[str | int, ...]
@@ -30,16 +30,17 @@ def null_error(field: FieldPlan) -> TypeError:
     return TypeError(f"Cannot return null for non-nullable field {shape.parent_name}.{shape.name}.")
 
 
-def settle(data: dict[str, Any], failures: list[Failure]) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+async def settle(data: dict[str, Any], failures: list[Failure]) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
     """Locate the failures and let their nulls bubble up; returns the data, which can become null, and the errors.
 
-    While an operation is executed nothing keeps paths, since failures are rare: each is found again by following the
+    While an operation is executed nothing keeps paths, since failures are rare: they are found again by following the
     plan from the root. Of failures that make the same place null only the first counts, and none below a place that is
-    null already, in the order of the response.
+    null already, in the order of the response. Thousands of failures take as many turns of the loop as that needs.
     """
     errors: list[GraphQLError] = []
     nulled: set[Place] = set()
-    for place, _, each in sorted(_located(data, failures), key=itemgetter(1)):
+    for place, _, each in sorted(await _Search(failures).located(data), key=itemgetter(1)):
+        await give_way()
         end = _nulled_place(each, place)
         if not any(end[:length] in nulled for length in range(len(end) + 1)):
             nulled.add(end)
@@ -47,22 +48,62 @@ def settle(data: dict[str, Any], failures: list[Failure]) -> tuple[dict[str, Any
     return _without(data, nulled), errors
 
 
-def _located(data: dict[str, Any], failures: list[Failure]) -> list[tuple[Place, Rank, Failure]]:
-    """The failures with their places; without those in objects that the response does not have."""
-    places: dict[int, tuple[Place, Rank]] = {}
-    for parent in {id(each.field.parent): each.field.parent for each in failures}.values():
-        for container, place, rank in _objects_of(parent, data):
-            places[id(container)] = (place, rank)
-    for field in {id(each.field): each.field for each in failures if isinstance(each.key, int)}.values():
-        for container, place, rank in _objects_of(field.parent, data):
-            places[id(container.get(field.key))] = ((*place, field.key), (*rank, _position_of(field)))
-    found = []
-    for each in failures:
-        if id(each.container) in places:
-            place, rank = places[id(each.container)]
-            position = each.key if isinstance(each.key, int) else _position_of(each.field)
-            found.append(((*place, each.key), (*rank, position), each))
-    return found
+class _Search:
+    """A walk from the root of a response to everything in which a field failed."""
+
+    def __init__(self, failures: list[Failure]) -> None:
+        self._ways: dict[ObjectPlan, dict[FieldPlan, list[ObjectPlan]]] = {}  # which fields of an object lead there
+        self._positions: dict[ObjectPlan, dict[str, int]] = {}
+        self._failures: dict[tuple[int, ObjectPlan | FieldPlan], list[Failure]] = {}  # by what holds them
+        self._root = failures[0].field.parent
+        while self._root.owner is not None:
+            self._root = self._root.owner.parent
+        for each in failures:
+            plan = each.field.parent
+            self._add_way_to(plan)
+            if isinstance(each.key, int):
+                self._ways.setdefault(plan, {}).setdefault(each.field, [])
+            holder = each.field if isinstance(each.key, int) else plan
+            self._failures.setdefault((id(each.container), holder), []).append(each)
+
+    def _add_way_to(self, plan: ObjectPlan) -> None:
+        while plan.owner is not None:
+            below = self._ways.setdefault(plan.owner.parent, {}).setdefault(plan.owner, [])
+            if plan in below:
+                return
+            below.append(plan)
+            plan = plan.owner.parent
+
+    async def located(self, data: dict[str, Any]) -> list[tuple[Place, Rank, Failure]]:
+        """The failures with their places; without those in objects that the response does not have."""
+        found: list[tuple[Place, Rank, Failure]] = []
+        waiting: list[tuple[ObjectPlan, dict[str, Any], Place, Rank]] = [(self._root, data, (), ())]
+        while waiting:
+            await give_way()
+            plan, container, place, rank = waiting.pop()
+            found += [
+                ((*place, each.key), (*rank, self._position_of(each.field)), each)
+                for each in self._failures.get((id(container), plan), ())
+            ]
+            for field, plans in self._ways.get(plan, {}).items():
+                value, at, order = container.get(field.key), (*place, field.key), (*rank, self._position_of(field))
+                items: list[tuple[Any, Place, Rank]] = [(value, at, order)]
+                if isinstance(value, list):
+                    items = [(item, (*at, index), (*order, index)) for index, item in enumerate(value)]
+                    for each in self._failures.get((id(value), field), ()):
+                        _, item_place, item_rank = items[int(each.key)]
+                        found += [(item_place, item_rank, each)]
+                # Each plan is tried, because the response does not say which of them made an object.
+                waiting += [(below, *item) for below in plans for item in items if isinstance(item[0], dict)]
+        return found
+
+    def _position_of(self, field: FieldPlan) -> int:
+        """The position of a field in its object."""
+        positions = self._positions.get(field.parent)
+        if positions is None:
+            positions = {key: position for position, key in enumerate(field.parent.template)}
+            self._positions[field.parent] = positions
+        return positions[field.key]
 
 
 def _without(data: dict[str, Any], nulled: set[Place]) -> dict[str, Any] | None:
@@ -75,11 +116,6 @@ def _without(data: dict[str, Any], nulled: set[Place]) -> dict[str, Any] | None:
             container = container[step]
         container[place[-1]] = None
     return data
-
-
-def _position_of(field: FieldPlan) -> int:
-    """The position of a field in its object."""
-    return list(field.parent.template).index(field.key)
 
 
 def _nulled_place(failure: Failure, place: Place) -> Place:
@@ -95,20 +131,3 @@ def _nulled_place(failure: Failure, place: Place) -> Place:
         place = place[:-1]  # the object that has the field
         field = field.parent.owner
     return ()
-
-
-def _objects_of(plan: ObjectPlan, data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Place, Rank]]:
-    """The objects of the response that this plan may have made, with their places; others of the same field, too."""
-    owner = plan.owner
-    if owner is None:
-        yield data, (), ()
-        return
-    position = _position_of(owner)
-    for parent, place, rank in _objects_of(owner.parent, data):
-        value = parent.get(owner.key)
-        if isinstance(value, dict):
-            yield value, (*place, owner.key), (*rank, position)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield item, (*place, owner.key, index), (*rank, position, index)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, cast
 
+import orjson
 from graphql import GraphQLEnumType, GraphQLInt, GraphQLNamedType, GraphQLScalarType, Undefined
 
 Convert: TypeAlias = Callable[[Any], Any]
@@ -10,7 +11,7 @@ Convert: TypeAlias = Callable[[Any], Any]
 # Their values are what the annotations of the resolvers say, which mypy proves: JSON takes them as they are.
 _AS_IT_IS = frozenset({"String", "ID", "Boolean", "URL", "EventCursor", "JSON"})
 
-# About the bytes of a value; those of String and JSON are counted.
+# About the bytes of a value; those of String and JSON are counted when they are shown.
 SIZE_BYTES = {"ID": 24, "Boolean": 5, "Int": 6, "DateTime": 24, "URL": 160, "EventCursor": 100}
 ENUM_BYTES = 10
 
@@ -37,6 +38,11 @@ def converter_of(named: GraphQLNamedType) -> Convert | None:
 def size_bytes_of(named: GraphQLNamedType) -> int:
     """About the length of a value in JSON; 0 for those that can be long."""
     return ENUM_BYTES if isinstance(named, GraphQLEnumType) else SIZE_BYTES.get(named.name, 0)
+
+
+def json_bytes_of(value: object) -> int:
+    """The length of a value of JSON; raises TypeError if it is none."""
+    return len(orjson.dumps(value))
 
 
 def _name_getter(named: GraphQLEnumType) -> Convert:

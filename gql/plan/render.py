@@ -6,17 +6,15 @@ from typing import Any
 from graphql.execution.values import VariableValues, get_argument_values
 
 from gql.context import Context
-from gql.document.cost import ITEM
+from gql.document.cost import ERROR, ITEM, LOCATED
 from gql.document.spending import LOCATION_BYTES
 from gql.plan.error import NullValue
 from gql.plan.failure import Failure, null_error
+from gql.plan.leaf import json_bytes_of
 from gql.plan.shape import Shapes
 from gql.plan.source import HOT, compile_hot
 from gql.plan.tree import FieldPlan, ObjectPlan
 from gql.selection import Selection
-
-ERROR = 10  # fields resolved in the time that one error takes
-LOCATED = 2  # document locations of an error that are computed in the time of one field
 
 _LISTS = (list, tuple)
 
@@ -206,7 +204,9 @@ class Renderer:
             if plan is None:
                 raise TypeError(f"{type(value).__name__} is no possible type of {field.shape.named}.")
             return self.render(plan, value)
-        if isinstance(value, str):
+        if field.shape.is_json:
+            self.size_bytes += json_bytes_of(value)
+        elif isinstance(value, str):
             self.size_bytes += len(value) if value.isascii() else len(value.encode(errors="replace"))
         convert = field.shape.convert
         return value if convert is None else convert(value)

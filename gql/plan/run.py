@@ -48,13 +48,13 @@ class Run:
             renderer.left -= sum(field.cost for field in fields)
             for field in fields:
                 if self._is_over(field):
-                    return self._result(data)
+                    return await self._result(data)
                 if field.shape.kind in (Kind.READ, Kind.CALLED):
                     renderer.call(field, data, None)
                 else:
                     renderer.defer(field, data, None)
             await self._settle()
-        return self._result(data)
+        return await self._result(data)
 
     async def show(self, event: object) -> ExecutionResult:
         """Execute one event of a subscription: a value that the resolver of its root field yielded."""
@@ -65,9 +65,9 @@ class Run:
         self._renderer.size_bytes += root.size_bytes
         self._renderer.put(root.fields[0], data, event)
         await self._settle()
-        return self._result(data)
+        return await self._result(data)
 
-    def _result(self, data: dict[str, Any]) -> ExecutionResult:
+    async def _result(self, data: dict[str, Any]) -> ExecutionResult:
         """The response; a single error if the budget is exceeded."""
         limits, renderer = self._limits, self._renderer
         spent = self._context.spent = limits.executed_cost - renderer.left
@@ -80,7 +80,7 @@ class Run:
             return ExecutionResult(None, [refusal])
         if not renderer.failures:
             return ExecutionResult(data, None)
-        shown, errors = settle(data, renderer.failures)
+        shown, errors = await settle(data, renderer.failures)
         return ExecutionResult(shown, errors)
 
     def _is_over(self, field: FieldPlan) -> bool:
@@ -136,7 +136,13 @@ class Run:
                 return
 
     async def _values_of(self, field: FieldPlan, sources: list[Any]) -> Sequence[Any]:
-        """A value for each source, or the exception that resolving it raised."""
+        """A value for each source, or the exception that resolving it raised.
+
+        A document can show a field under a thousand names, which begin in as many turns of the loop as that takes, two
+        slices each, because whatever begins in the same turn is loaded together.
+        """
+        if self._pace.is_over(2):
+            await self._pace.turn()
         arguments = self._renderer.arguments_of(field)
         if isinstance(arguments, Exception):
             return [arguments] * len(sources)
@@ -145,17 +151,12 @@ class Run:
                 return [await self._resolve(field, sources[0], arguments)]
             return await gather_with_cancel(*(self._resolve(field, source, arguments) for source in sources))
         try:
-            found: Sequence[Any] = await field.shape.resolve(sources, **arguments)
+            return _one_for_each(sources, await field.shape.resolve(sources, **arguments))
         except Exception as error:  # noqa: BLE001 -- the error of each place
             return [error] * len(sources)
-        return found
 
     async def _resolve(self, field: FieldPlan, source: object, arguments: dict[str, Any]) -> Any:
-        """The value of an asynchronous field, what a handler makes of its refusal, or its exception.
-
-        A thousand of them begin in as many turns of the loop as that takes, two slices each, because whatever begins in
-        the same turn is loaded together.
-        """
+        """The value of an asynchronous field, what a handler makes of its refusal, or its exception."""
         if self._pace.is_over(2):
             await self._pace.turn()
         try:
@@ -172,6 +173,12 @@ class Run:
                     return error
                 return raised if shown is None else shown
         return raised
+
+
+def _one_for_each(sources: Sequence[Any], found: Sequence[Any]) -> Sequence[Any]:
+    if len(found) != len(sources):
+        raise ValueError(f"A level field has {len(found)} values for {len(sources)} objects.")
+    return found
 
 
 def _path_to(field: FieldPlan | None) -> list[str | int]:

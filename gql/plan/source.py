@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gql.plan.error import NullValue
+from gql.plan.leaf import json_bytes_of
 from gql.plan.shape import Kind
 from gql.plan.tree import FieldPlan, ObjectPlan
 
@@ -77,6 +78,9 @@ class Source:
             yield f"{name} = render{index}[type({name})](self, {name})"
         elif shape.is_text:
             yield f"size += len({name}) if {name}.isascii() else len({name}.encode(errors='replace'))"
+        elif shape.is_json:
+            self.names["json_bytes_of"] = json_bytes_of
+            yield f"size += json_bytes_of({name})"
         elif shape.convert is not None:
             self.names[f"convert{index}"] = shape.convert
             yield f"{name} = convert{index}({name})"

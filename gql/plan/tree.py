@@ -48,8 +48,9 @@ class ObjectPlan:
 
     `owner` is the field whose values these are; None for the root. `plain` leaves are read from the source and are JSON
     already, `texts` are those that can be long, and `converted` ones become JSON by a function; True if null is an
-    error. `weight` is the cost of one object, `size_bytes` about its length in JSON without its texts and lists.
-    `function` does the same as all these lists, once `rendered` has shown that the plan is used, unless it `is_large`.
+    error. `nested` are objects, lists, and JSON. `weight` is the cost of one object, `size_bytes` about its length in
+    JSON without what is nested and its texts. `function` does the same as all these lists, once `rendered` has shown
+    that the plan is used, unless it `is_large`.
     """
 
     type_name: str
@@ -85,7 +86,7 @@ class ObjectPlan:
             self.called.append(plan)
         elif shape.kind is not Kind.READ:
             self.deferred.append(plan)
-        elif not shape.is_leaf or shape.is_list:
+        elif not shape.is_leaf or shape.is_list or shape.is_json:
             self.nested.append(plan)
         elif shape.is_text:
             self.texts.append((plan.key, shape.resolve, not shape.is_nullable))

@@ -20,7 +20,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gql.context import Context
-from gql.document.cost import ITEM, MERGED, weights_of
+from gql.document.cost import ERROR, ITEM, LOCATED, MERGED, weights_of
 from gql.document.prepared import PreparedOperation
 from gql.document.spending import Spending
 from gql.document.survey import QueryLimits
@@ -28,9 +28,6 @@ from gql.pace import pace_of_loop
 from services.share import begin_share
 
 SHORT = 8  # list items completed between two looks at the clock; an item may itself be a list
-
-ERROR = 10  # fields resolved in the time that one error takes
-LOCATED = 2  # document locations of an error that are computed in the time of one field
 
 
 class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):

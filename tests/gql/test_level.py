@@ -10,7 +10,9 @@ from strawberry.types.field import StrawberryField
 
 from gql.level import LEVEL, level_field, shared_field
 from gql.node import Info
+from gql.wire.schema import SottoSchema
 from services.error import NotFound
+from tests.gql.executed import answer_to
 
 CALLS: list[tuple[str, list[int], Any]] = []
 
@@ -38,6 +40,10 @@ class Number:
     @level_field(description="Nothing.")
     async def broken(parents: Sequence["Number"], info: Info) -> Sequence[int | None]:
         raise NotFound("There is nothing.")
+
+    @level_field(description="Too few values.")
+    async def few(parents: Sequence["Number"], info: Info) -> Sequence[int | None]:
+        return [each.value for each in parents[1:]]
 
     @shared_field(description="The value, below a limit.")
     async def below(self, info: Info, limit: int = 9) -> int | None:
@@ -135,6 +141,18 @@ async def test_an_error_stands_in_the_place_of_its_object(field: str, values: li
 
     assert [each[field] for each in data["numbers"]] == values
     assert errors == [(["numbers", index, field], message) for index, message in failed]
+
+
+@pytest.mark.parametrize("by_plan", [True, False])
+async def test_a_level_with_too_few_values_is_an_error_of_its_objects(by_plan: bool) -> None:
+    """A bug: nobody gets the value of another object, and the rest of the answer stays."""
+    schema = SottoSchema(query=Query)
+    schema.planner.is_enabled = by_plan
+    answer = await answer_to(schema, "{ numbers { value few } }")
+
+    assert answer.data == {"numbers": [{"value": value, "few": None} for value in (1, 2, 3)]}
+    assert [error.path for error in answer.errors] == [["numbers", index, "few"] for index in range(3)]
+    assert {(error.extensions or {}).get("code") for error in answer.errors} == {"INTERNAL"}
 
 
 async def test_a_shared_field_is_called_once_for_each_object() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gql.loader import BatchedRead, no_parts
+from gql.pace import pace_of_loop
 from services.error import ServerUnavailable
 from services.viewer import Viewer
 
@@ -52,6 +53,31 @@ async def test_an_error_is_of_those_who_asked() -> None:
     with pytest.raises(ServerUnavailable):
         await read([2, None], None)
     assert numbers.asked == [[2, 3], [2]]
+
+
+async def test_those_who_asked_together_go_on_in_as_many_turns_as_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document can show a level field under twenty names, whose work would be one turn of the event loop."""
+    read = BatchedRead(Numbers().find_many, VIEWER, no_parts)
+    turns: list[int] = []
+    number = 0
+
+    async def ask() -> None:
+        await read([2], None)
+        pace_of_loop().is_over()  # begins the slice of this turn
+        turns.append(number)
+
+    async def count() -> None:
+        nonlocal number
+        while True:
+            number += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(ask() for _ in range(8)))
+    counting.cancel()
+
+    assert len(set(turns)) >= 4
 
 
 async def test_those_who_ask_together_get_the_parts_of_all() -> None:

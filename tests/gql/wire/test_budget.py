@@ -1,15 +1,19 @@
 """The budget of an operation: it ends operations that cost more than allowed, and yields to others meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import strawberry
+from strawberry.schema.config import StrawberryConfig
 
 from gql.document.spending import Spending
 from gql.document.survey import QueryLimits
+from gql.level import level_field
+from gql.node import Info
+from gql.scalar import JSON, SCALAR_MAP
 from gql.wire.answer import Answer
 from gql.wire.schema import SottoSchema
 from tests.gql.executed import answer_to, answers_to
@@ -30,6 +34,10 @@ class Item:
         return [LONG] * 3
 
     @strawberry.field
+    def data(self) -> JSON:
+        return JSON({"numbers": [1] * 1_000})
+
+    @strawberry.field
     def items(self, count: int) -> list["Item"]:
         return items_of(count)
 
@@ -42,6 +50,10 @@ class Item:
     @strawberry.field
     async def turn(self) -> int:
         return turns[-1]
+
+    @level_field(description="The turn of the loop, for all objects.")
+    async def level_turn(parents: Sequence["Item"], info: Info) -> Sequence[int]:
+        return [turns[-1]] * len(parents)
 
     @strawberry.field
     async def wrong(self) -> int:
@@ -90,11 +102,20 @@ def _no_calls() -> None:
 
 def schema(**limits: Any) -> SottoSchema:
     """A schema of lists, executed within these limits."""
-    return SottoSchema(query=Query, mutation=Mutation, subscription=Subscription, limits=QueryLimits(**limits))
+    return SottoSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        limits=QueryLimits(**limits),
+        config=StrawberryConfig(scalar_map=SCALAR_MAP),
+    )
 
 
-async def run(text: str, **limits: Any) -> Answer:
-    return await answer_to(schema(**limits), text)
+async def run(text: str, *, by_plan: bool = True, **limits: Any) -> Answer:
+    """The answer; without plans by graphql-core."""
+    made = schema(**limits)
+    made.planner.is_enabled = by_plan
+    return await answer_to(made, text)
 
 
 def errors_of(result: Answer) -> list[tuple[str, Any, Any]]:
@@ -116,13 +137,17 @@ async def test_an_operation_that_turns_out_dearer_ends_with_one_error() -> None:
     assert len(calls) == 300  # those of the complete answer; the other one started none
 
 
-@pytest.mark.parametrize("field", ["text", "texts", "a: text b: text c: text", "x" * 2_000 + ": number"])
-async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
-    """Texts count in bytes, not characters, in lists too, and so do aliases."""
+@pytest.mark.parametrize(("by_plan", "hot"), [(True, 10**9), (True, 2), (False, 0)])
+@pytest.mark.parametrize("field", ["text", "texts", "a: text b: text c: text", "x" * 2_000 + ": number", "data"])
+async def test_an_answer_that_is_too_long_is_ended(
+    field: str, by_plan: bool, hot: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts count in bytes, not characters, in lists too, and so do aliases and any JSON."""
+    monkeypatch.setattr("gql.plan.render.HOT", hot)
     text = f"{{ items(count: 60) {{ {field} }} }}"
 
-    assert (await run(text, response_bytes=1_000_000)).errors == []
-    beyond = await run(text, response_bytes=100_000)
+    assert (await run(text, by_plan=by_plan, response_bytes=1_000_000)).errors == []
+    beyond = await run(text, by_plan=by_plan, response_bytes=100_000)
     assert beyond.data is None
     assert [(extensions["code"], "Bytes of the answer" in message) for message, _, extensions in errors_of(beyond)] == [
         ("QUERY_TOO_COMPLEX", True)
@@ -133,9 +158,9 @@ async def test_an_answer_that_is_too_long_is_ended(field: str) -> None:
 async def test_errors_count_with_every_place_that_they_name(limit: str, most: int) -> None:
     """A field that is requested a hundred times is resolved once, but its error has a hundred locations."""
     text = f"{{ items(count: 60) {{ {'wrongOrNull ' * 100} }} }}"
-    few = await run("{ items(count: 60) { wrongOrNull } }", **{limit: most})
+    few = await run("{ items(count: 60) { wrongOrNull } }", by_plan=True, **{limit: most})
     many = await run(text)
-    beyond = await run(text, **{limit: most})
+    beyond = await run(text, by_plan=True, **{limit: most})
 
     assert [len(error.locations or ()) for error in few.errors] == [1] * 60
     assert [len(error.locations or ()) for error in many.errors] == [100] * 60
@@ -174,7 +199,9 @@ async def test_each_event_of_a_subscription_has_a_budget_of_its_own() -> None:
 
 
 async def turns_of(text: str) -> tuple[Answer, int]:
-    """The result, and how often the loop ran another task meanwhile."""
+    """The result, and how often the loop ran another task meanwhile; the document is known already."""
+    made = schema()
+    made.documents.get(text)
     turns[:] = [0]
 
     async def count() -> None:
@@ -184,7 +211,7 @@ async def turns_of(text: str) -> tuple[Answer, int]:
 
     other = asyncio.create_task(count())
     try:
-        return await run(text), turns[0]
+        return await answer_to(made, text), turns[0]
     finally:
         other.cancel()
         with suppress(asyncio.CancelledError):
@@ -224,6 +251,33 @@ async def test_fields_begin_in_as_many_turns_as_their_beginnings_take(monkeypatc
     assert len({item["turn"] for item in whole.data["items"]}) == 1
     assert result.data is not None
     assert len({item["turn"] for item in result.data["items"]}) >= 4
+
+
+async def test_thousands_of_errors_yield_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost more than what does not fail."""
+    text = f"{{ items(count: 1) {{ {' '.join(f'a{number}: wrongOrNull' for number in range(300))} }} }}"
+    whole, _ = await turns_of(text)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
+
+    result, count = await turns_of(text)
+
+    assert [error.path for error in result.errors] == [error.path for error in whole.errors]
+    assert len(result.errors) == 300
+    assert count >= 300
+
+
+async def test_fields_of_one_level_begin_in_as_many_turns_as_their_beginnings_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One object can have thousands of them, under aliases."""
+    text = f"{{ items(count: 1) {{ {' '.join(f'a{number}: levelTurn' for number in range(8))} }} }}"
+    whole, _ = await turns_of(text)
+    monkeypatch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
+
+    result, _ = await turns_of(text)
+
+    assert len(set(whole.data["items"][0].values())) == 1
+    assert len(set(result.data["items"][0].values())) >= 4
 
 
 async def test_errors_keep_their_places_in_an_answer_that_yields(monkeypatch: pytest.MonkeyPatch) -> None:
