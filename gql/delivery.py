@@ -10,7 +10,6 @@ from gql.connection import Connection, Edge, cursor_field, page_info_field
 from gql.level import level_field
 from gql.loader import filled, loader_of
 from gql.node import Info
-from gql.part import MEMBERS
 from gql.scalar import Moment
 from gql.user import User
 from models.base import conversation_of, seq_of
@@ -18,6 +17,7 @@ from models.event import Receipt
 from models.receipt import MessageTimesRow
 from services.message.conversation_view import ConversationView
 from services.message.message_view import MessageView
+from services.message.part import MEMBERS
 from services.message.participant import Members, ParticipantView, ticks_of
 from services.page import PageRequest
 from services.part import MISSING

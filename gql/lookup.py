@@ -15,7 +15,7 @@ from gql.device import Device
 from gql.id import Kind, decode
 from gql.message import Message
 from gql.node import Info, Node
-from gql.part import MEMBERS, conversation_parts, message_parts
+from gql.part import conversation_parts, message_parts
 from gql.participant import Participant
 from gql.selection import selection_of
 from gql.upload_session import UploadSession
@@ -23,7 +23,7 @@ from gql.user import User
 from services.error import BadRequest
 from services.message.conversation_view import ConversationView
 from services.message.message_view import MessageView
-from services.message.part import NOTHING_OF_MESSAGE, ConversationParts, MessageParts
+from services.message.part import MEMBERS, NOTHING_OF_MESSAGE, ConversationParts, MessageParts
 from services.message.viewer_view import ViewerView
 from services.viewer import Viewer as ServiceViewer
 

@@ -5,12 +5,16 @@ A field that reads more of a view than its row is named here; one that is forgot
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from gql.id import Kind, number_of
 from gql.node import Info
 from gql.selection import Selection, selection_of, variables_of
 from services.error import SottoError
+from services.live import resolved_event as live
+from services.live.resolved_event import EventParts
 from services.message.message_page import MessagePageRequest
 from services.message.part import ConversationParts, MessageParts, PagePart
 from services.message.viewer_view import ViewerParts
@@ -30,9 +34,6 @@ RESTRICTION = {"viewerCanSend", "sendRestriction"}  # of Conversation
 POSITIONS = {  # of Conversation
     "viewerParticipant", "deliveredToAllSequence", "readByAllSequence", "typingUsers", *RESTRICTION,
 }  # fmt: skip
-
-# What receipts, and whether a message can be edited, are computed from.
-MEMBERS = ConversationParts(group_reach=False, requester=PersonDetail.ID, last_message=None)
 
 
 def person_detail(user: Selection) -> PersonDetail:
@@ -80,6 +81,23 @@ def sent_parts(success: Selection) -> MessageParts:
 
 def _sent_parts(success: Selection) -> MessageParts:
     return message_parts(success.below("message")) | message_parts(success.below("messageEdge").below("node"))
+
+
+def event_parts(envelope: Selection) -> EventParts:
+    """What these fields of EventEnvelope show of events of the log; the viewer is read apart."""
+    return envelope.derive(_event_parts)
+
+
+def _event_parts(envelope: Selection) -> EventParts:
+    event = envelope.below("event")
+    messages = (event.below("message"), event.below("messageEdge").below("node"), event.below("upTo"))
+    conversations = (event.below("conversation"), envelope.below("conversation"))
+    people = (person_detail(event.below("user")), viewer_parts(event.below("viewer")).person)
+    return live.event_parts(
+        reduce(or_, map(message_parts, messages)),
+        reduce(or_, (each.derive(_conversation_parts) for each in conversations)),
+        max(people),
+    )
 
 
 def conversation_parts(info: Info, conversation: Selection | None = None) -> ConversationParts:

@@ -10,7 +10,9 @@ from gql.id import Kind, number_of
 from gql.live import LiveSource
 from gql.message import Message
 from gql.node import Info, given
+from gql.part import event_parts, message_parts
 from gql.scalar import EventCursor
+from gql.selection import selection_of
 from services.error import BadRequest, NotFound
 from services.live.live_stream import LiveStream
 from services.live.resolved_event import ResolvedEvent
@@ -55,7 +57,8 @@ async def events(
     ] = UNSET,
 ) -> EventPage | None:
     viewer, stream = info.context.signed_in(), info.context.services.stream
-    page = await stream.page_after(viewer, after, given(first))
+    parts = event_parts(selection_of(info).below("nodes"))
+    page = await stream.page_after(viewer, after, given(first), parts)
     nodes = [envelope_of(each) for each in page.items]
     return EventPage(
         nodes=nodes, end_cursor=EventCursor(stream.cursor_of(viewer, page.position)), has_more=page.has_more
@@ -84,6 +87,7 @@ async def private_message_received(
     ] = UNSET,
 ) -> AsyncGenerator[PrivateMessageReceived, None]:
     services = info.context.services
+    parts = message_parts(selection_of(info).below("message"))
 
     async def find_stream() -> LiveStream:
         viewer, number = info.context.signed_in(), None
@@ -91,7 +95,7 @@ async def private_message_received(
             number = number_of(Kind.CONVERSATION, id_)
             if await services.conversation.find(viewer, number) is None:
                 raise NotFound("There is no such conversation.")
-        return services.stream.message_stream(viewer, number)
+        return services.stream.message_stream(viewer, number, parts)
 
     def object_of(signal: Signal, is_replay: bool) -> PrivateMessageReceived:
         assert isinstance(signal, ResolvedEvent)
@@ -127,13 +131,16 @@ async def live_events(
         strawberry.argument(description="Whether to deliver typing and presence events. True if omitted or null."),
     ] = True,
 ) -> AsyncGenerator[EventEnvelope, None]:
+    parts = event_parts(selection_of(info))
+
     async def find_stream() -> LiveStream:
         viewer, ids = info.context.signed_in(), given(conversation_ids)
         if ids is not None and len(ids) > MAX_CONVERSATIONS:
             raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
         numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
         with_ephemeral = include_ephemeral is not False
-        return await info.context.services.stream.event_stream(viewer, numbers, with_ephemeral=with_ephemeral)
+        stream = info.context.services.stream
+        return await stream.event_stream(viewer, numbers, parts, with_ephemeral=with_ephemeral)
 
     return _as_generator(LiveSource(find_stream, given(after), lambda signal, _is_replay: envelope_of(signal)))
 

@@ -11,6 +11,7 @@ from services.error import CursorExpired, CursorInvalid, RequestError, ServerUna
 from services.guard import GuardedDatabase
 from services.live.feed import known_to
 from services.live.log_reader import EventBatch, Load, LogRead, LogReader
+from services.live.resolved_event import EventParts
 from services.viewer import Viewer
 
 EXPIRED = "The server no longer has the events after this cursor; load the data again and start from a new cursor."
@@ -31,23 +32,23 @@ class EventLog:
 
     async def resume_from(self, viewer: Viewer, cursor: str) -> Position:
         """The position of a cursor; raises CursorInvalid, and CursorExpired if the log cannot be read from there."""
-        n, at = self._verify(viewer, cursor)
+        n, at = self.verify(viewer, cursor)
         found = await self._database.read_for(viewer, events.find_position, viewer.user_id, n, at)
         if found is None:
             raise CursorExpired(EXPIRED)
         return found
 
-    async def read(self, viewer: Viewer, after: Position) -> EventBatch:
+    async def read(self, viewer: Viewer, after: Position, parts: EventParts) -> EventBatch:
         """The next events that the viewer's credential may see; raises CursorExpired and ServerUnavailable.
 
         The caller has checked that the credential is still valid.
         """
-        batch = await self._reader.read(LogRead(viewer.user_id, after))
+        batch = await self._reader.read(LogRead(viewer.user_id, after, parts))
         if batch is None:
             raise CursorExpired(EXPIRED)
         return known_to(viewer, batch)
 
-    async def next(self, viewer: Viewer, after: Position) -> EventBatch:
+    async def next(self, viewer: Viewer, after: Position, parts: EventParts) -> EventBatch:
         """As `read`, if the session is still valid; waits and retries while the server is busy.
 
         Raises Unauthenticated or another error of `authenticate` if it is not.
@@ -55,7 +56,7 @@ class EventLog:
         while True:
             try:
                 await self._authenticator.check_live(viewer)
-                return await self.read(viewer, after)
+                return await self.read(viewer, after, parts)
             except ServerUnavailable as error:
                 await asyncio.sleep(error.retry_after_seconds)
 
@@ -66,7 +67,8 @@ class EventLog:
         except RequestError:  # the next read raises it again
             return 0.0
 
-    def _verify(self, viewer: Viewer, cursor: str) -> tuple[int, int | None]:
+    def verify(self, viewer: Viewer, cursor: str) -> tuple[int, int | None]:
+        """The number and the time of the event that a cursor names; raises CursorInvalid."""
         try:
             n, at = self._signer.verify("event", viewer.user_id, cursor, 2)
         except CursorInvalid:  # cursors of earlier versions have no time; they stay valid after an upgrade

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.event import EventKind
 from services.live.log_reader import EventBatch
-from services.live.resolved_event import ResolvedEvent
+from services.live.resolved_event import EventParts, ResolvedEvent
 from services.live.signal import Signal, Typing
 from services.viewer import Right, Viewer
 
@@ -14,12 +14,18 @@ from services.viewer import Right, Viewer
 class Feed:
     """What a stream delivers: with `conversation_ids`, no events of other conversations.
 
-    `only_messages`: new messages, and no signals. `with_ephemeral`: typing and presence as well.
+    `with_ephemeral`: typing and presence as well. `parts` is what it shows of events; with `only_messages` there, it
+    delivers new messages and no signals.
     """
 
+    parts: EventParts
     conversation_ids: frozenset[int] | None = None
-    only_messages: bool = False
     with_ephemeral: bool = False
+
+    @property
+    def only_messages(self) -> bool:
+        """Whether it delivers new messages and nothing else."""
+        return self.parts.only_messages
 
     def select(self, signals: Iterable[Signal]) -> list[Signal]:
         """The signals that it delivers; what is about no conversation passes."""

@@ -165,7 +165,7 @@ class StreamGroup(Generic[P]):
         if not self._members:
             return
         try:
-            batch = await self._parts.log.read(self._viewer, self._position)
+            batch = await self._parts.log.read(self._viewer, self._position, self._feed.parts)
         except CursorExpired:  # each finds out for itself, and is told
             self.dismiss(*self._members)
             return

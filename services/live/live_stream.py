@@ -122,7 +122,7 @@ class LiveStream:
     async def _next(self) -> EventBatch:
         assert self._mailbox is not None
         self._mailbox.clear()
-        batch = await self.parts.log.next(self.viewer, self.position)
+        batch = await self.parts.log.next(self.viewer, self.position, self.feed.parts)
         self.position, self.is_behind = batch.position, batch.has_more
         return batch
 

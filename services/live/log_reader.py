@@ -10,17 +10,18 @@ from models.event import Position
 from models.transaction import Transaction
 from services.error import ServerUnavailable
 from services.guard import GuardedDatabase
-from services.live.resolved_event import ResolvedEvent
+from services.live.resolved_event import ALL_OF_EVENT, EventParts, ResolvedEvent
 
 AT_ONCE = 64  # reads in one job, about 5 ms of a reader's thread
 JOBS = 2  # at the same time: a message to thousands of people must not delay requests
 
 
 class LogRead(NamedTuple):
-    """A read of a viewer's log after a position."""
+    """A read of a viewer's log after a position, with what is shown of the events."""
 
     viewer_id: int
     after: Position
+    parts: EventParts = ALL_OF_EVENT
 
 
 @dataclass(frozen=True, slots=True)

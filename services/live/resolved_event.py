@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from models import device as devices
 from models.base import conversation_of, seq_of
@@ -13,8 +14,9 @@ from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
 from services.message.message import MessageService
 from services.message.message_view import MessageView
+from services.message.part import ALL_OF_CONVERSATION, ALL_OF_MESSAGE, MEMBERS, ConversationParts, MessageParts
 from services.person.setting import Settings, SettingService
-from services.person.user import Person, UserService
+from services.person.user import Person, PersonDetail, UserService
 
 _MESSAGES = {EventKind.MESSAGE_CREATED, EventKind.MESSAGE_UPDATED, EventKind.RECEIPT_UPDATED}
 _CONVERSATIONS = {EventKind.CONVERSATION_CREATED, EventKind.CONVERSATION_UPDATED}
@@ -57,6 +59,35 @@ class ResolvedEvent:
         return self.subject_id if is_of_conversation else conversation_of(self.subject_id)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EventParts:
+    """What is loaded of the subjects of events, and whether of new messages only; `event_parts` makes them.
+
+    Equal ones are the same object, so that streams that show the same read the log together.
+    """
+
+    message: MessageParts = ALL_OF_MESSAGE
+    conversation: ConversationParts = ALL_OF_CONVERSATION
+    person: PersonDetail = PersonDetail.RELATION
+    only_messages: bool = False
+
+    @property
+    def conversation_of_receipt(self) -> ConversationParts:
+        """With its members: who may see a position is decided by what they share."""
+        return self.conversation | MEMBERS
+
+
+@lru_cache(maxsize=256)
+def event_parts(
+    message: MessageParts, conversation: ConversationParts, person: PersonDetail, *, only_messages: bool = False
+) -> EventParts:
+    """See EventParts."""
+    return EventParts(message, conversation, person, only_messages)
+
+
+ALL_OF_EVENT = EventParts()
+
+
 @dataclass(slots=True)
 class _Found:
     """The subjects of a batch of the log, each loaded once."""
@@ -83,26 +114,29 @@ class EventResolver:
         self._conversations = conversations
         self._settings = settings
 
-    def resolve(self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow]) -> list[ResolvedEvent]:
+    def resolve(
+        self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow], parts: EventParts = ALL_OF_EVENT
+    ) -> list[ResolvedEvent]:
         """Resolves rows, in their order; runs inside a transaction."""
-        rows = list(rows)
         kinds: dict[EventKind, set[int]] = {}
-        for row in rows:
+        wanted = [row for row in rows if not parts.only_messages or row.kind == EventKind.MESSAGE_CREATED]
+        for row in wanted:
             kinds.setdefault(EventKind(row.kind), set()).add(row.subject_id)
-        found = self._find(tx, viewer_id, rows, kinds)
-        return [each for row in rows if (each := _resolve(row, found)) is not None]
+        found = self._find(tx, viewer_id, kinds, parts)
+        return [each for row in wanted if (each := _resolve(row, found)) is not None]
 
-    def _find(self, tx: Transaction, viewer_id: int, rows: list[EventRow], kinds: dict[EventKind, set[int]]) -> _Found:
+    def _find(self, tx: Transaction, viewer_id: int, kinds: dict[EventKind, set[int]], parts: EventParts) -> _Found:
         found = _Found()
         if messages := _of(kinds, _MESSAGES):
-            found.messages = self._messages.load_visible(tx, viewer_id, messages)
-        conversations = _of(kinds, _CONVERSATIONS)
-        conversations |= {conversation_of(id_) for id_ in kinds.get(EventKind.RECEIPT_UPDATED, ())}
+            found.messages = self._messages.load_visible(tx, viewer_id, messages, parts.message)
+        conversations, needed = _of(kinds, _CONVERSATIONS), parts.conversation
+        if receipts := kinds.get(EventKind.RECEIPT_UPDATED):
+            conversations |= {conversation_of(id_) for id_ in receipts}
+            needed = parts.conversation_of_receipt
         if conversations:
-            found.conversations = self._conversations.load_by_id(tx, viewer_id, conversations)
-        people = _of(kinds, _PEOPLE) | {row.actor_id for row in rows if row.actor_id}
-        if people:
-            found.people = self._users.load(tx, viewer_id, people)
+            found.conversations = self._conversations.load_by_id(tx, viewer_id, conversations, needed)
+        if people := _of(kinds, _PEOPLE):
+            found.people = self._users.load(tx, viewer_id, people, parts.person)
         if EventKind.SETTINGS_CHANGED in kinds:
             found.settings = self._settings.load(tx, viewer_id)
         if added := kinds.get(EventKind.DEVICE_ADDED):
@@ -132,8 +166,8 @@ def _resolve(row: EventRow, found: _Found) -> ResolvedEvent | None:
 def _receipt_of(row: EventRow, found: _Found) -> ResolvedEvent | None:
     """The event, if the viewer may see the position now: see services/message/participant.py."""
     view = found.conversations.get(conversation_of(row.subject_id))
-    message, person = found.messages.get(row.subject_id), found.people.get(row.actor_id)
-    if view is None or person is None:
+    message = found.messages.get(row.subject_id)
+    if view is None:
         return None
     for each in view.participants:
         if each.person.row.id == row.actor_id:
@@ -143,5 +177,5 @@ def _receipt_of(row: EventRow, found: _Found) -> ResolvedEvent | None:
             if message is None:  # cleared or deleted for the viewer: the position counts, without a message
                 return ResolvedEvent(row.n, EventKind.CONVERSATION_UPDATED, row.at, view.row.id, conversation=view)
             kind = EventKind.RECEIPT_UPDATED
-            return ResolvedEvent(row.n, kind, row.at, row.subject_id, row.detail, message, view, person)
+            return ResolvedEvent(row.n, kind, row.at, row.subject_id, row.detail, message, view, each.person)
     return None

@@ -21,12 +21,13 @@ from services.live.group import StreamGroups
 from services.live.live_stream import EventStream, LiveStream, StreamParts
 from services.live.log_reader import EventBatch, LogRead
 from services.live.presence import PresenceService
-from services.live.resolved_event import EventResolver, ResolvedEvent
+from services.live.resolved_event import ALL_OF_EVENT, EventParts, EventResolver, ResolvedEvent, event_parts
 from services.live.signal import Signal
 from services.message.conversation import ConversationService
 from services.message.message_view import MessageView
+from services.message.part import ALL_OF_CONVERSATION, ALL_OF_MESSAGE, MessageParts
 from services.page import PageRequest
-from services.person.user import UserService
+from services.person.user import PersonDetail, UserService
 from services.rate import ConcurrencyLimit, RateLimiter
 from services.viewer import Right, Viewer
 
@@ -84,12 +85,19 @@ class StreamService:
         """The cursor of an event; resuming from it starts with the next event."""
         return self._signer.sign("event", viewer.user_id, *position)
 
-    async def page_after(self, viewer: Viewer, cursor: str, first: int | None) -> EventBatch:
+    async def page_after(
+        self, viewer: Viewer, cursor: str, first: int | None, parts: EventParts = ALL_OF_EVENT
+    ) -> EventBatch:
         """Events after the cursor, oldest first; raises BadRequest, CursorInvalid, CursorExpired."""
         request = PageRequest(first=first)
         request.check()
-        after = await self._log.resume_from(viewer, cursor)
-        batch = await self._database.read_for(viewer, self._load_batch, viewer.user_id, after, request.size)
+        n, at = self._log.verify(viewer, cursor)
+
+        def read(tx: Transaction) -> EventBatch | None:
+            after = events.find_position(tx, viewer.user_id, n, at)
+            return None if after is None else self._load_batch(tx, viewer.user_id, after, request.size, parts)
+
+        batch = await self._database.read_for(viewer, read)
         if batch is None:
             raise CursorExpired(EXPIRED)
         return known_to(viewer, batch)
@@ -125,21 +133,29 @@ class StreamService:
             async for each in signals:
                 yield each
 
-    def message_stream(self, viewer: Viewer, conversation_id: int | None = None) -> LiveStream:
+    def message_stream(
+        self, viewer: Viewer, conversation_id: int | None = None, parts: MessageParts = ALL_OF_MESSAGE
+    ) -> LiveStream:
         """A stream as `messages` reads it, not open yet."""
         self._check(viewer)
         places = None if conversation_id is None else frozenset({conversation_id})
-        return LiveStream(self._shared(), viewer, Feed(places, only_messages=True))
+        only_messages = event_parts(parts, ALL_OF_CONVERSATION, PersonDetail.ID, only_messages=True)
+        return LiveStream(self._shared(), viewer, Feed(only_messages, places))
 
     async def event_stream(
-        self, viewer: Viewer, conversation_ids: Sequence[int] | None, *, with_ephemeral: bool
+        self,
+        viewer: Viewer,
+        conversation_ids: Sequence[int] | None,
+        parts: EventParts = ALL_OF_EVENT,
+        *,
+        with_ephemeral: bool,
     ) -> EventStream:
         """A stream as `events` reads it, not open yet; raises NotFound."""
         self._check(viewer)
         places = None if conversation_ids is None else frozenset(conversation_ids)
         if places is not None and (await self._conversations.find_many(viewer, places)).keys() != places:
             raise NotFound("There is no such conversation.")
-        return EventStream(self._shared(), viewer, Feed(places, with_ephemeral=with_ephemeral))
+        return EventStream(self._shared(), viewer, Feed(parts, places, with_ephemeral=with_ephemeral))
 
     def _check(self, viewer: Viewer) -> None:
         viewer.check(Right.READ)
@@ -166,18 +182,20 @@ class StreamService:
         """See `services.live.log_reader.Load`."""
         ends_at, batches = monotonic() + JOB_SECONDS, list[EventBatch | None]()
         for read in reads:
-            batches.append(self._load_batch(tx, read.viewer_id, read.after, BATCH))
+            batches.append(self._load_batch(tx, read.viewer_id, read.after, BATCH, read.parts))
             if monotonic() > ends_at:
                 break
         return batches
 
-    def _load_batch(self, tx: Transaction, viewer_id: int, after: Position, size: int) -> EventBatch | None:
+    def _load_batch(
+        self, tx: Transaction, viewer_id: int, after: Position, size: int, parts: EventParts
+    ) -> EventBatch | None:
         rows = tx.all(events.AFTER, user=viewer_id, after=after.n, count=size + 1)
         has_more, rows = len(rows) > size, rows[:size]
         if rows and rows[0].n != after.n + 1:  # entries were trimmed because the reader is slower than retention
             return None
         end = Position(rows[-1].n, rows[-1].at) if rows else after
-        return EventBatch(self._resolver.resolve(tx, viewer_id, rows), end, has_more)
+        return EventBatch(self._resolver.resolve(tx, viewer_id, rows, parts), end, has_more)
 
 
 async def _signals_of(stream: LiveStream, cursor: str | None) -> AsyncGenerator[Signal, None]:

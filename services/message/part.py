@@ -78,4 +78,6 @@ def _either(one: MessageParts | None, other: MessageParts | None) -> MessagePart
 
 ALL_OF_MESSAGE = MessageParts()
 ALL_OF_CONVERSATION = ConversationParts()
+# Members with their positions: what receipts are computed from, and whether changes reach the others.
+MEMBERS = ConversationParts(group_reach=False, requester=PersonDetail.ID, last_message=None)
 NOTHING_OF_MESSAGE = MessageParts(sender=PersonDetail.ID, attachments=False)

@@ -48,7 +48,7 @@ def paths_of(type_name: str, depth: int = DEPTH, above: tuple[str, ...] = ()) ->
         if not is_object_type(named):
             yield (*above, name)
         elif depth:
-            yield from paths_of(named.name, depth - (name != "nodes"), (*above, name))
+            yield from paths_of(named.name, depth - (name not in {"node", "nodes"}), (*above, name))
 
 
 def text_of(paths: list[tuple[str, ...]]) -> str:
@@ -141,3 +141,51 @@ def test_the_fields_that_need_more_are_fields(type_name: str, names: set[str]) -
     named = SCHEMA.get_type(type_name)
     assert isinstance(named, GraphQLObjectType)
     assert names <= named.fields.keys()
+
+
+EVENTS = "query ($after: EventCursor!) {{ events(after: $after) {{ nodes {{ event {{ __typename {} }} }} }} }}"
+SHOWN_EVENTS = [
+    "MessageCreated", "MessageUpdated", "ReceiptUpdated", "ConversationCreated", "ConversationUpdated", "UserUpdated",
+    "BlocksChanged", "ViewerUpdated", "SettingsChanged",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def happened(site: Site) -> tuple[Person, str]:
+    """Alice, and the cursor in front of one event of each of these types."""
+    alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
+    after = (await alice.ask("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+    first = await alice.send("bob", text="one")
+    place = await alice.place_of(first)
+    await bob.send("alice", text="two", replyToId=first)
+    await bob.do("setReaction", messageId=first, emoji="👍", reacted=True)
+    await alice.do("setConversationPreferences", conversationId=place, isPinned=True)
+    await alice.do("muteUser", user={"username": "bob"})
+    await alice.do("updateMessagingSettings", sendTypingIndicators=False)
+    await alice.ask("""mutation {
+      createApiKey(input: { name: "bot", scopes: [SEND_MESSAGES] }) { __typename }
+      blockUser(input: { user: { username: "bob" } }) { __typename }
+      unblockUser(input: { user: { username: "bob" } }) { __typename }
+    }""")
+    return alice, after
+
+
+@pytest.mark.parametrize("type_name", SHOWN_EVENTS)
+async def test_each_field_of_an_event_shows_the_same_alone_and_together(
+    happened: tuple[Person, str], type_name: str
+) -> None:
+    """What is loaded of an event is what its fields show."""
+    alice, after = happened
+
+    async def shown(paths: list[tuple[str, ...]]) -> list[Any]:
+        query = EVENTS.format(f"... on {type_name} {{ {text_of(paths)} }}")
+        nodes = (await alice.ask(query, after=after))["events"]["nodes"]
+        return [node["event"] for node in nodes if node["event"]["__typename"] == type_name]
+
+    paths = list(paths_of(type_name, 2))
+    for start in range(0, len(paths), 80):
+        some = paths[start : start + 80]
+        together = await shown(some)
+        assert together
+        for path in some:
+            assert value_at(await shown([path]), path) == value_at(together, path), path

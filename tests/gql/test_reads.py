@@ -3,10 +3,14 @@
 A change of these numbers is a change of speed; the statements are named, so that a new one says what it reads.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from threading import current_thread
 from typing import Any
 
+import aiohttp
 import peewee
 import pytest
 import pytest_asyncio
@@ -18,6 +22,7 @@ from services.account.credentials import Credentials
 from services.id import Kind, number_of
 from services.message.draft import Draft
 from tests.gql.conftest import Site
+from tests.gql.test_envelope import live
 from tests.gql.test_life import Person
 from tests.models.statement import every_statement
 
@@ -32,7 +37,7 @@ def names_of(database: peewee.Database) -> dict[str, str]:
 
 @dataclass
 class Reads:
-    """What was read since `clear`: the number of jobs, and the names of the statements in their order."""
+    """What the readers did since `clear`: the number of jobs, and the names of the statements in their order."""
 
     jobs: int = 0
     statements: list[str] = field(default_factory=list)
@@ -52,7 +57,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     names = names_of(peewee.SqliteDatabase(None))
 
     def counting(self: Transaction, prepared: Any, params: dict[str, Any]) -> Any:
-        seen.statements.append(names[prepared.compiled_for(self.database).sql])
+        if current_thread().name.startswith("sotto-reader"):
+            seen.statements.append(names[prepared.compiled_for(self.database).sql])
         return execute(self, prepared, params)
 
     def submitting(self: Readers, run: Any) -> Any:
@@ -186,6 +192,20 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
         1,
         ["inbox.page", *["message.PAGE_BACKWARD"] * 30],
     ),
+    "events": (
+        f"query ($after: EventCursor!) {{ events(after: $after, first: 50) {{ nodes {{ cursor {NEW_MESSAGE} }} }} }}",
+        1,
+        [
+            "event.AT",
+            "event.AFTER",
+            "message.VISIBLE",
+            "profile.BY_IDS",
+            # of receipts: whether the viewer may see them
+            "conversation.BY_IDS",
+            "member.MEMBERS",
+            "user.BY_IDS",
+        ],
+    ),
     "message": (
         f"query ($message: ID!) {{ message(id: $message) {{ {MESSAGE} }} }}",
         1,
@@ -211,7 +231,7 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
 async def test_an_operation_reads_exactly_what_it_shows(place: Place, reads: Reads, name: str) -> None:
     """One job for what belongs together, and one statement for each kind of thing."""
     query, jobs, statements = OPERATIONS[name]
-    variables = {"id": place.conversation, "message": place.message}
+    variables = {"id": place.conversation, "message": place.message, "after": place.cursor}
     used = {key: value for key, value in variables.items() if f"${key}:" in query}
     await place.alice.ask(query, **used)  # caches the session and the document
     reads.clear()
@@ -219,3 +239,51 @@ async def test_an_operation_reads_exactly_what_it_shows(place: Place, reads: Rea
 
     assert all(value is not None for value in data.values())
     assert (reads.jobs, sorted(reads.statements)) == (jobs, sorted(statements))
+
+
+HEAR = "subscription { privateMessageReceived { cursor message { id text sender { username } conversation { id } } } }"
+HEAR_EVENTS = f"subscription {{ events {{ cursor {NEW_MESSAGE} }} }}"
+
+
+@asynccontextmanager
+async def heard(person: Person, query: str, reads: Reads) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A live stream that has nothing left to read when the block begins; `reads` holds what it read until its end."""
+    groups = person.site.services.stream.groups
+    async with live(person, query) as socket:
+        async with asyncio.timeout(5):
+            while not groups._groups:
+                await asyncio.sleep(0.01)
+        reads.clear()
+        yield socket
+        async with asyncio.timeout(5):
+            while not reads.jobs:
+                await asyncio.sleep(0.01)
+            await asyncio.gather(*(group.idle() for group in groups._groups.values()))
+        found = reads.jobs, reads.statements.copy()
+    reads.jobs, reads.statements = found  # without those that the end of a stream costs
+
+
+@pytest.mark.parametrize("query", [HEAR, HEAR_EVENTS])
+async def test_a_delivery_reads_the_log_and_what_is_shown(site: Site, reads: Reads, query: str) -> None:
+    """In one job."""
+    alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
+    await alice.send("bob", text="before")
+    await bob.send("alice", text="read by bob, who is signed in")
+    async with heard(alice, query, reads) as socket:
+        await bob.send("alice", text="now")
+        answer = await socket.receive_json(timeout=5)
+        while "now" not in str(answer):  # after StreamReady
+            answer = await socket.receive_json(timeout=5)
+
+    assert (reads.jobs, reads.statements) == (1, ["event.AFTER", "message.VISIBLE", "profile.BY_ID"])
+
+
+async def test_a_stream_of_messages_loads_nothing_for_other_events(site: Site, reads: Reads) -> None:
+    """A receipt costs it a look into the log."""
+    alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
+    await bob.send("alice", text="by bob, who is signed in")
+    place = await alice.place_of(await alice.send("bob", text="to be read"))
+    async with heard(alice, HEAR, reads):
+        await bob.do("markConversationRead", conversationId=place)
+
+    assert (reads.jobs, reads.statements) == (1, ["event.AFTER"])
