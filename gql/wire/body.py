@@ -31,7 +31,7 @@ class Body:
         self._deadline = asyncio.get_running_loop().time() + (total_seconds or idle_seconds)
         self._read_bytes = 0
         if (request.content_length or 0) > limit_bytes:
-            raise self._too_large()
+            raise _too_large(limit_bytes)
 
     async def read(self) -> bytes:
         """The next bytes, as many as are available; empty at the end."""
@@ -39,13 +39,11 @@ class Body:
         chunk = await self._next()
         self._read_bytes += len(chunk)
         if self._read_bytes > self._limit_bytes:
-            raise self._too_large()
+            raise _too_large(self._limit_bytes)
         return chunk
 
     async def read_all(self) -> bytes:
         """The whole body, within the limit."""
-        if self._content.is_eof() and not is_refused(self._request):  # it came together with the headers
-            return await self.read()
         chunks = []
         while chunk := await self.read():
             chunks.append(chunk)
@@ -64,9 +62,21 @@ class Body:
         except (ClientError, ConnectionError, HttpProcessingError, ValueError) as error:
             raise HttpRefusal(400, BAD_REQUEST, "The body was cut off, or its transfer coding is broken.") from error
 
-    def _too_large(self) -> HttpRefusal:
-        message = f"The body may have {self._limit_bytes:,} bytes at most."
-        return HttpRefusal(413, "PAYLOAD_TOO_LARGE", message, extensions={"limitBytes": self._limit_bytes})
+
+def arrived(request: web.BaseRequest, limit_bytes: int) -> bytes | None:
+    """The whole body if it came together with the headers, as most do; None if `Body` has to wait for it."""
+    content = request.content
+    if not content.is_eof() or content.exception() is not None or is_refused(request):
+        return None
+    text = content.read_nowait()
+    if len(text) > limit_bytes:
+        raise _too_large(limit_bytes)
+    return text
+
+
+def _too_large(limit_bytes: int) -> HttpRefusal:
+    message = f"The body may have {limit_bytes:,} bytes at most."
+    return HttpRefusal(413, "PAYLOAD_TOO_LARGE", message, extensions={"limitBytes": limit_bytes})
 
 
 def decode(text: bytes | str) -> object:

@@ -72,7 +72,13 @@ async def answer(
     if isinstance(prepared, Answer):
         found = prepared
     else:
-        found = await _run(schema, prepared, operation, context)
+        key = prepared.introspection_key
+        known = schema.introspections.get(key) if key is not None else None
+        if known is not None:
+            context.spent = COST
+            found = Answer(known.data)
+        else:
+            found = await _run(schema, prepared, operation, context)
         if context.spent is not None and context.spent != context.charged:
             context.services.cost.spend(context.viewer, context.remote, context.spent - context.charged)
     if context.wants_cost:
@@ -81,11 +87,7 @@ async def answer(
 
 
 async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Operation, context: Context) -> Answer:
-    """Answer an introspection from the cache, and everything else by executing it."""
-    key = prepared.introspection_key
-    if key is not None and (known := schema.introspections.get(key)) is not None:
-        context.spent = COST
-        return Answer(known.data)
+    """Execute a query or a mutation; the answer to an introspection is cached."""
     try:
         variables = _coerce(schema, prepared, operation)
         if isinstance(variables, list):
@@ -100,8 +102,8 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
             result = cast("ExecutionResult", await executed if executor.is_awaitable(executed) else executed)
     except Exception as error:  # noqa: BLE001 -- masked
         return Answer(None, await _presented([_as_graphql(error)], context), is_refused=True)
-    if key is not None:
-        schema.introspections.put(key, result)
+    if prepared.introspection_key is not None:
+        schema.introspections.put(prepared.introspection_key, result)
     errors = await _presented(result.errors, context)
     await give_way()  # the transport encodes it
     return Answer(result.data, errors)

@@ -42,9 +42,14 @@ async def prepare(
     ServerUnavailable if too many documents wait to be read.
     """
     context.wants_cost = context.wants_cost or (operation.extensions or {}).get("cost") == "report"
+    reading = schema.documents.find(operation.query)
     try:
-        reading = await _read(schema, operation, context)
+        if operation.variables:
+            check_values(operation.variables, schema.limits)
+        if reading is None or reading.errors:
+            reading = await _read(schema, operation, context, reading)
     except LimitExceeded as error:
+        admit_reading(context, 0)
         return _refuse([error.with_traceback(None)], context)
     if reading.document is not None:
         _check_kind(reading, operation.name, allowed)
@@ -59,23 +64,21 @@ async def prepare(
         charge_reading(context, 0, prepared.cost_model.visited)  # all that will be charged for it
         path = prepared.cost_model.dearest(operation.variables)
         return _refuse([TooExpensive(estimate, schema.limits.cost, path)], context)
-    await _begin(prepared, context)
+    if prepared.wants_position and context.viewer is not None and context.viewer.may(Right.READ):
+        # Taken before any read, so that a subscription from this cursor misses nothing that the query showed.
+        context.event_position = await context.services.stream.position(context.viewer)
+    _begin(prepared, context)
     return prepared
 
 
-async def _read(schema: SottoSchema, operation: Operation, context: Context) -> Reading:
-    """Read the document; raises LimitExceeded for variables with too many values.
+async def _read(schema: SottoSchema, operation: Operation, context: Context, known: Reading | None) -> Reading:
+    """Read a document that is not cached; raises RateLimited first if the viewer's rate is used up, also for others.
 
-    Raises RateLimited first if the viewer's rate is used up; a cached document costs nothing, and if it is valid, its
-    operation is charged next.
+    A cached document costs nothing, and if it is valid, its operation is charged next.
     """
-    text, known = operation.query, schema.documents.find(operation.query)
-    counted = 0.0
-    if known is None or known.errors:
-        tokens = min(len(text) // CHARACTERS_PER_TOKEN, schema.limits.tokens)
-        counted = admit_reading(context, 0 if known else tokens * COST_PER_TOKEN)
-    if operation.variables:
-        check_values(operation.variables, schema.limits)
+    text = operation.query
+    tokens = min(len(text) // CHARACTERS_PER_TOKEN, schema.limits.tokens)
+    counted = admit_reading(context, 0 if known else tokens * COST_PER_TOKEN)
     if known is not None:
         return known
     reading = await schema.documents.prepare(text, operation.name, Reader.of(context))
@@ -95,11 +98,8 @@ def _check_kind(reading: Reading, name: str | None, allowed: AbstractSet[Operati
         raise OperationNotAllowed(found.operation)
 
 
-async def _begin(prepared: PreparedOperation, context: Context) -> None:
+def _begin(prepared: PreparedOperation, context: Context) -> None:
     """Charge the operation, and tell the transport: a mutation is never cut short, a subscription is a stream."""
-    if prepared.wants_position and context.viewer is not None and context.viewer.may(Right.READ):
-        # Taken before any read, so that a subscription from this cursor misses nothing that the query showed.
-        context.event_position = await context.services.stream.position(context.viewer)
     charge(context)
     context.operation_type, context.operation_name = prepared.kind, prepared.name
     if prepared.is_subscription:

@@ -12,7 +12,7 @@ from gql.context import Context
 from gql.document.prepared import PreparedOperation
 from gql.error import BAD_REQUEST, HttpRefusal, mask_refusal, refusal_of
 from gql.wire.answer import Answer, respond
-from gql.wire.body import Body, decode, names_operation, parameters_of
+from gql.wire.body import Body, arrived, decode, names_operation, parameters_of
 from gql.wire.credentials import ACT_AS, authenticate
 from gql.wire.execution import Answers, LiveExecution, Steps, answer, answers_of, refused
 from gql.wire.frame import SocketAdapter
@@ -122,8 +122,11 @@ class View:
         elif check_content(request) == MULTIPART:
             return await self._outlive(self._respond_to_parts(request, context, accept), context)
         else:
-            body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
-            operation = operation_of(decode(await body.read_all()))
+            text = arrived(request, self.options.max_json_bytes)
+            if text is None:
+                body = Body(request, self.options.max_json_bytes, idle_seconds=self.options.body_timeout_seconds)
+                text = await body.read_all()
+            operation = operation_of(decode(text))
         return await self._respond(request, operation, context, accept)
 
     async def _respond_to_parts(self, request: web.Request, context: Context, accept: str) -> web.StreamResponse:
