@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
 from models import probe
@@ -20,7 +21,8 @@ from server.setting.settings import Settings, load_settings
 from services.limit import DeviceTrust, Limits
 from tests.template import put_tables
 
-Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, aiohttp.ClientSession]]]
+Served = tuple[Running, aiohttp.ClientSession]
+Serving = Callable[..., AbstractAsyncContextManager[Served]]
 FRIEND = "https://chat.example.org"
 SWEEP = "storage swept"  # a line of its own, beside those of requests
 SETTING_OF = {"allowed_mime_types": "attachment_types", "may_sign_up": "sign_up"}  # the other names are the same
@@ -56,7 +58,7 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
     monkeypatch.chdir(tmp_path)
 
     @asynccontextmanager
-    async def serve(**flags: object) -> AsyncIterator[tuple[Running, aiohttp.ClientSession]]:
+    async def serve(**flags: object) -> AsyncIterator[Served]:
         settings = load_settings(port=0, data=tmp_path / "data", **flags)
         if not settings.database_path.exists():
             put_tables(settings.database_path)
@@ -64,6 +66,18 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
             yield running, http
 
     return serve
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """A server with the default settings for all tests of a module that change nothing."""
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        settings = load_settings(port=0, data=folder / "data")
+    put_tables(settings.database_path)
+    async with listening(settings) as running, aiohttp.ClientSession(running.url) as http:
+        yield running, http
 
 
 async def code_of(response: aiohttp.ClientResponse) -> str:
@@ -74,6 +88,7 @@ async def code_of(response: aiohttp.ClientResponse) -> str:
     return str(error["extensions"]["code"])
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -90,9 +105,10 @@ async def code_of(response: aiohttp.ClientResponse) -> str:
         ("/nothing", 404),
     ],
 )
-async def test_every_response_has_security_headers_and_no_version(serving: Serving, path: str, status: int) -> None:
+async def test_every_response_has_security_headers_and_no_version(served: Served, path: str, status: int) -> None:
     """nosniff, no-referrer and no `Server` header on every response."""
-    async with serving() as (_, http), http.get(path, allow_redirects=False) as response:
+    _, http = served
+    async with http.get(path, allow_redirects=False) as response:
         assert response.status == status
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
@@ -219,6 +235,7 @@ async def test_readiness_is_checked_at_most_once_a_second(serving: Serving) -> N
     assert 1 <= written <= 2
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize(
     "path",
@@ -227,9 +244,10 @@ async def test_readiness_is_checked_at_most_once_a_second(serving: Serving) -> N
         "/files/token/name.png",
     ],
 )  # fmt: skip
-async def test_another_method_is_405_with_the_allowed_ones(serving: Serving, method: str, path: str) -> None:
+async def test_another_method_is_405_with_the_allowed_ones(served: Served, method: str, path: str) -> None:
     """RFC 9110, section 15.5.6: a 405 names what is allowed."""
-    async with serving() as (_, http), http.request(method, path) as response:
+    _, http = served
+    async with http.request(method, path) as response:
         assert response.status == 405
         assert response.headers["Allow"] == "GET,HEAD"
         assert await code_of(response) == "BAD_REQUEST"

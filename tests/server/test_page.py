@@ -8,9 +8,9 @@ from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
 from server.page import CHAT, CHAT_POLICY, Folder
-from tests.server.test_app import Serving, serving
+from tests.server.test_app import Served, Serving, served, serving
 
-__all__ = ["serving"]
+__all__ = ["served", "serving"]
 
 KINDS = {
     ".html": "text/html",
@@ -47,12 +47,14 @@ async def test_every_file_of_the_chat_page_is_served_and_knows_its_type(serving:
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "path",
     ["nothing.js", "../server/page.py", "%2e%2e/server/page.py", "..%2fREADME.md", "/etc/passwd", "text", "text/", "."],
 )
-async def test_nothing_beside_the_page_can_be_asked_for(serving: Serving, path: str) -> None:
-    async with serving() as (running, http), http.get(URL(f"{running.url}/chat/{path}", encoded=True)) as response:
+async def test_nothing_beside_the_page_can_be_asked_for(served: Served, path: str) -> None:
+    running, http = served
+    async with http.get(URL(f"{running.url}/chat/{path}", encoded=True)) as response:
         assert response.status == 404
         assert response.content_type == "application/json"
 

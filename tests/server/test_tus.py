@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import itertools
 import random
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,7 @@ import aiohttp
 import pytest
 
 from tests.flow.client import Person, running
-from tests.gql.conftest import SEND, Site, settings, site  # noqa: F401 - fixtures
+from tests.gql.conftest import SEND, Site, module_site, settings, site  # noqa: F401 - fixtures
 
 CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) { __typename
   ... on CreateUploadSuccess { upload { id state uploadUrl receivedBytes byteSize expiresAt } }
@@ -21,6 +22,7 @@ CREATE = """mutation ($input: CreateUploadInput!) { createUpload(input: $input) 
   ... on AttachmentsRejectedError { attachmentRejections { reason limitBytes allowedMimeTypes } } } }"""
 TUS = {"Tus-Resumable": "1.0.0"}
 PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
+NUMBERS = itertools.count()  # for names of people with one upload each
 TEXT = b"The tide is out. " * 100
 
 
@@ -112,6 +114,7 @@ async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
     assert (await tus.ask("HEAD"))[0] == 404
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("method", "headers", "expected"),
     [
@@ -137,8 +140,14 @@ async def test_a_file_comes_in_parts_and_goes_with_a_message(tus: Tus) -> None:
         ("PUT", {}, 405),
     ],
 )
-async def test_protocol_violations_are_refused(tus: Tus, method: str, headers: dict[str, str], expected: int) -> None:
+async def test_protocol_violations_are_refused(
+    module_site: Site,  # noqa: F811
+    method: str,
+    headers: dict[str, str],
+    expected: int,
+) -> None:
     """With the status of the protocol and a JSON error; no byte is stored."""
+    tus = Tus(module_site, await module_site.token_of(f"alice{next(NUMBERS)}"))
     await tus.create()
     before = await tus.site.stored()
     headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}
