@@ -86,12 +86,16 @@ class SottoSchema(Schema):
         return found
 
 
-@cache
 def build_schema(*, introspection: bool = True, limits: QueryLimits = DEFAULT, has_plans: bool = True) -> SottoSchema:
-    """The schema that is served, one per process; `introspection` False disables introspection for everybody.
+    """The schema that is served, built once for each combination; `introspection` False disables it for everybody.
 
     Without plans, graphql-core executes all operations.
     """
+    return _build(introspection, limits, has_plans)
+
+
+@cache  # positional, because it tells a default that is given from one that is left out
+def _build(introspection: bool, limits: QueryLimits, has_plans: bool) -> SottoSchema:
     return SottoSchema(
         query=Query,
         mutation=Mutation,

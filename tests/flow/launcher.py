@@ -104,24 +104,24 @@ def sotto() -> Command:
 
     Its servers share a launcher of workers for pictures.
     """
-    import server.cli.demo  # noqa: PLC0415
-    import server.cli.operator  # noqa: PLC0415
-    import server.cli.shell  # noqa: PLC0415
-    import server.log  # noqa: PLC0415
-    import server.process  # noqa: F401, PLC0415
-    from gql.document.survey import QueryLimits  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+    from typer.main import get_command  # noqa: PLC0415
+
+    import storage.local  # noqa: F401, PLC0415
     from gql.wire.schema import build_schema, schema_text  # noqa: PLC0415
     from server.__main__ import cli  # noqa: PLC0415
     from services.account import password  # noqa: PLC0415
     from services.file import picture  # noqa: PLC0415
     from tests.flow.program import fork_worker, prepare_workers  # noqa: PLC0415
 
-    build_schema(introspection=True, limits=QueryLimits())
+    build_schema()
     schema_text()
+    Image.preinit()
     password.TIME_COST, password.MEMORY_KIB = 1, 8  # as in tests/plugin.py
     picture.start_worker = fork_worker  # type: ignore[assignment]
     prepare_workers()
-    return lambda arguments: cli(arguments, prog_name="./sotto")
+    command = get_command(cli)
+    return lambda arguments: command(arguments, prog_name="./sotto")
 
 
 def picture_worker() -> Command:
