@@ -8,6 +8,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from gql.context import Context
 from gql.document.cost import ERROR, ITEM, LOCATED
 from gql.document.spending import LOCATION_BYTES
+from gql.pace import pace_of_loop
 from gql.plan.error import NullValue
 from gql.plan.failure import Failure, null_error
 from gql.plan.leaf import json_bytes_of
@@ -44,6 +45,7 @@ class Renderer:
     __slots__ = (
         "_arguments",
         "_context",
+        "_pace",
         "_shapes",
         "_variables",
         "deferred",
@@ -57,6 +59,7 @@ class Renderer:
         self._shapes = shapes
         self._context = context
         self._variables = variables
+        self._pace = pace_of_loop()
         self._arguments: dict[FieldPlan, dict[str, Any] | Exception] = {}
         self.left = budget
         self.size_bytes = 0
@@ -74,7 +77,7 @@ class Renderer:
                 self.left, self.size_bytes = left, size_bytes
         elif not plan.is_large:
             plan.rendered += 1
-            if plan.rendered >= HOT:
+            if plan.rendered >= HOT and not self._pace.is_over():
                 compile_hot(plan)
         return self._render(plan, source)
 

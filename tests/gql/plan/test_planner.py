@@ -1,5 +1,6 @@
 """The planner: which plans are made and kept, and what that costs those who ask for them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -118,6 +119,28 @@ def test_a_wrong_value_leaves_the_plans_of_others_alone(schema: SottoSchema) -> 
     plan = plan_of(schema, text, {"all": True}, context)
     assert plan is not None
     assert plan.size == 3
+
+
+async def test_functions_are_generated_in_as_many_turns_as_that_takes(
+    schema: SottoSchema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All objects of a document can be due in the same answer. Those that are not generated then are later."""
+    monkeypatch.setattr("gql.plan.render.HOT", 1)
+    text = "{ " + " ".join(f"a{number}: thing {{ name }}" for number in range(8)) + " }"
+    plan = plan_of(schema, text, {}, stranger())
+    assert plan is not None
+    objects = [each for field in plan.root.fields for each in (field.objects or {}).values()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gql.pace.SLICE_SECONDS", 1e-9)
+        first = await answer_to(schema, text)
+        generated = sum(each.function is not None for each in objects)
+    await asyncio.sleep(0)  # a turn with a slice as usual
+    second = await answer_to(schema, text)
+
+    assert generated <= 1
+    assert all(each.function is not None for each in objects)
+    assert first.data == second.data == {f"a{number}": {"name": "one"} for number in range(8)}
 
 
 async def test_an_operation_with_too_many_fields_is_executed_without_a_plan(
