@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from gql.id import decode
+from server.log import as_json
 from server.process import Running, listening
 from server.setting.settings import load_settings
 from tests.flow.client import Person, Server, running
@@ -282,3 +286,33 @@ async def test_an_unexpected_error_is_in_the_log_once_with_its_stack(
     assert any("gql/send.py:" in step for step in first["stack"])
     assert (second["exception"], second["words"]) == ("builtins.OSError", "No space left on device")
     assert "LookupError" not in text
+
+
+async def test_entries_of_requests_are_those_that_structlog_would_write(
+    site: Running, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server writes them itself, because structlog takes as long as all the rest of the entry."""
+    written: list[bytes] = []
+    target = SimpleNamespace(msg=written.append, info=written.append)
+    logger = structlog.wrap_logger(
+        target, processors=[as_json], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
+    )
+    monkeypatch.setattr("server.log.requests", logger)
+
+    for lines in (target, None):
+        monkeypatch.setattr("server.log._lines", lines)
+        for path in ("/graphql", "/nowhere"):
+            async with http.post(site.url + path, json={"query": "query A { __typename }"}) as response:
+                await response.read()
+
+    entries = [json.loads(line) for line in written]
+    for entry in entries:
+        assert entry.pop("timestamp").endswith("Z")
+        assert entry.pop("ms") >= 0
+        assert len(entry.pop("request_id") or " " * 16) == 16
+    ours, theirs = entries[:2], entries[2:]
+    assert [list(entry.items()) for entry in ours] == [list(entry.items()) for entry in theirs]
+    assert [(entry["event"], entry["path"], entry["status"]) for entry in ours] == [
+        ("request", "/graphql", 200),
+        ("request", None, 404),
+    ]

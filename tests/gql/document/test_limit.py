@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from graphql.language import Visitor
 from gql.document.cache import CACHE_BYTES, DocumentCache, weight_of
 from gql.document.limit import Limit, limit_rule, rules_for
 from gql.document.parse import check_size, read
+from gql.document.reading import Reader, ReadingQueue
 from gql.document.survey import QueryLimits, Survey
 from gql.wire.answer import Answer
 from gql.wire.schema import SottoSchema
@@ -489,6 +491,28 @@ async def test_a_long_document_is_read_once_and_in_a_thread() -> None:
     assert len(set(map(id, readings))) == 1
     assert [name.rpartition("_")[0] for name in ThreadRule.names] == ["document"]
     assert readings[0].errors == ()
+
+
+async def test_a_document_of_middle_length_needs_no_thread_if_it_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handing it over would take longer than reading it; an invalid one takes the rules up to 50 ms."""
+    aside: list[object] = []
+    run = ReadingQueue.run
+
+    async def noted(queue: ReadingQueue, work: Callable[[], Any], reader: Reader) -> Any:
+        aside.append(work)
+        return await run(queue, work, reader)
+
+    monkeypatch.setattr(ReadingQueue, "run", noted)
+    cache = cache_of()
+    fields = "name " * 150
+
+    proved = await cache.prepare(f"{{ me {{ {fields} }} }}")
+    assert (proved.errors, proved.is_proved, aside) == ((), True, [])
+    invalid = await cache.prepare(f"{{ me {{ {fields} nothing }} }}")
+    assert (len(invalid.errors), invalid.is_proved, len(aside)) == (1, False, 1)
+    long = await cache.prepare(f"{{ me {{ {fields} {fields} }} }}")
+    assert (long.errors, long.is_proved, len(aside)) == ((), True, 2)
+    assert len(cache) == 3
 
 
 async def test_a_long_document_that_cannot_be_read_is_refused_from_the_thread() -> None:
