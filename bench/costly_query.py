@@ -27,6 +27,7 @@ import structlog
 from graphql import GraphQLField, get_named_type, is_composite_type, is_leaf_type, is_object_type, is_union_type
 
 from gql.wire.schema import build_schema
+from server.collector import tune_collector
 from server.process import listening
 from server.setting.settings import load_settings
 
@@ -114,7 +115,7 @@ class Server(threading.Thread):
 def serving() -> Iterator[Server]:
     """Serves a new folder, logs only errors, and collects garbage as rarely as `./sotto serve`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    gc.set_threshold(50_000, 50, 50)  # as server/process.py does
+    tune_collector()  # as server/process.py does
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "data")
         server.start()

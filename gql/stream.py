@@ -86,11 +86,11 @@ async def private_message_received(
         ),
     ] = UNSET,
 ) -> AsyncGenerator[PrivateMessageReceived, None]:
-    services = info.context.services
+    context, services = info.context, info.context.services  # and not `info`, which has much that is used once
     parts = message_parts(selection_of(info).below("message"))
 
     async def find_stream() -> LiveStream:
-        viewer, number = info.context.signed_in(), None
+        viewer, number = context.signed_in(), None
         if (id_ := given(conversation_id)) is not None:
             number = number_of(Kind.CONVERSATION, id_)
             if await services.conversation.find(viewer, number) is None:
@@ -100,7 +100,7 @@ async def private_message_received(
     def object_of(signal: Signal, is_replay: bool) -> PrivateMessageReceived:
         assert isinstance(signal, ResolvedEvent)
         assert signal.message is not None
-        cursor = EventCursor(services.stream.cursor_of(info.context.signed_in(), signal.position))
+        cursor = EventCursor(services.stream.cursor_of(context.signed_in(), signal.position))
         return PrivateMessageReceived(cursor=cursor, message=Message(view=signal.message), is_replay=is_replay)
 
     return _as_generator(LiveSource(find_stream, given(after), object_of))
@@ -131,15 +131,15 @@ async def live_events(
         strawberry.argument(description="Whether to deliver typing and presence events. True if omitted or null."),
     ] = True,
 ) -> AsyncGenerator[EventEnvelope, None]:
-    parts = event_parts(selection_of(info))
+    context, parts = info.context, event_parts(selection_of(info))
 
     async def find_stream() -> LiveStream:
-        viewer, ids = info.context.signed_in(), given(conversation_ids)
+        viewer, ids = context.signed_in(), given(conversation_ids)
         if ids is not None and len(ids) > MAX_CONVERSATIONS:
             raise BadRequest(f"`conversationIds` holds {len(ids)} ids; at most {MAX_CONVERSATIONS} are allowed.")
         numbers = None if ids is None else [number_of(Kind.CONVERSATION, id_) for id_ in ids]
         with_ephemeral = include_ephemeral is not False
-        stream = info.context.services.stream
+        stream = context.services.stream
         return await stream.event_stream(viewer, numbers, parts, with_ephemeral=with_ephemeral)
 
     return _as_generator(LiveSource(find_stream, given(after), lambda signal, _is_replay: envelope_of(signal)))

@@ -18,6 +18,7 @@ from aiohttp import web
 from models.error import DatabaseError
 from server import banner
 from server.app import App, build_app, open_services
+from server.collector import tune_collector
 from server.command.registry import COMMANDS
 from server.connection import Runner
 from server.control import ADDRESS, Commands, Control
@@ -119,9 +120,9 @@ def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 def _tune() -> None:
-    """Limits how long the writer thread waits for the GIL to 0.5 ms, and makes garbage collection less frequent."""
+    """Limits how long the writer thread waits for the GIL to 0.5 ms, and the passes of the garbage collector."""
     sys.setswitchinterval(0.0005)
-    gc.set_threshold(50_000, 50, 50)
+    tune_collector()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16, thread_name_prefix="sotto-file"))
 
 

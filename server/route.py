@@ -9,9 +9,11 @@ from server.header import ResponseHeaders
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_METHODS = frozenset({"GET", "POST"})
+
 
 class DirectRoute:
-    """Takes the requests by POST for exactly this path; the router has the same route for all others.
+    """Takes requests by GET and POST for exactly this path; the router has the same route for all others.
 
     `handler` does what the middlewares do for other routes. A request with `Expect` needs the router, which has the
     route's own way to answer it.
@@ -30,7 +32,7 @@ class DirectRoute:
 
     def takes(self, request: web.BaseRequest) -> bool:
         """Whether `__call__` may be called with this request."""
-        return request.raw_path == self._path and request.method == "POST" and "Expect" not in request.headers
+        return request.raw_path == self._path and request.method in _METHODS and "Expect" not in request.headers
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Handle the request; what is written at once needs none of aiohttp's steps for responses."""

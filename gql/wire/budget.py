@@ -69,6 +69,10 @@ class BudgetExecutor(StrawberryGraphQLCoreExecutionContext):
             limits=limits,
         )
 
+    def discard(self) -> None:
+        """Free what it holds: it has reference cycles, which the garbage collector would find much later."""
+        vars(self).clear()
+
     def _begin(self) -> None:
         """An operation begins, or one event of a subscription."""
         begin_share()

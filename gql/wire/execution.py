@@ -158,6 +158,7 @@ async def subscribe(
     except Exception as error:  # noqa: BLE001 -- masked
         return _alone(_failure(error, context))
     if isinstance(source, LiveSource):
+        executor.discard()
         return LiveExecution(schema, prepared, operation, variables, source)
     return _answers_from(source, executor, schema, context)
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import WebSocketError, WSMsgType, web
 from aiohttp.http import WebSocketWriter
-from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
 from gql.wire.body import decode, encode, has_lone_surrogate
@@ -23,6 +22,9 @@ CLOSE_SECONDS = 10.0  # for the client to send its Close, before the connection 
 HANG_UP_SECONDS = 1.0  # for the client's Close, and again for it to end the connection, before we cut it
 FRAMES_AT_ONCE = 64  # of one socket, before other tasks run
 
+ENDED = object()  # instead of a message: the socket is closed
+
+_ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED})
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 
 
@@ -72,16 +74,16 @@ class SocketResponse(web.WebSocketResponse):
             self._req.transport.abort()
 
 
-class SocketAdapter(AsyncWebSocketAdapter):
+class SocketAdapter:
     """Frames as text: Strawberry would send bytes as binary frames, which browsers deliver as Blob."""
 
     def __init__(self, request: web.Request, ws: SocketResponse, send_seconds: float) -> None:
-        super().__init__(cast("Any", None))  # Strawberry's view, unused here
         self.request = request
         self.ws = ws
         self._send_seconds = send_seconds
         self._turn = asyncio.Lock()
         self._said: int | None = None
+        self._received = 0
 
     @property
     def close_code(self) -> int:
@@ -91,19 +93,20 @@ class SocketAdapter(AsyncWebSocketAdapter):
         code = self._said or broken or self.ws.close_code
         return 1006 if code is None else int(code) or 1005
 
-    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
-        """The decoded messages; ends when the socket is closed."""
-        count = 0
-        async for frame in self.ws:
-            if frame.type is WSMsgType.TEXT:
-                yield _message_of(frame.data)
-            elif frame.type is WSMsgType.BINARY:
-                raise NonTextMessageReceived
-            elif frame.type is WSMsgType.PING:
-                await self._answer(frame.data)
-            count += 1
-            if not count % FRAMES_AT_ONCE:
+    async def receive(self) -> object:
+        """The next decoded message, or ENDED; keeps nothing of it, because the next one may come days later."""
+        while (frame := await self.ws.receive()).type not in _ENDS:
+            self._received += 1
+            if not self._received % FRAMES_AT_ONCE:
                 await asyncio.sleep(0)  # reading buffered frames never yields by itself
+            if frame.type is WSMsgType.TEXT:
+                return _message_of(frame.data)
+            if frame.type is WSMsgType.BINARY:
+                raise NonTextMessageReceived
+            if frame.type is WSMsgType.PING:
+                await self._answer(frame.data)
+            del frame
+        return ENDED
 
     async def _answer(self, ping: bytes) -> None:
         """Send a pong; cuts off a client that does not read it, as `send_json` does."""
@@ -125,10 +128,13 @@ class SocketAdapter(AsyncWebSocketAdapter):
         A client that does not read blocks the sender for at most `send_seconds`. The operations of a socket send one at
         a time, so at most one message above the transport's high-water mark is in memory.
         """
+        is_sent = self.push_text(*parts)
+        if is_sent and not self.request.protocol.writing_paused:
+            return
         try:
             async with asyncio.timeout(self._send_seconds), self._turn:
                 await self._room()
-                if not self._write(parts):
+                if not is_sent and not self._write(parts):
                     raise WebSocketDisconnected
                 await self._room()
         except TimeoutError:

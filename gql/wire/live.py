@@ -1,6 +1,6 @@
 """Live operations: a subscription with a live source, from its first event to its last."""
 
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import aclosing
 from typing import Protocol
 
@@ -25,6 +25,10 @@ class Channel(Protocol):
 
     def push(self, payload: bytes) -> bool:
         """Sends an answer if there is room for it now; returns whether it did."""
+        ...
+
+    def resume(self) -> None:
+        """The operation has left its group: it has to `follow` again."""
         ...
 
 
@@ -52,19 +56,15 @@ class LiveOperation:
     """Follows a live stream for one operation: alone at first, and in a group as soon as it has caught up.
 
     A group executes the operation once for all streams whose answers are equal, and pushes the encoded answer to their
-    channels; so an operation in a group has no task. `on_resume` is called when it has left the group, and has to
-    `follow` again.
+    channels; so an operation in a group has no task.
     """
 
-    __slots__ = ("_channel", "_context", "_execution", "_group", "_on_resume", "_stream")
+    __slots__ = ("_channel", "_context", "_execution", "_group", "_stream")
 
-    def __init__(
-        self, execution: LiveExecution, context: Context, channel: Channel, on_resume: Callable[[], None]
-    ) -> None:
+    def __init__(self, execution: LiveExecution, context: Context, channel: Channel) -> None:
         self._execution = execution
         self._context = context
         self._channel = channel
-        self._on_resume = on_resume
         self._stream: LiveStream | None = None
         self._group: StreamGroup[bytes] | None = None
 
@@ -92,7 +92,7 @@ class LiveOperation:
     def resume(self) -> None:
         """See `services.live.group.Member`."""
         self._group = None
-        self._on_resume()
+        self._channel.resume()
 
     def unpark(self) -> None:
         """Leave the group, so that `follow` sees at once why the stream ends; does nothing if it is in none."""

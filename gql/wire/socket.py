@@ -7,12 +7,11 @@ operation with an `error` message, and the others continue.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 
-from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as BaseOperation
 
@@ -21,7 +20,7 @@ from gql.error import BAD_REQUEST, INTERNAL, extensions_of, mask
 from gql.wire.body import encode
 from gql.wire.credentials import authenticate_socket, refresh
 from gql.wire.execution import Answers, LiveExecution, execute
-from gql.wire.frame import HalfCharacter, ProtocolError, SocketAdapter, check_message
+from gql.wire.frame import ENDED, HalfCharacter, ProtocolError, SocketAdapter, check_message
 from gql.wire.live import LiveOperation
 from gql.wire.log import SocketLog
 from gql.wire.operation import SOCKET_OPERATIONS, Resolve, operation_of
@@ -40,7 +39,7 @@ FAREWELL_SECONDS = 0.5  # for the streams of an ended session to send their last
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket: reads its messages in order, and runs its operations concurrently."""
 
-    websocket: SocketAdapter
+    websocket: SocketAdapter  # type: ignore[assignment]  # Strawberry's can iterate, which keeps the last message
 
     def __init__(
         self,
@@ -54,37 +53,56 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     ) -> None:
         super().__init__(
             view=cast("Any", None),  # used only by methods that are overridden here
-            websocket=websocket,
+            websocket=cast("Any", websocket),
             context=context,
             root_value=None,
             schema=schema,
-            connection_init_wait_timeout=timedelta(seconds=options.connection_init_seconds),
+            connection_init_wait_timeout=timedelta(),  # the registry has the time-out
             max_subscriptions_per_connection=options.max_operations_per_socket,
         )
         self._schema = schema
         self._resolve = resolve
         self._registry = registry
         self._keep = keep
-        self._outliving: set[asyncio.Task[None]] = set()
+        self._outliving: set[asyncio.Task[None]] | None = None  # mutations that nobody waits for
         self._log = SocketLog(self.context)
-        self._seat = ExitStack()
+        self._seat: object = None
+        self.silent_until = time.monotonic() + options.connection_init_seconds
         self.expires_at = float("inf")  # end of the session, in ms since 1970
         self.checked_at = time.monotonic()
         self.is_ending = False
 
     async def handle(self) -> None:
-        """Serve until one side closes; a bug closes with 1011 and never breaks the connection."""
+        """Serve until one side closes; a bug closes with 1011 and never breaks the connection.
+
+        As Strawberry's, but it has no task for the time-out, and keeps no message: the next one may come days later.
+        """
         self._registry.add(self)
         try:
-            await super().handle()
+            while (message := await self.websocket.receive()) is not ENDED:
+                await self.handle_message(message)
+                del message
+        except NonTextMessageReceived:
+            await self.handle_invalid_message("WebSocket message type must be text")
+        except NonJsonMessageReceived:
+            await self.handle_invalid_message("WebSocket message must be valid JSON")
+        except WebSocketDisconnected:
+            pass
         except Exception as error:  # noqa: BLE001 -- masked, and whole in the log
             mask(error, self.context.request_id)
             await self.websocket.close(INTERNAL_ERROR, "Internal error")
         finally:
-            self._registry.remove(self)
-            self._seat.close()
-            self._log.end(self.websocket.close_code)
-            await self.websocket.hang_up()
+            try:
+                await self.shutdown()
+            finally:
+                self._registry.remove(self, self._seat)
+                self._log.end(self.websocket.close_code)
+                await self.websocket.hang_up()
+
+    async def end_silence(self) -> None:
+        """Close the socket of a client that has sent no connection_init in time."""
+        self.connection_timed_out = True
+        await self.websocket.close(4408, "Connection initialisation timeout")
 
     async def shutdown(self) -> None:
         """Stop all operations and wait for them, except mutations: cancelling the wait would cancel those."""
@@ -116,15 +134,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(4429, "Too many initialisation requests")
             return
         self.connection_init_received = True
-        if self.connection_init_timeout_task:
-            self.connection_init_timeout_task.cancel()
+        self._registry.hear(self)
         self.context.connection_params = message.get("payload") or {}
         try:
             await authenticate_socket(self.context)
-            self._seat.enter_context(self._registry.seat(self.context.viewer, self.context.remote))
+            self._seat = self._registry.take_seat(self.context.viewer, self.context.remote)
         except SottoError as error:
             await self._refuse(error)
             return
+        finally:
+            self.context.connection_params = None  # the credentials are in the context now
         if self.context.viewer is not None:
             self.expires_at = self.context.viewer.expires_at
         await self.send_message({"type": "connection_ack"})
@@ -168,13 +187,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         limit = self.max_subscriptions_per_connection or 0
         if isinstance(message["payload"], HalfCharacter):
             await operation.send_error("A string ends in the middle of a character.", {"code": BAD_REQUEST})
-        elif len(self.operations) + len(self._outliving) >= limit:
+        elif len(self.operations) + len(self._outliving or ()) >= limit:
             await operation.send_error(f"One socket runs {limit} operations at once.", {"code": "RATE_LIMITED"})
         elif await self._is_welcome(operation):
             self.operations[operation_id] = operation
-            self._start(operation)
+            self.start(operation)
 
-    def _start(self, operation: SocketOperation) -> None:
+    def start(self, operation: SocketOperation) -> None:
         """Run an operation in a task: from its beginning, or a live one from where it has left its group."""
         operation.task = asyncio.create_task(self.run_operation(operation))
         operation.task.add_done_callback(self._task_done)
@@ -218,7 +237,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             del self.operations[operation.id]
         operation.line.end()
         if operation.live is not None:
-            await operation.live.close()
+            live, operation.live = operation.live, None  # each has the other: freed now, and not by the collector
+            await live.close()
 
     async def _send_results(self, operation: SocketOperation) -> bool:
         """Send the results; True if a live operation is in a group now, and False at the end."""
@@ -229,7 +249,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             if not isinstance(found, LiveExecution):
                 await self._send_answers(operation, found)
                 return False
-            operation.live = LiveOperation(found, operation.context, operation, partial(self._start, operation))
+            operation.live = LiveOperation(found, operation.context, operation)
         await operation.live.follow()
         if operation.live.is_parked:
             return True
@@ -270,5 +290,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             operation.task.cancel()
             return
         operation.completed = True  # it sends nothing from here on
+        self._outliving = self._outliving or set()
         self._outliving.add(operation.task)
         operation.task.add_done_callback(self._outliving.discard)

@@ -1,15 +1,16 @@
 """The registry of open sockets: how many each person has, and the end of those whose session has ended."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Protocol
 
 import structlog
-from strawberry.http.async_base_view import AsyncWebSocketAdapter
 
 from gql.context import Context
+from gql.wire.frame import SocketAdapter
 from services.account.authentication import Authenticator
 from services.cause import causes_of
 from services.error import RequestError, ServerUnavailable
@@ -24,16 +25,21 @@ BATCH = 64  # sockets whose sessions are checked at the same time
 
 
 class OpenSocket(Protocol):
-    """What the registry needs of a socket; `expires_at` in ms since 1970, `checked_at` in monotonic seconds."""
+    """What the registry needs of a socket; `expires_at` in ms since 1970, the others in monotonic seconds."""
 
     context: Context
+    silent_until: float
     expires_at: float
     checked_at: float
     is_ending: bool
 
     @property
-    def websocket(self) -> AsyncWebSocketAdapter:
+    def websocket(self) -> SocketAdapter:
         """Used to close it."""
+        ...
+
+    async def end_silence(self) -> None:
+        """Close it, because its client has not said who it is by `silent_until`."""
         ...
 
     async def end_session(self, error: RequestError) -> None:
@@ -48,6 +54,7 @@ class SocketRegistry:
         self._authenticator = authenticator
         self._limit = ConcurrencyLimit(most_per_user, "sockets")
         self._open: set[OpenSocket] = set()
+        self._silent: dict[OpenSocket, None] = {}  # in the order in which they were opened
         self._checking: asyncio.Task[None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
         authenticator.on_invalidate.append(self._check_user)
@@ -58,22 +65,32 @@ class SocketRegistry:
     def add(self, socket: OpenSocket) -> None:
         """Register a socket, so that `close` finds it and its session is checked."""
         self._open.add(socket)
+        self._silent[socket] = None
         if self._checking is None:
             self._checking = asyncio.create_task(self._check_all())
 
-    def remove(self, socket: OpenSocket) -> None:
-        """Remove a closed socket. No task runs while there are no sockets."""
+    def hear(self, socket: OpenSocket) -> None:
+        """Note that the client has said who it is; until then the socket is closed after a while."""
+        self._silent.pop(socket, None)
+
+    def remove(self, socket: OpenSocket, seat: object) -> None:
+        """Remove a closed socket, and give back its place. No task runs while there are no sockets."""
         self._open.discard(socket)
+        self._silent.pop(socket, None)
+        if seat is not None:
+            self._limit.give(seat)
         if not self._open and self._checking is not None:
             self._checking.cancel()
             self._checking = None
 
-    def seat(self, viewer: Viewer | None, remote: str) -> AbstractContextManager[None]:
+    def take_seat(self, viewer: Viewer | None, remote: str) -> object:
         """Reserve a place for a socket of this person, or network if anonymous; RateLimited if all are taken."""
-        if viewer is None:
-            return self._limit.held(network_of(remote))
-        # An untrusted device does not use up its owner's places.
-        return self._limit.held(("device", viewer.device_id) if viewer.is_restricted else viewer.user_id)
+        seat: object = network_of(remote)
+        if viewer is not None:
+            # An untrusted device does not use up its owner's places.
+            seat = ("device", viewer.device_id) if viewer.is_restricted else viewer.user_id
+        self._limit.take(seat)
+        return seat
 
     async def close(self, code: int, reason: str, is_meant: Callable[[Viewer | None], bool] | None = None) -> None:
         """Close all sockets, or those of the given viewers; returns when all are closed."""
@@ -85,17 +102,26 @@ class SocketRegistry:
         for socket in self._open:
             viewer = socket.context.viewer
             if viewer is not None and user_id in (viewer.user_id, viewer.acting_id):
-                task = asyncio.create_task(self._check(socket))
-                self._checks.add(task)
-                task.add_done_callback(self._checks.discard)
+                self._run(self._check(socket))
 
     async def _check_all(self) -> None:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             now, clock = time.time() * 1000, time.monotonic()
+            self._end_silent(clock)
             due = [each for each in self._open if each.expires_at <= now or each.checked_at + RECHECK_SECONDS <= clock]
             for start in range(0, len(due), BATCH):
                 await asyncio.gather(*(self._check(each) for each in due[start : start + BATCH]))
+
+    def _end_silent(self, clock: float) -> None:
+        for socket in list(itertools.takewhile(lambda each: each.silent_until <= clock, self._silent)):
+            del self._silent[socket]
+            self._run(socket.end_silence())
+
+    def _run(self, check: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(check)
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
 
     async def _check(self, socket: OpenSocket) -> None:
         """End a socket whose session is no longer valid; if the server is too busy to check, try again in 1 s."""

@@ -31,6 +31,7 @@ class EventStream:
         self._context = context
         self._heartbeat_seconds = heartbeat_seconds
         self._send_seconds = send_seconds
+        self._resumed = asyncio.Event()
         no_buffering = {"X-Accel-Buffering": "no"}  # nginx would buffer the frames
         self._response = web.StreamResponse(headers={**headers_of(EVENT_STREAM, context), **no_buffering})
 
@@ -56,17 +57,16 @@ class EventStream:
 
     async def follow(self, execution: LiveExecution) -> web.StreamResponse:
         """Send the answers of a live operation as they come, then `complete`; raises as `answer`."""
-        resumed = asyncio.Event()
-        live = LiveOperation(execution, self._context, self, resumed.set)
+        live = LiveOperation(execution, self._context, self)
         try:
             await self._response.prepare(self._request)
             while True:
-                resumed.clear()
+                self._resumed.clear()
                 await self._beat_during(live.follow())
                 if not live.is_parked:
                     break
-                while not resumed.is_set():
-                    await self._beat_until(resumed)
+                while not self._resumed.is_set():
+                    await self._beat_until_resumed()
             await self._write(COMPLETE)
         except asyncio.CancelledError:
             cut(self._request)
@@ -92,6 +92,10 @@ class EventStream:
         writing.close()  # everything was written; it would wait until the client has read
         return True
 
+    def resume(self) -> None:
+        """Go on alone; see `gql.wire.live.Channel`."""
+        self._resumed.set()
+
     async def _beat_during(self, following: Awaitable[None]) -> None:
         """Send a heartbeat whenever nothing was sent for so long."""
         task = asyncio.ensure_future(following)
@@ -103,11 +107,11 @@ class EventStream:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)  # also one that has failed as the client left
 
-    async def _beat_until(self, resumed: asyncio.Event) -> None:
-        """Wait for an event without a task; a heartbeat if it does not come in time."""
+    async def _beat_until_resumed(self) -> None:
+        """Wait without a task; a heartbeat if it takes too long."""
         try:
             async with asyncio.timeout(self._heartbeat_seconds):
-                await resumed.wait()
+                await self._resumed.wait()
         except TimeoutError:
             await self._write(HEARTBEAT)
 

@@ -104,6 +104,7 @@ class StreamGroup(Generic[P]):
             if stream.position.n > self._position.n:
                 self.wake()
             return False
+        stream.feed, stream.position = self._feed, self._position  # equal, and kept once
         self._members[member] = None
         self._parts.pubsub.attach(self._viewer.user_id, self)
         stream.deafen()

@@ -4,12 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
-from gql.wire.frame import SocketAdapter
 from gql.wire.view import View
 from tests.gql.conftest import Site
 from tests.gql.raw_socket import Wire, wire
@@ -33,7 +31,7 @@ async def listeners(site: Site, count: int) -> None:
 def transport_of(view: View) -> asyncio.Transport:
     """The server's end of the only open socket."""
     (handler,) = view.sockets._open
-    transport = cast("SocketAdapter", handler.websocket).request.transport
+    transport = handler.websocket.request.transport
     assert transport is not None
     return transport
 

@@ -369,8 +369,8 @@ def transport_to(site: Site, client: Wire) -> asyncio.Transport:
     """The server's end of this connection."""
     port = client.writer.get_extra_info("sockname")[1]
     for socket in site.view.sockets._open:
-        transport: asyncio.Transport = socket.websocket.request.transport  # type: ignore[attr-defined]
-        if transport.get_extra_info("peername")[1] == port:
+        transport = socket.websocket.request.transport
+        if transport is not None and transport.get_extra_info("peername")[1] == port:
             return transport
     raise AssertionError("the socket is closed")
 
