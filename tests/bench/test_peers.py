@@ -18,6 +18,7 @@ from bench.peers.operation import OPERATIONS, Operation, search_among, typename
 from bench.peers.result import Sample
 from bench.peers.server import BY_HAND_SEARCH as BY_HAND
 from bench.peers.server import MERCURIUS, MERCURIUS_FOLDER, MERCURIUS_GROUP, SOTTO, STOCK, Kind, Server
+from tests.full import full, rare
 
 HAS_MERCURIUS = (MERCURIUS_FOLDER / "node_modules/.bin/node").exists()  # once bench.peers has run
 KINDS = (SOTTO, BY_HAND, STOCK, *([MERCURIUS, MERCURIUS_GROUP] if HAS_MERCURIUS else []))
@@ -31,6 +32,7 @@ STORED = {
 }
 READS = [*(each for each in OPERATIONS if not each.stores), search_among("search", 0)]
 SEND = next(each for each in OPERATIONS if each.name == "send-1")
+pytestmark = [full, rare]  # three servers, each a program of its own
 
 
 @pytest.fixture(scope="module")

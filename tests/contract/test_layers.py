@@ -59,10 +59,16 @@ TOP = {"services": {"service", "sweep"}, "server": {"__main__"}}
 EMPTY_NAMES = {"core", "common", "utils", "util", "helpers", "helper", "misc"}
 
 
+@cache
+def nodes_of(source: str) -> list[ast.AST]:
+    """All that the code of a module consists of; parsed once for all tests of this module."""
+    return list(ast.walk(ast.parse(source)))
+
+
 def imports_of(source: str) -> set[str]:
     """The top-level packages that a module imports, at whatever depth of its code."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -86,16 +92,15 @@ def modules_of(source: str, *, with_typing: bool = False) -> set[str]:
 
     Unless `with_typing`, not those for the type checker alone: at run time there are no such arrows.
     """
-    tree = ast.parse(source)
     typing_only = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes_of(source)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for each in node.body
         for inner in ast.walk(each)
     }
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(source):
         if id(node) in typing_only and not with_typing:
             continue
         if isinstance(node, ast.Import):
@@ -141,7 +146,7 @@ def test_a_module_keeps_the_law(room: str) -> None:
     for path in modules(room):
         source = path.read_text(encoding="utf-8")
         functions = [
-            node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            node for node in nodes_of(source) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         ]
         long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno > 60]
 
@@ -236,7 +241,7 @@ def test_the_graphql_face_holds_no_query_and_publishes_nothing() -> None:
         source = path.read_text(encoding="utf-8")
         calls = {
             node.func.attr
-            for node in ast.walk(ast.parse(source))
+            for node in nodes_of(source)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         }
 
