@@ -145,9 +145,7 @@ def test_a_module_keeps_the_law(room: str) -> None:
     """server → gql → services → {models, storage, pubsub}; at most 300 lines, 60 for a function; a noun for a name."""
     for path in modules(room):
         source = path.read_text(encoding="utf-8")
-        functions = [
-            node for node in nodes_of(source) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
+        functions = [node for node in nodes_of(source) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
         long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno > 60]
 
         assert breaches_of(room, source) == set(), path

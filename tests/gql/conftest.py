@@ -27,20 +27,11 @@ from services.limit import Limits
 from services.person.user import get_id
 from services.service import Services
 from storage.local import LocalStorage
+from tests.gql.person import SEND, Person
 from tests.stored import files_in, rows_of
 from tests.template import put_tables
 
-SEND = """
-mutation ($input: SendPrivateMessageInput!) {
-  sendPrivateMessage(input: $input) {
-    __typename
-    ... on SendPrivateMessageSuccess { message { id text attachments { filename mimeType byteSize sha256 } } }
-    ... on UserError { detail code }
-    ... on AttachmentsRejectedError { attachmentRejections { index reason filename } }
-    ... on InvalidInputError { issues { path reason } }
-  }
-}
-"""
+__all__ = ["SEND"]
 
 
 class Site:
@@ -128,6 +119,12 @@ async def site(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
     )
     async with site_in(tmp_path, settings, limits) as found:
         yield found
+
+
+@pytest.fixture
+async def people(site: Site) -> list[Person]:
+    """Alice, bob and carol."""
+    return [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

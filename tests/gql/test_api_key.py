@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.gql.conftest import Site
-from tests.gql.test_life import MISSING_MESSAGE, Person
+from tests.gql.person import Person
+from tests.gql.test_life import MISSING_MESSAGE
 
 CREATE = """
 mutation ($input: CreateApiKeyInput!) {

@@ -8,9 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 from tests.gql.test_statements import cost_of, statements
 
 __all__ = ["statements"]
@@ -30,12 +29,6 @@ fragment Envelope on EventEnvelope {
 PAGE = f"{ENVELOPE} query ($after: EventCursor!) {{ events(after: $after, first: 200) {{ nodes {{ ...Envelope }} }} }}"
 LIVE = f"{ENVELOPE} subscription ($after: EventCursor) {{ events(after: $after) {{ ...Envelope }} }}"
 CURSOR = "{ viewer { eventCursor } }"
-
-
-@pytest.fixture
-async def people(site: Site) -> list[Person]:
-    """Alice, bob and carol."""
-    return [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
 
 
 async def cursor_of(person: Person) -> str:

@@ -14,7 +14,7 @@ from services.live.resolved_event import ResolvedEvent
 from services.viewer import Viewer
 from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 BROKEN = "event { __typename ... on MessageCreated { message { id preview(maxLength: 0) } } }"
 PAGE = f"query ($after: EventCursor!) {{ events(after: $after) {{ endCursor nodes {{ cursor at {BROKEN} }} }} }}"

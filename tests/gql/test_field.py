@@ -13,7 +13,7 @@ from services.account.credentials import Credentials
 from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind
 from tests.gql.conftest import SEND, Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 
 @pytest.fixture

@@ -5,18 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 LISTS = """query ($id: ID!, $n: Int) { message(id: $id) {
   recipients(first: $n) { username }
   conversation { otherParticipants(first: $n) { user { username } } }
 } }"""
-
-
-@pytest.fixture
-async def people(site: Site) -> list[Person]:
-    """Alice, bob and carol."""
-    return [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
 
 
 async def block(person: Person, name: str) -> None:

@@ -30,7 +30,7 @@ from services.limit import DeviceTrust, Limits
 from services.person.user import get_id
 from tests.gql.conftest import Site, settings_in, site_in
 from tests.gql.gate import PROTOCOL
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 SECONDS = 5  # for a busy machine; the periodic look, which would hide a lost hint, comes after 30
 PASSWORD = "correct horse"

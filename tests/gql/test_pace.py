@@ -6,7 +6,7 @@ import pytest
 
 from gql.pace import WOKEN, Pace
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2], ids=["before the slice ends", "when it ends", "when they were woken"])

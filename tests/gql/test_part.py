@@ -10,7 +10,7 @@ from gql import part
 from gql.wire.schema import build_schema
 from tests.full import amount, full
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 from tests.gql.test_reads import Place, place
 
 __all__ = ["place"]

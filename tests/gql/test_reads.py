@@ -22,8 +22,8 @@ from services.account.credentials import Credentials
 from services.id import Kind, number_of
 from services.message.draft import Draft
 from tests.gql.conftest import Site
+from tests.gql.person import Person
 from tests.gql.test_envelope import live
-from tests.gql.test_life import Person
 from tests.models.statement import every_statement
 
 

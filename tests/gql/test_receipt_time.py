@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 from tests.gql.test_statements import cost_of, statements
 
 __all__ = ["statements"]  # the fixture

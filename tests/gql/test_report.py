@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 DOORS = """
 query ($id: ID!, $place: ID!) {

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.gql.conftest import SEND, Site
+from tests.gql.person import Person
 from tests.gql.test_fault import answer_of
-from tests.gql.test_life import Person
 from tests.gql.test_statements import cost_of, statements
 
 __all__ = ["statements"]

@@ -15,7 +15,7 @@ from services.limit import Limits
 from services.person.setting import SettingsChange
 from tests.full import amount, full
 from tests.gql.conftest import Site, site_in
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 from tests.services.chance import Chance
 from tests.services.conftest import World
 

@@ -9,7 +9,7 @@ from models.transaction import Transaction
 from services.message.inbox import ConversationFilter, count_of
 from services.person.user import UserService
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 FOUND = """query ($words: String!, $filter: MessageSearchFilter) {
   searchMessages(query: $words, filter: $filter) {

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import pytest
-
-from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 EACH = """mutation ($input: SendPrivateMessageToEachInput!) { sendPrivateMessageToEach(input: $input) {
   __typename
@@ -18,12 +15,6 @@ EACH = """mutation ($input: SendPrivateMessageToEachInput!) { sendPrivateMessage
     }
   }
 } }"""
-
-
-@pytest.fixture
-async def people(site: Site) -> list[Person]:
-    """Alice, bob and carol."""
-    return [Person(site, await site.token_of(name)) for name in ("alice", "bob", "carol")]
 
 
 async def send(alice: Person, *names: str, **draft: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from models import event as events
 from models.base import now_ms
 from tests.gql.conftest import Site
 from tests.gql.gate import PROTOCOL
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 EVENTS = """
 subscription ($after: EventCursor, $ids: [ID!]) {

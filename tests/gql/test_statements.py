@@ -6,7 +6,7 @@ import pytest
 
 from models.transaction import Transaction
 from tests.gql.conftest import Site
-from tests.gql.test_life import Person
+from tests.gql.person import Person
 
 INBOX = """
 {

@@ -20,9 +20,9 @@ from services.limit import Limits
 from tests.contract.test_chat import documents
 from tests.full import amount, full
 from tests.gql.conftest import Site, settings_in, site_in
+from tests.gql.person import Person
 from tests.gql.plan.generator import Generator, Pool
 from tests.gql.test_fuzz import SCALARS
-from tests.gql.test_life import Person
 
 COUNT = amount(12, 120)  # random queries and mutations for each kind of viewer
 pytestmark = full

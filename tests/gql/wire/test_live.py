@@ -19,8 +19,8 @@ from pubsub.base import Hint
 from services.cost import CostService
 from services.limit import Limits
 from tests.gql.conftest import Site
+from tests.gql.person import Person
 from tests.gql.raw_socket import Wire, wire
-from tests.gql.test_life import Person
 from tests.gql.witness import HIGH_WATER_BYTES, stalled, subscribe
 
 EVENTS = """subscription Live($after: EventCursor) { events(after: $after, includeEphemeral: false) { cursor event {
