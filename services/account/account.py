@@ -210,7 +210,9 @@ class AccountService:
             _begin_anew(tx, user_id)
             return user_id
 
-        self._authenticator.invalidate(await self._database.write(change), RevocationReason.TOKEN_REVOKED)
+        user_id = await self._database.write(change)
+        audit.note("password changed", user_id, by="operator")
+        self._authenticator.invalidate(user_id, RevocationReason.TOKEN_REVOKED)
 
     async def set_state(self, username: str, state: int) -> None:
         """Suspends, restores or deactivates an account and closes its live streams and sockets; raises NotFound.

@@ -91,6 +91,7 @@ class ApiKeyService:
             return user_id, _delete(tx, user_id, id_)
 
         user_id, hashes = await self._database.write(write)
+        audit.note("key revoked", user_id, key_id=id_, by="operator")
         self._authenticator.invalidate(user_id, RevocationReason.TOKEN_REVOKED, sessions=hashes)
 
     def check(self, name: str, scopes: Scope, expires_at: int | None) -> None:

@@ -36,7 +36,10 @@ async def test_a_line_names_whose_it_is_by_the_global_id(make_world: MakeWorld) 
         await services.device.revoke(first, third.device_id)
         row, _ = await services.api_key.create(first, "bot", Scope.READ_MESSAGES, None)
         await services.api_key.revoke(first, row.id)
+        other, _ = await services.api_key.create(first, "other", Scope.READ_MESSAGES, None)
+        await services.api_key.remove("alice", other.id)
         await services.account.change_password(first, PASSWORD, "another horse")
+        await services.account.set_password("alice", PASSWORD)
         await services.account.set_state("alice", users.SUSPENDED)
 
     alice = {"user": first.user_id}
@@ -46,9 +49,14 @@ async def test_a_line_names_whose_it_is_by_the_global_id(make_world: MakeWorld) 
         ("device revoked", {**alice, "device": third.device_id}),
         ("key made", {**alice, "key": row.id}),
         ("key revoked", {**alice, "key": row.id}),
+        ("key made", {**alice, "key": other.id}),
+        ("key revoked", {**alice, "key": other.id}),
+        ("password changed", alice),
         ("password changed", alice),
         ("account state changed", alice),
     ]
+    by_operator = [line["event"] for line in lines if line.get("by") == "operator"]
+    assert by_operator == ["device trusted", "key revoked", "password changed"]
     assert not any(str(number) in str(lines) for number in (first.user_id, second.device_id, row.id))
 
 
