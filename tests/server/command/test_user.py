@@ -169,7 +169,7 @@ async def test_a_server_that_closes_the_connection_may_have_run_the_command(fold
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
-    async with await asyncio.start_unix_server(hang_up, folder / "data" / "sotto.db.sock"):
+    async with await asyncio.start_unix_server(hang_up, "data/sotto.db.sock"):  # the whole path may be too long
         refused = await asyncio.to_thread(add, "dora")
     listed = await asyncio.to_thread(user, "list")
 
