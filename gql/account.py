@@ -28,7 +28,7 @@ from gql.setting import MessagingSettings
 from gql.user import User, UserConnection
 from models.unread import UnreadRow
 from services import viewer as services
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.message.viewer_view import ViewerView
 from services.page import PageRequest
 from services.part import MISSING

@@ -17,7 +17,7 @@ from models.message import MessageKind
 from server import banner
 from server.process import Running
 from server.setting.settings import Settings
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.cause import causes_of
 from services.error import AlreadyExists, SottoError
 from services.file.file import ReceivedFile

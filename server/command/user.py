@@ -5,8 +5,8 @@ from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
 from server.terminal import harmless, moment
-from services.account.account import SignUp, check_sign_up
 from services.account.password import password_issue
+from services.account.sign_up import SignUp
 from services.error import InvalidInput
 from services.person.user import get_id
 from services.service import Services
@@ -27,7 +27,7 @@ async def add_user(
 ) -> list[str]:
     """Creates an account; raises InvalidInput, AlreadyExists."""
     form = SignUp(username, password, display_name, email, external_id=external_id)
-    check_sign_up(form, services.limits)
+    form.check(services.limits)
     await services.account.create(form, is_bot=is_bot, avatar_url=avatar_url)
     how = (
         "can sign in now" if password is not None else "signs in with an API key: create one with `./sotto key create`"

@@ -1,7 +1,6 @@
 """Sotto's own accounts: signing up, in and out, passwords, and the operator's changes to an account."""
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -14,9 +13,9 @@ from models.event import EventKind, Part
 from models.transaction import Transaction
 from services import audit
 from services.account.authentication import Authenticator, session_viewer
-from services.account.host_user import USERNAME
 from services.account.issuer import LEEWAY_SECONDS
 from services.account.password import Passwords, password_issue
+from services.account.sign_up import SignUp
 from services.credential_status import check_state, credential_status_of
 from services.error import AlreadyExists, BadRequest, InvalidCredentials, InvalidInput, PermissionDenied
 from services.guard import GuardedDatabase
@@ -24,28 +23,13 @@ from services.limit import DeviceTrust, Limits
 from services.person.contact import append_user_updated, append_viewer_updated
 from services.person.user import get_id
 from services.rate import RateLimiter, SignInRates, network_of
-from services.rejection import Issue, IssueReason
 from services.revocation import RevocationReason
 from services.text import name_issue
 from services.transaction import WriteTransaction
 from services.viewer import CredentialKind, Right, Viewer
 
-EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}")
 MOST_DEVICES = 100  # per person; one more sign-in removes the one that was last seen the longest ago
 _WRONG = "The user name or the password is wrong."
-
-
-@dataclass(frozen=True, slots=True)
-class SignUp:
-    """The input of a sign-up; `remote` is the client's IP address."""
-
-    username: str
-    password: str | None = field(repr=False)  # None only from the operator: a bot that uses an API key
-    display_name: str | None = None
-    email: str | None = None
-    device_name: str | None = None
-    remote: str = ""
-    external_id: str | None = None  # only the operator sets it
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +66,7 @@ class AccountService:
         if not self._limits.may_sign_up:
             raise PermissionDenied("This server does not let people sign up themselves; ask its operator.")
         self._sign_ups.take(network_of(form.remote))
-        check_sign_up(form, self._limits)
+        form.check(self._limits)
         user_id = await self.create(form, shares_email=not self._limits.email_lookup)
         return await self._open_session(user_id, form.device_name)
 
@@ -277,26 +261,3 @@ def _begin_anew(tx: Transaction, user_id: int) -> None:
     tx.run(devices.DELETE_ALL, user=user_id)
     tx.run(keys.DELETE_ALL, user=user_id)
     tx.run(users.GIVE_FIRST_DEVICE, id=user_id)
-
-
-def check_sign_up(form: SignUp, limits: Limits) -> None:
-    """Raises InvalidInput with every issue of the form."""
-    issues: list[Issue | None] = []
-    if not USERNAME.fullmatch(form.username):
-        detail = "A user name has 3 to 32 characters: the letters a to z, digits, `_`, `.` and `-`."
-        reason, limit = IssueReason.MALFORMED, None
-        if len(form.username) < 3:
-            reason, limit = IssueReason.TOO_SHORT, 3
-        elif len(form.username) > 32:
-            reason, limit = IssueReason.TOO_LONG, 32
-        issues.append(Issue(("username",), reason, detail, limit))
-    if form.password is not None:
-        issues.append(password_issue(form.password))
-    if form.display_name is not None:
-        issues.append(name_issue(("displayName",), form.display_name, limits.max_display_name_length))
-    if form.email is not None and not EMAIL.fullmatch(form.email):
-        issues.append(Issue(("email",), IssueReason.MALFORMED, "This is not an e-mail address."))
-    if form.device_name is not None:
-        issues.append(name_issue(("deviceName",), form.device_name, limits.max_display_name_length))
-    if found := [issue for issue in issues if issue]:
-        raise InvalidInput(found)

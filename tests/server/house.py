@@ -10,7 +10,7 @@ import aiohttp
 from models.attachment import AttachmentRow
 from server.process import Running, listening
 from server.setting.settings import Settings
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind
 from services.viewer import Viewer

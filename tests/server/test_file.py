@@ -12,7 +12,7 @@ from models import user as users
 from models.attachment import AttachmentRow
 from server.file import headers_of
 from server.setting.settings import load_settings
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.file.download import Download
 from tests.server.house import House, house_of
 

@@ -9,8 +9,8 @@ from argon2 import PasswordHasher
 
 from models import user as users
 from models.api_key import Scope
-from services.account.account import SignUp
 from services.account.api_key import ApiKeyService
+from services.account.sign_up import SignUp
 from services.error import InvalidCredentials, SottoError
 from services.message.draft import Draft
 from services.person.user import Reference, ReferenceKind

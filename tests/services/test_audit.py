@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from models import user as users
 from models.api_key import Scope
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.id import Kind, decode
 from services.limit import DeviceTrust
 from tests.services.conftest import MakeWorld

@@ -14,7 +14,7 @@ from gql.id import Kind, encode
 from server.__main__ import cli
 from server.app import open_services
 from server.setting.settings import load_settings
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.message.draft import Draft
 from services.message.report import ReportReason
 from services.person.user import Reference, ReferenceKind

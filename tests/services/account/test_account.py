@@ -10,8 +10,8 @@ from argon2 import PasswordHasher
 from models import user as users
 from models.api_key import Scope
 from services.account import password
-from services.account.account import SignUp
 from services.account.password import NOBODY, Passwords, password_issue
+from services.account.sign_up import SignUp
 from services.error import (
     AccountDeactivated,
     AccountSuspended,

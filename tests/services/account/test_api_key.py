@@ -10,8 +10,8 @@ from models import user as users
 from models.api_key import Scope
 from models.base import now_ms
 from models.event import START
-from services.account.account import SignUp
 from services.account.api_key import OPERATORS
+from services.account.sign_up import SignUp
 from services.error import (
     AccountDeactivated,
     AccountSuspended,

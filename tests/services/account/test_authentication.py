@@ -5,7 +5,7 @@ import pytest
 from models import user as users
 from models.api_key import Scope
 from services.account import authentication
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.error import AccountDeactivated, Unauthenticated
 from services.limit import DeviceTrust
 from services.revocation import RevocationReason

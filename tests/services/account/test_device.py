@@ -5,7 +5,8 @@ import pytest
 from models import device as devices
 from models import session as sessions
 from models.event import START, EventKind
-from services.account.account import SignedIn, SignUp
+from services.account.account import SignedIn
+from services.account.sign_up import SignUp
 from services.error import (
     DeviceUntrusted,
     InvalidCredentials,

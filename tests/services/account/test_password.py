@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.error import InvalidCredentials, InvalidInput, Unauthenticated
 from services.revocation import RevocationReason
 from tests.services.conftest import World, refused

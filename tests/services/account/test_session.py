@@ -11,7 +11,7 @@ from models import session as sessions
 from models import user as users
 from models.base import now_ms
 from models.transaction import Transaction
-from services.account.account import SignUp
+from services.account.sign_up import SignUp
 from services.error import (
     AccountDeactivated,
     AccountSuspended,
