@@ -12,7 +12,7 @@ from gql.level import level_field
 from gql.loader import loader_of, shown
 from gql.message import Message
 from gql.node import Info, given
-from gql.part import conversation_parts
+from gql.part import conversation_parts, message_after
 from gql.refusal import ConflictError, InvalidInputError, NotFoundError, PermissionDeniedError, TooLateError
 from gql.result import viewer_field
 from models.base import conversation_of
@@ -116,7 +116,9 @@ async def edit_message(
     info: Info, input: Annotated[EditMessageInput, strawberry.argument(description="The input of `editMessage`.")]
 ) -> EditMessageResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
-    view = await info.context.services.edit.edit(viewer, number, input.text, given(input.expected_revision))
+    view = await info.context.services.edit.edit(
+        viewer, number, input.text, given(input.expected_revision), message_after(info)
+    )
     return EditMessageSuccess(message=Message(view=view))
 
 
@@ -141,5 +143,7 @@ async def set_reaction(
     info: Info, input: Annotated[SetReactionInput, strawberry.argument(description="The input of `setReaction`.")]
 ) -> SetReactionResult:
     viewer, number = info.context.signed_in(), number_of(Kind.MESSAGE, input.message_id)
-    view = await info.context.services.reaction.react(viewer, number, input.emoji, is_set=input.reacted)
+    view = await info.context.services.reaction.react(
+        viewer, number, input.emoji, message_after(info), is_set=input.reacted
+    )
     return SetReactionSuccess(message=Message(view=view))

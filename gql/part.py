@@ -108,6 +108,16 @@ def conversation_parts(info: Info, conversation: Selection | None = None) -> Con
     return parts if page is None else replace(parts, page=page)
 
 
+def conversation_after(info: Info) -> ConversationParts:
+    """What a mutation's result shows of its conversation; a page of messages is read apart, not by the writer."""
+    return selection_of(info).below("conversation").derive(_conversation_parts)
+
+
+def message_after(info: Info) -> MessageParts:
+    """What a mutation's result shows of its message."""
+    return message_parts(selection_of(info).below("message"))
+
+
 def _conversation_parts(conversation: Selection) -> ConversationParts:
     names = conversation.names
     return ConversationParts(

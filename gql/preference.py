@@ -8,6 +8,7 @@ import strawberry
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
 from gql.node import Info, given
+from gql.part import conversation_after
 from gql.refusal import InvalidInputError, NotFoundError, PermissionDeniedError
 from gql.result import viewer_field
 from gql.scalar import ms_of
@@ -103,7 +104,9 @@ async def set_conversation_preferences(
         is_pinned=given(input.is_pinned),
     )
     number = number_of(Kind.CONVERSATION, input.conversation_id)
-    view = await info.context.services.preference.prefer(info.context.signed_in(), number, change)
+    view = await info.context.services.preference.prefer(
+        info.context.signed_in(), number, change, conversation_after(info)
+    )
     return SetConversationPreferencesSuccess(conversation=Conversation(view=view))
 
 
@@ -114,7 +117,9 @@ async def clear_conversation(
 ) -> ClearConversationResult:
     number, up_to = number_of(Kind.CONVERSATION, input.conversation_id), given(input.up_to_message_id)
     up_to_number = None if up_to is None else number_of(Kind.MESSAGE, up_to)
-    view = await info.context.services.preference.clear(info.context.signed_in(), number, up_to_number)
+    view = await info.context.services.preference.clear(
+        info.context.signed_in(), number, up_to_number, conversation_after(info)
+    )
     return ClearConversationSuccess(conversation=Conversation(view=view))
 
 

@@ -8,6 +8,7 @@ import strawberry
 from gql.id import Kind, number_of
 from gql.loader import type_of
 from gql.node import Info
+from gql.part import conversation_after
 from gql.refusal import NotFoundError, RateLimitedError
 from gql.scalar import Moment
 from services.live.presence import Presence as View
@@ -71,7 +72,9 @@ async def set_typing(
     info: Info, input: Annotated[SetTypingInput, strawberry.argument(description="The input of `setTyping`.")]
 ) -> SetTypingResult:
     viewer, number = info.context.signed_in(), number_of(Kind.CONVERSATION, input.conversation_id)
-    view, until = await info.context.services.presence.type(viewer, number, is_typing=input.is_typing)
+    view, until = await info.context.services.presence.type(
+        viewer, number, conversation_after(info), is_typing=input.is_typing
+    )
     return SetTypingSuccess(conversation=type_of(view), expires_at=None if until is None else Moment(until))
 
 

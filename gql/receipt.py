@@ -8,6 +8,7 @@ from gql.account import Viewer, viewer_of
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
 from gql.node import Info, given
+from gql.part import conversation_after
 from gql.refusal import NotFoundError, RateLimitedError
 from gql.result import viewer_field
 from gql.selection import selection_of
@@ -113,7 +114,8 @@ async def acknowledge_delivery(
 ) -> AcknowledgeDeliveryResult:
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     up_to = number_of(Kind.MESSAGE, input.up_to_message_id)
-    marked = await info.context.services.receipt.acknowledge(info.context.signed_in(), conversation, up_to)
+    viewer, receipts = info.context.signed_in(), info.context.services.receipt
+    marked = await receipts.acknowledge(viewer, conversation, up_to, conversation_after(info))
     return AcknowledgeDeliverySuccess(conversation=Conversation(view=marked.conversation))
 
 
@@ -126,7 +128,8 @@ async def mark_conversation_read(
 ) -> MarkConversationReadResult:
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     up_to = _message_number(input.up_to_message_id)
-    marked = await info.context.services.receipt.mark_read(info.context.signed_in(), conversation, up_to)
+    viewer, receipts = info.context.signed_in(), info.context.services.receipt
+    marked = await receipts.mark_read(viewer, conversation, up_to, conversation_after(info))
     return MarkConversationReadSuccess(
         conversation=Conversation(view=marked.conversation), unread_message_count=marked.unread_messages
     )
@@ -160,7 +163,8 @@ async def mark_conversation_unread(
 ) -> MarkConversationUnreadResult:
     conversation = number_of(Kind.CONVERSATION, input.conversation_id)
     from_ = _message_number(input.from_message_id)
-    marked = await info.context.services.receipt.mark_unread(info.context.signed_in(), conversation, from_)
+    viewer, receipts = info.context.signed_in(), info.context.services.receipt
+    marked = await receipts.mark_unread(viewer, conversation, from_, conversation_after(info))
     return MarkConversationUnreadSuccess(conversation=Conversation(view=marked.conversation))
 
 

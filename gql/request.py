@@ -7,6 +7,7 @@ import strawberry
 from gql.conversation import Conversation
 from gql.id import Kind, number_of
 from gql.node import Info
+from gql.part import conversation_after
 from gql.refusal import ConflictError, NotFoundError
 from gql.result import viewer_field
 from gql.user import User
@@ -71,7 +72,7 @@ async def accept_message_request(
     ],
 ) -> AcceptMessageRequestResult:
     number = number_of(Kind.CONVERSATION, input.conversation_id)
-    view = await info.context.services.request.accept(info.context.signed_in(), number)
+    view = await info.context.services.request.accept(info.context.signed_in(), number, conversation_after(info))
     return AcceptMessageRequestSuccess(conversation=Conversation(view=view))
 
 

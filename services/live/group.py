@@ -212,7 +212,7 @@ class StreamGroup(Generic[P]):
                 signals.append(Heartbeat(batch.position))
         if self._ephemeral:
             ephemeral, self._ephemeral = self._ephemeral, []
-            signals += await self._parts.ephemeral.resolve(self._viewer, ephemeral)
+            signals += await self._parts.ephemeral.resolve(self._viewer, ephemeral, self._feed.parts)
         return self._feed.select(signals)
 
     async def _deliver(self, signal: Signal, payload: P) -> None:

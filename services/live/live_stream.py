@@ -176,7 +176,7 @@ class EventStream(LiveStream):
     async def _take_ephemeral(self) -> Sequence[Signal]:
         if not self.feed.with_ephemeral or self._mailbox is None:
             return []
-        return await self.parts.ephemeral.resolve(self.viewer, self._mailbox.take_ephemeral())
+        return await self.parts.ephemeral.resolve(self.viewer, self._mailbox.take_ephemeral(), self.feed.parts)
 
     async def _begin(self, cursor: str | None) -> list[Signal]:
         """Ready for the end of the log, nothing for a valid cursor, otherwise Reset."""

@@ -17,6 +17,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
+from services.message.part import ALL_OF_CONVERSATION, MEMBERS, ConversationParts
 from services.message.participant import ParticipantView
 from services.person.contact import is_active, watchers_of
 from services.person.setting import SettingService
@@ -104,7 +105,7 @@ class PresenceService:
         return {id_: self._presence_of(id_) for id_, person in people.items() if _shows(person)}
 
     async def type(
-        self, viewer: Viewer, conversation_id: int, *, is_typing: bool
+        self, viewer: Viewer, conversation_id: int, parts: ConversationParts = ALL_OF_CONVERSATION, *, is_typing: bool
     ) -> tuple[ConversationView, int | None]:
         """Shows the other members that the viewer types, for `typing_seconds`; returns the conversation and the end.
 
@@ -113,7 +114,9 @@ class PresenceService:
         """
         viewer.check(Right.WRITE)
         self._rate.take(viewer.user_id)
-        view, recipients = await self._database.read_for(viewer, self._recipients, viewer.user_id, conversation_id)
+        view, recipients = await self._database.read_for(
+            viewer, self._recipients, viewer.user_id, conversation_id, parts | MEMBERS
+        )
         until = now_ms() + self._limits.typing_seconds * 1000 if is_typing else 0
         self._typing.pop((conversation_id, viewer.user_id), None)
         if is_typing and recipients:
@@ -150,8 +153,10 @@ class PresenceService:
     def _presence_of(self, user_id: int) -> Presence:
         return Presence(user_id in self._streams, self._last_active.get(user_id))
 
-    def _recipients(self, tx: Transaction, viewer_id: int, conversation_id: int) -> tuple[ConversationView, list[int]]:
-        view = self._conversations.load_by_id(tx, viewer_id, [conversation_id]).get(conversation_id)
+    def _recipients(
+        self, tx: Transaction, viewer_id: int, conversation_id: int, parts: ConversationParts
+    ) -> tuple[ConversationView, list[int]]:
+        view = self._conversations.load_by_id(tx, viewer_id, [conversation_id], parts).get(conversation_id)
         if view is None:
             raise NotFound("There is no such conversation.")
         if not self._settings.load(tx, viewer_id).send_typing:

@@ -16,6 +16,7 @@ from services.limit import Limits
 from services.message.change import Subject, check_not_deleted, check_own, check_reach, check_window, get_subject, hide
 from services.message.message import MessageService
 from services.message.message_view import MessageView
+from services.message.part import ALL_OF_MESSAGE, MessageParts
 from services.page import Page, PageRequest, forward
 from services.person.user import UserService
 from services.rejection import Issue, IssueReason
@@ -41,7 +42,14 @@ class EditService:
         self._signer = signer
         self._limits = limits
 
-    async def edit(self, viewer: Viewer, id_: int, text: str, expected_revision: int | None) -> MessageView:
+    async def edit(
+        self,
+        viewer: Viewer,
+        id_: int,
+        text: str,
+        expected_revision: int | None,
+        parts: MessageParts = ALL_OF_MESSAGE,
+    ) -> MessageView:
         """Replaces the text of the message; the same text changes nothing.
 
         Raises InvalidInput, NotFound, PermissionDenied (not the sender, deleted, or the sender could not write now),
@@ -49,7 +57,7 @@ class EditService:
         """
         if issues := text_issues(text, self._limits):
             raise InvalidInput(issues)
-        return await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision)
+        return await self._database.write_for(viewer, self._edit, viewer.user_id, id_, text, expected_revision, parts)
 
     async def page_of(self, viewer: Viewer, id_: int, request: PageRequest) -> Page[EditRow]:
         """Every text of the message, oldest first, the current one last; none if it is deleted.
@@ -65,7 +73,13 @@ class EditService:
         return self._signer.sign("edit", viewer.user_id, row.revision)
 
     def _edit(
-        self, tx: WriteTransaction, viewer_id: int, id_: int, text: str, expected_revision: int | None
+        self,
+        tx: WriteTransaction,
+        viewer_id: int,
+        id_: int,
+        text: str,
+        expected_revision: int | None,
+        parts: MessageParts,
     ) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_own(subject, viewer_id, "edit")
@@ -83,7 +97,7 @@ class EditService:
             job.reindex(tx, id_, row.body, body)
             self._hide_from_blockers(tx, subject, viewer_id)
             subject.append_update(tx, Change.TEXT)
-        return self._messages.load_visible(tx, viewer_id, [id_])[id_]
+        return self._messages.load_visible(tx, viewer_id, [id_], parts)[id_]
 
     def _hide_from_blockers(self, tx: WriteTransaction, subject: Subject, viewer_id: int) -> None:
         """Hides the edited message from members who have blocked the sender: in a group, nothing written during a

@@ -17,6 +17,7 @@ from services.guard import GuardedDatabase
 from services.message.change import recipients_of
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
+from services.message.part import ALL_OF_CONVERSATION, ConversationParts
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
@@ -44,20 +45,28 @@ class PreferenceService:
         self._database = database
         self._conversations = conversations
 
-    async def prefer(self, viewer: Viewer, conversation_id: int, change: PreferenceChange) -> ConversationView:
+    async def prefer(
+        self,
+        viewer: Viewer,
+        conversation_id: int,
+        change: PreferenceChange,
+        parts: ConversationParts = ALL_OF_CONVERSATION,
+    ) -> ConversationView:
         """Mutes, archives or pins the conversation.
 
         The next message takes the conversation out of the archive, unless it is muted at that time. Raises NotFound,
         and InvalidInput for a mute that ends in the past, or for `muted_until` with `is_muted` false.
         """
-        return await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change)
+        return await self._database.write_for(viewer, self._prefer, viewer.user_id, conversation_id, change, parts)
 
-    async def clear(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> ConversationView:
+    async def clear(
+        self, viewer: Viewer, conversation_id: int, up_to_id: int | None, parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> ConversationView:
         """Clears the conversation for the viewer, up to a message or completely; the next message shows it again.
 
         Raises NotFound.
         """
-        return await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id)
+        return await self._database.write_for(viewer, self._clear, viewer.user_id, conversation_id, up_to_id, parts)
 
     async def leave(self, viewer: Viewer, conversation_id: int) -> None:
         """Leaves a group permanently: the viewer no longer sees any of it, including earlier messages.
@@ -68,7 +77,12 @@ class PreferenceService:
         await self._database.write_for(viewer, _leave, viewer.user_id, conversation_id)
 
     def _prefer(
-        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, change: PreferenceChange
+        self,
+        tx: WriteTransaction,
+        viewer_id: int,
+        conversation_id: int,
+        change: PreferenceChange,
+        parts: ConversationParts,
     ) -> ConversationView:
         mine = _get(tx, viewer_id, conversation_id)
         if issues := _issues_of(change, tx.at):
@@ -84,10 +98,15 @@ class PreferenceService:
             values = dict(zip(names, after, strict=True))
             tx.run(members.PREFER, user=viewer_id, conversation=mine.id, **values)
             tx.events.append([viewer_id], EventKind.CONVERSATION_UPDATED, mine.id)
-        return self._view(tx, viewer_id, mine.id)
+        return self._conversations.load_by_id(tx, viewer_id, [mine.id], parts)[mine.id]
 
     def _clear(
-        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, up_to_id: int | None
+        self,
+        tx: WriteTransaction,
+        viewer_id: int,
+        conversation_id: int,
+        up_to_id: int | None,
+        parts: ConversationParts,
     ) -> ConversationView:
         mine = _get(tx, viewer_id, conversation_id)
         up_to = message_id(mine.id, mine.last_seq) if up_to_id is None else up_to_id
@@ -105,10 +124,7 @@ class PreferenceService:
             is_empty = seq >= mine.last_seq
             kind = EventKind.CONVERSATION_REMOVED if is_empty else EventKind.CONVERSATION_UPDATED
             tx.events.append([viewer_id], kind, mine.id)
-        return self._view(tx, viewer_id, mine.id)
-
-    def _view(self, tx: Transaction, viewer_id: int, conversation_id: int) -> ConversationView:
-        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
+        return self._conversations.load_by_id(tx, viewer_id, [mine.id], parts)[mine.id]
 
 
 def _leave(tx: WriteTransaction, viewer_id: int, conversation_id: int) -> None:

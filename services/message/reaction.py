@@ -16,6 +16,7 @@ from services.limit import Limits
 from services.message.change import check_not_deleted, check_reach, get_subject
 from services.message.message import MessageService
 from services.message.message_view import MessageView
+from services.message.part import ALL_OF_MESSAGE, MessageParts
 from services.message.reaction_group import ReactionGroup, Reactor, groups_of, rows_of
 from services.page import Page, PageRequest, forward
 from services.person.person_batch import PersonBatch
@@ -40,7 +41,9 @@ class ReactionService:
         self._messages = messages
         self._limits = limits
 
-    async def react(self, viewer: Viewer, id_: int, emoji: str, *, is_set: bool) -> MessageView:
+    async def react(
+        self, viewer: Viewer, id_: int, emoji: str, parts: MessageParts = ALL_OF_MESSAGE, *, is_set: bool
+    ) -> MessageView:
         """Sets or removes the viewer's emoji; appends no event if nothing changes.
 
         The emoji is stored fully qualified (UTS #51), because keyboards differ in the presentation selector of the
@@ -50,7 +53,7 @@ class ReactionService:
         """
         if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one Unicode emoji.")])
-        return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set)
+        return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set, parts)
 
     async def find_many(
         self, viewer: Viewer, ids: Iterable[int], people: PersonDetail = PersonDetail.RELATION
@@ -74,7 +77,9 @@ class ReactionService:
         """The cursor of a person in `page_of_people`."""
         return self._signer.sign("reaction", viewer.user_id, *reactor.position)
 
-    def _react(self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool) -> MessageView:
+    def _react(
+        self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool, parts: MessageParts
+    ) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_not_deleted(subject, "react to")
         check_reach(tx, self._users, subject, viewer_id)
@@ -92,7 +97,7 @@ class ReactionService:
             changed = sum(tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=form) for form in forms)
         if changed:
             subject.append_update(tx, Change.REACTIONS)
-        return self._messages.load_visible(tx, viewer_id, [id_])[id_]
+        return self._messages.load_visible(tx, viewer_id, [id_], parts)[id_]
 
     def _load(
         self, tx: Transaction, viewer_id: int, ids: list[int], detail: PersonDetail

@@ -23,6 +23,7 @@ from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
+from services.message.part import ALL_OF_CONVERSATION, ConversationParts
 from services.message.viewer_view import unread_of
 from services.rate import RateLimiter
 from services.transaction import WriteTransaction
@@ -79,13 +80,17 @@ class ReceiptService:
             await asyncio.sleep(0)
         self._merged_at = now
 
-    async def acknowledge(self, viewer: Viewer, conversation_id: int, up_to_id: int) -> Marked:
+    async def acknowledge(
+        self, viewer: Viewer, conversation_id: int, up_to_id: int, parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> Marked:
         """Marks all messages up to this one as delivered to the viewer. Raises NotFound."""
-        return await self._mark(viewer, conversation_id, up_to_id, _deliver)
+        return await self._mark(viewer, conversation_id, up_to_id, _deliver, parts)
 
-    async def mark_read(self, viewer: Viewer, conversation_id: int, up_to_id: int | None) -> Marked:
+    async def mark_read(
+        self, viewer: Viewer, conversation_id: int, up_to_id: int | None, parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> Marked:
         """Marks all messages up to this one, or for None up to the newest, as read. Raises NotFound."""
-        return await self._mark(viewer, conversation_id, up_to_id, _read)
+        return await self._mark(viewer, conversation_id, up_to_id, _read, parts)
 
     async def mark_all_read(self, viewer: Viewer, *, include_archived: bool) -> int:
         """Marks all conversations with something unread as read, except message requests; returns how many changed.
@@ -109,18 +114,28 @@ class ReceiptService:
             changed += await self._database.write_for(viewer, _read_each, viewer.user_id, batch)
         return changed
 
-    async def mark_unread(self, viewer: Viewer, conversation_id: int, from_id: int | None) -> Marked:
+    async def mark_unread(
+        self, viewer: Viewer, conversation_id: int, from_id: int | None, parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> Marked:
         """Marks this message and all later ones as unread for the viewer; None only flags the conversation.
 
         Other members get no event, and the receipts that they see do not change. Raises NotFound.
         """
-        return await self._mark(viewer, conversation_id, from_id, _unread)
+        return await self._mark(viewer, conversation_id, from_id, _unread, parts)
 
-    async def _mark(self, viewer: Viewer, conversation_id: int, id_: int | None, move: "_Move") -> Marked:
-        return await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move)
+    async def _mark(
+        self, viewer: Viewer, conversation_id: int, id_: int | None, move: "_Move", parts: ConversationParts
+    ) -> Marked:
+        return await self._database.write_for(viewer, self._move, viewer.user_id, conversation_id, id_, move, parts)
 
     def _move(
-        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, id_: int | None, move: "_Move"
+        self,
+        tx: WriteTransaction,
+        viewer_id: int,
+        conversation_id: int,
+        id_: int | None,
+        move: "_Move",
+        parts: ConversationParts,
     ) -> Marked:
         mine = tx.first(conversations.BY_IDS, viewer=viewer_id, ids=id_list([conversation_id]))
         if mine is None:
@@ -129,7 +144,7 @@ class ReceiptService:
             raise NotFound("There is no such message in this conversation.")
         move(tx, viewer_id, mine, None if id_ is None else seq_of(id_))
         unread = unread_of(tx, viewer_id)
-        view = self._conversations.load_by_id(tx, viewer_id, [mine.id])[mine.id]
+        view = self._conversations.load_by_id(tx, viewer_id, [mine.id], parts)[mine.id]
         return Marked(view, unread.messages)
 
 

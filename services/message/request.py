@@ -12,6 +12,7 @@ from services.guard import GuardedDatabase
 from services.message.consent import accept
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
+from services.message.part import ALL_OF_CONVERSATION, ConversationParts
 from services.person.block import set_block
 from services.person.user import Person, UserService
 from services.transaction import WriteTransaction
@@ -26,14 +27,16 @@ class RequestService:
         self._users = users
         self._conversations = conversations
 
-    async def accept(self, viewer: Viewer, conversation_id: int) -> ConversationView:
+    async def accept(
+        self, viewer: Viewer, conversation_id: int, parts: ConversationParts = ALL_OF_CONVERSATION
+    ) -> ConversationView:
         """Turns the request into an ordinary conversation; a declined request can still be accepted.
 
         In a group the viewer answers only for themselves.
 
         Raises NotFound, and Conflict if there is no request to answer.
         """
-        return await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id)
+        return await self._database.write_for(viewer, self._accept, viewer.user_id, conversation_id, parts)
 
     async def decline(self, viewer: Viewer, conversation_id: int, *, block: bool) -> Person | None:
         """Removes the conversation from the viewer's lists.
@@ -44,13 +47,15 @@ class RequestService:
         """
         return await self._database.write_for(viewer, self._decline, viewer.user_id, conversation_id, block)
 
-    def _accept(self, tx: WriteTransaction, viewer_id: int, conversation_id: int) -> ConversationView:
+    def _accept(
+        self, tx: WriteTransaction, viewer_id: int, conversation_id: int, parts: ConversationParts
+    ) -> ConversationView:
         mine = _check(tx, viewer_id, conversation_id, UNANSWERED_STATES)
         accept(tx, viewer_id, conversation_id, is_group=mine.kind == ConversationKind.GROUP)
         rows = members.members_of(tx, [conversation_id])[conversation_id]
         people = [each.user_id for each in rows if each.request_state != RequestState.DECLINED]
         tx.events.append(people, EventKind.CONVERSATION_UPDATED, conversation_id)
-        return self._conversations.load_by_id(tx, viewer_id, [conversation_id])[conversation_id]
+        return self._conversations.load_by_id(tx, viewer_id, [conversation_id], parts)[conversation_id]
 
     def _decline(self, tx: WriteTransaction, viewer_id: int, conversation_id: int, with_block: bool) -> Person | None:
         _check(tx, viewer_id, conversation_id, (RequestState.PENDING,))

@@ -37,15 +37,20 @@ def names_of(database: peewee.Database) -> dict[str, str]:
 
 @dataclass
 class Reads:
-    """What the readers did since `clear`: the number of jobs, and the names of the statements in their order."""
+    """What the readers did since `clear`: the number of jobs, and the names of the statements in their order.
+
+    `written` are those of the writer.
+    """
 
     jobs: int = 0
     statements: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget what was read."""
         self.jobs = 0
         self.statements.clear()
+        self.written.clear()
 
 
 @pytest.fixture
@@ -57,8 +62,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     names = names_of(peewee.SqliteDatabase(None))
 
     def counting(self: Transaction, prepared: Any, params: dict[str, Any]) -> Any:
-        if current_thread().name.startswith("sotto-reader"):
-            seen.statements.append(names[prepared.compiled_for(self.database).sql])
+        name = names[prepared.compiled_for(self.database).sql]
+        (seen.statements if current_thread().name.startswith("sotto-reader") else seen.written).append(name)
         return execute(self, prepared, params)
 
     def submitting(self: Readers, run: Any) -> Any:
@@ -287,3 +292,30 @@ async def test_a_stream_of_messages_loads_nothing_for_other_events(site: Site, r
         await bob.do("markConversationRead", conversationId=place)
 
     assert (reads.jobs, reads.statements) == (1, ["event.AFTER"])
+
+
+async def test_a_mark_loads_of_the_conversation_what_its_result_shows(site: Site, reads: Reads) -> None:
+    """The writer has no time for more."""
+    alice, bob = [Person(site, await site.token_of(name)) for name in ("alice", "bob")]
+    place = await alice.place_of(await alice.send("bob", text="to be read"))
+    for selection in ("unreadMessageCount", "conversation { id unreadCount }", "conversation { lastMessage { text } }"):
+        await bob.do("markConversationRead", selection, conversationId=place)
+        reads.clear()
+        await bob.do("markConversationRead", selection, conversationId=place)
+        after = reads.written[reads.written.index("unread.TOTALS") + 1 :]
+
+        assert after == ["conversation.BY_IDS", *(["message.UNHIDDEN"] if "lastMessage" in selection else [])]
+        assert reads.jobs == 0
+
+
+async def test_typing_loads_the_members_and_what_its_result_shows(site: Site, reads: Reads) -> None:
+    """Whom it is shown to is decided by what they share."""
+    alice = Person(site, await site.token_of("alice"))
+    await site.token_of("bob")
+    place = await alice.place_of(await alice.send("bob", text="Hello"))
+    for _ in range(2):
+        reads.clear()
+        await alice.do("setTyping", "conversation { id }", conversationId=place, isTyping=True)
+
+    assert reads.jobs == 1
+    assert reads.statements == ["conversation.BY_IDS", "member.MEMBERS", "user.BY_IDS", "setting.BY_USERS"]
