@@ -3,6 +3,7 @@
 The unit is about one resolved field, ten microseconds; fields that read from the database weigh more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -75,7 +76,7 @@ class _Level:
     leaves: float = 0.0
     heaviest_leaf: float = 0.0
     parts: list[_Part] = field(default_factory=list)
-    choices: list["_Level"] = field(default_factory=list)
+    choices: Sequence["_Level"] = ()
 
     def cost(self, costs: dict[int, tuple[float, float]], variables: Variables) -> tuple[float, float]:
         """The sum of the parts and the most expensive choice: once, and for each item of the page above."""
@@ -120,6 +121,7 @@ class CostModel:
         root = schema.get_root_type(operation.operation)
         assert root is not None
         self._root = self._level_of(root, [operation.selection_set])
+        self._levels.clear()  # the keys of the visits; what follows needs only their order
         self._known: dict[tuple[float, ...], int] = {}  # costs by the lengths that depend on variables
 
     @property

@@ -21,13 +21,19 @@ _WORD = re.compile(
     r"([A-Za-z_][A-Za-z0-9_]*|[{}()\[\]:=!$@]|\.\.\.|-?(?:0|[1-9][0-9]*)(?![A-Za-z0-9_.])|"
     r'"[^"\\\x00-\x1f\x7f]*"(?!"))'
 )
-_NAME = re.compile(r"[A-Za-z_]")
 _OPERATIONS = {each.value: each for each in ast.OperationType}
-_NO_TOKEN = ast.Token(TokenKind.SOF, 0, 0, 0, 0)  # where nodes of graphql-core's parser refer to theirs
+_AFTER_NAME = frozenset(":(@{")
 _END = ""
 
 _new = object.__new__
 _set = object.__setattr__  # the nodes are frozen, and their own `__init__` takes twice as long
+
+
+class _Place(ast.Location):
+    """A location without tokens, to which those of graphql-core's parser refer."""
+
+    __slots__ = ()
+    start_token = end_token = ast.Token(TokenKind.SOF, 0, 0, 0, 0)
 
 
 class _Unusual(Exception):
@@ -40,10 +46,11 @@ def parse_quickly(source: Source, most_tokens: int) -> ast.DocumentNode | None:
     if not text.isascii():
         return None
     found = _WORD.findall(text)
-    if len(found) > most_tokens or sum(map(len, map("".join, found))) != len(text.rstrip(_IGNORED)):
-        return None  # too long, or characters that begin no token
+    parser = _Parser(source, found) if len(found) <= most_tokens else None
+    if parser is None or parser.end != len(text.rstrip(_IGNORED)):
+        return None  # too long, or between two words is something that begins none
     try:
-        return _Parser(source, found).document()
+        return parser.document()
     except _Unusual:
         return None
 
@@ -52,18 +59,16 @@ class _Parser:
     """Reads the words of a document one after another; `_at` is the number of the next one."""
 
     def __init__(self, source: Source, found: list[tuple[str, str]]) -> None:
-        self._source = source
-        self._at = 0
-        self._words = [word for _, word in found]
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+        self._source, self._at = source, 0
+        self._words = words = [word for _, word in found]
+        self._starts = starts = [0] * len(found)
+        self._ends = ends = [0] * len(found)
         end = 0
-        for ignored, word in found:
-            start = end + len(ignored)
-            end = start + len(word)
-            self._starts.append(start)
-            self._ends.append(end)
-        self._words.append(_END)
+        for number, (ignored, word) in enumerate(found):
+            starts[number] = start = end + len(ignored)
+            ends[number] = end = start + len(word)
+        words.append(_END)
+        self.end = end  # of the last word, if nothing is between the words
 
     def document(self) -> ast.DocumentNode:
         """The whole document."""
@@ -88,7 +93,7 @@ class _Parser:
                 raise _Unusual
             self._at += 1
             kind = _OPERATIONS[word]
-            name = self._name() if _NAME.match(self._words[self._at]) else None
+            name = self._name() if self._words[self._at].isidentifier() else None
             variables = self._variable_definitions() if self._words[self._at] == "(" else None
         below = self._selections(1)
         node = self._node(
@@ -161,14 +166,18 @@ class _Parser:
     def _field(self, depth: int) -> ast.FieldNode:
         first, words = self._at, self._words
         name, alias = self._name(), None
-        if words[self._at] == ":":
-            self._at += 1
-            alias, name = name, self._name()
-        arguments = self._arguments(depth) if words[self._at] == "(" else None
-        directives = self._directives(depth) if words[self._at] == "@" else None
-        below = self._selections(depth + 1) if words[self._at] == "{" else None
+        arguments = directives = below = None
+        place = name.loc
+        if words[self._at] in _AFTER_NAME:
+            if words[self._at] == ":":
+                self._at += 1
+                alias, name = name, self._name()
+            arguments = self._arguments(depth) if words[self._at] == "(" else None
+            directives = self._directives(depth) if words[self._at] == "@" else None
+            below = self._selections(depth + 1) if words[self._at] == "{" else None
+            place = self._location(self._starts[first], self._ends[self._at - 1])
         node = _new(ast.FieldNode)  # as `_node`, but this is the commonest of all nodes
-        _set(node, "loc", self._location(self._starts[first], self._ends[self._at - 1]))
+        _set(node, "loc", place)
         _set(node, "alias", alias)
         _set(node, "name", name)
         _set(node, "arguments", arguments)
@@ -183,13 +192,13 @@ class _Parser:
         if words[self._at] == "on":
             self._at += 1
             about = self._named_type()
-        elif _NAME.match(words[self._at]):
+        elif words[self._at].isidentifier():
             name, directives = self._name(), self._directives(depth)
             return self._node(ast.FragmentSpreadNode, first, name=name, arguments=None, directives=directives)
         directives, below = self._directives(depth), self._selections(depth + 1)
-        return self._node(
-            ast.InlineFragmentNode, first, type_condition=about, directives=directives, selection_set=below
-        )
+        node = self._node(ast.InlineFragmentNode, first, type_condition=about, directives=directives)
+        _set(node, "selection_set", below)
+        return node
 
     def _directives(self, depth: int) -> tuple[ast.DirectiveNode, ...] | None:
         found = []
@@ -239,7 +248,7 @@ class _Parser:
             return self._node(ast.BooleanValueNode, first, value=word == "true")
         if word == "null":
             return self._node(ast.NullValueNode, first)
-        if _NAME.match(word):
+        if word.isidentifier():
             return self._node(ast.EnumValueNode, first, value=word)
         if word[:1] == '"':
             return self._node(ast.StringValueNode, first, value=word[1:-1], block=False)
@@ -255,7 +264,7 @@ class _Parser:
     def _name(self) -> ast.NameNode:
         at = self._at
         word = self._words[at]
-        if not _NAME.match(word):
+        if not word.isidentifier():  # a name, since all is ASCII
             raise _Unusual
         self._at = at + 1
         node = _new(ast.NameNode)
@@ -284,7 +293,8 @@ class _Parser:
         return node
 
     def _location(self, start: int, end: int) -> ast.Location:
-        found = _new(ast.Location)
-        found.start, found.end, found.source = start, end, self._source
-        found.start_token = found.end_token = _NO_TOKEN
+        found = _new(_Place)
+        found.start = start
+        found.end = end
+        found.source = self._source
         return found
