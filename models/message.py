@@ -101,6 +101,9 @@ PAGE_BACKWARD = Query(
 )
 VISIBLE = Query(Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow)
 
+# Those among the ids that are not hidden; whether the viewer is a member of their conversations is not a condition.
+UNHIDDEN = Query(Message.select(*_ALL).where(Message.id.in_(IdList("ids")), IS_SHOWN), MessageRow)
+
 # The newest message that the viewer can see in a conversation.
 _SHOWN = Message.alias("shown")
 _NEWEST = (

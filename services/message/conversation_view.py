@@ -1,13 +1,13 @@
 """Conversations as one of their members sees them, and how several are loaded together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
 from models import member as members
 from models import message as messages
-from models.base import conversation_of, now_ms
+from models.base import conversation_of, message_id, now_ms
 from models.conversation import ConversationKind, ConversationRow
 from models.inbox import Folder
 from models.member import MemberIdRow, MemberRow, RequestState
@@ -155,11 +155,11 @@ class ConversationBatch:
     ) -> None:
         self._tx, self._viewer_id, self._rows, self._parts = tx, viewer_id, rows, parts
         self._users, self._signer = users, signer
-        self._ids = id_list(row.id for row in rows)
         self._people = PersonBatch(users, tx, viewer_id)
         self._memberships = self._find_members()
-        self._newest = self._by_conversation(messages.NEWEST_ROWS) if parts.last_message else {}
-        self._unread = self._by_conversation(messages.OLDEST_UNREAD) if parts.first_unread else {}
+        self._newest = self._find_newest() if parts.last_message else {}
+        waiting = [row.id for row in rows if row.unread] if parts.first_unread else []
+        self._unread = self._by_conversation(messages.OLDEST_UNREAD, waiting)
         self._pages = self._find_pages()
         self._messages = self._batch_of_messages()
         if parts.requester:
@@ -201,8 +201,16 @@ class ConversationBatch:
         self._people.want({row.user_id for rows in found.values() for row in rows}, detail)
         return found
 
-    def _by_conversation(self, statement: Query[MessageRow]) -> dict[int, MessageRow]:
-        rows = self._tx.all(statement, viewer=self._viewer_id, ids=self._ids)
+    def _find_newest(self) -> dict[int, MessageRow]:
+        """The newest visible message is the one at `last_seq`; where that is hidden, it is looked for."""
+        last = [message_id(row.id, row.last_seq) for row in self._rows if row.last_seq > row.floor_seq]
+        found = self._by_conversation(messages.UNHIDDEN, last)
+        if len(found) < len(last):
+            found |= self._by_conversation(messages.NEWEST_ROWS, {conversation_of(id_) for id_ in last} - found.keys())
+        return found
+
+    def _by_conversation(self, statement: Query[MessageRow], ids: Collection[int]) -> dict[int, MessageRow]:
+        rows = self._tx.all(statement, viewer=self._viewer_id, ids=id_list(ids)) if ids else []
         return {conversation_of(row.id): row for row in rows}
 
     def _find_pages(self) -> dict[int, Page[MessageRow] | SottoError]:

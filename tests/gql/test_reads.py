@@ -168,14 +168,14 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
     "inbox": (
         inbox("otherParticipants { user { id username } } lastMessage { id text sender { id username } }"),
         1,
-        ["inbox.page", "member.MEMBER_IDS", "message.NEWEST_ROWS", "profile.BY_IDS"],
+        ["inbox.page", "member.MEMBER_IDS", "message.UNHIDDEN", "profile.BY_IDS"],
     ),
     "inbox with its total": (inbox("").replace("pageInfo", "totalCount pageInfo"), 1, ["inbox.page", "inbox.count"]),
     "inbox of rows": (inbox(""), 1, ["inbox.page"]),
     "inbox with last messages": (
         inbox("lastMessage { preview sender { username } }"),
         1,
-        ["inbox.page", "message.NEWEST_ROWS", "attachment.OF_MESSAGES", "profile.BY_IDS"],
+        ["inbox.page", "message.UNHIDDEN", "attachment.OF_MESSAGES", "profile.BY_IDS"],
     ),
     "inbox with participants": (
         inbox("participants { nodes { user { username } } }"),
@@ -190,7 +190,7 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
     "inbox with receipts and the oldest unread message": (
         inbox("deliveredToAllSequence lastMessage { deliveryStatus } firstUnreadMessage { id }"),
         1,
-        ["inbox.page", "member.MEMBERS", "message.NEWEST_ROWS", "message.OLDEST_UNREAD", "user.BY_IDS"],
+        ["inbox.page", "member.MEMBERS", "message.UNHIDDEN", "message.OLDEST_UNREAD", "user.BY_IDS"],
     ),
     "inbox with pages": (
         inbox("messages(last: 2) { nodes { text } }"),

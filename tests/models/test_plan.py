@@ -143,6 +143,15 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
             ],
         ),
         (
+            message.UNHIDDEN,
+            [
+                "SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)",
+                *IDS,
+                "CORRELATED SCALAR SUBQUERY 2",
+                "SEARCH t2 USING PRIMARY KEY (user_id=? AND message_id=?)",
+            ],
+        ),
+        (
             message.NEWEST_ROWS,
             [
                 "SEARCH t2 USING PRIMARY KEY (user_id=? AND conversation_id=?)",

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from models import hidden
 from models.attachment import OF_MESSAGES
 from models.base import conversation_of
 from models.conversation import BY_IDS
 from models.member import MEMBER_IDS, MEMBERS
-from models.message import NEWEST_ROWS, OLDEST_UNREAD, PAGE_BACKWARD, VISIBLE
+from models.message import NEWEST_ROWS, OLDEST_UNREAD, PAGE_BACKWARD, UNHIDDEN, VISIBLE
 from models.prepared import Prepared
 from models.profile import BY_IDS as PROFILES
 from models.reaction import BETWEEN as REACTIONS
@@ -68,10 +69,10 @@ def page_of(parts: MessageParts, **wanted: Any) -> ConversationParts:
     ("parts", "expected"),
     [
         (NOTHING, [BY_IDS]),
-        (ConversationParts(), [BY_IDS, MEMBERS, NEWEST_ROWS, PEOPLE]),
+        (ConversationParts(), [BY_IDS, MEMBERS, UNHIDDEN, PEOPLE]),
         (
             ConversationParts(PersonDetail.PROFILE, group_reach=False, requester=PersonDetail.ID, last_message=NAMES),
-            [BY_IDS, MEMBER_IDS, NEWEST_ROWS, PROFILES],
+            [BY_IDS, MEMBER_IDS, UNHIDDEN, PROFILES],
         ),
         (page_of(NOTHING_OF_MESSAGE), [BY_IDS, PAGE_BACKWARD]),
         (page_of(MessageParts()), [BY_IDS, PAGE_BACKWARD, OF_MESSAGES, PEOPLE]),
@@ -81,7 +82,7 @@ def page_of(parts: MessageParts, **wanted: Any) -> ConversationParts:
         ),
         (
             ConversationParts(first_unread=NAMES, page=page_of(MessageParts()).page),
-            [BY_IDS, MEMBERS, NEWEST_ROWS, OLDEST_UNREAD, PAGE_BACKWARD, OF_MESSAGES, PEOPLE],
+            [BY_IDS, MEMBERS, UNHIDDEN, OLDEST_UNREAD, PAGE_BACKWARD, OF_MESSAGES, PEOPLE],
         ),
     ],
 )
@@ -256,3 +257,21 @@ async def test_a_page_with_wide_gaps_names_its_messages_to_find_their_reactions(
     assert [len(view.reactions) for view in page.items if view.reactions is not MISSING] == [0, 0, 1, 0]
     assert (OF_REACTIONS in far, REACTIONS in far) == (True, False)
     assert (OF_REACTIONS in statements, REACTIONS in statements) == (False, True)
+
+
+async def test_where_the_last_message_is_hidden_the_newest_visible_one_is_looked_for(
+    world: World, place: tuple[Viewer, int], statements: list[Prepared]
+) -> None:
+    """A position that is ahead of what the viewer sees must not show what is hidden, nor nothing."""
+    alice, id_ = place
+    service = world.services.conversation
+    [before] = (await service.find_many(alice, [id_])).values()
+    assert before.last_message is not None
+    last = before.last_message.row
+    await world.services.database.write(hidden.put, [alice.user_id], last.id)
+    statements.clear()
+    [after] = (await service.find_many(alice, [id_])).values()
+
+    assert after.last_message is not None
+    assert (last.body, after.last_message.row.body) == ("three", "two")
+    assert [each in statements for each in (UNHIDDEN, NEWEST_ROWS)] == [True, True]
