@@ -25,7 +25,6 @@ from services.message.participant import (
     ParticipantView,
     exclusions_of,
     group_restriction_of,
-    participant_of,
 )
 from services.page import Page
 from services.part import MISSING, Missing, NotLoaded
@@ -239,18 +238,8 @@ class ConversationBatch:
 
     def _members(self) -> dict[int, Members]:
         """The members of each conversation, if they were asked for."""
-        people = self._people.found
-        me = people.get(self._viewer_id)
-        found = {}
-        for row in self._rows if self._memberships else ():
-            views = [
-                ParticipantView(people[each.user_id], each)
-                if isinstance(each, MemberIdRow)
-                else participant_of(row, me, people[each.user_id], each)
-                for each in self._memberships[row.id]
-            ]
-            found[row.id] = Members(row, self._viewer_id, views)
-        return found
+        people, found = self._people.found, self._memberships
+        return {row.id: Members(row, self._viewer_id, found[row.id], people) for row in self._rows if row.id in found}
 
     def _silent_groups(self) -> frozenset[int]:
         """The groups in which a message of the viewer would reach nobody."""

@@ -1,7 +1,7 @@
 """Participants: the members of a conversation, and how far each has read, as far as the viewer may see it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from models.conversation import ConversationKind, ConversationRow
@@ -71,16 +71,31 @@ class ParticipantView:
 
 @dataclass(slots=True)
 class Members:
-    """The members of a conversation, as one of them, the viewer, sees them; `mine` is the viewer's own row."""
+    """The members of a conversation, as one of them, the viewer, sees them; `mine` is the viewer's own row.
+
+    What shows them is built when somebody asks for it: a list of conversations shows the others only.
+    """
 
     mine: ConversationRow
     viewer_id: int
-    participants: Sequence[ParticipantView]
+    rows: Sequence[MemberRow | MemberIdRow]
+    people: Mapping[int, Person]
+    _participants: list[ParticipantView] | None = field(default=None, compare=False)
+    _others: list[ParticipantView] | None = field(default=None, compare=False)
+
+    @property
+    def participants(self) -> list[ParticipantView]:
+        """All members, by user id."""
+        if self._participants is None:
+            self._participants = [self._view_of(row) for row in self.rows]
+        return self._participants
 
     @property
     def others(self) -> list[ParticipantView]:
         """All members except the viewer."""
-        return [each for each in self.participants if each.row.user_id != self.viewer_id]
+        if self._others is None:
+            self._others = [self._view_of(row) for row in self.rows if row.user_id != self.viewer_id]
+        return self._others
 
     @property
     def is_reachable(self) -> bool:
@@ -93,16 +108,17 @@ class Members:
         peers = [each.person for each in others] if self.mine.kind == ConversationKind.DIRECT else []
         return all(person.row.is_active and not person.is_blocked for person in peers)
 
-
-def participant_of(mine: ConversationRow, me: Person | None, person: Person, row: MemberRow) -> ParticipantView:
-    """A member with the positions that the viewer may see; a member with an open request shares and sees none."""
-    return ParticipantView(person, row, _positions_of(mine, me, person, row))
+    def _view_of(self, row: MemberRow | MemberIdRow) -> ParticipantView:
+        person, me = self.people[row.user_id], self.people.get(self.viewer_id)
+        positions = _positions_of(self.mine, me, person, row) if isinstance(row, MemberRow) else None
+        return ParticipantView(person, row, positions)
 
 
 _PRIVATE = Positions(None, None, shows_delivery=False)
 
 
 def _positions_of(mine: ConversationRow, me: Person | None, person: Person, row: MemberRow) -> Positions:
+    """The positions that the viewer may see; a member with an open request shares and sees none."""
     if me is None:
         return _PRIVATE
     if person.row.id == me.row.id:

@@ -55,7 +55,7 @@ class ReceiptService:
     async def times_of(self, viewer: Viewer, message_ids: Iterable[int]) -> dict[int, dict[int, MessageTimesRow]]:
         """When each message was delivered to and first read by each member, by message id and user id.
 
-        Later marks do not change these times. `participant_of` decides whose times the viewer may see.
+        Later marks do not change these times. `services.message.participant` decides whose times the viewer may see.
         """
         return await self._database.read_for(viewer, receipts.times_of, viewer.user_id, set(message_ids))
 
