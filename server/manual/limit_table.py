@@ -26,7 +26,7 @@ from services.account.password import MAX_BYTES, MIN_LENGTH, MOST_WAITING
 from services.file.picture_worker import MAX_FRAMES, MAX_PIXELS
 from services.limit import Limits
 from services.live.stream import MAX_REPLAY
-from services.message.reaction import MAX_EMOJI_LENGTH
+from services.message.emoji import MAX_EMOJI_LENGTH
 from services.message.report import MAX_COMMENT_LENGTH
 from services.page import DEFAULT_SIZE, MAX_SIZE
 from services.person.relation import MOST_FOLLOW_CHANGES

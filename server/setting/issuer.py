@@ -5,7 +5,6 @@ import time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import jwt
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -99,6 +98,8 @@ def token_for(issuer: Issuer, subject: str, life_seconds: int, name: str | None)
     if name is not None:
         claims[issuer.name_claim] = name
     algorithm = issuer.algorithms[0] if issuer.algorithms else "HS256"
+    import jwt  # noqa: PLC0415 - no start of a server needs it, and it takes 30 ms to load
+
     return jwt.encode(claims, issuer.secret.get_secret_value(), algorithm=algorithm)
 
 

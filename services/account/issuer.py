@@ -7,20 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jwt
 import orjson
-from jwt.exceptions import (
-    ExpiredSignatureError,
-    ImmatureSignatureError,
-    InvalidAudienceError,
-    InvalidIssuedAtError,
-    InvalidIssuerError,
-    InvalidKeyError,
-    InvalidSignatureError,
-    InvalidSubjectError,
-    MissingRequiredClaimError,
-    PyJWTError,
-)
 
 from services.account.key_ring import ASYMMETRIC, Fetch, KeyRing
 from services.error import Unauthenticated
@@ -34,15 +21,6 @@ MAX_SUBJECT_LENGTH = 255
 LEEWAY_SECONDS = 30
 MAX_SECONDS = 2**40  # later times are refused: PyJWT accepts an exp of 10 ** 30
 _EXPIRED = "exp: the token has expired"
-_REASONS: Sequence[tuple[type[PyJWTError], str]] = (
-    (InvalidSignatureError, "signature: it was made with another key, or the token was changed"),
-    (ExpiredSignatureError, _EXPIRED),
-    (InvalidAudienceError, "aud: names none of the issuer's `audience`"),
-    (InvalidIssuerError, "iss: is not the issuer"),
-    (InvalidIssuedAtError, "iat: must be a number of seconds since 1970"),
-    (InvalidSubjectError, "sub: must be text"),
-    (InvalidKeyError, "key: the issuer's key is too weak for `alg`, or of another kind"),
-)
 _REFUSED = "This server does not accept the token: get a new one from your application."
 
 
@@ -90,6 +68,8 @@ class Issuers:
     def __init__(self, known: Sequence[IssuerSettings], fetch: Fetch | None = None) -> None:
         self._known = {each.issuer: each for each in known}
         self._rings = {each.issuer: KeyRing(each.jwks_url, fetch or _fetch_nothing) for each in known if each.jwks_url}
+        if known:  # most servers have none
+            import services.account.jwt  # noqa: F401, PLC0415 - now, before the event loop would wait for it
 
     @property
     def are_known(self) -> bool:
@@ -109,18 +89,19 @@ class Issuers:
             key = await self._rings[issuer.issuer].find(header.get("kid"), algorithm)
             if key is None:
                 raise TokenRefused("kid: the issuer serves no key of this id that fits `alg`", issuer)
+        from services.account.jwt import NotVerified, verified  # noqa: PLC0415 - loaded by `__init__`
+
         try:
-            claims = jwt.decode(
+            claims = verified(
                 token,
                 key,
-                algorithms=[algorithm],
-                audience=list(issuer.audience),
+                algorithm,
                 issuer=issuer.issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"], "enforce_minimum_key_length": True},
+                audience=issuer.audience,
+                leeway_seconds=LEEWAY_SECONDS,
             )
-        except (PyJWTError, ValueError, TypeError, OverflowError) as error:
-            raise TokenRefused(_reason_of(error), issuer) from None
+        except NotVerified as error:
+            raise TokenRefused(str(error), issuer) from None
         return _claims_of(claims, issuer)
 
     def _look(self, token: str) -> tuple[dict[str, Any], IssuerSettings]:
@@ -158,16 +139,6 @@ def _object_of(part: str) -> dict[str, Any] | None:
     except (binascii.Error, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _reason_of(error: Exception) -> str:
-    """The cause of a PyJWT error, in fixed words: PyJWT's own message may quote the token."""
-    if isinstance(error, MissingRequiredClaimError):
-        return f"{error.claim}: is missing"
-    if isinstance(error, ImmatureSignatureError):
-        claim = "iat" if "iat" in str(error) else "nbf"
-        return f"{claim}: lies more than {LEEWAY_SECONDS} seconds in the future; compare the clocks"
-    return next((words for kind, words in _REASONS if isinstance(error, kind)), "the token is malformed")
 
 
 def _claims_of(claims: dict[str, Any], issuer: IssuerSettings) -> Claims:

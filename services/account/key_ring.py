@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import structlog
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
 
 from services.cause import causes_of
 from services.error import ServerUnavailable
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 log = structlog.get_logger("sotto.keys")
 
@@ -52,7 +53,7 @@ class KeyRing:
         self._fetched_at = self._tried_at = float("-inf")
         self._fetching: asyncio.Task[None] | None = None
 
-    async def find(self, kid: str | None, algorithm: str) -> PyJWK | None:
+    async def find(self, kid: str | None, algorithm: str) -> "PyJWK | None":
         """The key for an algorithm of `ASYMMETRIC`; None if the issuer has none that fits.
 
         Without a `kid`, the issuer must have exactly one key. Raises ServerUnavailable while no usable keys are cached.
@@ -87,14 +88,15 @@ class KeyRing:
         finally:
             self._fetching = None
 
-    def _make(self, kid: str | None, algorithm: str) -> PyJWK | None:
+    def _make(self, kid: str | None, algorithm: str) -> "PyJWK | None":
         data = self._keys.get(kid)
         if data is None or not _fits(data, algorithm):
             return None
         if (kid, algorithm) not in self._made:
-            try:
-                key = PyJWK(data, algorithm=algorithm)
-            except (PyJWTError, ValueError, TypeError, KeyError):
+            from services.account.jwt import key_of  # noqa: PLC0415 - loaded with the issuers
+
+            key = key_of(data, algorithm)
+            if key is None:
                 return None
             if data["kty"] == "RSA" and key.key.key_size not in RSA_BITS:
                 return None

@@ -1,9 +1,6 @@
 """Reactions: an emoji on a message, and who set it."""
 
 from collections.abc import Iterable
-from functools import cache
-
-import emoji as emojis
 
 from models import reaction as reactions
 from models.event import Change
@@ -14,6 +11,7 @@ from services.error import InvalidInput, PermissionDenied
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.message.change import check_not_deleted, check_reach, get_subject
+from services.message.emoji import qualified
 from services.message.message import MessageService
 from services.message.message_view import MessageView
 from services.message.part import ALL_OF_MESSAGE, MessageParts
@@ -24,9 +22,6 @@ from services.person.user import PersonDetail, UserService
 from services.rejection import Issue, IssueReason
 from services.transaction import WriteTransaction
 from services.viewer import Viewer
-
-_PRESENTATION_SELECTOR = "\ufe0f"
-MAX_EMOJI_LENGTH = 32  # code points; the longest of Unicode's list has 10
 
 
 class ReactionService:
@@ -46,14 +41,15 @@ class ReactionService:
     ) -> MessageView:
         """Sets or removes the viewer's emoji; appends no event if nothing changes.
 
-        The emoji is stored fully qualified (UTS #51), because keyboards differ in the presentation selector of the
-        same emoji. Raises InvalidInput if `emoji` is not one emoji or exceeds the limit of different emoji, NotFound,
-        and PermissionDenied if the message is deleted, the viewer cannot write to the conversation, or has not
-        accepted it: their name on a message would show the sender that the request was seen.
+        The emoji is stored fully qualified. Raises InvalidInput if `emoji` is not one emoji or exceeds the limit of
+        different emoji, NotFound, and PermissionDenied if the message is deleted, the viewer cannot write to the
+        conversation, or has not accepted it: their name on a message would show the sender that the request was seen.
         """
-        if len(emoji) > MAX_EMOJI_LENGTH or not emojis.is_emoji(emoji):
+        form = await qualified(emoji)
+        if form is None:
             raise InvalidInput([Issue(("emoji",), IssueReason.MALFORMED, "Send exactly one Unicode emoji.")])
-        return await self._database.write_for(viewer, self._react, viewer.user_id, id_, emoji, is_set, parts)
+        forms = emoji, form  # the first: stored as it was sent, by an older version
+        return await self._database.write_for(viewer, self._react, viewer.user_id, id_, forms, is_set, parts)
 
     async def find_many(
         self, viewer: Viewer, ids: Iterable[int], people: PersonDetail = PersonDetail.RELATION
@@ -78,23 +74,27 @@ class ReactionService:
         return self._signer.sign("reaction", viewer.user_id, *reactor.position)
 
     def _react(
-        self, tx: WriteTransaction, viewer_id: int, id_: int, emoji: str, is_set: bool, parts: MessageParts
+        self,
+        tx: WriteTransaction,
+        viewer_id: int,
+        id_: int,
+        forms: tuple[str, str],
+        is_set: bool,
+        parts: MessageParts,
     ) -> MessageView:
         subject = get_subject(tx, viewer_id, id_)
         check_not_deleted(subject, "react to")
         check_reach(tx, self._users, subject, viewer_id)
         if subject.conversation.request_state in UNANSWERED_STATES:
             raise PermissionDenied("Accept the message request before you react to a message.")
-        qualified = _qualified(emoji)
         if is_set:
-            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=qualified, at=tx.at)
+            changed = tx.run(reactions.PUT, message=id_, user=viewer_id, emoji=forms[1], at=tx.at)
             limit = self._limits.max_reactions
             if changed and tx.value(reactions.COUNT, message=id_) > limit:
                 detail = f"A message holds at most {limit} different emoji."
                 raise InvalidInput([Issue(("emoji",), IssueReason.TOO_MANY, detail, limit)])
         else:
-            forms = {emoji, qualified}  # the first: stored as it was sent, by an older version
-            changed = sum(tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=form) for form in forms)
+            changed = sum(tx.run(reactions.DELETE, message=id_, user=viewer_id, emoji=each) for each in {*forms})
         if changed:
             subject.append_update(tx, Change.REACTIONS)
         return self._messages.load_visible(tx, viewer_id, [id_], parts)[id_]
@@ -107,15 +107,3 @@ class ReactionService:
         people.want({row.user_id for row in rows}, detail)
         people.load()
         return groups_of(rows, viewer_id, people if detail else None)
-
-
-def _qualified(emoji: str) -> str:
-    return _fully_qualified().get(emoji.replace(_PRESENTATION_SELECTOR, ""), emoji)
-
-
-@cache
-def _fully_qualified() -> dict[str, str]:
-    """Every fully qualified emoji of Unicode's list, by its characters without presentation selectors."""
-    status = emojis.STATUS["fully_qualified"]
-    known = (emoji for emoji, facts in emojis.EMOJI_DATA.items() if facts["status"] == status)
-    return {emoji.replace(_PRESENTATION_SELECTOR, ""): emoji for emoji in known}
