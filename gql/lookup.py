@@ -15,7 +15,7 @@ from gql.device import Device
 from gql.id import Kind, decode
 from gql.message import Message
 from gql.node import Info, Node
-from gql.part import conversation_parts, message_parts
+from gql.part import conversation_parts, message_parts, person_detail
 from gql.participant import Participant
 from gql.selection import selection_of
 from gql.upload_session import UploadSession
@@ -81,7 +81,7 @@ async def _find(info: Info, kind: Kind, numbers: list[int], kinds: set[Kind]) ->
     services = info.context.services
     message, conversation = _parts_of(info, kinds)
     finders: dict[Kind, Callable[[ServiceViewer, list[int]], Awaitable[dict[int, Any]]]] = {
-        Kind.USER: services.user.find_many,
+        Kind.USER: partial(services.user.find_many, detail=person_detail(selection_of(info))),
         Kind.MESSAGE: partial(services.message.find_many, parts=message),
         Kind.CONVERSATION: partial(services.conversation.find_many, parts=conversation),
         Kind.DEVICE: services.device.find_many,

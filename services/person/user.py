@@ -134,10 +134,12 @@ class UserService:
         viewer.check(Right.PEOPLE)
         return (await self._database.read(self.resolve, viewer.user_id, [reference]))[0]
 
-    async def find_many(self, viewer: Viewer, user_ids: Iterable[int]) -> dict[int, Person]:
+    async def find_many(
+        self, viewer: Viewer, user_ids: Iterable[int], detail: PersonDetail = PersonDetail.RELATION
+    ) -> dict[int, Person]:
         """The people with these ids, as far as they exist."""
         viewer.check(Right.PEOPLE)
-        return await self._database.read(self.load, viewer.user_id, list(user_ids))
+        return await self._database.read(self.load, viewer.user_id, list(user_ids), detail)
 
     def check_self(self, viewer: Viewer) -> None:
         """Raises as `get_self` does, but reads nothing; a device that is not trusted yet can see its own viewer."""

@@ -77,10 +77,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
 
 @dataclass
 class Place:
-    """Alice, her group with bob and carol, and where her log was before its last fifty messages."""
+    """Alice, the id of bob, their group with carol, and where her log was before its last fifty messages."""
 
     alice: Person
-    bob: Person
+    user: str
     conversation: str
     message: str
     cursor: str
@@ -116,7 +116,8 @@ async def place(module_site: Site) -> Place:
     for sender in (alice, bob):
         await send_file(site, sender, first)
     await bob.do("setReaction", messageId=first, emoji="👍", reacted=True)
-    return Place(alice, bob, await alice.place_of(first), first, cursor)
+    user = (await bob.ask("{ viewer { user { id } } }"))["viewer"]["user"]["id"]
+    return Place(alice, user, await alice.place_of(first), first, cursor)
 
 
 MESSAGE = "id text createdAt sender { id username displayName } attachments { id filename url }"
@@ -216,6 +217,11 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
         1,
         ["message.VISIBLE", "profile.BY_ID"],
     ),
+    "node of a user": (
+        "query ($user: ID!) { node(id: $user) { ... on User { username isBot } } }",
+        1,
+        ["profile.BY_ID"],
+    ),
     "unread": ("{ viewer { id unreadMessageCount } }", 1, ["unread.TOTALS"]),
     "viewer": ("{ viewer { email user { username } } }", 1, ["profile.BY_ID"]),
     "counters": (
@@ -236,7 +242,7 @@ OPERATIONS: dict[str, tuple[str, int, list[str]]] = {
 async def test_an_operation_reads_exactly_what_it_shows(place: Place, reads: Reads, name: str) -> None:
     """One job for what belongs together, and one statement for each kind of thing."""
     query, jobs, statements = OPERATIONS[name]
-    variables = {"id": place.conversation, "message": place.message, "after": place.cursor}
+    variables = {"id": place.conversation, "message": place.message, "after": place.cursor, "user": place.user}
     used = {key: value for key, value in variables.items() if f"${key}:" in query}
     await place.alice.ask(query, **used)  # caches the session and the document
     reads.clear()
