@@ -1,7 +1,7 @@
 """Sign-in measurements: timing side channel, cost of concurrent sign-ins, and latency of session revocation.
 
 Run: .venv/bin/python -m bench.account [--samples 400] [--sockets 200] [--strict]. It starts a server and measures:
-1. `samples` failed sign-ins with an unknown user name and with a wrong password. The responses must be equal, and the
+1. `samples` failed sign-ins with an unknown username and with a wrong password. The responses must be equal, and the
    AUC of their times shows whether they can be distinguished: 0.5 not at all, 0 or 1 always. One in three hundred runs
    is outside 0.44 to 0.56 by chance, so --strict tries twice before it fails.
 2. 32 concurrent sign-ins: memory before and during, and the longest request of another client meanwhile.
@@ -121,7 +121,7 @@ async def main() -> None:
                     if BOUNDS[0] <= auc <= BOUNDS[1] or not options.strict:
                         break
                     if attempt:
-                        sys.exit("the time of a failed sign-in reveals whether the user name exists")
+                        sys.exit("the time of a failed sign-in reveals whether the username exists")
                 print(f"{AT_ONCE} concurrent sign-ins: {await crowd(http, url, process.pid)}", flush=True)
                 print(f"{options.sockets} sockets closed: {await revoke(http, url, token, options.sockets)}")
         finally:

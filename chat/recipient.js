@@ -59,7 +59,7 @@ export function askForRecipients(store) {
   });
 }
 
-/** The only person found, or the one with exactly this user name. */
+/** The only person found, or the one with exactly this username. */
 function bestMatch(people, words) {
   const name = words.replace(/^@/, "").toLowerCase();
   return people.length === 1 ? people[0] : people.find(({ username }) => username.toLowerCase() === name);

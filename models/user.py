@@ -1,4 +1,4 @@
-"""Users, found by id, user name, e-mail address or external id."""
+"""Users, found by id, username, email address or external id."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -117,7 +117,7 @@ class AccountRow(NamedTuple):
 
 
 def fold(name: str) -> str:
-    """The form in which user names and e-mail addresses are unique."""
+    """The form in which usernames and email addresses are unique."""
     return name.casefold()
 
 
@@ -244,9 +244,9 @@ def put(
     is_bot: bool = False,
     shares_email: bool = False,
 ) -> int | None:
-    """Stores a new user and returns their id, or None if the user name, e-mail address or external id is taken.
+    """Stores a new user and returns their id, or None if the username, email address or external id is taken.
 
-    With `shares_email` a taken e-mail address is stored too, but the new user is not found by it.
+    With `shares_email` a taken email address is stored too, but the new user is not found by it.
     """
     user_id = new_id()
     email_key = None if email is None else fold(email)

@@ -177,7 +177,7 @@ def token(
 
 @cli.command()
 def send(
-    to: Annotated[list[str], typer.Argument(help="User names, then the text; with one name, it is read from stdin.")],
+    to: Annotated[list[str], typer.Argument(help="Usernames, then the text; with one name, it is read from stdin.")],
     as_: Annotated[str, typer.Option("--as", help="User who sends; the server must run on this machine.")],
     attach: Annotated[list[Path], typer.Option(help="File to attach; can be repeated.")] = [],  # noqa: B006
     url: Url = None,

@@ -1,6 +1,6 @@
 """The Content-Type of a request (RFC 9110 §8.3), parsed in one pass.
 
-aiohttp and Strawberry use e-mail parsers, whose time grows with the square of the length: 8 kB of semicolons block the
+aiohttp and Strawberry use email parsers, whose time grows with the square of the length: 8 kB of semicolons block the
 event loop for a second.
 """
 

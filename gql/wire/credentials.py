@@ -78,7 +78,7 @@ def of_socket(
 
 
 def reference_of(act_as: str) -> Reference:
-    """A user name, or `id:`, `username:`, `email:` or `externalId:` with a value; raises BadRequest if it is empty."""
+    """A username, or `id:`, `username:`, `email:` or `externalId:` with a value; raises BadRequest if it is empty."""
     way, colon, rest = act_as.strip().partition(":")
     kind, text = (_WAYS[way], rest) if colon and way in _WAYS else (ReferenceKind.USERNAME, act_as.strip())
     if not text:

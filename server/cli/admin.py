@@ -31,7 +31,7 @@ class ApiScope(Enum):
 def user_add(
     username: str,
     display_name: Annotated[str | None, typer.Option(help="Display name.")] = None,
-    email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
+    email: Annotated[str | None, typer.Option(help="Email address.")] = None,
     external_id: Annotated[str | None, typer.Option(help="ID of the user in the host application.")] = None,
     avatar_url: Annotated[str | None, typer.Option(help="URL of a picture.")] = None,
     is_bot: Annotated[bool, typer.Option("--bot", help="Mark the account as a bot.")] = False,

@@ -37,7 +37,7 @@ _PAGE = 100
 
 
 class Reported(NamedTuple):
-    """A report with its messages, their previous texts by message ID, and user names by user ID."""
+    """A report with its messages, their previous texts by message ID, and usernames by user ID."""
 
     report: ReportRow
     messages: list[ReportedRow]

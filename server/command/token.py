@@ -37,5 +37,5 @@ async def check_token(issuers: Sequence[Issuer], token: str) -> list[str]:
         f"The token is valid until {moment(claims.expires_at)}.",
         f"externalId: {harmless(claims.external_id)}",
     ]
-    named = {"user name": claims.username, "name": claims.display_name}
+    named = {"username": claims.username, "name": claims.display_name}
     return output + [f"{name}: {harmless(value)}" for name, value in named.items() if value is not None]

@@ -36,7 +36,7 @@ async def add_user(
 
 
 async def list_users(services: Services) -> list[str]:
-    """All accounts, by user name."""
+    """All accounts, by username."""
     rows = await services.database.read(lambda tx: tx.all(users.ALL))
     kinds = ("person", "bot")
     return [

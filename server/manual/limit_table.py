@@ -119,7 +119,7 @@ def _fixed() -> Iterator[str]:
             f"{MAX_MARKS}",
             _INPUT + "TOO_MANY; removed from file names",
         ),
-        ("user name", "3 to 32 letters, digits, `_`, `.` and `-`", _INPUT + "TOO_SHORT, TOO_LONG, MALFORMED"),
+        ("username", "3 to 32 letters, digits, `_`, `.` and `-`", _INPUT + "TOO_SHORT, TOO_LONG, MALFORMED"),
         (
             "password",
             f"{MIN_LENGTH} characters (code points) to {MAX_BYTES:,} bytes in UTF-8",

@@ -79,7 +79,7 @@ class GeneralSettings(BaseModel):
         default=_DEFAULT.self_conversations, description="Whether users can send messages to themselves."
     )
     email_lookup: bool = Field(
-        default=_DEFAULT.email_lookup, description="Whether users can be found by their e-mail address."
+        default=_DEFAULT.email_lookup, description="Whether users can be found by their email address."
     )
     act_as_required: bool = Field(
         default=_DEFAULT.act_as_required,

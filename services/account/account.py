@@ -29,7 +29,7 @@ from services.transaction import WriteTransaction
 from services.viewer import CredentialKind, Right, Viewer
 
 MOST_DEVICES = 100  # per person; one more sign-in removes the one that was last seen the longest ago
-_WRONG = "The user name or the password is wrong."
+_WRONG = "The username or the password is wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class AccountService:
     async def sign_up(self, form: SignUp) -> SignedIn:
         """Creates an account and opens its first session.
 
-        If this server does not find people by e-mail, an address that is taken is accepted: the owner of the new
+        If this server does not find people by email, an address that is taken is accepted: the owner of the new
         account sees it as given, and it still identifies the first account that has it. Raises PermissionDenied if
         sign-up is off, RateLimited by IP address, InvalidInput, AlreadyExists.
         """
@@ -87,7 +87,7 @@ class AccountService:
             shares_email=shares_email,
         )
         if user_id is None:
-            raise AlreadyExists(f"This user name{'' if shares_email else ' or e-mail address'} is taken.")
+            raise AlreadyExists(f"This username{'' if shares_email else ' or email address'} is taken.")
         return user_id
 
     async def sign_in(self, username: str, password: str, device_name: str | None, remote: str) -> SignedIn:
@@ -101,7 +101,7 @@ class AccountService:
             if issue:
                 raise BadRequest(issue.detail)
         key = users.fold(username)[:64]
-        if not key.isprintable():  # in no user name, and a lone surrogate cannot be an SQL parameter
+        if not key.isprintable():  # in no username, and a lone surrogate cannot be an SQL parameter
             key = ""
         self._sign_ins.take(key, remote)
         row = await self._database.read(lambda tx: tx.first(users.CREDENTIAL, key=key))

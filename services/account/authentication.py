@@ -80,7 +80,7 @@ class Authenticator:
         elif credentials.act_as is not None:
             raise Forbidden("`X-Act-As` needs an API key with the scope ACT_AS_ANY_USER.")
         elif credentials.name is not None:
-            raise Unauthenticated("Basic credentials must be an e-mail address or user name, and an API key.")
+            raise Unauthenticated("Basic credentials must be an email address or username, and an API key.")
         known = self._known.get(shown)
         if known is not None and self._find_fresh(known) is not None:
             self._known.move_to_end(shown)

@@ -9,7 +9,7 @@ from services.person.user import Reference
 class Credentials:
     """A token of any kind, and how it was sent.
 
-    `name` is the first half of Basic credentials: the e-mail address or user name of the key's owner (Zulip). `act_as`
+    `name` is the first half of Basic credentials: the email address or username of the key's owner (Zulip). `act_as`
     is the person the key acts for (OSSN's `from`). `is_from_page` is set if a browser sent the page's origin,
     `is_from_socket` on a WebSocket.
     """

@@ -93,7 +93,7 @@ class HostUsers:
 def _put(tx: WriteTransaction, claims: Claims, name: str | None) -> users.CredentialStatusRow:
     """Finds or creates the user in one transaction, so that two simultaneous first requests create one user.
 
-    A user name that is taken or not valid is replaced by a random one. Another display name appends events.
+    A username that is taken or not valid is replaced by a random one. Another display name appends events.
     """
     row = tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=claims.external_id)
     if row is not None:

@@ -79,14 +79,14 @@ class KeyHolders:
         row = tx.first(keys.FIND, secret_hash=session)
         if row is None or act_as is None:
             return row, None
-        if act_as.kind is ReferenceKind.EMAIL:  # even if people cannot be found by e-mail
+        if act_as.kind is ReferenceKind.EMAIL:  # even if people cannot be found by email
             return row, tx.first(users.BY_EMAIL, viewer=row.user_id, key=users.fold(act_as.text))
         person = self._people.resolve(tx, row.user_id, [act_as])[0]
         return row, None if person is None else person.relation
 
 
 def _is_owner(row: FoundKeyRow, name: str | None) -> bool:
-    """Whether a Basic user name is the owner's e-mail address (Zulip) or user name; None with a bearer token."""
+    """Whether a Basic username is the owner's email address (Zulip) or username; None with a bearer token."""
     return name is None or users.fold(name) in {row.username_key, None if row.email is None else users.fold(row.email)}
 
 

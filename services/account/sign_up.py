@@ -29,7 +29,7 @@ class SignUp:
         """Raises InvalidInput with every issue."""
         issues: list[Issue | None] = []
         if not USERNAME.fullmatch(self.username):
-            detail = "A user name has 3 to 32 characters: the letters a to z, digits, `_`, `.` and `-`."
+            detail = "A username has 3 to 32 characters: the letters a to z, digits, `_`, `.` and `-`."
             reason, limit = IssueReason.MALFORMED, None
             if len(self.username) < 3:
                 reason, limit = IssueReason.TOO_SHORT, 3
@@ -41,7 +41,7 @@ class SignUp:
         if self.display_name is not None:
             issues.append(name_issue(("displayName",), self.display_name, limits.max_display_name_length))
         if self.email is not None and not _EMAIL.fullmatch(self.email):
-            issues.append(Issue(("email",), IssueReason.MALFORMED, "This is not an e-mail address."))
+            issues.append(Issue(("email",), IssueReason.MALFORMED, "This is not an email address."))
         if self.device_name is not None:
             issues.append(name_issue(("deviceName",), self.device_name, limits.max_display_name_length))
         if found := [issue for issue in issues if issue]:

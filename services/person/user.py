@@ -42,8 +42,8 @@ _BY = {
 }
 _WAYS = {
     ReferenceKind.ID: "has the id",
-    ReferenceKind.USERNAME: "has the user name",
-    ReferenceKind.EMAIL: "can be found by the e-mail address",
+    ReferenceKind.USERNAME: "has the username",
+    ReferenceKind.EMAIL: "can be found by the email address",
     ReferenceKind.EXTERNAL_ID: "has the external id",
 }
 
@@ -149,7 +149,7 @@ class UserService:
     async def get_self(self, viewer: Viewer, detail: PersonDetail = PersonDetail.RELATION) -> Person:
         """The viewer as a person.
 
-        The e-mail address is left out for a device that is not trusted yet, because its user may only have got hold of
+        The email address is left out for a device that is not trusted yet, because its user may only have got hold of
         the password, and for a key without the right to read, which may act for anybody.
         """
         self.check_self(viewer)
@@ -161,7 +161,7 @@ class UserService:
         return {person.row.id: person} if person.row.id in ids else {}
 
     async def page_of_messageable(self, viewer: Viewer, search: str, request: PageRequest) -> Page[Person]:
-        """People the viewer may write to whose user name starts with `search`, ignoring case; sorted by name.
+        """People the viewer may write to whose username starts with `search`, ignoring case; sorted by name.
 
         Raises BadRequest and RateLimited.
         """
@@ -170,8 +170,8 @@ class UserService:
         self.searches.take(viewer.user_id)
         prefix = users.fold(search.strip())
         if not prefix:
-            raise BadRequest("`search` needs at least one character of a user name.")
-        if not prefix.isprintable():  # in no user name, and it may have no successor or fail as an SQL parameter
+            raise BadRequest("`search` needs at least one character of a username.")
+        if not prefix.isprintable():  # in no username, and it may have no successor or fail as an SQL parameter
             return Page([])
         after = ""
         if request.after is not None:
@@ -258,7 +258,7 @@ class UserService:
 
 
 def get_id(tx: Transaction, username: str) -> int:
-    """The id of the user with this user name, or after `externalId:` this external id; raises NotFound."""
+    """The id of the user with this username, or after `externalId:` this external id; raises NotFound."""
     way, colon, external_id = username.partition(":")
     row = (
         tx.first(users.CREDENTIAL_STATUS_BY_EXTERNAL_ID, key=external_id)
@@ -266,5 +266,5 @@ def get_id(tx: Transaction, username: str) -> int:
         else tx.first(users.CREDENTIAL, key=users.fold(username))
     )
     if row is None:
-        raise NotFound(f"Nobody has the user name '{username[:64]}'.")
+        raise NotFound(f"Nobody has the username '{username[:64]}'.")
     return row.id

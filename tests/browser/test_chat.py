@@ -310,7 +310,7 @@ async def test_a_message_request_is_open_until_it_is_answered(browser: "Browser"
         settings = "acceptMessagesFrom: NOBODY, fromOthers: REQUEST"
         await carol_by_api.query(f"mutation {{ updateMessagingSettings(input: {{{settings}}}) {{ __typename }} }}")
     dave, carol = await Chat.open(browser, server), await Chat.open(browser, server)
-    await dave.page.get_by_label("User name").fill("dave")
+    await dave.page.get_by_label("Username").fill("dave")
     await dave.page.get_by_label("Password").fill("correct horse")
     await dave.page.get_by_role("button", name="Create account").click()
     await dave.page.get_by_text("Signed in as dave").wait_for()
@@ -545,17 +545,17 @@ async def test_everything_works_with_the_keyboard(browser: "Browser", server: Se
 async def test_a_wrong_password_and_an_ended_session_are_shown(browser: "Browser", server: Server) -> None:
     """Issue 7, bad input: errors are shown, and say what to do."""
     alice = await Chat.open(browser, server)
-    await alice.page.get_by_label("User name").fill("alice")
+    await alice.page.get_by_label("Username").fill("alice")
     await alice.page.get_by_label("Password").fill("wrong")
     await alice.page.get_by_role("button", name="Sign in", exact=True).click()
-    await alice.told("Wrong user name or password.")
+    await alice.told("Wrong username or password.")
 
     await alice.enter("alice")
     async with aiohttp.ClientSession() as http:
         other = await Person.sign_in(server, http, "alice", "demo")
         await other.query("mutation { signOut(input: {everywhere: true}) { __typename } }")
     await alice.told("You are signed out.")
-    await alice.page.get_by_label("User name").wait_for()
+    await alice.page.get_by_label("Username").wait_for()
     assert (
         await alice.page.evaluate("Object.values({...sessionStorage}).join() + Object.values({...localStorage}).join()")
         == ""
@@ -613,7 +613,7 @@ async def test_a_new_device_waits_until_another_one_trusts_it(
     async with running("serve", data=tmp_path / "data") as server:
         first, second = await Chat.open(browser, server), await Chat.open(browser, server)
         for chat, word in ((first, "Create account"), (second, "Sign in")):
-            await chat.page.get_by_label("User name").fill("dora")
+            await chat.page.get_by_label("Username").fill("dora")
             await chat.page.get_by_label("Password").fill("correct horse")
             await chat.page.get_by_role("button", name=word).click()
             if chat is first:

@@ -169,7 +169,7 @@ def test_users_sign_in_with_one_click_and_out(explorer: Explorer, demo: Demo) ->
 
 def test_a_wrong_password_is_told_in_a_sentence(explorer: Explorer) -> None:
     panel = explorer.page.locator(".sotto-panel")
-    panel.get_by_label("User name").fill("alice")
+    panel.get_by_label("Username").fill("alice")
     panel.get_by_label("Password").fill("wrong")
     panel.get_by_role("button", name="Sign in").click()
     said = panel.get_by_role("alert").inner_text()

@@ -42,7 +42,7 @@ FILES = [
 
 
 def sign_up() -> tuple[str, str]:
-    """Somebody new: user name and token."""
+    """Somebody new: username and token."""
     username = f"python-{secrets.token_hex(5)}"
     variables = {"input": {"username": username, "password": "between clients"}}
     body = json.dumps({"query": SIGN_UP, "variables": variables}).encode()

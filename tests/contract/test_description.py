@@ -27,7 +27,7 @@ type Person {
 input PersonBy @oneOf {
   """By the id from `Person.id`."""
   id: ID
-  """By the user name, in any case."""
+  """By the username, in any case."""
   username: String
 }
 """Which people to return."""
@@ -44,7 +44,7 @@ enum Disposition {
 }
 """The entry points of queries."""
 type Query {
-  """A person, by id or user name. Null if there is none."""
+  """A person, by id or username. Null if there is none."""
   person("""How to find the person.""" by: PersonBy!, """Which of them. All if null.""" filter: PersonFilter): Person
 }
 '''

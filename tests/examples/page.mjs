@@ -18,7 +18,7 @@ async function signedIn(name, password = 'demo') {
     if (!request.url().startsWith(address) && !request.url().startsWith('data:')) foreign.push(request.url())
   })
   await page.goto(address)
-  await page.getByLabel('User name').fill(name)
+  await page.getByLabel('Username').fill(name)
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
   return page

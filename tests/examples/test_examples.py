@@ -140,6 +140,6 @@ def test_urql_sends_is_refused_and_receives(url: str) -> None:
     """Over server-sent events."""
     assert sorted(run(NODE, URQL, url).splitlines()) == [
         "bob received from alice: See the notes [notes.txt]",
-        "refused: Nobody has the user name 'nobody-at-all'.",
+        "refused: Nobody has the username 'nobody-at-all'.",
         "sent: SendPrivateMessageSuccess",
     ]

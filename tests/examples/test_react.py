@@ -68,12 +68,12 @@ def test_two_users_send_receive_and_reconnect_after_a_restart(copy: Path, tmp_pa
 
     assert browsing.returncode == 0, complaints
     said = json.loads(printed)
-    assert said["wrongPassword"] == "The user name or the password is wrong."
+    assert said["wrongPassword"] == "The username or the password is wrong."
     assert "alice" in said["inbox"]
     assert said["sent"] == "Sent."
     assert said["heard"] == ["alice: See the <b>notes</b> notes.txt (24 bytes)"]
     assert said["downloaded"] == "Meet me at the harbour.\n"
-    assert said["refused"] == "Nobody has the user name 'nobody-at-all'."
+    assert said["refused"] == "Nobody has the username 'nobody-at-all'."
     assert said["unsent"] == "No response (Failed to fetch). Press Send again; the message is not sent twice."
     assert said["kept"] == ["With a file", 1, "Sent.", ""]
     assert said["repeated"] == ["Its answer was lost", 0, "Sent.", ""]

@@ -111,7 +111,7 @@ class Person:
 
     @classmethod
     async def sign_in(cls, server: Server, http: aiohttp.ClientSession, username: str, password: str) -> "Person":
-        """By user name and password."""
+        """By username and password."""
         body = {"query": SIGN_IN, "variables": {"input": {"username": username, "password": password}}}
         async with http.post(server.graphql, json=body) as response:
             return cls(server, http, (await response.json())["data"]["signIn"]["token"])

@@ -181,7 +181,7 @@ async def test_the_same_key_with_another_text_shows_what_came_first(people: list
 
 
 async def test_the_viewer_counts_what_waits(people: list[Person]) -> None:
-    """Messages and conversations; default settings if unchanged; null without an e-mail address."""
+    """Messages and conversations; default settings if unchanged; null without an email address."""
     alice, bob, carol = people
     for text in ("one", "two"):
         await alice.send("bob", text=text)

@@ -103,7 +103,7 @@ class Listener:
 
 
 def _leaves(value: Any) -> list[Any]:
-    """The values of a selection, in order; user names without their number."""
+    """The values of a selection, in order; usernames without their number."""
     if isinstance(value, dict):
         return [leaf for each in value.values() for leaf in _leaves(each)]
     if isinstance(value, list):
@@ -153,7 +153,7 @@ class Stage:
         self._numbers = itertools.count()
 
     async def people(self) -> dict[str, Actor]:
-        """Alice, bob and carol, whose user names end in a number."""
+        """Alice, bob and carol, whose usernames end in a number."""
         number = next(self._numbers)
         return {name: await self._actor(f"{name}{number}") for name in ("alice", "bob", "carol")}
 

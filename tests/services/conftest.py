@@ -110,7 +110,7 @@ class World:
 
 
 def named(*usernames: str) -> list[Reference]:
-    """People by their user names."""
+    """People by their usernames."""
     return [Reference(ReferenceKind.USERNAME, username) for username in usernames]
 
 

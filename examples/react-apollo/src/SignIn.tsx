@@ -28,7 +28,7 @@ export function SignIn({ onToken }: { onToken: (token: string) => void }) {
     <form action={(form) => void submit(form).catch(() => {})}>
       <h1>Sign in</h1>
       <label>
-        User name <input name="username" autoComplete="username" required />
+        Username <input name="username" autoComplete="username" required />
       </label>
       <label>
         Password <input name="password" type="password" autoComplete="current-password" required />

@@ -70,7 +70,7 @@ function Form({ isBusy, attempt }) {
   return (
     <form onSubmit={submit}>
       <label>
-        User name <input name="username" autoComplete="username" autoCapitalize="none" spellCheck="false" required />
+        Username <input name="username" autoComplete="username" autoCapitalize="none" spellCheck="false" required />
       </label>
       <label>
         Password <input name="password" type="password" autoComplete="current-password" required />

@@ -33,7 +33,7 @@ def basic(name: str, key: str) -> str:
 
 
 async def who(site: Site, **headers: str) -> str:
-    """The user name, or the status and code of the refusal."""
+    """The username, or the status and code of the refusal."""
     status, answer = await site.post(WHO, headers={name.replace("_", "-"): value for name, value in headers.items()})
     if "errors" in answer:
         return f"{status} {answer['errors'][0]['extensions']['code']}"
@@ -52,7 +52,7 @@ async def test_a_bot_comes_in_as_zulips_do(site: Site) -> None:
 
 
 async def test_a_hosts_key_acts_for_the_person_it_names(site: Site) -> None:
-    """By user name, or by another identifier with its prefix."""
+    """By username, or by another identifier with its prefix."""
     await site.token_of("host")
     token = await site.token_of("alice")
     found = await site.post({"query": "{ viewer { user { id } } }"}, token)

@@ -53,7 +53,7 @@ async def sign_in(running: Running, username: str, password: str = "demo") -> Vi
 
 
 async def send(running: Running, viewer: Viewer, text: str, *usernames: str) -> int:
-    """Sends a message by user name; returns its conversation."""
+    """Sends a message by username; returns its conversation."""
     users = [Reference(ReferenceKind.USERNAME, username) for username in usernames]
     draft = Draft(text=text, users=users, expected_kind=MessageKind.TEXT)
     sent = await running.services.send.send(viewer, draft)

@@ -95,7 +95,7 @@ async def test_a_listener_reconnects_after_a_restart_and_misses_nothing(tmp_path
 
 
 REFUSED = {
-    ("send", "--as", "nobody", "bob", "hi"): "Nobody has the user name",
+    ("send", "--as", "nobody", "bob", "hi"): "Nobody has the username",
     ("send", "--as", "alice", "bob", ""): "text or at least one attachment",
     ("send", "--as", "alice", "bob", "hi", "--attach", "missing.txt"): "cannot be read",
 }

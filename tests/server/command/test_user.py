@@ -33,7 +33,7 @@ def add(username: str, *options: str, password: str = "correct horse") -> Result
 
 
 def test_an_account_is_made_and_listed() -> None:
-    """Sorted by user name, case-insensitive; a bot is marked."""
+    """Sorted by username, case-insensitive; a bot is marked."""
     assert add("dora", "--display-name", "Dora D.", "--email", "dora@example.org").exit_code == 0
     assert add("Carl", "--bot").exit_code == 0
 
@@ -61,7 +61,7 @@ def test_the_password_is_asked_for_twice_when_it_is_not_piped() -> None:
         ("dora dora", "correct horse", (), "3 to 32"),
         ("dora", "short", (), "at least 8 characters"),
         ("dora", "", (), "at least 8 characters"),
-        ("dora", "correct horse", ("--email", "nowhere"), "e-mail"),
+        ("dora", "correct horse", ("--email", "nowhere"), "not an email address"),
     ],
 )
 def test_a_form_that_breaks_a_rule_makes_nothing(
@@ -77,7 +77,7 @@ def test_a_form_that_breaks_a_rule_makes_nothing(
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
-    """User names are unique, case-insensitive."""
+    """Usernames are unique, case-insensitive."""
     add("dora")
 
     result = add("DORA")
@@ -129,7 +129,7 @@ async def test_commands_reach_a_server_that_runs(folder: Path) -> None:
         modes = [path.stat().st_mode & 0o777 for path in (folder / "data", folder / "data" / "sotto.db.sock")]
 
     assert (made.exit_code, made.stdout) == (0, "dora can sign in now.\n")
-    assert (refused.exit_code, refused.stderr) == (2, "sotto: This user name or e-mail address is taken.\n")
+    assert (refused.exit_code, refused.stderr) == (2, "sotto: This username or email address is taken.\n")
     assert listed.stdout.split()[0] == "dora"
     assert answer == "SignInSuccess"
     assert modes == [0o700, 0o600]
@@ -185,7 +185,7 @@ def key(*arguments: str) -> Result:
 
 
 async def status_of(url: str, **headers: str) -> tuple[int, object]:
-    """The status of a query for the own user, and the user name or the error code."""
+    """The status of a query for the own user, and the username or the error code."""
     query = {"query": "{ viewer { user { username } } }"}
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     async with aiohttp.ClientSession() as http, http.post(f"{url}/graphql", json=query, headers=names) as response:

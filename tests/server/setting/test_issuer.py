@@ -154,7 +154,7 @@ def test_a_valid_token_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         assert result.exit_code == 0
         first, *rest = result.stdout.splitlines()
         assert first.startswith("The token is valid until 20")
-        assert rest == ["externalId: host:alice", "user name: alice", "name: Alice A."]
+        assert rest == ["externalId: host:alice", "username: alice", "name: Alice A."]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ async def set_state(world: World, viewer: Viewer, state: int) -> None:
 
 
 async def test_who_signs_up_is_signed_in_and_can_come_back(world: World) -> None:
-    """The token names its person; the user name is taken without case at the next sign-in."""
+    """The token names its person; the username is taken without case at the next sign-in."""
     form = SignUp("Alice", "correct horse", display_name="Alice A.", email="a@example.org")
 
     first = await world.services.account.sign_up(form)
@@ -116,7 +116,7 @@ async def test_the_database_holds_neither_password_nor_token(world: World) -> No
 async def test_a_bad_form_is_told_everything_and_stores_nothing(
     module_world: World, form: SignUp, issues: list[tuple[str, str]]
 ) -> None:
-    """User name 3 to 32 of letters, digits, `_.-`; password 8 characters to 1,024 bytes; all issues at once."""
+    """Username 3 to 32 of letters, digits, `_.-`; password 8 characters to 1,024 bytes; all issues at once."""
     before = await module_world.stored()
 
     with pytest.raises(InvalidInput) as caught:
@@ -136,7 +136,7 @@ def test_a_password_is_8_characters_to_1024_bytes_and_nothing_else_is_asked(pass
 
 
 @pytest.mark.parametrize(
-    "form", [SignUp("ALICE", "x" * 8), SignUp("bob", "x" * 8, email="ALICE@example.org")], ids=["name", "e-mail"]
+    "form", [SignUp("ALICE", "x" * 8), SignUp("bob", "x" * 8, email="ALICE@example.org")], ids=["name", "email"]
 )
 async def test_names_and_addresses_are_unique_without_case(make_world: MakeWorld, form: SignUp) -> None:
     """The unique index has the last word; nothing is stored. Addresses are, where people are found by them."""
@@ -151,7 +151,7 @@ async def test_names_and_addresses_are_unique_without_case(make_world: MakeWorld
 
 
 async def test_a_sign_up_does_not_tell_that_an_address_is_taken(world: World) -> None:
-    """Nobody is found by e-mail here: with one that is taken and with a fresh one, all is the same but the address.
+    """Nobody is found by email here: with one that is taken and with a fresh one, all is the same but the address.
 
     It goes on leading to who had it first; the second sees what they gave, and it names them beside a key of theirs.
     """
@@ -175,7 +175,7 @@ async def test_a_sign_up_does_not_tell_that_an_address_is_taken(world: World) ->
         )
 
     assert seen[0] == seen[1]
-    with pytest.raises(AlreadyExists, match="This user name is taken"):
+    with pytest.raises(AlreadyExists, match="This username is taken"):
         await services.account.sign_up(SignUp("BOB", "x" * 8, email="alice@example.org"))
     found = await services.database.read(
         lambda tx: tx.first(users.BY_EMAIL, viewer=alice.user_id, key="alice@example.org")
@@ -231,7 +231,7 @@ async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
     with pytest.raises(InvalidCredentials) as caught:
         await module_world.services.account.sign_in(username, password, None, "10.0.0.1")
 
-    assert caught.value.detail == "The user name or the password is wrong."
+    assert caught.value.detail == "The username or the password is wrong."
     assert await session_count(module_world) == before > 0
 
 
@@ -322,7 +322,7 @@ async def test_a_wrong_password_of_any_length_is_a_wrong_password(world: World, 
     """One answer; and what is too long to be one is not hashed whole."""
     await world.services.account.sign_up(SignUp("alice", "correct horse"))
 
-    with pytest.raises(InvalidCredentials, match="The user name or the password is wrong"):
+    with pytest.raises(InvalidCredentials, match="The username or the password is wrong"):
         await world.services.account.sign_in("alice", "x" * size, None, "10.0.0.1")
 
 
@@ -363,7 +363,7 @@ def test_the_hash_for_nobody_is_as_much_work_as_any() -> None:
     "name", ["аlice", "ａlice", "al\u200bice", "al\u202eice", "al\nice", "al\x00ice", "ali\u0307ce"], ids=ascii
 )
 async def test_a_user_name_that_looks_like_another_is_refused(world: World, name: str) -> None:
-    """Cyrillic and full-width letters, invisible and bidi characters: a user name is ASCII."""
+    """Cyrillic and full-width letters, invisible and bidi characters: a username is ASCII."""
     refusal = await refused(world, world.services.account.sign_up(SignUp(name, "correct horse")), InvalidInput)
 
     assert [issue.path for issue in refusal.issues] == [("username",)]

@@ -51,7 +51,7 @@ async def through(world: World, secret: str, **way: Any) -> Viewer:
 
 
 def name(username: str) -> Reference:
-    """By user name."""
+    """By username."""
     return Reference(ReferenceKind.USERNAME, username)
 
 
@@ -73,7 +73,7 @@ async def test_a_key_is_its_owners_way_in(world: World) -> None:
 
 @pytest.mark.parametrize("shown", ["alice", "ALICE", "alice@example.org", "Alice@Example.org", None])
 async def test_basic_credentials_name_the_keys_owner(world: World, shown: str | None) -> None:
-    """Zulip: HTTP Basic `email:key`; a user name does as well, and a bearer needs neither."""
+    """Zulip: HTTP Basic `email:key`; a username does as well, and a bearer needs neither."""
     alice = await world.person("alice", email="alice@example.org")
     secret = await key_of(world, alice)
 
@@ -290,7 +290,7 @@ async def test_to_act_for_nobody_is_refused_with_its_own_reason(world: World) ->
 
     refusal = await refused(world, through(world, secret, act_as=name("nobody")), ActAsNotFound)
 
-    assert refusal.detail == "Nobody has the user name 'nobody': check `X-Act-As`."
+    assert refusal.detail == "Nobody has the username 'nobody': check `X-Act-As`."
 
 
 @pytest.mark.parametrize("who", ["host", "alice"])

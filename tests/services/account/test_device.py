@@ -83,7 +83,7 @@ async def test_a_stranger_neither_sees_nor_ends_a_device(make_world: MakeWorld) 
 async def test_an_untrusted_device_sees_itself_and_can_leave(make_world: MakeWorld) -> None:
     """MongoDB chat: an untrusted device is refused. Its owner's name, its own line and signing out are left to it.
 
-    Not the e-mail address: a password alone brought somebody here.
+    Not the email address: a password alone brought somebody here.
     """
     world, first, second = await trusting(make_world, DeviceTrust.REQUIRE)
     phone = second.viewer

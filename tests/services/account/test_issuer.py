@@ -721,7 +721,7 @@ async def test_the_same_subject_of_two_issuers_is_two_people(host: World) -> Non
     "username", ["taken", "TAKEN", "al", "a b", "ädam", "a" * 33, "", "adam\n", "a/b", None, 7, ["adam"]]
 )
 async def test_a_user_name_that_cannot_be_had_is_drawn(host: World, username: object) -> None:
-    """Taken without regard to case, or no user name here: the person comes in all the same."""
+    """Taken without regard to case, or no username here: the person comes in all the same."""
     taken = await host.person("taken")
 
     viewer = await host.authenticate(token(preferred_username=username, name="Adam"))
@@ -745,7 +745,7 @@ async def test_who_has_no_name_is_shown_by_the_user_name(host: World) -> None:
 
 
 async def test_the_display_name_follows_the_claim(host: World) -> None:
-    """The user name does not: others have written it down."""
+    """The username does not: others have written it down."""
     await host.authenticate(token(preferred_username="adam", name="Adam", iat=-90))
     await host.authenticate(token(preferred_username="other", name="Adam Smith"))
 
@@ -1020,7 +1020,7 @@ async def test_a_broken_key_checks_nothing(issuers: Issuers, served: Served, alg
 
 
 async def test_whom_the_operator_made_is_found_by_the_external_id(host: World) -> None:
-    """No second user is made for them, and the user name stays."""
+    """No second user is made for them, and the username stays."""
     made = await host.person("adam", external_id="host:adam")
 
     viewer = await host.authenticate(token(preferred_username="other"))

@@ -106,7 +106,7 @@ async def test_a_search_by_name_holds_with_the_other_conditions(world: World, pl
 
 
 async def test_a_person_is_found_by_their_new_name_alone(world: World, places: dict[str, int]) -> None:
-    """And by their user name as before; a suspended account keeps its name, as it is shown."""
+    """And by their username as before; a suspended account keeps its name, as it is shown."""
     alice, bob = world.viewers["alice"], world.viewers["bob"]
     await rename(world, bob, "bob", "Robert")
 

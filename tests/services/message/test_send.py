@@ -73,7 +73,7 @@ async def test_a_picture_needs_no_text(world: World) -> None:
 
 
 async def test_exactly_these_people_are_one_group_however_they_are_named(make_world: MakeWorld) -> None:
-    """Zulip: several recipients are one group of exactly these people, by e-mail or id; here in any mixture."""
+    """Zulip: several recipients are one group of exactly these people, by email or id; here in any mixture."""
     world = await make_world(email_lookup=True)
     alice = await world.person("alice")
     bob = await world.person("bob", email="Bob@Example.org")

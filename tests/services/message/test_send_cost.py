@@ -81,7 +81,7 @@ async def cost_of(world: World, cost: Cost, sender: Viewer, **draft: Any) -> lis
 
 
 async def test_a_text_to_a_user_is_one_job_with_ten_statements(world: World, cost: Cost) -> None:
-    """In a conversation that exists, by id and by user name."""
+    """In a conversation that exists, by id and by username."""
     alice, bob = await world.people("alice", "bob")
     await world.send(alice, "bob")
 

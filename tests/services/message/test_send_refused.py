@@ -267,7 +267,7 @@ async def test_text_always_where_the_server_wants_it(make_world: MakeWorld) -> N
 
 
 async def test_email_finds_nobody_unless_the_server_allows_it(world: World) -> None:
-    """Looking people up by e-mail is a way to find out who is here: off by default."""
+    """Looking people up by email is a way to find out who is here: off by default."""
     alice = await world.person("alice")
     await world.person("bob", email="bob@example.org")
 

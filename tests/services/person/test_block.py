@@ -71,7 +71,7 @@ async def test_unblocking_lets_the_other_write_again(world: World) -> None:
         (Reference(ReferenceKind.ID, "x", -1), NotFound),
         (Reference(ReferenceKind.EMAIL, "bob@example.org"), NotFound),
     ],
-    ids=["oneself", "nobody", "a malformed id", "an e-mail that is not to be looked up"],
+    ids=["oneself", "nobody", "a malformed id", "an email that is not to be looked up"],
 )
 async def test_a_refused_block_stores_nothing(world: World, reference: Reference, error: type[Exception]) -> None:
     """No row and no event."""

@@ -39,7 +39,7 @@ def name_of(person: Person | None) -> str | None:
 async def test_a_person_is_found_by_each_way_of_naming(
     make_world: MakeWorld, kind: ReferenceKind, text: str, found: str | None
 ) -> None:
-    """User name and e-mail without case; an external id is the host's and exact."""
+    """Username and email without case; an external id is the host's and exact."""
     world = await make_world(email_lookup=True)
     alice = await world.person("alice")
     await world.person("bob", email="Bob@Example.org", external_id="Shop-17")
