@@ -1,6 +1,6 @@
 """Messages: written in order, read in pages."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from models.conversation import UNMUTED_UNREAD, Conversation, ConversationKind
 from models.hidden import Hidden
 from models.member import UNANSWERED_STATES, Member
 from models.mute import Mute
-from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list
+from models.prepared import Command, IdList, OneValue, Param, Query, Value, id_list, pair_list, pairs_of
 from models.transaction import Transaction
 
 
@@ -57,6 +57,13 @@ class MessageRow(NamedTuple):
     deleted_at: int | None
 
 
+class SightRow(NamedTuple):
+    """A person, and a message that they may see if it exists."""
+
+    user_id: int
+    message_id: int
+
+
 class TextRow(NamedTuple):
     """A text to be indexed."""
 
@@ -100,6 +107,21 @@ PAGE_BACKWARD = Query(
     MessageRow,
 )
 VISIBLE = Query(Message.select(*_ALL).join(Member, on=_SEEN_BY_VIEWER).where(Message.id.in_(IdList("ids"))), MessageRow)
+_PAIRS, _VIEWER, _ID = pairs_of("pairs")
+# Of pairs of a person and a message, those in which the message is in one of the person's conversations, and neither
+# cleared nor hidden: the conditions of VISIBLE, for many viewers at once.
+VISIBLE_TO_EACH = Query(
+    Member.select(Member.user_id, _ID)
+    .from_(_PAIRS, Member)
+    .where(
+        Member.user_id == _VIEWER,
+        Member.conversation_id == Expression(_ID, ">>", SEQ_BITS),
+        Expression(Member.conversation_id, "<<", SEQ_BITS) + Member.floor_seq < _ID,
+        ~fn.EXISTS(Hidden.select(Hidden.message_id).where(Hidden.user_id == Member.user_id, Hidden.message_id == _ID)),
+    ),
+    SightRow,
+)
+BY_IDS = Query(Message.select(*_ALL).where(Message.id.in_(IdList("ids"))), MessageRow)
 
 # Those among the ids that are not hidden; whether the viewer is a member of their conversations is not a condition.
 UNHIDDEN = Query(Message.select(*_ALL).where(Message.id.in_(IdList("ids")), IS_SHOWN), MessageRow)
@@ -211,6 +233,24 @@ TEXTS = Query(
 def find_visible(transaction: Transaction, viewer_id: int, ids: Iterable[int]) -> dict[int, MessageRow]:
     """The messages among `ids` that the viewer may see now."""
     return {row.id: row for row in transaction.all(VISIBLE, viewer=viewer_id, ids=id_list(ids))}
+
+
+def find_visible_to_each(
+    transaction: Transaction, wanted: Mapping[int, Collection[int]]
+) -> dict[int, dict[int, MessageRow]]:
+    """Of the messages that are wanted for each viewer, by viewer, those that they may see now.
+
+    Two statements however many viewers there are, and one for a single viewer.
+    """
+    if len(wanted) == 1:
+        return {viewer_id: find_visible(transaction, viewer_id, ids) for viewer_id, ids in wanted.items()}
+    pairs = [(viewer_id, id_) for viewer_id, ids in wanted.items() for id_ in ids]
+    rows = {row.id: row for row in transaction.all(BY_IDS, ids=id_list({id_ for _, id_ in pairs}))}
+    found: dict[int, dict[int, MessageRow]] = {viewer_id: {} for viewer_id in wanted}
+    for sight in transaction.all(VISIBLE_TO_EACH, pairs=pair_list(pairs)):
+        if sight.message_id in rows:
+            found[sight.user_id][sight.message_id] = rows[sight.message_id]
+    return found
 
 
 def count_unmuted_unread(transaction: Transaction, viewer_id: int, now: int) -> int:

@@ -47,9 +47,23 @@ def each_of(name: str) -> tuple[Any, Any]:
     return fn.json_each(Param(name)), SQL("json_each.value")
 
 
+def pairs_of(name: str) -> tuple[Any, Any, Any]:
+    """A parameter with a `pair_list` as a table, and its two columns."""
+    return (
+        fn.json_each(Param(name)),
+        SQL("json_extract(json_each.value, '$[0]')"),
+        SQL("json_extract(json_each.value, '$[1]')"),
+    )
+
+
 def id_list(ids: Iterable[int]) -> str:
     """The value for an `IdList`."""
     return f"[{','.join(map(str, ids))}]"
+
+
+def pair_list(pairs: Iterable[tuple[int, int]]) -> str:
+    """The value for `pairs_of`."""
+    return f"[{','.join(f'[{one},{other}]' for one, other in pairs)}]"
 
 
 def text_list(texts: Iterable[str]) -> str:

@@ -1,14 +1,18 @@
 """Resolved events: entries of a viewer's log with their subjects, as the viewer may see them now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from models import device as devices
+from models import message as messages
+from models import profile as profiles
 from models.base import conversation_of, seq_of
 from models.device import DeviceRow
 from models.event import EventKind, EventRow, Part, Position, Receipt
+from models.message import MessageRow
 from models.prepared import id_list
+from models.profile import ProfileRow
 from models.transaction import Transaction
 from services.message.conversation import ConversationService
 from services.message.conversation_view import ConversationView
@@ -99,6 +103,52 @@ class _Found:
     devices: dict[int, DeviceRow] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Asked:
+    """Entries of a viewer's log, and what is shown of them; entries that are not shown are left out."""
+
+    viewer_id: int
+    rows: Sequence[EventRow]
+    parts: EventParts
+
+    def __post_init__(self) -> None:
+        if self.parts.only_messages:
+            self.rows = [row for row in self.rows if row.kind == EventKind.MESSAGE_CREATED]
+
+    @property
+    def message_ids(self) -> set[int]:
+        """The messages that the entries are about."""
+        return {row.subject_id for row in self.rows if row.kind in _MESSAGES}
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What is read once for many viewers: which messages each of them may see, and profiles of the senders."""
+
+    visible: dict[int, dict[int, MessageRow]]
+    profiles: Mapping[int, ProfileRow]
+
+    @classmethod
+    def of(cls, tx: Transaction, asked: Sequence[Asked]) -> "_Shared":
+        wanted: dict[int, set[int]] = {}
+        for each in asked:
+            if ids := each.message_ids:
+                wanted.setdefault(each.viewer_id, set()).update(ids)
+        visible = messages.find_visible_to_each(tx, wanted) if wanted else {}
+        senders = {
+            row.sender_id
+            for each in asked
+            if each.parts.message.sender is PersonDetail.PROFILE
+            for row in visible.get(each.viewer_id, {}).values()
+        }
+        return cls(visible, profiles.find_many(tx, senders) if senders else {})
+
+    def messages_of(self, viewer_id: int, ids: Iterable[int]) -> list[MessageRow]:
+        """The messages with these ids that the viewer may see."""
+        visible = self.visible[viewer_id]
+        return [visible[id_] for id_ in ids if id_ in visible]
+
+
 class EventResolver:
     """Loads subjects with one statement per kind, for any number of events; omits what the viewer may not see."""
 
@@ -114,21 +164,27 @@ class EventResolver:
         self._conversations = conversations
         self._settings = settings
 
-    def resolve(
-        self, tx: Transaction, viewer_id: int, rows: Iterable[EventRow], parts: EventParts = ALL_OF_EVENT
-    ) -> list[ResolvedEvent]:
-        """Resolves rows, in their order; runs inside a transaction."""
-        kinds: dict[EventKind, set[int]] = {}
-        wanted = [row for row in rows if not parts.only_messages or row.kind == EventKind.MESSAGE_CREATED]
-        for row in wanted:
-            kinds.setdefault(EventKind(row.kind), set()).add(row.subject_id)
-        found = self._find(tx, viewer_id, kinds, parts)
-        return [each for row in wanted if (each := _resolve(row, found)) is not None]
+    def resolve(self, tx: Transaction, asked: Sequence[Asked]) -> list[list[ResolvedEvent]]:
+        """Resolves the rows of each, in their order; runs inside a transaction.
 
-    def _find(self, tx: Transaction, viewer_id: int, kinds: dict[EventKind, set[int]], parts: EventParts) -> _Found:
-        found = _Found()
+        Rights, messages and senders' profiles are read for all of them together.
+        """
+        shared = _Shared.of(tx, asked)
+        return [self._resolve(tx, each, shared) for each in asked]
+
+    def _resolve(self, tx: Transaction, asked: Asked, shared: _Shared) -> list[ResolvedEvent]:
+        kinds: dict[EventKind, set[int]] = {}
+        for row in asked.rows:
+            kinds.setdefault(EventKind(row.kind), set()).add(row.subject_id)
+        found = self._find(tx, asked, kinds, shared)
+        return [each for row in asked.rows if (each := _resolve(row, found)) is not None]
+
+    def _find(self, tx: Transaction, asked: Asked, kinds: dict[EventKind, set[int]], shared: _Shared) -> _Found:
+        found, viewer_id, parts = _Found(), asked.viewer_id, asked.parts
         if messages := _of(kinds, _MESSAGES):
-            found.messages = self._messages.load_visible(tx, viewer_id, messages, parts.message)
+            rows = shared.messages_of(viewer_id, messages)
+            views = self._messages.load(tx, viewer_id, rows, parts.message, shared.profiles)
+            found.messages = {view.row.id: view for view in views}
         conversations, needed = _of(kinds, _CONVERSATIONS), parts.conversation
         if receipts := kinds.get(EventKind.RECEIPT_UPDATED):
             conversations |= {conversation_of(id_) for id_ in receipts}
@@ -146,6 +202,8 @@ class EventResolver:
 
 
 def _of(kinds: dict[EventKind, set[int]], wanted: set[EventKind]) -> set[int]:
+    if kinds.keys().isdisjoint(wanted):
+        return set()
     return {id_ for kind in wanted for id_ in kinds.get(kind, ())}
 
 

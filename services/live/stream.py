@@ -3,10 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from time import monotonic
 
 from models import event as events
-from models.event import Position
+from models.event import EventRow, Position
 from models.transaction import Transaction
 from pubsub.base import PubSub
 from services.account.authentication import Authenticator
@@ -21,7 +20,14 @@ from services.live.group import StreamGroups
 from services.live.live_stream import EventStream, LiveStream, StreamParts
 from services.live.log_reader import EventBatch, LogRead
 from services.live.presence import PresenceService
-from services.live.resolved_event import ALL_OF_EVENT, EventParts, EventResolver, ResolvedEvent, event_parts
+from services.live.resolved_event import (
+    ALL_OF_EVENT,
+    Asked,
+    EventParts,
+    EventResolver,
+    ResolvedEvent,
+    event_parts,
+)
 from services.live.signal import Signal
 from services.message.conversation import ConversationService
 from services.message.message_view import MessageView
@@ -34,7 +40,7 @@ from services.viewer import Right, Viewer
 __all__ = ["MAX_REPLAY", "RECHECK_SECONDS", "Delivery", "EventBatch", "StreamService"]
 
 BATCH = 100  # events read at once
-JOB_SECONDS = 0.05  # after which a job that reads for many streams begins no further one
+JOB_EVENTS = 400  # after which a job that reads for many streams begins no further one: some 30 ms
 MAX_REPLAY = 10_000  # a client that missed more must load its data again
 RECHECK_SECONDS = 30.0  # an event or a revocation whose hint was lost is found after this time at most
 
@@ -180,22 +186,43 @@ class StreamService:
 
     def _load(self, tx: Transaction, reads: Sequence[LogRead]) -> list[EventBatch | None]:
         """See `services.live.log_reader.Load`."""
-        ends_at, batches = monotonic() + JOB_SECONDS, list[EventBatch | None]()
+        found, count = [], 0
         for read in reads:
-            batches.append(self._load_batch(tx, read.viewer_id, read.after, BATCH, read.parts))
-            if monotonic() > ends_at:
+            found.append(_rows_after(tx, read, BATCH))
+            count += len(found[-1])
+            if count >= JOB_EVENTS:
                 break
-        return batches
+        return self._batches(tx, reads, found, BATCH)
 
     def _load_batch(
         self, tx: Transaction, viewer_id: int, after: Position, size: int, parts: EventParts
     ) -> EventBatch | None:
-        rows = tx.all(events.AFTER, user=viewer_id, after=after.n, count=size + 1)
-        has_more, rows = len(rows) > size, rows[:size]
-        if rows and rows[0].n != after.n + 1:  # entries were trimmed because the reader is slower than retention
-            return None
-        end = Position(rows[-1].n, rows[-1].at) if rows else after
-        return EventBatch(self._resolver.resolve(tx, viewer_id, rows, parts), end, has_more)
+        read = LogRead(viewer_id, after, parts)
+        return self._batches(tx, [read], [_rows_after(tx, read, size)], size)[0]
+
+    def _batches(
+        self, tx: Transaction, reads: Sequence[LogRead], found: Sequence[list[EventRow]], size: int
+    ) -> list[EventBatch | None]:
+        """The batch of each read with its rows, one more than `size` if there are more."""
+        asked = [Asked(read.viewer_id, rows[:size], read.parts) for read, rows in zip(reads, found, strict=False)]
+        resolved = self._resolver.resolve(tx, asked)
+        return [
+            _batch_of(rows[:size], items, read.after, has_more=len(rows) > size)
+            for read, rows, items in zip(reads, found, resolved, strict=False)
+        ]
+
+
+def _rows_after(tx: Transaction, read: LogRead, size: int) -> list[EventRow]:
+    return tx.all(events.AFTER, user=read.viewer_id, after=read.after.n, count=size + 1)
+
+
+def _batch_of(
+    rows: Sequence[EventRow], items: list[ResolvedEvent], after: Position, *, has_more: bool
+) -> EventBatch | None:
+    """None if entries were trimmed because the reader is slower than retention."""
+    if rows and rows[0].n != after.n + 1:
+        return None
+    return EventBatch(items, Position(rows[-1].n, rows[-1].at) if rows else after, has_more)
 
 
 async def _signals_of(stream: LiveStream, cursor: str | None) -> AsyncGenerator[Signal, None]:

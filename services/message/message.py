@@ -1,8 +1,9 @@
 """Messages as a viewer sees them: one by id, a page of a conversation, search results."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from models import conversation as conversations
 from models import message as messages
@@ -10,6 +11,7 @@ from models import search
 from models.base import MAX_INTEGER, conversation_of
 from models.message import MessageRow
 from models.prepared import id_list
+from models.profile import ProfileRow
 from models.transaction import Transaction
 from services.cursor import Signer
 from services.error import NotFound
@@ -149,12 +151,20 @@ class MessageService:
         return {view.row.id: view for view in self.load(tx, viewer_id, list(rows.values()), parts)}
 
     def load(
-        self, tx: Transaction, viewer_id: int, rows: Sequence[MessageRow], parts: MessageParts = ALL_OF_MESSAGE
+        self,
+        tx: Transaction,
+        viewer_id: int,
+        rows: Sequence[MessageRow],
+        parts: MessageParts = ALL_OF_MESSAGE,
+        profiles: Mapping[int, ProfileRow] = MappingProxyType({}),
     ) -> list[MessageView]:
-        """What the messages show, in one statement for each kind of thing; the caller has checked access."""
+        """What the messages show, in one statement for each kind of thing; the caller has checked access.
+
+        `profiles` of people were read before, in the same transaction.
+        """
         if not rows:
             return []
-        people = PersonBatch(self._users, tx, viewer_id)
+        people = PersonBatch(self._users, tx, viewer_id, profiles)
         batch = MessageBatch(tx, viewer_id, rows, parts, people)
         people.load()
         return list(batch.views().values())

@@ -1,22 +1,34 @@
 """People who are loaded together."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from models.profile import ProfileRow
 from models.transaction import Transaction
 from services.person.user import Person, PersonDetail, UserService
 
+_DETAILS = tuple(PersonDetail)  # to iterate over an enum takes a microsecond
+
 
 class PersonBatch:
-    """The people whom one read shows, each loaded once: `want` them all, then `load`. It ends with the transaction."""
+    """The people whom one read shows, each loaded once: `want` them all, then `load`. It ends with the transaction.
 
-    def __init__(self, users: UserService, tx: Transaction, viewer_id: int) -> None:
+    `profiles` were read before, in the same transaction.
+    """
+
+    def __init__(
+        self,
+        users: UserService,
+        tx: Transaction,
+        viewer_id: int,
+        profiles: Mapping[int, ProfileRow] = MappingProxyType({}),
+    ) -> None:
         self._users = users
         self._tx = tx
         self._viewer_id = viewer_id
-        self._wanted: dict[PersonDetail, set[int]] = {detail: set() for detail in PersonDetail}
-        self._asked: dict[PersonDetail, set[int]] = {
-            detail: set() for detail in PersonDetail
-        }  # whether they exist or not
+        self._profiles = profiles
+        self._wanted: dict[PersonDetail, set[int]] = {detail: set() for detail in _DETAILS}
+        self._asked: dict[PersonDetail, set[int]] = {detail: set() for detail in _DETAILS}  # whether they exist or not
         self._found: dict[int, Person] = {}
 
     def want(self, user_ids: Iterable[int], detail: PersonDetail) -> None:
@@ -30,8 +42,14 @@ class PersonBatch:
         self._load(self._wanted[PersonDetail.PROFILE] - known - self._asked[PersonDetail.PROFILE], PersonDetail.PROFILE)
 
     def _load(self, ids: set[int], detail: PersonDetail) -> None:
+        if not ids:
+            return
+        self._asked[detail] |= ids
+        if detail is PersonDetail.PROFILE and self._profiles:
+            known = {id_: self._profiles[id_] for id_ in ids if id_ in self._profiles}
+            self._found |= {id_: Person(row, self._viewer_id, self._users.policy) for id_, row in known.items()}
+            ids -= known.keys()
         if ids:
-            self._asked[detail] |= ids
             self._found |= self._users.load(self._tx, self._viewer_id, ids, detail)
 
     @property

@@ -249,6 +249,15 @@ IDS = ["LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
             ],
         ),
         (conversation.DIRECT, ["SEARCH t1 USING PRIMARY KEY (user_lo=? AND user_hi=?)"]),
+        (
+            message.VISIBLE_TO_EACH,
+            [
+                "SCAN json_each VIRTUAL TABLE INDEX 1:",
+                "SEARCH t1 USING PRIMARY KEY (user_id=? AND conversation_id=?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH t2 USING PRIMARY KEY (user_id=? AND message_id=?)",
+            ],
+        ),
         (event.AFTER, ["SEARCH t1 USING PRIMARY KEY (user_id=? AND n>?)"]),
         (
             event.PUT,

@@ -207,11 +207,9 @@ async def test_what_a_job_has_no_time_for_comes_in_the_next() -> None:
     assert log.jobs == [[0, 1, 2, 3, 4], [2, 3, 4], [4]]
 
 
-async def test_a_job_begins_no_further_read_when_its_time_is_over(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_job_begins_no_further_read_after_so_many_events(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """But one at least: the others follow, and none is lost."""
-    monkeypatch.setattr(streams, "JOB_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "JOB_EVENTS", 1)
     alice, bob = await world.people("alice", "bob")
     id_ = await world.send(alice, "bob")
     reads = [LogRead(each.user_id, START) for each in (alice, bob)]
