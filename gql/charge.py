@@ -81,9 +81,13 @@ async def reserve_shared(context: Context, others: int) -> None:
 
     Each of those costs DELIVERY. Whether their sessions are still valid is seen when it is delivered.
     """
-    viewer = context.signed_in()
-    await _is_admitted(context, viewer, checks_session=False)
-    _reserve(context, viewer, others)
+    viewer, estimate = context.signed_in(), context.estimated or 0
+    begun = context.services.cost.begin_event_now(viewer, estimate, estimate + others * DELIVERY)
+    if begun is not None:
+        context.taken, context.charged = begun
+    else:
+        await _is_admitted(context, viewer, checks_session=False)
+        _reserve(context, viewer, others)
     await give_way()
 
 

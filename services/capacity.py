@@ -19,12 +19,17 @@ class Capacity:
         """Whether a piece of this cost would start at once."""
         return not self._waiting and min(cost, self._most) <= self._free
 
-    async def take(self, cost: float) -> float:
-        """Waits until there is room; returns the cost taken, which the caller gives back with `give`."""
+    def take_now(self, cost: float) -> float:
+        """Returns the cost taken, which the caller gives back with `give`; call it only if it `has_room`."""
         taken = min(cost, self._most)
+        self._free -= taken
+        return taken
+
+    async def take(self, cost: float) -> float:
+        """As `take_now`; waits until there is room."""
         if self.has_room(cost):
-            self._free -= taken
-            return taken
+            return self.take_now(cost)
+        taken = min(cost, self._most)
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((taken, granted))
         try:

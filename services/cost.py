@@ -70,6 +70,13 @@ class CostService:
             await asyncio.sleep(wait)
         return has_waited
 
+    def begin_event_now(self, viewer: Viewer, estimate: float, cost: float) -> tuple[float, float] | None:
+        """Begins and reserves an event if that needs no wait: the capacity that it takes, and what was counted."""
+        counted = min(cost, self._streams.most)
+        if not self._events.has_room(estimate) or not self._streams.spend_if_left(viewer.user_id, counted):
+            return None
+        return self._events.take_now(estimate), counted
+
     def must_wait(self, viewer: Viewer) -> bool:
         """Whether `wait_for_event` would wait."""
         return self._streams.spend(viewer.user_id, 0) > 0

@@ -55,6 +55,16 @@ class RateLimiter:
         self._buckets[key] = (tokens, self._buckets[key][1])
         return max(0.0, -tokens / self._per_second)
 
+    def spend_if_left(self, key: object, amount: float) -> bool:
+        """As `spend`, unless nothing is left; returns whether it counted."""
+        if not self._capacity:
+            return True
+        tokens = self._fill(key)
+        if tokens < 0:
+            return False
+        self._buckets[key] = (max(-self._capacity, min(self._capacity, tokens - amount)), self._buckets[key][1])
+        return True
+
     def left(self, key: object) -> float:
         """What is left now."""
         return self._fill(key) if self._capacity else 0.0

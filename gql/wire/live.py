@@ -59,20 +59,16 @@ class LiveOperation:
     channels; so an operation in a group has no task.
     """
 
-    __slots__ = ("_channel", "_context", "_execution", "_group", "_stream")
+    __slots__ = ("_channel", "_context", "_execution", "_group", "_has_begun", "stream")
+
+    stream: LiveStream  # see `services.live.group.Member`; found when the operation begins
 
     def __init__(self, execution: LiveExecution, context: Context, channel: Channel) -> None:
         self._execution = execution
         self._context = context
         self._channel = channel
-        self._stream: LiveStream | None = None
+        self._has_begun = False
         self._group: StreamGroup[bytes] | None = None
-
-    @property
-    def stream(self) -> LiveStream:
-        """See `services.live.group.Member`."""
-        assert self._stream is not None
-        return self._stream
 
     @property
     def is_parked(self) -> bool:
@@ -104,8 +100,8 @@ class LiveOperation:
         if self._group is not None:
             self._group.leave(self)
             self._group = None
-        if self._stream is not None:
-            await self._stream.close()
+        if self._has_begun:
+            await self.stream.close()
 
     async def _payloads(self) -> AsyncGenerator[bytes, None]:
         """The encoded answers; an error of the source is the last one."""
@@ -121,13 +117,14 @@ class LiveOperation:
 
     async def _signals(self) -> AsyncGenerator[Signal, None]:
         """What the stream brings, until it has ended or is in a group."""
-        if self._stream is None:
-            self._stream = await self._execution.source.find_stream()
-            for signal in await self._stream.open(self._execution.source.cursor):
+        if not self._has_begun:
+            self.stream = await self._execution.source.find_stream()
+            self._has_begun = True
+            for signal in await self.stream.open(self._execution.source.cursor):
                 yield signal
         groups, key = self._context.services.stream.groups, self._key()
-        while not self._stream.has_ended:
-            for signal in await self._stream.read():
+        while not self.stream.has_ended:
+            for signal in await self.stream.read():
                 yield signal
             self._group = groups.join(key, self, lambda: SharedAnswers(self._execution, self._context))
             if self._group is not None:

@@ -6,7 +6,7 @@ LiveStream; when it has caught up it may come back. So there is one place for ev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
@@ -21,6 +21,7 @@ from services.live.live_stream import LiveStream, StreamParts, silence_of
 from services.live.log_reader import EventBatch
 from services.live.resolved_event import ResolvedEvent
 from services.live.signal import Heartbeat, Signal
+from services.viewer import Viewer
 
 P = TypeVar("P")
 P_contra = TypeVar("P_contra", contravariant=True)
@@ -67,6 +68,7 @@ class StreamGroup(Generic[P]):
         "_on_end",
         "_parts",
         "_position",
+        "_sessions",
         "_task",
         "_timer",
         "_viewer",
@@ -81,6 +83,7 @@ class StreamGroup(Generic[P]):
         self._on_end = on_end
         self._position = first.position
         self._members: dict[Member[P], None] = {}
+        self._sessions: dict[bytes, tuple[Viewer, int]] = {}  # with the number of their members
         self._ephemeral: list[EphemeralEvent] = []
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -106,6 +109,8 @@ class StreamGroup(Generic[P]):
             return False
         stream.feed, stream.position = self._feed, self._position  # equal, and kept once
         self._members[member] = None
+        viewer, count = self._sessions.get(stream.viewer.session, (stream.viewer, 0))
+        self._sessions[viewer.session] = viewer, count + 1
         self._parts.pubsub.attach(self._viewer.user_id, self)
         stream.deafen()
         self._expires_at = min(self._expires_at, expires_at)
@@ -122,6 +127,9 @@ class StreamGroup(Generic[P]):
         if member not in self._members:
             return
         del self._members[member]
+        viewer, count = self._sessions.pop(member.stream.viewer.session)
+        if count > 1:
+            self._sessions[viewer.session] = viewer, count - 1
         self._parts.pubsub.forget(self._viewer.user_id, self)
         if not self._members:
             self._end()
@@ -179,24 +187,31 @@ class StreamGroup(Generic[P]):
                 return
             payload = await self.render(signal, len(self._members))
             await self._deliver(signal, payload)
-        for member in self._members:
-            member.stream.position = batch.position
+        if batch.items:
+            for member in self._members:
+                member.stream.position = batch.position
 
     async def _check_sessions(self) -> None:
         """Dismiss the members whose session has ended, or cannot be checked now."""
-        authenticator = self._parts.authenticator
-        viewers = {member.stream.viewer.session: member.stream.viewer for member in self._members}
-        stale = [viewer for viewer in viewers.values() if authenticator.find_expiry(viewer) is None]
-        if len(stale) > 1:
-            await asyncio.gather(*map(authenticator.check_live, stale), return_exceptions=True)
-        ended, self._expires_at = set[bytes](), FAR
-        for session, viewer in viewers.items():
-            try:
-                self._expires_at = min(self._expires_at, await authenticator.check_live(viewer))
-            except RequestError:
-                ended.add(session)
-        if ended:
-            self.dismiss(*(member for member in self._members if member.stream.viewer.session in ended))
+        authenticator, self._expires_at, unchecked = self._parts.authenticator, FAR, []
+        for viewer, _ in self._sessions.values():
+            expires_at = authenticator.find_expiry(viewer)
+            if expires_at is None:
+                unchecked.append(viewer)
+            else:
+                self._expires_at = min(self._expires_at, expires_at)
+        if not unchecked:
+            return
+        found = await asyncio.gather(*map(authenticator.check_live, unchecked), return_exceptions=True)
+        ended = set[bytes]()
+        for viewer, result in zip(unchecked, found, strict=True):
+            if isinstance(result, int):
+                self._expires_at = min(self._expires_at, result)
+            elif isinstance(result, RequestError):
+                ended.add(viewer.session)
+            else:
+                raise result
+        self.dismiss(*[member for member in self._members if member.stream.viewer.session in ended])
 
     async def _signals_in(self, batch: EventBatch) -> list[Signal]:
         """The signals of a batch, and what follows the last one; the group is then behind it."""
@@ -217,7 +232,8 @@ class StreamGroup(Generic[P]):
 
     async def _deliver(self, signal: Signal, payload: P) -> None:
         """Hand a payload to the members: not to a session that has ended since, nor to a reader who is behind."""
-        members = list(self._members)
+        members, find_expiry = list(self._members), self._parts.authenticator.find_expiry
+        position = signal.position if isinstance(signal, ResolvedEvent) else None
         for start in range(0, len(members), AT_ONCE):
             if start:
                 await asyncio.sleep(0)
@@ -226,24 +242,32 @@ class StreamGroup(Generic[P]):
                 stream = member.stream
                 session = stream.viewer.session
                 if session not in fresh:
-                    fresh[session] = self._parts.authenticator.find_expiry(stream.viewer) is not None
-                if member not in self._members:  # it has left
-                    continue
-                if isinstance(signal, ResolvedEvent) and stream.position.n >= signal.n:  # it has read it alone
-                    continue
+                    fresh[session] = find_expiry(stream.viewer) is not None
+                if member not in self._members or (position is not None and stream.position.n >= position.n):
+                    continue  # it has left, or it has read the event alone
                 if not fresh[session] or not member.deliver(payload):
                     self.dismiss(member)
-                elif isinstance(signal, ResolvedEvent):
-                    stream.position = signal.position
+                elif position is not None:
+                    stream.position = position
 
     def _set_timer(self) -> None:
-        """Look again when hints may have been lost, a heartbeat is due, or a session has expired."""
+        """Look again when hints may have been lost, a heartbeat is due, or a session has expired; earlier is harmless.
+
+        So a timer that is set already is only replaced if it would be too late.
+        """
         seconds = patience(self._expires_at, self._parts.recheck_seconds)
         if not self._feed.only_messages:
             seconds = min(seconds, max(self._beat_at + self._parts.recheck_seconds - monotonic(), 0))
+        loop = asyncio.get_running_loop()
         if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.wake)
+        self._timer = loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self.wake()
 
     def _end(self) -> None:
         """The last member has left: forget the group, and stop what is under way for nobody."""
@@ -252,35 +276,3 @@ class StreamGroup(Generic[P]):
             self._timer.cancel()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
-
-
-class StreamGroups(Generic[P]):
-    """The groups that have members, by what their members have in common."""
-
-    def __init__(self) -> None:
-        self._groups: dict[Hashable, StreamGroup[P]] = {}
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    def join(self, key: Hashable, member: Member[P], make_render: Callable[[], Render[P]]) -> StreamGroup[P] | None:
-        """The group of this key that has admitted the member; a new one, with its own `render`, if there is none.
-
-        None if the member must read the log again first: do it when `idle` returns.
-        """
-        group = self._groups.get(key)
-        if group is None:
-            stream = member.stream
-            group = StreamGroup(stream.parts, stream, make_render(), lambda: self._forget(key))
-        if not group.admit(member):
-            return None
-        self._groups[key] = group
-        return group
-
-    async def idle(self, key: Hashable) -> None:
-        """Waits until nothing is under way in the group of this key, if there is one."""
-        if (group := self._groups.get(key)) is not None:
-            await group.idle()
-
-    def _forget(self, key: Hashable) -> None:
-        del self._groups[key]

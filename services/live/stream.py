@@ -16,7 +16,7 @@ from services.limit import Limits
 from services.live.ephemeral import EphemeralResolver
 from services.live.event_log import EXPIRED, EventLog
 from services.live.feed import Feed, known_to
-from services.live.group import StreamGroups
+from services.live.group_registry import StreamGroups
 from services.live.live_stream import EventStream, LiveStream, StreamParts
 from services.live.log_reader import EventBatch, LogRead
 from services.live.presence import PresenceService

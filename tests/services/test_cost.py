@@ -2,8 +2,11 @@
 
 import pytest
 
+from services.cost import EVENTS_AT_ONCE, CostService
 from services.error import RateLimited
+from services.limit import Limits
 from services.rate import RateLimiter
+from services.viewer import Viewer
 
 
 class Clock:
@@ -57,3 +60,21 @@ def test_what_was_taken_too_much_is_given_back_and_what_was_too_little_is_owed()
         limiter.take("a")
     clock.now = 61.0
     limiter.take("a")
+
+
+async def test_an_event_begins_at_once_only_if_neither_allowance_nor_room_is_short() -> None:
+    """Otherwise nothing is counted and nothing taken."""
+    costs, viewer = CostService(Limits(cost_rate_per_minute=1_000)), Viewer(1, b"s", 2**53)
+
+    assert costs.begin_event_now(viewer, 100, 400) == (100, 400)
+    assert costs.begin_event_now(viewer, 100, 5_000) == (100, 1_000)
+    assert costs.begin_event_now(viewer, 100, 1) is None
+    assert costs.has_room(EVENTS_AT_ONCE - 200)
+    assert not costs.has_room(EVENTS_AT_ONCE - 199)
+
+    other = Viewer(2, b"t", 2**53)
+    taken = await costs.begin_event(EVENTS_AT_ONCE - 200)
+    assert costs.begin_event_now(other, 1, 1) is None
+    assert not costs.must_wait(other)
+    costs.end_event(taken)
+    assert costs.begin_event_now(other, 1, 1) == (1, 1)

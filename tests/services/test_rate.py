@@ -96,6 +96,19 @@ def test_zero_is_no_limit() -> None:
     assert len(limiter._buckets) == 0
 
 
+def test_what_is_spent_only_if_something_is_left_may_overdraw_once() -> None:
+    """As an event of a stream: it is counted whole, and the next one waits; without a limit it always passes."""
+    clock = Clock()
+    limiter = RateLimiter(60, "costly events", clock)
+
+    assert [limiter.spend_if_left("alice", 50) for _ in range(3)] == [True, True, False]
+    assert limiter.left("alice") == -40
+    clock.now += 41
+    assert limiter.spend_if_left("alice", 5)
+    assert limiter.spend_if_left("bob", 5)
+    assert RateLimiter(0, "costly events", clock).spend_if_left("alice", 5)
+
+
 def test_keys_are_forgotten_beyond_a_bound() -> None:
     """Whoever invents addresses does not fill the memory."""
     limiter = RateLimiter(1, "sign-ins", Clock())

@@ -17,7 +17,8 @@ from services.error import ServerUnavailable, Unauthenticated
 from services.guard import GuardedDatabase
 from services.limit import Limits
 from services.live import stream as streams
-from services.live.group import AT_ONCE, StreamGroup, StreamGroups
+from services.live.group import AT_ONCE, StreamGroup
+from services.live.group_registry import StreamGroups
 from services.live.live_stream import LiveStream
 from services.live.resolved_event import ResolvedEvent
 from services.live.signal import Heartbeat, Signal
