@@ -5,25 +5,19 @@ escapes, numbers with a fraction, and directives of definitions. Of everything e
 nothing: graphql-core's own parser reads those documents, and has the words for what is wrong.
 """
 
-import re
 from typing import Any, TypeVar
 
 from graphql import Source, TokenKind
 from graphql.language import ast
 
+from gql.document.word import END, Words, words_in
+
 MOST_NESTED = 40  # graphql-core accepts 200
 
 NodeT = TypeVar("NodeT")
 
-_IGNORED = " \t\n\r,"
-_WORD = re.compile(
-    rf"([{_IGNORED}]*)"
-    r"([A-Za-z_][A-Za-z0-9_]*|[{}()\[\]:=!$@]|\.\.\.|-?(?:0|[1-9][0-9]*)(?![A-Za-z0-9_.])|"
-    r'"[^"\\\x00-\x1f\x7f]*"(?!"))'
-)
 _OPERATIONS = {each.value: each for each in ast.OperationType}
 _AFTER_NAME = frozenset(":(@{")
-_END = ""
 
 _new = object.__new__
 _set = object.__setattr__  # the nodes are frozen, and their own `__init__` takes twice as long
@@ -42,38 +36,26 @@ class _Unusual(Exception):
 
 def parse_quickly(source: Source, most_tokens: int) -> ast.DocumentNode | None:
     """The document that graphql-core would return; None if it is unusual, wrong, or longer than this."""
-    text = source.body
-    if not text.isascii():
+    words = words_in(source.body, most_tokens) if source.body.isascii() else None
+    if words is None:
         return None
-    found = _WORD.findall(text)
-    parser = _Parser(source, found) if len(found) <= most_tokens else None
-    if parser is None or parser.end != len(text.rstrip(_IGNORED)):
-        return None  # too long, or between two words is something that begins none
     try:
-        return parser.document()
-    except _Unusual:
+        return _Parser(source, words).document()
+    except (_Unusual, RecursionError):  # the stack can be deep already
         return None
 
 
 class _Parser:
     """Reads the words of a document one after another; `_at` is the number of the next one."""
 
-    def __init__(self, source: Source, found: list[tuple[str, str]]) -> None:
+    def __init__(self, source: Source, words: Words) -> None:
         self._source, self._at = source, 0
-        self._words = words = [word for _, word in found]
-        self._starts = starts = [0] * len(found)
-        self._ends = ends = [0] * len(found)
-        end = 0
-        for number, (ignored, word) in enumerate(found):
-            starts[number] = start = end + len(ignored)
-            ends[number] = end = start + len(word)
-        words.append(_END)
-        self.end = end  # of the last word, if nothing is between the words
+        self._words, self._starts, self._ends = words
 
     def document(self) -> ast.DocumentNode:
         """The whole document."""
         definitions = []
-        while self._words[self._at] != _END:
+        while self._words[self._at] != END:
             definitions.append(self._definition())
         if not definitions:
             raise _Unusual
@@ -125,7 +107,7 @@ class _Parser:
             first = self._at
             variable = self._variable()
             self._expect(":")
-            kind, default = self._type(), None
+            kind, default = self._type(1), None
             if self._words[self._at] == "=":
                 self._at += 1
                 default = self._value(1, is_constant=True)
@@ -135,11 +117,13 @@ class _Parser:
             found.append(node)
         return self._ended(found)
 
-    def _type(self) -> Any:
+    def _type(self, depth: int) -> Any:
         first = self._at
         if self._words[first] == "[":
+            if depth > MOST_NESTED:
+                raise _Unusual
             self._at += 1
-            inner = self._type()
+            inner = self._type(depth + 1)
             self._expect("]")
             kind: Any = self._node(ast.ListTypeNode, first, type=inner)
         else:

@@ -4,6 +4,7 @@ import pytest
 from graphql import GraphQLError, Source, parse, print_ast
 
 from gql.document.quick import MOST_NESTED, parse_quickly
+from gql.document.word import split
 from tests.full import full
 from tests.gql.document.corpus import INVALID, VALID, many
 from tests.gql.document.test_validation import CHANGES
@@ -148,6 +149,7 @@ def test_mistakes_are_left_to_graphql_core(text: str) -> None:
         (lambda count: "{ a " * count + "}" * count, MOST_NESTED),
         (lambda count: "{ ... " * (count - 1) + "{ a " + "}" * count, MOST_NESTED),
         (lambda count: "{ a(b: " + "[" * count + "]" * count + ") }", MOST_NESTED),
+        (lambda count: "query ($a: " + "[" * count + "A" + "]" * count + ") { a }", MOST_NESTED),
         (lambda count: "{ a(b: " + "{c: " * (count - 1) + "{}" + "}" * (count - 1) + ") }", MOST_NESTED),
     ],
 )
@@ -158,6 +160,24 @@ def test_it_reads_up_to_some_nesting(make: object, most: int) -> None:
     assert check_same(make(most))
     assert quick(make(most + 1)) is None
     assert parse(make(most + 1))
+
+
+@pytest.mark.parametrize("end", ["#", "%", '"', '"""', "\\", "é", "1.5", "..", "a"])
+def test_a_text_is_split_from_its_beginning_to_its_end(end: str) -> None:
+    """No character is passed over: a search that begins anew behind each of 90,000 spaces takes minutes."""
+    text = f"{{ a(b: 1) }} , \n{end} # b"
+
+    found = split(text)
+
+    assert "".join(ignored + word for ignored, word in found) == text
+    assert [word for _, word in found[:8]] == ["{", "a", "(", "b", ":", "1", ")", "}"]
+    assert len(found) <= 10
+
+
+@pytest.mark.parametrize("nested", ["query ($a: " + "[" * 4_000, "{ a(b: " + "[" * 4_000, "{ a " * 1_200])
+def test_deep_nesting_is_left_to_graphql_core(nested: str) -> None:
+    """Which refuses it, and has a limit for its own recursion."""
+    assert quick(nested) is None
 
 
 def test_it_reads_up_to_a_number_of_tokens() -> None:
