@@ -182,6 +182,28 @@ async def test_random_queries_have_the_same_answer(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_people_who_ask_at_the_same_time_get_their_own_answers(
+    pool_and_worlds: tuple[Pool, World, World],
+) -> None:
+    """They share the plan and the readers, and nothing that was loaded: nobody sees what is another's."""
+    pool, world, _ = pool_and_worlds
+    generator = Generator(SCHEMA, pool, 7)
+
+    async def answers_to(text: str, variables: dict[str, Any], *, together: bool) -> list[Any]:
+        asked = [world.answer(text, variables, viewer, by_plan=True) for viewer in VIEWERS]
+        found = await asyncio.gather(*asked) if together else [await each for each in asked]
+        return [comparable(each) for each in found]
+
+    for _ in range(COUNT):
+        text, variables = generator.query()
+        for attempt in range(3):  # once more if a second has passed between them
+            alone = await answers_to(text, variables, together=False)
+            if await answers_to(text, variables, together=True) == alone:
+                break
+            assert attempt < 2, (text, variables)
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_random_mutations_have_the_same_effect(pool_and_worlds: tuple[Pool, World, World]) -> None:
     """One world executes by plans and its copy without: the same answers, and then as many rows in every table."""
     pool, planned, plain = pool_and_worlds
