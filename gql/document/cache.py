@@ -4,7 +4,9 @@ import asyncio
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
@@ -17,6 +19,8 @@ from gql.document.proof import Proof, covers
 from gql.document.reading import Reader, ReadingQueue
 from gql.document.survey import LimitExceeded, QueryLimits, Survey
 from gql.document.validation import Validator
+
+T = TypeVar("T")
 
 CACHE_BYTES = 32 * 1024 * 1024
 BYTES_PER_TOKEN = 600  # memory of a parsed document; measured with tracemalloc: 560 for `{a a a …}`, less for others
@@ -79,11 +83,15 @@ class DocumentCache:
                 reading.prepare(self._schema, name)
             return reading
 
+        return await self.run_aside(read_aside, reader)
+
+    async def run_aside(self, work: Callable[[], T], reader: Reader) -> T:
+        """Do in the thread what takes long for a document; raises ServerUnavailable if too many are waiting."""
         loop = asyncio.get_running_loop()
         queue = self._queues.get(loop)
         if queue is None:
             queue = self._queues[loop] = ReadingQueue(self._thread)
-        return await queue.run(read_aside, reader)
+        return await queue.run(work, reader)
 
     def get(self, text: str) -> Reading:
         """Return the reading of this text. One with too many bytes is refused anew each time and never cached."""

@@ -21,23 +21,22 @@ from graphql.execution.values import get_argument_values
 
 from gql.document.cost import MERGED
 from gql.document.prepared import PreparedOperation
-from gql.plan.error import Unplannable
+from gql.plan.error import TooLarge, Unplannable
 from gql.plan.shape import FieldShape, Shapes
 from gql.plan.tree import FieldPlan, ObjectPlan, Plan
 
-FIELDS_PER_TOKEN = 4  # fragments can make a plan larger than its document, exponentially
-MORE_FIELDS = 100
-MOST_FIELDS = 4_000  # of a plan: compiling them takes the event loop 20 ms; the chat page's largest document has 190
+MOST_FIELDS = 20_000  # of a plan: more than any operation has whose estimated cost is accepted
 _IMMUTABLE = (str, int, float, bool, type(None))
 
 
-def compile_plan(shapes: Shapes, prepared: PreparedOperation, variables: Mapping[str, Any]) -> Plan:
+def compile_plan(
+    shapes: Shapes, prepared: PreparedOperation, variables: Mapping[str, Any], most_fields: int = MOST_FIELDS
+) -> Plan:
     """Compile an operation of a valid document, for coerced variables.
 
-    Takes 2 to 5 µs for each selected field. Raises Unplannable for introspection, for more than MOST_FIELDS, and for a
-    document whose fragments multiply its fields.
+    Takes 2 to 5 µs for each selected field. Raises Unplannable for introspection, and TooLarge for more fields.
     """
-    compiler = _Compiler(shapes, prepared, variables)
+    compiler = _Compiler(shapes, prepared, variables, most_fields)
     try:
         return compiler.compile(prepared.node)
     except Unplannable as error:
@@ -48,12 +47,14 @@ def compile_plan(shapes: Shapes, prepared: PreparedOperation, variables: Mapping
 class _Compiler:
     """The state of one compilation: the conditions that it met, and the number of fields."""
 
-    def __init__(self, shapes: Shapes, prepared: PreparedOperation, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self, shapes: Shapes, prepared: PreparedOperation, variables: Mapping[str, Any], most_fields: int
+    ) -> None:
         self._shapes = shapes
         self._fragments = prepared.fragments
         self._variables = variables
         self._conditions: dict[str, bool] = {}
-        self._most = min(FIELDS_PER_TOKEN * prepared.tokens + MORE_FIELDS, MOST_FIELDS)
+        self._most_fields = most_fields
         self.size = 0
         self.depends_on_values = False
 
@@ -69,8 +70,8 @@ class _Compiler:
         plan = ObjectPlan(named.name, owner)
         for key, nodes in self._collect(named, sets).items():
             self.size += 1
-            if self.size > self._most:
-                raise Unplannable(f"it has more than {self._most:,} fields with its fragments expanded")
+            if self.size > self._most_fields:
+                raise TooLarge(f"it has more than {self._most_fields:,} fields with its fragments expanded")
             if nodes[0].name.value == "__typename":
                 plan.add_typename(key, 1 + len(nodes) // MERGED)
             else:

@@ -12,5 +12,9 @@ class Unplannable(Exception):
     depends_on_values = False
 
 
+class TooLarge(Unplannable):
+    """The plan would have more fields than it may."""
+
+
 class NullValue(Exception):
     """A value is null that must not be; where it is caught, the fields of the object are resolved one by one."""

@@ -93,7 +93,7 @@ async def _run(schema: SottoSchema, prepared: PreparedOperation, operation: Oper
         if isinstance(variables, list):
             return Answer(None, await _presented(variables, context))
         # The only place where a query or a mutation is executed: by its plan, or as a whole by graphql-core.
-        plan = schema.planner.plan_for(operation.query, prepared, variables.coerced, context)
+        plan = await schema.planner.plan_for(operation.query, prepared, variables.coerced, context)
         if plan is not None:
             result = await schema.planner.execute(plan, context, variables)
         else:
@@ -122,7 +122,7 @@ class LiveExecution:
     async def encode(self, event: object, context: Context) -> bytes:
         """The answer to an event, as JSON. The context is for this event alone; it has the cost afterwards."""
         planner = self.schema.planner
-        plan = planner.plan_for(self.operation.query, self.prepared, self.variables.coerced, context)
+        plan = await planner.plan_for(self.operation.query, self.prepared, self.variables.coerced, context)
         if plan is not None:
             result = await planner.show(plan, context, self.variables, event)
         else:
